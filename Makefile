@@ -1,0 +1,30 @@
+# Two commands matter: `make demo` and `make test`. Each does its own set-up.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ENGINE ?= postgres
+STAMP  := $(VENV)/.ready
+
+.PHONY: setup demo test check bench lock clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/python -m pytest
+
+lock:
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 --extra embedded --group lint --group test --group bench pyproject.toml -o requirements/dev.txt

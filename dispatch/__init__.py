@@ -1,0 +1,1 @@
+"""Who carries what; may use tracking, never app."""

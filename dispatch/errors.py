@@ -1,0 +1,50 @@
+"""
+What can go wrong in dispatch.
+
+    DispatchError
+    ├── OrderNotFound
+    ├── OrderNotOpen          the order's state does not allow that transition
+    ├── VersionConflict       somebody else changed it first
+    ├── OfferNotFound
+    ├── OfferNotOpen          the offer was answered, withdrawn or has expired
+    ├── RouteNotFound
+    └── TravelTimesUnavailable   every source of travel times failed (cannot happen with the great-circle fallback)
+
+A class docstring is the default message; facts are attributes and become members of the problem (app/problems.py).
+"""
+
+
+class DispatchError(Exception):
+    """Something went wrong in dispatch."""
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        super().__init__(message or self.__doc__)
+        self.facts = facts
+
+
+class OrderNotFound(DispatchError):
+    """There is no such order."""
+
+
+class OrderNotOpen(DispatchError):
+    """The state of the order does not allow that."""
+
+
+class VersionConflict(DispatchError):
+    """Somebody else changed it first; read it again."""
+
+
+class OfferNotFound(DispatchError):
+    """There is no such offer."""
+
+
+class OfferNotOpen(DispatchError):
+    """The offer is not open any more."""
+
+
+class RouteNotFound(DispatchError):
+    """The courier has no route."""
+
+
+class TravelTimesUnavailable(DispatchError):
+    """No source of travel times answered."""

@@ -1,0 +1,1 @@
+"""Where couriers are; knows nothing of orders."""

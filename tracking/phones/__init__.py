@@ -1,0 +1,1 @@
+"""Wire formats of phone apps: bytes in, fixes out; no I/O."""
