@@ -13,7 +13,8 @@ def distance_m(a: LatLon, b: LatLon) -> float:
     Great-circle distance in metres.
 
     Haversine on a sphere of EARTH_RADIUS_M; within about 0.5 % of the WGS 84 ellipsoid, good enough for ranking
-    couriers, not for billing. Source: R. W. Sinnott, "Virtues of the Haversine", Sky and Telescope 68 (2), 1984, p. 159.
+    couriers, not for billing.
+    Source: R. W. Sinnott, "Virtues of the Haversine", Sky and Telescope 68 (2), 1984, p. 159.
     """
     lat_a, lat_b = radians(a.lat), radians(b.lat)
     h = sin((lat_b - lat_a) / 2) ** 2 + cos(lat_a) * cos(lat_b) * sin(radians(b.lon - a.lon) / 2) ** 2
@@ -21,7 +22,7 @@ def distance_m(a: LatLon, b: LatLon) -> float:
 
 
 def bearing_deg(a: LatLon, b: LatLon) -> float:
-    """Initial direction from `a` to `b`, degrees clockwise from true north, 0 <= bearing < 360; 0 where they coincide."""
+    """Initial direction from `a` to `b`: degrees clockwise from true north, 0 <= it < 360; 0 where they coincide."""
     lat_a, lat_b = radians(a.lat), radians(b.lat)
     d_lon = radians(b.lon - a.lon)
     y = sin(d_lon) * cos(lat_b)
