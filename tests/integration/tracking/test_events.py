@@ -1,0 +1,66 @@
+"""Events over a real server, in both protocol versions of redis-py."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.valkey import Valkey
+from tracking import events
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=[2, 3])
+async def redis(valkey: Valkey, request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
+    client = Redis.from_url(valkey.url, protocol=request.param)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+async def test_events_are_read_in_the_order_they_happened(redis: Redis) -> None:
+    for number in range(5):
+        await events.publish(redis, "porto", "order.placed", {"number": number})
+    await events.publish(redis, "lisboa", "order.placed", {"number": 99})
+    first = await events.read(redis, "porto", after=events.START, count=3)
+    rest = await events.read(redis, "porto", after=first[-1].id)
+    assert [event.facts["number"] for event in (*first, *rest)] == [0, 1, 2, 3, 4]
+
+
+async def test_a_reader_waits_for_the_next_event(redis: Redis) -> None:
+    waiting = asyncio.create_task(events.read(redis, "porto", block_ms=5000))
+    while not waiting.done():
+        await asyncio.sleep(0.02)
+        await events.publish(redis, "porto", "alert.raised", {"kind": "stuck"})
+    assert [event.type for event in await waiting][:1] == ["alert.raised"]
+
+
+async def test_nothing_new_is_an_empty_answer(redis: Redis) -> None:
+    assert await events.read(redis, "porto", after=await events.last_id(redis, "porto"), block_ms=10) == []
+    await events.publish(redis, "porto", "order.placed", {})
+    assert await events.read(redis, "porto", after=await events.last_id(redis, "porto")) == []
+
+
+async def test_a_pipeline_publishes_when_it_is_executed(redis: Redis) -> None:
+    async with redis.pipeline(transaction=True) as pipe:
+        await events.publish(pipe, "porto", "order.placed", {})
+        assert await events.last_id(redis, "porto") == events.START
+        await pipe.execute()
+    assert len(await events.read(redis, "porto", after=events.START)) == 1
+
+
+async def test_the_stream_stays_bounded(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_EVENTS", 10)
+    async with redis.pipeline(transaction=False) as pipe:
+        for _ in range(1000):
+            await events.publish(pipe, "porto", "order.placed", {})
+        await pipe.execute()
+    assert await redis.xlen(events.key("porto")) <= 200  # trimmed by whole nodes of about a hundred entries

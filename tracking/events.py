@@ -1,0 +1,111 @@
+"""
+What happened, told to whoever listens: one bounded Redis Stream per region.
+
+An event only wakes people up; the rows in the database are the truth. The stream keeps about MAX_EVENTS entries and
+drops the oldest, so a reader that was away for longer must look at the database again.
+
+On the wire an entry has one field, `e`: a JSON object with `type`, `at` and the facts (ids, mostly) side by side.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+MAX_EVENTS = 100_000
+"""About an hour of a busy city; when full, the oldest go (trimmed approximately, which is cheap)."""
+
+START = "0-0"
+"""Before every event."""
+NOW = "$"
+"""After every event there is at this moment; only meaningful as the first `after` of a blocking read."""
+
+_RESERVED = frozenset({"type", "at"})
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in a region."""
+
+    id: str
+    """Place in the region's stream; pass it as `after` to read on."""
+    type: str
+    """Dotted, subject first: `order.placed`, `alert.raised`, `stay.began`."""
+    at: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Plain JSON values; ids are strings."""
+
+
+def key(region: str) -> str:
+    """Name of the region's stream; the braces make Redis Cluster keep a region's keys together."""
+    return f"pr:{{{region}}}:events"
+
+
+def encode(type: str, facts: Mapping[str, Any], at: datetime) -> bytes:  # noqa: A002 - the word of the contract
+    """JSON of one event; raises ValueError when a fact is named like one of the event's own fields."""
+    if clash := _RESERVED & facts.keys():
+        raise ValueError(f"expected no fact named {', '.join(sorted(clash))}")
+    return _encoder.encode({"type": type, "at": at, **facts})
+
+
+def decode(id: str, body: bytes | str) -> Event:  # noqa: A002 - the word of the contract
+    """Event from its stream id and JSON."""
+    facts = _decoder.decode(body)
+    return Event(id=id, type=facts.pop("type"), at=datetime.fromisoformat(facts.pop("at")), facts=facts)
+
+
+async def publish(
+    redis: Redis,
+    region: str,
+    type: str,  # noqa: A002 - the word of the contract
+    facts: Mapping[str, Any],
+    *,
+    at: datetime | None = None,
+) -> None:
+    """
+    Append one event to the region's stream, dropping the oldest past MAX_EVENTS.
+
+    `facts` hold ids and small values that msgspec can encode (UUID and datetime too). `redis` may be a pipeline, which
+    then appends when it is executed. `at` is when it happened, by default now.
+    """
+    body = encode(type, facts, at or datetime.now(UTC))
+    await redis.xadd(key(region), {"e": body}, maxlen=MAX_EVENTS, approximate=True)
+
+
+async def read(
+    redis: Redis, region: str, *, after: str = NOW, count: int = 500, block_ms: int | None = None
+) -> list[Event]:
+    """
+    Events later than the id `after`, oldest first, at most `count`.
+
+    With `block_ms` waits so long for the first one and returns an empty list when none came; without, answers at once.
+    The client's socket timeout must be longer than `block_ms`.
+    """
+    answer = await redis.xread({key(region): after}, count=count, block=block_ms)
+    return [_event(entry_id, fields) for entry_id, fields in _entries(answer)]
+
+
+async def last_id(redis: Redis, region: str) -> str:
+    """Id of the newest event, to read on from; START when there is none."""
+    newest = await redis.xrevrange(key(region), count=1)
+    return _text(newest[0][0]) if newest else START
+
+
+def _entries(answer: Any) -> list[Any]:
+    """(id, fields) pairs of an XREAD of one stream; redis-py nests them differently in RESP2 and RESP3."""
+    groups = answer.values() if isinstance(answer, dict) else [[entries] for _, entries in answer or ()]
+    return [entry for group in groups for entries in group for entry in entries]
+
+
+def _event(entry_id: bytes | str, fields: Mapping[Any, Any]) -> Event:
+    body = fields.get(b"e", fields.get("e"))
+    return decode(_text(entry_id), body)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
