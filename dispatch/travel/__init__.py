@@ -1,1 +1,13 @@
-"""No I/O."""
+"""
+How long from here to there: one protocol, several sources, always an answer.
+
+    engine (OSRM, Valhalla, Google Routes, Yandex) ──▶ cache ─┐
+    great circle × detour ÷ speed × learned factor ───────────┼─▶ chain ─▶ Matrix, RoutePath, TravelMatrix
+    great circle × detour ÷ default speed ────────────────────┘
+
+`times.py` says what a source of travel times is, `chain.py` asks them in order and never waits longer than it is told.
+"""
+
+from dispatch.travel.times import Factor, Leg, Matrix, RoutePath, Source, SpeedFactors, TravelTimes
+
+__all__ = ["Factor", "Leg", "Matrix", "RoutePath", "Source", "SpeedFactors", "TravelTimes"]

@@ -1,0 +1,97 @@
+"""
+What is asked of an engine: unknown pairs, by cell, cut into requests it takes, the nearest first; no I/O.
+
+Places of one H3 cell are asked once, by the first of them: resolution 11 is 29 m from centre to corner, a few seconds
+of travel. Sorted cell numbers follow the hierarchy of cells, so neighbours in the list are neighbours in the city and a
+block of consecutive origins and destinations is compact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+from typing import Final
+
+import h3.api.basic_int as h3
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.travel.great_circle import great_circle_m
+from dispatch.travel.times import UNKNOWN, UNROUTABLE, IntMatrix, Limits
+from tracking.position import LatLon
+
+CELL_RESOLUTION: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One request: all pairs of these rows and columns of a CellTable."""
+
+    rows: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+
+
+class CellTable:
+    """
+    The pairs of one question by cell: n distinct origin cells × m distinct destination cells.
+
+    Pairs within one cell start as UNROUTABLE: they are below the resolution, the great circle answers them.
+    """
+
+    def __init__(self, origins: Sequence[LatLon], destinations: Sequence[LatLon]) -> None:
+        self.rows, self.origins, self._row_of = _by_cell(origins)
+        self.columns, self.destinations, self._column_of = _by_cell(destinations)
+        self.durations_s: IntMatrix = np.full((len(self.rows), len(self.columns)), UNKNOWN, dtype=np.int32)
+        self.distances_m: IntMatrix = self.durations_s.copy()
+        self.durations_s[self.rows[:, None] == self.columns[None, :]] = UNROUTABLE
+        self.fresh = np.zeros(self.durations_s.shape, dtype=np.bool_)
+        """Pairs answered by the engine during this question, not by a cache."""
+
+    def put(self, block: Block, durations_s: IntMatrix, distances_m: IntMatrix) -> None:
+        """Take over an engine's answer to `block`."""
+        cells = np.ix_(block.rows, block.columns)
+        same_cell = self.rows[block.rows][:, None] == self.columns[block.columns][None, :]
+        self.durations_s[cells] = np.where(same_cell, UNROUTABLE, durations_s)
+        self.distances_m[cells] = distances_m
+        self.fresh[cells] = ~same_cell
+
+    def by_place(self) -> tuple[IntMatrix, IntMatrix]:
+        """Durations and distances for the places as they were asked."""
+        cells = np.ix_(self._row_of, self._column_of)
+        return self.durations_s[cells], self.distances_m[cells]
+
+    def blocks(self, limits: Limits) -> list[Block]:
+        """Requests that cover every UNKNOWN pair, nearest first; known pairs are asked again only to fill a block."""
+        missing = self.durations_s == UNKNOWN
+        rows = np.flatnonzero(missing.any(axis=1))
+        if not rows.size:
+            return []
+        n_columns = int(missing.any(axis=0).sum())
+        # Square blocks reuse each end most; a narrow question may be longer the other way.
+        side = max(isqrt(limits.n_cells), limits.n_cells // max(1, min(limits.n_destinations, n_columns)))
+        found: list[tuple[float, Block]] = []
+        for some in _chunks(rows, min(limits.n_origins, side)):
+            columns = np.flatnonzero(missing[some].any(axis=0))
+            for others in _chunks(columns, min(limits.n_destinations, limits.n_cells // some.size)):
+                needed = some[missing[np.ix_(some, others)].any(axis=1)]
+                if needed.size:
+                    found.append((self._nearness(needed, others), Block(needed, others)))
+        return [block for _, block in sorted(found, key=lambda pair: pair[0])]
+
+    def _nearness(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> float:
+        """Distance in metres between the middle of the origins and the middle of the destinations."""
+        middles = [
+            LatLon(float(np.mean([p.lat for p in places])), float(np.mean([p.lon for p in places])))
+            for places in ([self.origins[i] for i in rows], [self.destinations[j] for j in columns])
+        ]
+        return float(great_circle_m(middles[:1], middles[1:])[0, 0])
+
+
+def _by_cell(places: Sequence[LatLon]) -> tuple[npt.NDArray[np.int64], list[LatLon], npt.NDArray[np.intp]]:
+    """Distinct cells in order, a place of each, and for every place the index of its cell."""
+    cells = np.array([h3.latlng_to_cell(p.lat, p.lon, CELL_RESOLUTION) for p in places], dtype=np.int64)
+    distinct, first, cell_of = np.unique(cells, return_index=True, return_inverse=True)
+    return distinct, [places[i] for i in first], cell_of.reshape(-1)
+
+
+def _chunks(items: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:
+    return [items[first : first + size] for first in range(0, items.size, max(1, size))]

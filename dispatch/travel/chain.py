@@ -1,0 +1,144 @@
+"""
+The chain of travel times: engines in order, each behind its cache, then the great circle. Never late, never empty.
+
+An engine is asked only for what its cache does not hold, in blocks that it takes, the nearest pairs first; when the
+time given runs out, what has arrived by then is used (and cached), and the great circle answers for the rest.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final
+
+import numpy as np
+
+from dispatch.travel.blocks import CellTable
+from dispatch.travel.cache import TravelCache
+from dispatch.travel.great_circle import GreatCircle
+from dispatch.travel.metrics import ANSWERS
+from dispatch.travel.times import CODES, SOURCES, Engine, EngineFailed, IntMatrix, Leg, Matrix, RoutePath
+from tracking.position import LatLon, Mode
+
+log = logging.getLogger(__name__)
+
+N_IN_FLIGHT: Final = 4
+"""Requests to one engine at a time, per call: enough to hide the round trip, too few to overrun a small server."""
+
+
+class TravelChain:
+    """Implements TravelTimes. Safe to share between tasks."""
+
+    def __init__(
+        self, *, engines: Sequence[Engine] = (), great_circle: GreatCircle, cache: TravelCache | None = None
+    ) -> None:
+        self._engines = tuple(engines)
+        self._great_circle = great_circle
+        self._cache = cache or TravelCache()
+
+    async def matrix(
+        self,
+        mode: Mode,
+        origins: Sequence[LatLon],
+        destinations: Sequence[LatLon],
+        departs_at: datetime,
+        *,
+        budget_s: float = 1.0,
+    ) -> Matrix:
+        """See TravelTimes."""
+        deadline = monotonic() + budget_s
+        answer = self._great_circle.matrix_now(mode, origins, destinations, departs_at)
+        open_pairs = np.ones(answer.durations_s.shape, dtype=np.bool_)
+        for engine in self._engines:
+            if mode not in engine.modes or not open_pairs.any():
+                continue
+            durations, distances = await self._ask(
+                engine, mode=mode, origins=origins, destinations=destinations, departs_at=departs_at, deadline=deadline
+            )
+            known = open_pairs & (durations >= 0)
+            answer.durations_s[known] = durations[known]
+            answer.distances_m[known] = distances[known]
+            answer.sources[known] = CODES[engine.source]
+            open_pairs &= ~known
+        for code, n in zip(*np.unique(answer.sources, return_counts=True), strict=True):
+            ANSWERS.labels(source=SOURCES[int(code)].value).inc(int(n))
+        return answer
+
+    async def _ask(
+        self,
+        engine: Engine,
+        *,
+        mode: Mode,
+        origins: Sequence[LatLon],
+        destinations: Sequence[LatLon],
+        departs_at: datetime,
+        deadline: float,
+    ) -> tuple[IntMatrix, IntMatrix]:
+        """What the cache holds and `engine` answers in time; negative elsewhere."""
+        table = CellTable(origins, destinations)
+        # Half of the time for the cache: a Redis that hangs must leave some for the engine.
+        await self._cache.load(engine, mode, departs_at, table, wait_s=_left_s(deadline) / 2)
+        waiting = iter(table.blocks(engine.limits))
+
+        async def work() -> None:
+            for block in waiting:
+                try:
+                    durations, distances = await engine.matrix(
+                        mode,
+                        [table.origins[i] for i in block.rows],
+                        [table.destinations[j] for j in block.columns],
+                        departs_at,
+                    )
+                except EngineFailed as exc:
+                    log.debug("engine failed", extra={"event": "engine_failed", "reason": str(exc)})
+                    if exc.leave_alone:
+                        return
+                else:
+                    table.put(block, durations, distances)
+
+        await _until(deadline, [work() for _ in range(N_IN_FLIGHT)])
+        await self._cache.save(engine, mode, departs_at, table, wait_s=_left_s(deadline))
+        return table.by_place()
+
+    async def route(
+        self, mode: Mode, places: Sequence[LatLon], departs_at: datetime, *, budget_s: float = 1.0
+    ) -> RoutePath:
+        """See TravelTimes. All legs from the first engine that answers, else straight lines."""
+        deadline = monotonic() + budget_s
+        for engine in self._engines:
+            if mode not in engine.modes or len(places) < 2:
+                continue
+            try:
+                async with asyncio.timeout(_left_s(deadline)):
+                    return RoutePath(legs=await _legs(engine, mode, places, departs_at))
+            except (EngineFailed, TimeoutError) as exc:
+                log.debug("engine failed", extra={"event": "engine_failed", "reason": str(exc)})
+        return self._great_circle.route_now(mode, places, departs_at)
+
+
+async def _legs(engine: Engine, mode: Mode, places: Sequence[LatLon], departs_at: datetime) -> tuple[Leg, ...]:
+    """Long routes in pieces that the engine takes; the last place of one piece is the first of the next."""
+    step = engine.limits.n_places - 1
+    legs: list[Leg] = []
+    for first in range(0, len(places) - 1, step):
+        legs.extend(await engine.route(mode, places[first : first + step + 1], departs_at))
+    return tuple(legs)
+
+
+def _left_s(deadline: float) -> float:
+    return max(0.0, deadline - monotonic())
+
+
+async def _until(deadline: float, work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all of `work` side by side; at the deadline cancel what is not done and wait until it has let go."""
+    tasks = [asyncio.create_task(piece) for piece in work]
+    try:
+        await asyncio.wait(tasks, timeout=_left_s(deadline))
+    finally:
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end

@@ -1,0 +1,153 @@
+"""The chain against engines that fail, hang or leave pairs open."""
+
+import asyncio
+from datetime import UTC, datetime
+from itertools import pairwise
+from time import monotonic
+
+import numpy as np
+import pytest
+
+from dispatch.snapshot import TravelMatrix
+from dispatch.travel import Leg, Source
+from dispatch.travel.chain import TravelChain
+from dispatch.travel.great_circle import GreatCircle, great_circle_m
+from dispatch.travel.places import Places, travel_matrix
+from dispatch.travel.times import UNROUTABLE, EngineFailed, Limits
+from tracking.position import LatLon, Mode
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CITY = [LatLon(41.15 + i / 500, -8.61 + (i % 7) / 300) for i in range(40)]
+
+
+class FakeEngine:
+    """Answers one second a metre; `behave` may fail, wait or open pairs."""
+
+    depends_on_time = False
+    cache_s = 0
+    limits = Limits(n_cells=64, n_origins=8, n_destinations=16, n_places=5)
+
+    def __init__(self, source=Source.OSRM, modes=frozenset(Mode), behave=None):
+        self.source = source
+        self.modes = modes
+        self.behave = behave
+        self.asked = []
+
+    async def matrix(self, mode, origins, destinations, departs_at):
+        self.asked.append((len(origins), len(destinations)))
+        if self.behave:
+            await self.behave(self)
+        metres = np.rint(great_circle_m(origins, destinations)).astype(np.int32)
+        return metres.copy(), metres
+
+    async def route(self, mode, places, departs_at):
+        self.asked.append(len(places))
+        if self.behave:
+            await self.behave(self)
+        return tuple(Leg(duration_s=1, distance_m=1, geometry=(a, b), source=self.source) for a, b in pairwise(places))
+
+
+async def hang(engine):
+    await asyncio.sleep(60)
+
+
+async def fail(engine):
+    raise EngineFailed("down", leave_alone=True)
+
+
+def chain(*engines):
+    return TravelChain(engines=engines, great_circle=GreatCircle())
+
+
+async def test_engine_answers_every_pair_in_requests_within_its_limits():
+    engine = FakeEngine()
+    matrix = await chain(engine).matrix(Mode.CAR, CITY, CITY, NOON)
+    assert matrix.weakest() is Source.OSRM
+    assert all(n <= 8 and m <= 16 and n * m <= 64 for n, m in engine.asked)
+    off_diagonal = ~np.eye(len(CITY), dtype=bool)
+    assert (matrix.sources[off_diagonal] == 0).all()
+
+
+async def test_a_failing_engine_is_replaced_by_the_next_and_then_by_the_great_circle():
+    second = FakeEngine(Source.VALHALLA)
+    matrix = await chain(FakeEngine(behave=fail), second).matrix(Mode.CAR, CITY, CITY, NOON)
+    assert matrix.weakest() is Source.VALHALLA
+    matrix = await chain(FakeEngine(behave=fail), FakeEngine(behave=fail)).matrix(Mode.CAR, CITY, CITY, NOON)
+    assert matrix.weakest() is Source.DEFAULT
+    assert (matrix.durations_s >= 0).all()
+
+
+async def test_a_hanging_engine_costs_no_more_than_the_budget():
+    began = monotonic()
+    matrix = await chain(FakeEngine(behave=hang)).matrix(Mode.CAR, CITY, CITY, NOON, budget_s=0.05)
+    path = await chain(FakeEngine(behave=hang)).route(Mode.CAR, CITY[:3], NOON, budget_s=0.05)
+    assert monotonic() - began < 5  # the engine would take a minute
+    assert matrix.weakest() is Source.DEFAULT
+    assert path.source is Source.DEFAULT
+
+
+async def test_what_arrived_before_the_deadline_is_used():
+    async def hang_after_five(engine):
+        if len(engine.asked) > 5:
+            await hang(engine)
+
+    matrix = await chain(FakeEngine(behave=hang_after_five)).matrix(Mode.CAR, CITY, CITY, NOON, budget_s=0.1)
+    assert {Source.OSRM, Source.DEFAULT} == {matrix.source(i, j) for i in range(40) for j in range(40)}
+
+
+async def test_unroutable_pairs_fall_back_one_by_one():
+    class Island(FakeEngine):
+        async def matrix(self, mode, origins, destinations, departs_at):
+            durations, distances = await super().matrix(mode, origins, destinations, departs_at)
+            durations[:, [d == CITY[0] for d in destinations]] = UNROUTABLE
+            return durations, distances
+
+    matrix = await chain(Island()).matrix(Mode.CAR, CITY, CITY, NOON)
+    assert matrix.source(5, 0) is Source.DEFAULT
+    assert matrix.source(5, 1) is Source.OSRM
+    assert (matrix.durations_s >= 0).all()
+
+
+async def test_a_mode_the_engine_does_not_know_goes_to_the_next_source():
+    engine = FakeEngine(modes=frozenset({Mode.CAR}))
+    assert (await chain(engine).matrix(Mode.FOOT, CITY, CITY, NOON)).weakest() is Source.DEFAULT
+    assert not engine.asked
+
+
+async def test_a_bug_in_an_adapter_is_not_swallowed():
+    async def bug(engine):
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        await chain(FakeEngine(behave=bug)).matrix(Mode.CAR, CITY, CITY, NOON)
+
+
+async def test_a_long_route_is_asked_in_pieces_and_joined():
+    engine = FakeEngine()
+    path = await chain(engine).route(Mode.CAR, CITY[:12], NOON)
+    assert engine.asked == [5, 5, 4]
+    assert path.geometry == tuple(CITY[:12])
+    assert len(path.legs) == 11
+
+
+async def test_no_places_need_no_engine():
+    engine = FakeEngine()
+    matrix = await chain(engine).matrix(Mode.CAR, [], CITY, NOON)
+    assert matrix.durations_s.shape == (0, 40)
+    assert (await chain(engine).route(Mode.CAR, CITY[:1], NOON)).legs == ()
+    assert not engine.asked
+
+
+async def test_travel_matrix_of_a_snapshot_asks_only_what_a_route_may_contain():
+    places = Places()
+    stops = [places.index(at) for at in CITY[:4]]
+    bike, car = places.index(CITY[10]), places.index(CITY[11])
+    assert places.index(CITY[0]) == stops[0]
+    travel: TravelMatrix = await travel_matrix(
+        chain(FakeEngine()), places.points, stops, {Mode.BICYCLE: [bike], Mode.CAR: [car]}, NOON
+    )
+    assert set(travel.durations_s) == {Mode.BICYCLE, Mode.CAR}
+    assert travel.durations_s[Mode.CAR][car, stops[0]] > 0
+    assert travel.durations_s[Mode.CAR][bike, stops[0]] == 0
+    assert travel.durations_s[Mode.BICYCLE][stops[0], stops[1]] > 0
+    assert travel.sources == {Mode.BICYCLE: "osrm", Mode.CAR: "osrm"}
