@@ -1,0 +1,3 @@
+-- What chunks do on TimescaleDB: find a span of time in all couriers' fixes. BRIN, because rows arrive nearly in order.
+
+CREATE INDEX positions_by_time ON positions USING brin (fixed_at) WITH (autosummarize = on);

@@ -1,0 +1,124 @@
+"""Real servers for the tests: started once per session and worker, emptied or cloned for every test."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from app.migrate import migrate
+from app.servers import PostgresServer, RedisServer
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """
+    A folder that servers started from root can enter.
+
+    Not pytest's own: that one is closed to everybody but its owner.
+    """
+    with tempfile.TemporaryDirectory(prefix="postrider-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(servers_folder: Path) -> Iterator[PostgresServer]:
+    """PostgreSQL without fsync: fast, and lost only with the machine."""
+    server = PostgresServer(servers_folder / "postgres", durable=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: PostgresServer) -> str:
+    """Name of a migrated, empty database that nobody is connected to."""
+    migrate(postgres_server.url)
+    return "postrider"
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database with nothing in it, not even the ledger."""
+    yield from _database(postgres_server, "template1")
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer, template_database: str) -> Iterator[str]:
+    """A migrated database of its own for the test."""
+    yield from _database(postgres_server, template_database)
+
+
+def _database(server: PostgresServer, template: str) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+        yield server.url_of(name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def redis_server(servers_folder: Path) -> Iterator[RedisServer]:
+    server = RedisServer(servers_folder / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """An empty Redis."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Callable[[], PostgresServer]]:
+    """Makes a PostgreSQL that the test may kill -9 and start again; migrated, durable."""
+    with ExitStack() as stack:
+
+        def make() -> PostgresServer:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postrider-pg-")))
+            folder.chmod(0o755)
+            server = PostgresServer(folder / "postgres")
+            server.start()
+            stack.callback(server.stop)
+            migrate(server.url)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Callable[[], RedisServer]]:
+    """Makes a Redis that the test may kill -9 and start again; its append-only file is on."""
+    with ExitStack() as stack:
+
+        def make() -> RedisServer:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postrider-redis-")))
+            folder.chmod(0o755)
+            server = RedisServer(folder / "redis")
+            server.start()
+            stack.callback(server.stop)
+            return server
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The recorded data; skips where it is absent."""
+    folder = Path(os.environ.get("POSTRIDER_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no recorded data: set POSTRIDER_DATA to its folder")
+    return folder
