@@ -1,0 +1,300 @@
+"""
+Who calls: couriers' device tokens, staff tokens and service tokens.
+
+A token is 32 random bytes; the database holds its SHA-256, so a stolen database gives nobody access.
+What a token means is cached in the process and, for the hour in which PostgreSQL is down, in Redis: ingest asks no
+database per fix.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from http.cookies import SimpleCookie
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import redis.asyncio as aioredis
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+from redis.exceptions import RedisError
+
+from sql import queries
+from tracking.position import CourierId
+
+SESSION_COOKIE: Final = "postrider_session"
+CACHE_SIZE: Final = 100_000
+"""Tokens one process remembers; the least recently used goes first."""
+UNKNOWN_TTL_S: Final = 5.0
+"""How long an unknown token is remembered as unknown: short, for a token may just have been made elsewhere."""
+OUTAGE_TTL_S: Final = 24 * 3600
+"""How long Redis remembers a token, to bridge an outage of the database."""
+
+
+class Role(StrEnum):
+    """What a caller may do. Each staff role may do what the roles before it may."""
+
+    COURIER = "courier"
+    VIEWER = "viewer"
+    SUPPORT = "support"
+    DISPATCHER = "dispatcher"
+    ADMIN = "admin"
+    SERVICE = "service"
+    """A machine: posts positions of any courier and does what a dispatcher may."""
+
+
+STAFF_RANK: Final = {Role.VIEWER: 1, Role.SUPPORT: 2, Role.DISPATCHER: 3, Role.SERVICE: 3, Role.ADMIN: 4}
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever sent the request."""
+
+    token_id: UUID
+    role: Role
+    name: str
+    courier_id: CourierId | None = None
+    """Set for a device token."""
+    region: str | None = None
+    """The courier's region, for a device token."""
+    mode: str | None = None
+    """The courier's mode, for a device token."""
+    external_id: str | None = None
+    """The courier's external id, for a device token: a phone may send it as its device identifier."""
+    speed_unit: str | None = None
+    """Unit of speeds this device sends, where it differs from its format's (phones.md)."""
+    expires_at: datetime | None = None
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names the caller."""
+        return f"{self.role}:{self.name or self.token_id}"
+
+    def is_at_least(self, role: Role) -> bool:
+        """Whether the caller is staff (or a service) of that rank or a higher one."""
+        return STAFF_RANK.get(self.role, 0) >= STAFF_RANK[role]
+
+    @property
+    def may_post_for_any_courier(self) -> bool:
+        """Whether fixes may carry a `courier_id` of the sender's choice."""
+        return self.role in {Role.SERVICE, Role.ADMIN}
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token as it is shown once."""
+
+    token: str
+    prefix: str
+    hash: bytes
+
+
+def new_token(role: Role) -> NewToken:
+    """Make a token: `pr_`, the first letter of the role, `_`, 43 characters of 256 random bits."""
+    token = f"pr_{role.value[0]}_{secrets.token_urlsafe(32)}"
+    return NewToken(token, token[:10], hash_of(token))
+
+
+def hash_of(token: str) -> bytes:
+    """SHA-256; no salt is needed, for a token is 256 random bits and cannot be guessed from a table."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class Authenticator:
+    """Turns a token into a Caller; knows the usual ones by heart."""
+
+    def __init__(self, pool: asyncpg.Pool, redis: aioredis.Redis, *, ttl_s: float) -> None:
+        self._pool = pool
+        self._redis = redis
+        self._ttl_s = ttl_s
+        self._known: OrderedDict[bytes, tuple[Caller | None, float]] = OrderedDict()
+
+    def remembered(self, token: str) -> Caller | None:
+        """The caller, if this process knows the token and still trusts that; never waits."""
+        known = self._known.get(hash_of(token))
+        return known[0] if known is not None and known[1] > monotonic() else None
+
+    async def caller(self, token: str) -> Caller | None:
+        """The caller, or None for a token that is unknown, revoked or expired."""
+        digest = hash_of(token)
+        known = self._known.get(digest)
+        if known is not None and known[1] > monotonic():
+            self._known.move_to_end(digest)
+            return known[0]
+        try:
+            row = await self._pool.fetchrow(queries["tokens.find_by_hash"], digest, timeout=2)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return await self._during_outage(digest, known)
+        if row is None or not hmac.compare_digest(bytes(row["hash"]), digest):
+            self._remember(digest, None, UNKNOWN_TTL_S)
+            return None
+        caller = Caller(
+            token_id=row["id"],
+            role=Role(row["role"]),
+            name=row["name"],
+            courier_id=row["courier_id"],
+            region=row["region"],
+            mode=row["mode"],
+            external_id=row["external_id"],
+            speed_unit=row["speed_unit"],
+            expires_at=row["expires_at"],
+        )
+        self._remember(digest, caller, self._ttl_s)
+        await self._remember_in_redis(digest, caller)
+        return caller
+
+    async def forget(self, digest: bytes) -> None:
+        """Distrust a token at once in this process and in Redis; other processes follow within their cache time."""
+        self._known.pop(digest, None)
+        try:
+            await self._redis.delete(_redis_key(digest))
+        except RedisError:
+            # The entry expires by itself, and is asked for only while PostgreSQL is down.
+            return
+
+    def forget_all(self) -> None:
+        """Distrust everything this process remembers (a courier was changed or deleted)."""
+        self._known.clear()
+
+    def _remember(self, digest: bytes, caller: Caller | None, ttl_s: float) -> None:
+        self._known[digest] = (caller, monotonic() + ttl_s)
+        self._known.move_to_end(digest)
+        while len(self._known) > CACHE_SIZE:
+            self._known.popitem(last=False)
+
+    async def _remember_in_redis(self, digest: bytes, caller: Caller) -> None:
+        try:
+            await self._redis.set(_redis_key(digest), msgspec.msgpack.encode(caller), ex=OUTAGE_TTL_S)
+        except RedisError:
+            return  # only a help for a later outage of the database
+
+    async def _during_outage(self, digest: bytes, known: tuple[Caller | None, float] | None) -> Caller | None:
+        caller = known[0] if known is not None else None
+        if caller is None:
+            try:
+                stored = await self._redis.get(_redis_key(digest))
+            except RedisError as exc:
+                raise AuthenticationUnavailable from exc
+            if stored is None:
+                raise AuthenticationUnavailable
+            assert isinstance(stored, bytes)  # the client does not decode answers
+            caller = msgspec.msgpack.decode(stored, type=Caller)
+        self._remember(digest, caller, self._ttl_s)
+        return caller
+
+
+class AuthenticationUnavailable(Exception):
+    """Neither the database nor Redis can say whose token this is; try again later."""
+
+
+def _redis_key(digest: bytes) -> str:
+    return f"pr:token:{digest.hex()}"
+
+
+def token_of(headers: Any) -> str | None:
+    """
+    The token in an `Authorization` header: Bearer, or the password (or else the user name) of Basic.
+
+    `headers` is anything with `get(lower-case name)`.
+    """
+    scheme, _, value = (headers.get("authorization") or "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return value.strip() or None
+        case "basic":
+            try:
+                user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+            return password or user or None
+        case _:
+            return None
+
+
+def _session_token(method: str, headers: Any) -> str | None:
+    """The token in the console's cookie; for what changes something, only when our own page sent it (CSRF)."""
+    cookie: SimpleCookie = SimpleCookie()
+    cookie.load(headers.get("cookie") or "")
+    if SESSION_COOKIE not in cookie:
+        return None
+    if method not in {"GET", "HEAD"} and not _is_same_origin(headers):
+        return None
+    return cookie[SESSION_COOKIE].value
+
+
+def _is_same_origin(headers: Any) -> bool:
+    if site := headers.get("sec-fetch-site"):
+        return bool(site == "same-origin")
+    origin = headers.get("origin")
+    return bool(origin and urlsplit(origin).netloc == headers.get("host"))
+
+
+class AuthenticationMiddleware:
+    """Puts the Caller into `scope["user"]`; a route that is not marked `public=True` refuses strangers with 401."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate, then pass on."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        connection: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope)
+        headers = connection.headers
+        token = token_of(headers) or _session_token(scope["method"], headers)
+        authenticator: Authenticator = connection.app.state.authenticator
+        handler: BaseRouteHandler = scope["route_handler"]
+        is_public = handler.opt.get("public", False)
+        caller = None
+        if token is not None:
+            caller = await authenticator.caller(token)
+        if caller is None and not is_public:
+            raise NotAuthorizedException(
+                detail="A valid token is required: send it as 'Authorization: Bearer <token>'.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        scope["user"] = caller
+        scope["auth"] = token
+        await self.app(scope, receive, send)
+
+
+def requires(role: Role) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """A guard: staff of that rank or a higher one (a service counts as a dispatcher)."""
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if connection.user is None or not connection.user.is_at_least(role):
+            raise PermissionDeniedException(detail=f"This needs the role {role} or a higher one.")
+
+    guard.postrider_role = role  # type: ignore[attr-defined]  # read by the permission matrix test
+    return guard
+
+
+def requires_courier(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard: a courier's device."""
+    if connection.user is None or connection.user.courier_id is None:
+        raise PermissionDeniedException(detail="This needs a courier's device token.")
+
+
+def requires_any(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard: anybody with a token; the handler itself looks at who it is."""
+    if connection.user is None:
+        raise PermissionDeniedException(detail="This needs a token.")
+
+
+def provide_caller(request: Any) -> Caller | None:
+    """Dependency `caller`: who sent the request; None only on public routes."""
+    caller: Caller | None = request.user
+    return caller

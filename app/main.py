@@ -1,0 +1,91 @@
+"""The API: `create_app(settings)` wires it together; no logic here."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from app import logs
+from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
+from app.metrics import ObserveMiddleware, metrics
+from app.problems import describe_problem, exception_handlers
+from app.resources import resources
+from app.routes import audit, couriers, health, tokens
+from app.settings import Settings
+
+ROUTES = [
+    *audit.route_handlers,
+    *couriers.route_handlers,
+    *health.route_handlers,
+    *tokens.route_handlers,
+    describe_problem,
+    metrics,
+]
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Build the API; nothing is opened before its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with resources(settings) as opened:
+            app.state.pool = opened.pool
+            app.state.redis = opened.redis
+            app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
+            yield
+
+    return Litestar(
+        route_handlers=ROUTES,
+        lifespan=[lifespan],
+        state=State({"settings": settings}),
+        dependencies={
+            "pool": Provide(_pool, sync_to_thread=False),
+            "redis": Provide(_redis, sync_to_thread=False),
+            "settings": Provide(_settings, sync_to_thread=False),
+            "authenticator": Provide(_authenticator, sync_to_thread=False),
+            "caller": Provide(provide_caller, sync_to_thread=False),
+        },
+        middleware=[ObserveMiddleware, AuthenticationMiddleware],
+        exception_handlers=exception_handlers(),
+        openapi_config=OpenAPIConfig(
+            title="Postrider",
+            version="1.0.0",
+            summary="Tracks a courier fleet and dispatches its orders.",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), SwaggerRenderPlugin(path="/swagger")],
+            security=[{"token": []}],
+            components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
+        ),
+        request_max_body_size=settings.request_body_limit_bytes,
+        logging_config=None,
+    )
+
+
+def _pool(state: State) -> Any:
+    return state.pool
+
+
+def _redis(state: State) -> Any:
+    return state.redis
+
+
+def _settings(state: State) -> Any:
+    return state.settings
+
+
+def _authenticator(state: State) -> Any:
+    return state.authenticator
+
+
+def asgi() -> Any:
+    """What the server runs in each API process; settings come from the environment."""
+    settings = Settings.from_env(os.environ)
+    logs.configure(settings.log_level, settings.log_json)
+    return create_app(settings)

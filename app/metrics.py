@@ -1,0 +1,79 @@
+"""Metrics of HTTP requests, and `/metrics` over all processes; every other metric lives beside its subject."""
+
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from litestar import MediaType, Response, get
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from app.logs import begin_trace
+
+REQUEST_SECONDS = Histogram(
+    "postrider_http_request_seconds",
+    "Time from the first byte of a request to the end of its answer.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+REQUESTS_FAILED = Counter("postrider_http_requests_failed_total", "Requests answered with 5xx.", ["method", "route"])
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class ObserveMiddleware:
+    """Gives every request a trace id and counts it by route template, never by the address itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Time the request; a stream counts until its answer begins, for it may last for hours."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        traceparent = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"traceparent"), None)
+        trace_id = begin_trace(traceparent)
+        began = perf_counter()
+
+        async def observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                observe(scope, message["status"], perf_counter() - began)
+                message["headers"] = [*message.get("headers", []), (b"x-trace-id", trace_id.encode())]
+            await send(message)
+
+        await self.app(scope, receive, observed)
+
+
+def observe(scope: Any, status: int, elapsed_s: float) -> None:
+    """Count one answered request."""
+    route = scope.get("path_template") or "unmatched"
+    REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(elapsed_s)
+    if status >= 500:
+        REQUESTS_FAILED.labels(scope["method"], route).inc()
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus text format: of every process that shares the folder, or of this one."""
+    if MULTIPROCESS in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+    return generate_latest(REGISTRY)
+
+
+def share_metrics(folder: Path) -> None:
+    """Let this process and its children count together, in files in `folder`; call it before metrics are imported."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.db"):
+        old.unlink()
+    os.environ[MULTIPROCESS] = str(folder)
+
+
+@get("/metrics", opt={"public": True}, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=True)
+def metrics() -> Response[bytes]:
+    """Prometheus reads this."""
+    return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,67 @@
+"""Opens and closes what outlives a request: the asyncpg pool and the Redis client."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from app.settings import Settings
+
+DATABASE_TIMEOUT_S = 10.0
+REDIS_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What handlers and roles share."""
+
+    pool: asyncpg.Pool
+    redis: aioredis.Redis
+
+
+async def open_pool(settings: Settings, *, size: int | None = None) -> asyncpg.Pool:
+    """
+    A pool that opens connections when they are needed, so that a role starts while the database is still down.
+
+    With a shared session (TimescaleDB in WebAssembly) there are no prepared statements and there is no RESET ALL,
+    which would change the search path of everybody.
+    """
+    options: dict[str, Any] = {"min_size": 0, "max_size": size or settings.database_pool_size}
+    if settings.database_shared_session:
+        options |= {"max_size": 4, "statement_cache_size": 0, "reset": _leave_session_alone}
+    return await asyncpg.create_pool(settings.database_url, command_timeout=60, timeout=DATABASE_TIMEOUT_S, **options)
+
+
+async def _leave_session_alone(_: Any) -> None:
+    return
+
+
+def open_redis(settings: Settings) -> aioredis.Redis:
+    """A client with timeouts; a command that fails is answered at once, callers decide whether to try again."""
+    return aioredis.Redis.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=15,
+        max_connections=64,
+    )
+
+
+@asynccontextmanager
+async def resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open both, and close both whatever happens."""
+    redis = open_redis(settings)
+    try:
+        pool = await open_pool(settings)
+        try:
+            yield Resources(pool, redis)
+        finally:
+            pool.terminate()
+    finally:
+        await redis.aclose()

@@ -1,0 +1,36 @@
+"""Composition roots of the roles beside the API: each opens what it needs and keeps its loops alive until `stop`."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import start_http_server
+
+from app.metrics import MULTIPROCESS
+from app.resources import Resources, resources
+from app.settings import Settings
+from app.supervise import supervise
+
+Start = Callable[[asyncio.Event], Awaitable[None]]
+
+
+async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
+    """Play the role until `stop` is set. Raises KeyError for a role that does not exist."""
+    parts = ROLES[name]
+    if settings.metrics_port and MULTIPROCESS not in os.environ:
+        start_http_server(settings.metrics_port, addr=settings.host)
+    async with resources(settings) as opened, asyncio.TaskGroup() as group:
+        for part, start in parts(settings, opened).items():
+            group.create_task(supervise(part, start, stop))
+
+
+def _nothing(_settings: Settings, _opened: Resources) -> dict[str, Start]:
+    return {}
+
+
+ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {
+    "writer": _nothing,
+    "watch": _nothing,
+    "dispatch": _nothing,
+    "housekeeping": _nothing,
+}

@@ -1,0 +1,113 @@
+"""Settings of the program: read once from the environment, then passed down as values."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+URL_NAMES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
+"""Two settings bear the names that every hosting platform uses; all others are `POSTRIDER_<FIELD>`."""
+
+
+class SettingError(ValueError):
+    """A setting cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every knob, with its unit in its name. `NAME_FILE` holds the path of a file to read the value from (secrets)."""
+
+    database_url: str = ""
+    """PostgreSQL or TimescaleDB; empty: `postrider up` starts an embedded PostgreSQL."""
+    database_shared_session: bool = False
+    """All clients share one database session (TimescaleDB in WebAssembly): no prepared statements."""
+    database_pool_size: int = 8
+    """Connections each process keeps at most."""
+    redis_url: str = ""
+    """Redis 7 or a server that speaks its protocol, with AOF on; empty: `postrider up` starts an embedded one."""
+    host: str = "127.0.0.1"
+    """Address the API listens on."""
+    port: int = 8080
+    """Port the API listens on."""
+    metrics_port: int = 0
+    """Port on which a role other than the API serves /metrics; 0: none."""
+    api_workers: int = 1
+    """API processes on this machine."""
+    data_dir: Path = Path(".postrider")
+    """Folder of the embedded servers and of `admin.token`."""
+    engine: str = "postgres"
+    """Embedded database: `postgres`, or `timescale` for TimescaleDB in WebAssembly."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+    log_json: bool | None = None
+    """JSON lines; unset: unless standard error is a terminal."""
+    token_cache_s: float = 15.0
+    """How long an API process trusts what it knows of a token; a revoked token works no longer than this."""
+    online_within_s: float = 60.0
+    """A courier whose last fix is younger is online."""
+    stale_within_s: float = 600.0
+    """A courier whose last fix is younger (and not online) is stale; older is offline."""
+    request_body_limit_bytes: int = 8_000_000
+    """Largest request body, after decompression."""
+    map_style_url: str = ""
+    """MapLibre style for the live map; empty: the built-in outline that needs no internet."""
+    map_attribution: str = ""
+    """Shown on the map; required by most tile providers."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """
+        Read every field from its environment variable, or its default.
+
+        Raises SettingError naming the variable and what was expected.
+        """
+        values: dict[str, object] = {}
+        for field in fields(cls):
+            name = variable_of(field.name)
+            raw = environ.get(name)
+            if raw is None and (path := environ.get(f"{name}_FILE")):
+                raw = Path(path).read_text().strip()
+            if raw is not None:
+                values[field.name] = _parse(name, raw, field.type)
+        return cls(**values)  # type: ignore[arg-type]  # _parse returns the field's own type
+
+
+def variable_of(field_name: str) -> str:
+    """The environment variable of a field."""
+    return URL_NAMES.get(field_name, f"POSTRIDER_{field_name.upper()}")
+
+
+def _parse(name: str, raw: str, wanted: object) -> object:
+    try:
+        match wanted:
+            case _ if wanted is bool or wanted == bool | None:
+                return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[raw.lower()]
+            case _ if wanted is int:
+                return int(raw)
+            case _ if wanted is float:
+                return float(raw)
+            case _ if wanted is Path:
+                return Path(raw)
+            case _:
+                return raw
+    except (KeyError, ValueError) as exc:
+        raise SettingError(f"{name}: expected {getattr(wanted, '__name__', wanted)}, got {raw!r}") from exc
+
+
+def table() -> str:
+    """The settings as a Markdown table, for the README: variable, default, meaning."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(Settings))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    meaning = {}
+    for node, following in zip(body.body, body.body[1:], strict=False):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr):
+            assert isinstance(following.value, ast.Constant)
+            meaning[node.target.id] = " ".join(str(following.value.value).split())
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for field in fields(Settings):
+        default = "" if field.default in ("", None) else f"`{field.default}`"
+        rows.append(f"| `{variable_of(field.name)}` | {default} | {meaning[field.name].replace('|', chr(92) + '|')} |")
+    return "\n".join(rows)

@@ -1,0 +1,39 @@
+"""Keeps a background task alive: a death is logged, counted and followed by a new start."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from prometheus_client import Counter
+
+log = logging.getLogger(__name__)
+
+TASK_DEATHS = Counter("postrider_task_deaths_total", "Background tasks that ended with an error.", ["task"])
+
+WAIT_S = 0.2
+WAIT_AT_MOST_S = 10.0
+STEADY_AFTER_S = 60.0
+"""A task that ran this long is tried again at once."""
+
+
+async def supervise(name: str, start: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Run `start(stop)` until `stop` is set, again after every death, with growing pauses."""
+    wait_s = WAIT_S
+    while not stop.is_set():
+        began = monotonic()
+        try:
+            await start(stop)
+        except Exception:
+            TASK_DEATHS.labels(name).inc()
+            log.exception("task died", extra={"event": "task_died", "task": name, "again_in_s": wait_s})
+        else:
+            if not stop.is_set():
+                log.warning("task ended early", extra={"event": "task_ended", "task": name})
+        if monotonic() - began > STEADY_AFTER_S:
+            wait_s = WAIT_S
+        try:
+            async with asyncio.timeout(wait_s):
+                await stop.wait()
+        except TimeoutError:
+            wait_s = min(wait_s * 2, WAIT_AT_MOST_S)

@@ -1,0 +1,15 @@
+-- name: add
+-- $1 actor, $2 role, $3 action, $4 subject, $5 facts (JSON), $6 trace id.
+INSERT INTO audit_log (at, actor, role, action, subject, facts, trace_id)
+VALUES (now(), $1, $2, $3, $4, $5::jsonb, $6);
+
+-- name: list
+-- Newest first. $1 actor or NULL, $2 action or NULL, $3 subject or NULL, $4 before this id or NULL, $5 most rows.
+SELECT id, at, actor, role, action, subject, facts, trace_id
+FROM audit_log
+WHERE ($1::text IS NULL OR actor = $1)
+  AND ($2::text IS NULL OR action = $2)
+  AND ($3::text IS NULL OR subject = $3)
+  AND ($4::bigint IS NULL OR id < $4)
+ORDER BY id DESC
+LIMIT $5;

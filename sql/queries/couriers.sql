@@ -1,0 +1,71 @@
+-- name: add
+-- $1 external id or NULL, $2 name, $3 mode, $4 region, $5 capacity, $6 skills, $7 most orders, $8 on duty,
+-- $9 attributes (JSON).
+INSERT INTO couriers (external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+RETURNING id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, version,
+          created_at, updated_at;
+
+-- name: find
+-- $1 courier id; deleted couriers are not found.
+SELECT id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, version,
+       created_at, updated_at
+FROM couriers
+WHERE id = $1 AND deleted_at IS NULL;
+
+-- name: find_many
+-- $1 courier ids. Region and mode of each that exists.
+SELECT id, region, mode FROM couriers WHERE id = any($1::uuid[]) AND deleted_at IS NULL;
+
+-- name: find_by_any_id
+-- $1 courier id or external id, as text.
+SELECT id FROM couriers WHERE deleted_at IS NULL AND (id::text = $1 OR external_id = $1);
+
+-- name: list
+-- Oldest first. $1 region, $2 mode, $3 external id, $4 on duty, $5 part of the name: each or NULL;
+-- after ($6 created at, $7 id) or NULLs; $8 most rows.
+SELECT id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, version,
+       created_at, updated_at
+FROM couriers
+WHERE deleted_at IS NULL
+  AND ($1::text IS NULL OR region = $1)
+  AND ($2::text IS NULL OR mode = $2)
+  AND ($3::text IS NULL OR external_id = $3)
+  AND ($4::boolean IS NULL OR on_duty = $4)
+  AND ($5::text IS NULL OR strpos(lower(name), lower($5)) > 0)
+  AND ($6::timestamptz IS NULL OR (created_at, id) > ($6, $7::uuid))
+ORDER BY created_at, id
+LIMIT $8;
+
+-- name: change
+-- $1 courier id, $2 the version it is expected to have, or NULL; then the new values in the order of `add`.
+-- No row: it is gone, or its version is another.
+UPDATE couriers
+SET external_id = $3, name = $4, mode = $5, region = $6, capacity = $7, skills = $8, max_orders = $9, on_duty = $10,
+    attributes = $11::jsonb, version = version + 1, updated_at = now()
+WHERE id = $1 AND deleted_at IS NULL AND ($2::integer IS NULL OR version = $2)
+RETURNING id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, version,
+          created_at, updated_at;
+
+-- name: remove
+-- $1 courier id. The row stays, so that history keeps its meaning; its external id becomes free.
+UPDATE couriers
+SET deleted_at = now(), updated_at = now(), version = version + 1, on_duty = false, external_id = NULL
+WHERE id = $1 AND deleted_at IS NULL
+RETURNING id, region;
+
+-- name: find_even_deleted
+-- $1 courier id.
+SELECT id, region, deleted_at FROM couriers WHERE id = $1;
+
+-- name: anonymise
+-- $1 courier id, deleted or not. What names the person goes.
+UPDATE couriers SET name = 'erased', external_id = NULL, attributes = '{}', updated_at = now() WHERE id = $1;
+
+-- name: revoke_tokens
+-- $1 courier id. The hashes, so that caches can forget them.
+UPDATE tokens SET revoked_at = now() WHERE courier_id = $1 AND revoked_at IS NULL RETURNING hash;
+
+-- name: regions
+-- All regions.
+SELECT id, name FROM regions ORDER BY id;
