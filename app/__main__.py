@@ -59,10 +59,18 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded serve
 @cli.command()
 def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Every role in one process tree, with embedded servers where no URL is set."""
+    from app.embedded import FolderInUse  # noqa: PLC0415
+    from app.migrate import MigrationError  # noqa: PLC0415
+    from app.servers import NotInstalled, ServerFailed  # noqa: PLC0415
+    from app.up import StartError  # noqa: PLC0415
     from app.up import up as run_all  # noqa: PLC0415
 
     settings = _settings(host=host, port=port, data_dir=data_dir)
-    _run(lambda stop: run_all(settings, os.environ, stop))
+    try:
+        _run(lambda stop: run_all(settings, os.environ, stop))
+    except (StartError, FolderInUse, NotInstalled, ServerFailed, MigrationError) as exc:
+        typer.echo(str(exc), err=True)
+        raise typer.Exit(1) from exc
 
 
 @cli.command()
@@ -129,11 +137,13 @@ def migrate() -> None:
     if not settings.database_url:
         raise typer.BadParameter("DATABASE_URL is not set")
     try:
-        applied = apply(settings.database_url)
+        done = apply(settings.database_url)
     except MigrationError as exc:
         typer.echo(str(exc), err=True)
         raise typer.Exit(1) from exc
-    typer.echo(f"applied {len(applied)}: {', '.join(map(str, applied))}" if applied else "nothing to apply")
+    for name in done.applied:
+        typer.echo(f"applied {name}")
+    typer.echo(f"{done.engine}: schema version {done.version}")
 
 
 @cli.command()

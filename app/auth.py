@@ -25,7 +25,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import redis.asyncio as aioredis
-from litestar.connection import ASGIConnection
+from litestar.connection import ASGIConnection, Request
 from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
@@ -294,7 +294,7 @@ def requires_any(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHan
         raise PermissionDeniedException(detail="This needs a token.")
 
 
-def provide_caller(request: Any) -> Caller | None:
+def provide_caller(request: Request[Any, Any, Any]) -> Caller | None:
     """Dependency `caller`: who sent the request; None only on public routes."""
     caller: Caller | None = request.user
     return caller

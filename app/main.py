@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -58,7 +58,8 @@ def create_app(settings: Settings) -> Litestar:
             title="Postrider",
             version="1.0.0",
             summary="Tracks a courier fleet and dispatches its orders.",
-            path="/schema",
+            # A router of its own, for the description of the API is public.
+            openapi_router=Router(path="/schema", route_handlers=[], opt={"public": True}),
             render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), SwaggerRenderPlugin(path="/swagger")],
             security=[{"token": []}],
             components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),

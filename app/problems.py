@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
 from redis.exceptions import RedisError
 
@@ -197,7 +198,7 @@ def problem_types() -> dict[str, tuple[int, str]]:
 
 
 @get("/problems/{code:str}", opt={"public": True}, media_type=MediaType.JSON, tags=["problems"])
-async def describe_problem(code: str) -> dict[str, object]:
+async def describe_problem(code: FromPath[str]) -> dict[str, object]:
     """What a problem's `type` means."""
     row = problem_types().get(code)
     if row is None:

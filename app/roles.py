@@ -22,6 +22,7 @@ async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
     async with resources(settings) as opened, asyncio.TaskGroup() as group:
         for part, start in parts(settings, opened).items():
             group.create_task(supervise(part, start, stop))
+        await stop.wait()
 
 
 def _nothing(_settings: Settings, _opened: Resources) -> dict[str, Start]:

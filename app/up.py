@@ -13,6 +13,7 @@ from time import monotonic
 
 import httpx
 
+from app.embedded import Embedded
 from app.metrics import MULTIPROCESS, share_metrics
 from app.migrate import migrate
 from app.settings import Settings
@@ -80,17 +81,18 @@ async def servers(settings: Settings) -> AsyncIterator[Settings]:
     if settings.database_url and settings.redis_url:
         yield settings
         return
-    # The wheels of the embedded servers are an extra: production has neither.
-    from app.embedded import EmbeddedServers  # noqa: PLC0415
-
-    async with EmbeddedServers(settings.data_dir, engine=settings.engine) as embedded:
-        yield replace(
-            settings,
-            database_url=settings.database_url or embedded.database_url,
-            database_shared_session=settings.database_shared_session
-            or (not settings.database_url and settings.engine == "timescale"),
-            redis_url=settings.redis_url or embedded.redis_url,
-        )
+    over = asyncio.Event()
+    with Embedded(settings.data_dir) as embedded:
+        keeper = asyncio.create_task(embedded.supervise(over))
+        try:
+            yield replace(
+                settings,
+                database_url=settings.database_url or embedded.database_url,
+                redis_url=settings.redis_url or embedded.redis_url,
+            )
+        finally:
+            over.set()
+            await keeper
 
 
 def _environ_of(settings: Settings) -> dict[str, str]:

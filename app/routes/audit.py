@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-import asyncpg
 import msgspec
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from app.auth import Role, requires
+from app.dependencies import Pool
 from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from sql import queries
 
@@ -28,12 +28,12 @@ class AuditEntry(msgspec.Struct, kw_only=True):
 
 @get("/v1/audit", guards=[requires(Role.ADMIN)], tags=["audit"])
 async def list_audit(
-    pool: asyncpg.Pool,
-    actor: str | None = None,
-    action: str | None = None,
-    subject: str | None = None,
-    cursor: str | None = None,
-    limit: Annotated[int, Parameter(ge=1, le=PAGE_LIMIT)] = 100,
+    pool: Pool,
+    actor: FromQuery[str | None] = None,
+    action: FromQuery[str | None] = None,
+    subject: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[AuditEntry]:
     """Newest first; `actor`, `action` and `subject` must match exactly."""
     before = key_of(cursor, tuple[int])

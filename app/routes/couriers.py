@@ -8,11 +8,12 @@ import asyncpg
 import msgspec
 import redis.asyncio as aioredis
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from app.announce import announce
 from app.audit import audit
-from app.auth import Authenticator, Caller, Role, requires
+from app.auth import Role, requires
+from app.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.problems import BadInput, Conflict
 from sql import queries
@@ -104,7 +105,7 @@ async def _known_region(connection: Any, wanted: str | None) -> Region:
 
 
 @post("/v1/couriers", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
-async def add_courier(data: NewCourier, pool: asyncpg.Pool, redis: aioredis.Redis, caller: Caller) -> Courier:
+async def add_courier(data: JSONBody[NewCourier], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> Courier:
     """Add a courier; an `external_id` that is in use answers 409 and names the courier."""
     async with pool.acquire() as connection, connection.transaction():
         region = await _known_region(connection, data.region)
@@ -120,14 +121,14 @@ async def add_courier(data: NewCourier, pool: asyncpg.Pool, redis: aioredis.Redi
 
 @get("/v1/couriers", guards=[requires(Role.VIEWER)], tags=["couriers"])
 async def list_couriers(
-    pool: asyncpg.Pool,
-    region: str | None = None,
-    mode: Mode | None = None,
-    external_id: str | None = None,
-    on_duty: bool | None = None,
-    q: str | None = None,
-    cursor: str | None = None,
-    limit: Annotated[int, Parameter(ge=1, le=PAGE_LIMIT)] = 100,
+    pool: Pool,
+    region: FromQuery[str | None] = None,
+    mode: FromQuery[Mode | None] = None,
+    external_id: FromQuery[str | None] = None,
+    on_duty: FromQuery[bool | None] = None,
+    q: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[Courier]:
     """Oldest first; `q` is a part of the name."""
     after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
@@ -146,20 +147,20 @@ async def get_courier_row(pool: Any, courier_id: UUID) -> Any:
 
 
 @get("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.VIEWER)], tags=["couriers"])
-async def get_courier(courier_id: UUID, pool: asyncpg.Pool) -> Response[Courier]:
+async def get_courier(courier_id: FromPath[UUID], pool: Pool) -> Response[Courier]:
     """One courier."""
     return _with_version(courier_of(await get_courier_row(pool, courier_id)))
 
 
 @patch("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
 async def change_courier(
-    courier_id: UUID,
-    data: CourierPatch,
-    pool: asyncpg.Pool,
-    redis: aioredis.Redis,
-    caller: Caller,
-    authenticator: Authenticator,
-    if_match: Annotated[str | None, Parameter(header="If-Match")] = None,
+    courier_id: FromPath[UUID],
+    data: JSONBody[CourierPatch],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    authenticator: Tokens,
+    if_match: Annotated[str | None, HeaderParameter(name="If-Match")] = None,
 ) -> Response[Courier]:
     """Change what is given; the rest stays."""
     expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
@@ -190,12 +191,12 @@ async def change_courier(
 
 @delete("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.ADMIN)], tags=["couriers"])
 async def remove_courier(
-    courier_id: UUID,
-    pool: asyncpg.Pool,
-    redis: aioredis.Redis,
-    caller: Caller,
-    authenticator: Authenticator,
-    erase: bool = False,
+    courier_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    authenticator: Tokens,
+    erase: FromQuery[bool] = False,
 ) -> None:
     """
     Remove a courier and refuse its tokens; `erase=true` removes the courier's positions and name too.

@@ -8,6 +8,7 @@ import redis.asyncio as aioredis
 from litestar import Response, get
 from redis.exceptions import RedisError
 
+from app.dependencies import Pool, RedisClient
 from sql import queries
 
 CHECK_TIMEOUT_S = 2.0
@@ -20,7 +21,7 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", opt={"public": True}, tags=["operation"])
-async def ready(pool: asyncpg.Pool, redis: aioredis.Redis) -> Response[dict[str, Any]]:
+async def ready(pool: Pool, redis: RedisClient) -> Response[dict[str, Any]]:
     """
     Whether requests can be served, and on which storage engine.
 

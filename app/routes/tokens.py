@@ -8,10 +8,11 @@ import asyncpg
 import msgspec
 from litestar import delete, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.audit import audit
-from app.auth import Authenticator, Caller, Role, requires
+from app.auth import Role, requires
+from app.dependencies import CurrentCaller, Pool, Tokens
 from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.problems import BadInput
 from app.tokens import add_token
@@ -67,7 +68,7 @@ async def _issue(connection: asyncpg.Connection, role: Role, name: str, **facts:
 
 @post("/v1/couriers/{courier_id:uuid}/tokens", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
 async def issue_device_token(
-    courier_id: UUID, pool: asyncpg.Pool, caller: Caller, data: NewDeviceToken | None = None
+    courier_id: FromPath[UUID], pool: Pool, caller: CurrentCaller, data: JSONBody[NewDeviceToken | None] = None
 ) -> IssuedToken:
     """A token for a courier's phone."""
     wanted = data or NewDeviceToken()
@@ -87,7 +88,7 @@ async def issue_device_token(
 
 
 @post("/v1/tokens", guards=[requires(Role.ADMIN)], tags=["tokens"])
-async def issue_staff_token(data: NewStaffToken, pool: asyncpg.Pool, caller: Caller) -> IssuedToken:
+async def issue_staff_token(data: JSONBody[NewStaffToken], pool: Pool, caller: CurrentCaller) -> IssuedToken:
     """A token for staff or a service."""
     async with pool.acquire() as connection, connection.transaction():
         token = await _issue(connection, Role(data.role), data.name, expires_at=data.expires_at)
@@ -98,10 +99,10 @@ async def issue_staff_token(data: NewStaffToken, pool: asyncpg.Pool, caller: Cal
 
 @get("/v1/tokens", guards=[requires(Role.ADMIN)], tags=["tokens"])
 async def list_tokens(
-    pool: asyncpg.Pool,
-    courier_id: UUID | None = None,
-    cursor: str | None = None,
-    limit: Annotated[int, Parameter(ge=1, le=PAGE_LIMIT)] = 100,
+    pool: Pool,
+    courier_id: FromQuery[UUID | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[TokenInfo]:
     """Newest first; the tokens themselves are not known any more."""
     before = key_of(cursor, tuple[datetime])
@@ -111,7 +112,7 @@ async def list_tokens(
 
 
 @delete("/v1/tokens/{token_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["tokens"])
-async def revoke_token(token_id: UUID, pool: asyncpg.Pool, caller: Caller, authenticator: Authenticator) -> None:
+async def revoke_token(token_id: FromPath[UUID], pool: Pool, caller: CurrentCaller, authenticator: Tokens) -> None:
     """
     Refuse a token from now on; other API processes follow within the cache time of tokens.
 

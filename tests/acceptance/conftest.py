@@ -1,0 +1,64 @@
+"""The API in this process, on real servers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from app.auth import Role
+from app.main import create_app
+from app.settings import Settings
+from app.tokens import make_token
+
+ClientOf = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    return Settings(database_url=database_url, redis_url=redis_url)
+
+
+@pytest_asyncio.fixture
+async def api(settings: Settings) -> AsyncIterator[Litestar]:
+    application = create_app(settings)
+    began, over = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        # A task of its own: a lifespan must end in the task in which it began, and fixtures do not.
+        async with application.lifespan():
+            began.set()
+            await over.wait()
+
+    holder = asyncio.create_task(hold())
+    await asyncio.wait([holder, asyncio.create_task(began.wait())], return_when=asyncio.FIRST_COMPLETED)
+    if holder.done():
+        holder.result()
+    yield application
+    over.set()
+    await holder
+
+
+@pytest_asyncio.fixture
+async def client_of(api: Litestar, settings: Settings) -> AsyncIterator[ClientOf]:
+    """`await client_of(Role.SUPPORT)` or `client_of(Role.COURIER, courier=id)`: a client with such a token."""
+    async with AsyncExitStack() as stack:
+
+        async def make(role: Role, courier: str | None = None) -> httpx.AsyncClient:
+            token = await make_token(settings.database_url, role, f"test {role}", courier=courier)
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=api),
+                base_url="http://postrider",
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            return await stack.enter_async_context(client)
+
+        yield make
+
+
+@pytest_asyncio.fixture
+async def admin(client_of: ClientOf) -> httpx.AsyncClient:
+    return await client_of(Role.ADMIN)

@@ -1,0 +1,32 @@
+from dataclasses import fields
+
+import pytest
+
+from app.settings import SettingError, Settings, table, variable_of
+
+
+def test_defaults_need_no_environment():
+    assert Settings.from_env({}) == Settings()
+
+
+def test_values_are_read_from_the_environment():
+    settings = Settings.from_env(
+        {"DATABASE_URL": "postgresql://x", "POSTRIDER_PORT": "9000", "POSTRIDER_LOG_JSON": "true"}
+    )
+    assert (settings.database_url, settings.port, settings.log_json) == ("postgresql://x", 9000, True)
+
+
+def test_secret_is_read_from_a_file(tmp_path):
+    secret = tmp_path / "dsn"
+    secret.write_text("postgresql://secret\n")
+    assert Settings.from_env({"DATABASE_URL_FILE": str(secret)}).database_url == "postgresql://secret"
+
+
+def test_wrong_value_names_the_variable():
+    with pytest.raises(SettingError, match="POSTRIDER_PORT: expected int, got 'many'"):
+        Settings.from_env({"POSTRIDER_PORT": "many"})
+
+
+def test_every_field_has_a_line_that_says_what_it_is():
+    for field in fields(Settings):
+        assert f"| `{variable_of(field.name)}` |" in table()
