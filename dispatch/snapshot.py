@@ -159,6 +159,10 @@ class ReasonCode(StrEnum):
     DROPOFF_WINDOW = "dropoff_window"
     SHIFT_END = "shift_end"
     REJECTED = "rejected"
+    PINNED = "pinned"
+    """It is on board of another courier, or pinned to one."""
+    NOT_YET = "not_yet"
+    """Its pickup opens further ahead than the planner looks."""
     NOT_WORTH_IT = "not_worth_it"
     """Possible, but dearer than leaving it for a later cycle."""
 

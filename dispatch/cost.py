@@ -1,0 +1,89 @@
+"""
+The objective, term by term; no I/O.
+
+`route.walk` adds the same terms in one fused pass for speed; this module is the definition people read, and what a plan
+reports for each route and assignment. A law in the tests holds the two together.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+from dispatch.problem import Problem, StopNo
+from dispatch.route import schedule
+from dispatch.snapshot import ScheduledStop
+
+Term = Callable[[Problem, int, Sequence[StopNo], Sequence[ScheduledStop]], int]
+
+
+def travel(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
+    """Seconds driven, the way to where the courier must end included."""
+    duration = problem.durations_s[worker_no].item
+    worker = problem.workers[worker_no]
+    places = [worker.start, *(row.place for row in times)]
+    if stops and worker.end is not None:
+        places.append(worker.end)
+    return problem.params.weights.travel * sum(duration(a, b) for a, b in pairwise(places))
+
+
+def delivery(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
+    """Seconds from ready to drop-off, over the orders, dearer with priority."""
+    del worker_no
+    return sum(
+        problem.delivery_rate[stop >> 1] * (row.starts_at - problem.ready_at[stop >> 1])
+        for stop, row in zip(stops, times, strict=True)
+        if stop & 1
+    )
+
+
+def lateness(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
+    """Seconds after the due time of each stop, dearer with priority."""
+    del worker_no
+    return sum(problem.late_rate[stop] * row.late_s for stop, row in zip(stops, times, strict=True))
+
+
+def overtime(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
+    """Seconds after the end of the shift at which drop-offs start and the courier is back where it must end."""
+    worker = problem.workers[worker_no]
+    instants = [row.starts_at for stop, row in zip(stops, times, strict=True) if stop & 1]
+    if times and worker.end is not None:
+        instants.append(times[-1].leaves_at + problem.durations_s[worker_no].item(times[-1].place, worker.end))
+    late_s = sum(max(instant - worker.shift_ends_at, 0) for instant in instants)
+    return problem.params.weights.overtime * late_s
+
+
+def waiting(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
+    """Seconds waited at stops for their windows to open."""
+    del worker_no, stops
+    return problem.params.weights.waiting * sum(row.starts_at - row.arrives_at for row in times)
+
+
+def change(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
+    """Orders collected by this courier that another one has been shown."""
+    del times
+    moved = sum(1 for stop in stops if not stop & 1 and problem.shown_to[stop >> 1] not in (worker_no, -1))
+    return problem.params.weights.change * moved
+
+
+TERMS: Mapping[str, Term] = {
+    "travel": travel,
+    "delivery": delivery,
+    "lateness": lateness,
+    "overtime": overtime,
+    "waiting": waiting,
+    "change": change,
+}
+
+
+def by_term(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> dict[str, int]:
+    """Cost of a route by term."""
+    times = schedule(problem, worker_no, stops)
+    return {name: term(problem, worker_no, stops, times) for name, term in TERMS.items()}
+
+
+def unassigned(problem: Problem, job_no: int) -> int:
+    """What it costs to leave an order without a courier: more with priority and with the time since it was placed."""
+    weights = problem.params.weights
+    job = problem.jobs[job_no]
+    age_s = max(problem.now - job.placed_at, 0)
+    taken_back = weights.change if problem.shown_to[job_no] >= 0 else 0
+    return (1 + max(job.priority, 0)) * (weights.unassigned + weights.ageing * age_s) + taken_back

@@ -1,0 +1,95 @@
+"""
+Filling a draft and making it better by small steps; no I/O.
+
+Every step is judged by the exact difference in cost and breaks no hard rule, so that a draft only gets better; the
+order of steps is fixed, so that the same draft comes out on every run.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch import cost
+from dispatch.assignment import chains
+from dispatch.draft import Draft
+from dispatch.insertion import best_in_route, cheapest
+from dispatch.params import Stop
+from dispatch.reasons import refusers
+from dispatch.snapshot import FOREVER
+
+Allowed = npt.NDArray[np.bool_]
+"""[job, worker]: the pair is possible as far as it alone can tell."""
+
+MAX_CHAIN_CELLS = 400_000
+"""Jobs times sources that one matching of chains may have: about 30 ms on the machine of benchmarks/README.md."""
+
+
+def fill(draft: Draft, allowed: Allowed, job_nos: Iterable[int], stop: Stop) -> None:
+    """Put jobs nobody has where they add least, the most urgent first; one that is not worth its cost stays out."""
+    problem = draft.problem
+    order = sorted(job_nos, key=lambda job_no: (-problem.jobs[job_no].priority, problem.jobs[job_no].placed_at, job_no))
+    for job_no in order:
+        if stop():
+            return
+        may = allowed[job_no].copy()
+        may[refusers(problem, job_no)] = False
+        limit = cost.unassigned(problem, job_no)
+        found = cheapest(draft, job_no, may, limit)
+        if found is None and problem.jobs[job_no].refused_by and cheapest(draft, job_no, may) is None:
+            found = cheapest(draft, job_no, allowed[job_no], limit)
+        if found is not None:
+            draft.put(found.worker_no, found.stops)
+
+
+def force(draft: Draft, worker_no: int, job_no: int) -> None:
+    """Put a job into the route it must be in, whatever it breaks there."""
+    found = best_in_route(draft, worker_no, job_no, allowance=FOREVER)
+    if found is not None:
+        draft.put(worker_no, found.stops)
+
+
+def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop) -> None:
+    """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none."""
+    problem = draft.problem
+    for _ in range(problem.params.n_rounds):
+        moved = False
+        for job_no in movable:
+            if stop():
+                return
+            moved |= _relocate_one(draft, allowed, job_no)
+        if not moved:
+            return
+
+
+def _relocate_one(draft: Draft, allowed: Allowed, job_no: int) -> bool:
+    problem, worker_no = draft.problem, draft.worker_of[job_no]
+    if worker_no < 0:
+        return False
+    before = draft.routes[worker_no]
+    cost_before = draft.cost[worker_no]
+    draft.put(worker_no, draft.without(job_no))
+    saved = cost_before - draft.cost[worker_no]
+    may = allowed[job_no].copy()
+    may[refusers(problem, job_no)] = False
+    found = cheapest(draft, job_no, may, saved - problem.params.min_gain + 1)
+    if found is None:
+        draft.put(worker_no, before)
+        return False
+    draft.put(found.worker_no, found.stops)
+    return True
+
+
+def rematched(draft: Draft, allowed: Allowed, movable: list[int], stop: Stop) -> Draft | None:
+    """A draft in which the movable jobs are matched anew and the rest filled in; None when that is too much work."""
+    problem = draft.problem
+    if not movable or len(movable) * (len(movable) + len(problem.workers)) > MAX_CHAIN_CELLS or stop():
+        return None
+    may = allowed
+    if any(problem.jobs[job_no].refused_by for job_no in movable):
+        may = allowed.copy()
+        for job_no in movable:
+            may[job_no, refusers(problem, job_no)] = False
+    other = Draft(problem, chains(draft, may, movable))
+    fill(other, allowed, (job_no for job_no in movable if other.worker_of[job_no] < 0), stop)
+    return other

@@ -1,0 +1,139 @@
+"""
+Cheapest feasible insertion of an order into the routes of a draft, with the exact difference in cost; no I/O.
+
+For the method see N. Wilson et al., "Scheduling Algorithms for a Dial-a-Ride System", MIT 1971, and, for bundles of one
+pickup place, D. Reyes et al., "The Meal Delivery Routing Problem", Optimization Online 2018, section 3.2.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.draft import Draft
+from dispatch.params import Bundling
+from dispatch.problem import Problem, Stops, carried
+from dispatch.route import finish, overload, walk
+from dispatch.snapshot import FOREVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insertion:
+    """A job put into a worker's route, and what that adds to the cost of the route."""
+
+    worker_no: int
+    stops: Stops
+    delta: int
+
+
+def positions(problem: Problem, worker_no: int, stops: Stops, job_no: int) -> Iterator[tuple[int, int]]:
+    """
+    Where a job may go under the rule of bundling: its pickup before stop i, its drop-off before stop j >= i.
+
+    A job on board has no pickup: its drop-off goes before stop j, and i == j.
+    """
+    first, n = problem.n_locked[worker_no], len(stops)
+    if problem.onboard[job_no]:
+        yield from ((j, j) for j in range(first, n + 1))
+        return
+    if problem.params.bundling is Bundling.ON_THE_WAY:
+        yield from ((i, j) for i in range(first, n + 1) for j in range(i, n + 1))
+        return
+    n_on_board = len(carried(stops))
+    for i in range(n + 1):
+        if n_on_board == 0 and i >= first:
+            yield i, i
+        if i == n:
+            return
+        n_on_board += -1 if stops[i] & 1 else 1
+        if problem.params.bundling is Bundling.SAME_PICKUP and _may_join(problem, stops, i, job_no):
+            end = next((j for j in range(i + 1, n) if not stops[j] & 1), n)
+            yield from ((i + 1, j) for j in range(max(i + 1, first), end + 1) if i + 1 >= first)
+
+
+def _may_join(problem: Problem, stops: Stops, i: int, job_no: int) -> bool:
+    """Whether stop i is the last pickup of a bundle at the job's pickup place."""
+    is_last_pickup = not stops[i] & 1 and (i + 1 == len(stops) or bool(stops[i + 1] & 1))
+    return is_last_pickup and problem.place[stops[i]] == problem.place[2 * job_no]
+
+
+def best_in_route(
+    draft: Draft, worker_no: int, job_no: int, below: int = FOREVER, allowance: int = 0
+) -> Insertion | None:
+    """
+    The cheapest way to put a job into one route, if it adds less than `below` to the cost and at most `allowance` to
+    the excess: 0 for what is free to go elsewhere, FOREVER for what must be in this route.
+    """
+    problem, stops, states = draft.problem, draft.routes[worker_no], draft.states[worker_no]
+    worker = problem.workers[worker_no]
+    if not allowance and len(stops) >= worker.max_orders and sum(stop & 1 for stop in stops) >= worker.max_orders:
+        return None
+    new: Stops = (2 * job_no + 1,) if problem.onboard[job_no] else (2 * job_no, 2 * job_no + 1)
+    old_cost, old_excess = draft.cost[worker_no], draft.excess[worker_no] + allowance
+    best: Stops | None = None
+    best_cost = min(old_cost + below, FOREVER)
+    collected_before, state = -1, states[0]
+    for i, j in positions(problem, worker_no, stops, job_no):
+        if i != collected_before:  # the first leg is common to all drop-off positions
+            state = walk(problem, worker_no, states[i], new[:-1])
+            collected_before = i
+        if state.excess > old_excess:
+            continue
+        rest = (*stops[i:j], new[-1], *stops[j:])
+        end = finish(problem, worker_no, walk(problem, worker_no, state, rest))
+        if end.cost < best_cost and end.excess <= old_excess:
+            whole = (*stops[:i], *new[:-1], *rest)
+            if not worker.capacity or end.excess + overload(problem, worker_no, whole) <= old_excess:
+                best, best_cost = whole, end.cost
+    if best is None:
+        return None
+    return Insertion(worker_no=worker_no, stops=best, delta=best_cost - old_cost)
+
+
+def earliest_pickups(draft: Draft, job_no: int) -> npt.NDArray[np.int64]:
+    """By worker: when it could be at the job's pickup at the earliest, from any point of its route; or FOREVER."""
+    problem = draft.problem
+    arrives_at = np.full(len(problem.workers), FOREVER, dtype=np.int64)
+    for mode, numbers in problem.workers_of_mode.items():
+        leg_s = problem.travel_s[mode][draft.place[numbers], problem.jobs[job_no].pickup.place]
+        arrives_at[numbers] = (draft.leaves_at[numbers] + leg_s).min(axis=1)
+    return arrives_at
+
+
+def nearest(draft: Draft, job_no: int, allowed: npt.NDArray[np.bool_], n: int) -> list[int]:
+    """Up to n allowed workers, by when they could be at the pickup from any point of their route and the way there."""
+    problem = draft.problem
+    visit = problem.jobs[job_no].pickup
+    score = np.full(len(problem.workers), FOREVER, dtype=np.int64)
+    for mode, numbers in problem.workers_of_mode.items():
+        leg_s = problem.travel_s[mode][draft.place[numbers], visit.place]
+        arrives_at = draft.leaves_at[numbers] + leg_s
+        score[numbers] = (np.maximum(arrives_at, visit.opens_at) + leg_s).min(axis=1)
+    score[~allowed] = FOREVER
+    chosen = np.argsort(score, kind="stable")[:n]
+    return [int(number) for number in chosen if score[number] < FOREVER]
+
+
+def cheapest(
+    draft: Draft, job_no: int, allowed: npt.NDArray[np.bool_], below: int = FOREVER, n: int | None = None
+) -> Insertion | None:
+    """
+    The cheapest feasible insertion of a job over the allowed workers.
+
+    Tries the `n_candidates` nearest first and all others only when none of these can.
+    """
+    wanted = n or draft.problem.params.n_candidates
+    tried = nearest(draft, job_no, allowed, wanted)
+    best = _best_of(draft, job_no, tried, below)
+    if best is None and len(tried) == wanted:
+        best = _best_of(draft, job_no, nearest(draft, job_no, allowed, len(allowed))[wanted:], below)
+    return best
+
+
+def _best_of(draft: Draft, job_no: int, worker_nos: list[int], below: int) -> Insertion | None:
+    best: Insertion | None = None
+    for worker_no in worker_nos:
+        found = best_in_route(draft, worker_no, job_no, below if best is None else best.delta)
+        best = found or best
+    return best

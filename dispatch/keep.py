@@ -1,0 +1,68 @@
+"""
+What of the plan in force still holds; no I/O.
+
+Orders are delivered, cancelled, collected and pinned while a plan is in force, and couriers go off duty or fall behind:
+`kept_routes` takes out what can no longer be done and leaves the rest as it is.
+"""
+
+from dispatch.draft import Draft
+from dispatch.problem import Problem, Stops
+from dispatch.reasons import Exclusions
+from dispatch.route import price
+
+
+def holder_of(problem: Problem, job_no: int) -> int | None:
+    """The worker a job must stay with: it is on board there, or pinned to it. None: free, or the holder is off duty."""
+    job = problem.jobs[job_no]
+    courier = job.onboard_of or job.pinned_to
+    return problem.worker_no.get(courier) if courier is not None else None
+
+
+def is_movable(draft: Draft, job_no: int, horizon: int) -> bool:
+    """Whether another courier may get a job: not held, no stop of it locked, and not too far ahead to plan."""
+    problem, worker_no = draft.problem, draft.worker_of[job_no]
+    job = problem.jobs[job_no]
+    if job.onboard_of is not None or job.pinned_to is not None:
+        return False
+    if worker_no < 0:
+        return job.pickup.opens_at <= horizon
+    return all(stop >> 1 != job_no for stop in draft.routes[worker_no][: problem.n_locked[worker_no]])
+
+
+def kept_routes(problem: Problem, table: Exclusions) -> list[Stops]:
+    """The routes in force, without orders that are closed, held by another, excluded from their courier or too late."""
+    seen: set[int] = set()
+    routes = []
+    for worker_no, worker in enumerate(problem.workers):
+        stops = problem.stops_of(worker)
+        locked = {stop >> 1 for stop in stops[: problem.n_locked[worker_no]]}
+        whole = {stop >> 1 for stop in stops if stop & 1 and (problem.onboard[stop >> 1] or stop ^ 1 in stops)} - seen
+        held = {job_no for job_no in whole if holder_of(problem, job_no) == worker_no}
+        free = {job_no for job_no in whole if not table[job_no, worker_no]}
+        kept = tuple(
+            dict.fromkeys(
+                stop
+                for stop in stops
+                if stop >> 1 in held | free | (locked & whole) and (stop & 1 or not problem.onboard[stop >> 1])
+            )
+        )
+        kept = _in_time(problem, worker_no, kept, held | locked)
+        seen |= {stop >> 1 for stop in kept}
+        routes.append(kept)
+    return routes
+
+
+def _in_time(problem: Problem, worker_no: int, stops: Stops, fixed: set[int]) -> Stops:
+    """Take out, one by one, the free jobs whose absence mends most of what the route breaks."""
+    excess = price(problem, worker_no, stops)[1]
+    while excess > 0:
+        shorter = [
+            (price(problem, worker_no, rest)[1], job_no, rest)
+            for job_no in sorted({stop >> 1 for stop in stops} - fixed)
+            for rest in [tuple(stop for stop in stops if stop >> 1 != job_no)]
+        ]
+        best = min(shorter, default=None)
+        if best is None or best[0] >= excess:
+            return stops
+        excess, _, stops = best
+    return stops

@@ -1,0 +1,52 @@
+"""
+The method, on one page: from a snapshot to a proposed plan; no I/O.
+
+    1. keep      the plan in force, less what can no longer be done                    (never worse than before)
+    2. fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
+    3. rematch   all movable jobs anew as chains of trips: a min-cost flow, several trips ahead
+    4. relocate  jobs one by one to where they cost less; the cheaper of 2 and 3 wins
+    5. search    OR-Tools from there, when it has a time budget                        (dispatch/solver.py)
+    6. report    times, cost by term, who must be told now, and why the rest has nobody (dispatch/report.py)
+
+What is on board stays with its courier, pinned orders stay, the leg being driven stays: none of the steps can touch
+them. A step that is stopped, fails or finds nothing better leaves the draft of the step before.
+"""
+
+from dispatch.draft import Draft
+from dispatch.improve import fill, force, relocate, rematched
+from dispatch.keep import holder_of, is_movable, kept_routes
+from dispatch.params import Params, Stop, never
+from dispatch.problem import lay_out
+from dispatch.reasons import exclusions
+from dispatch.report import report
+from dispatch.snapshot import Plan, Snapshot
+
+
+def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
+    """
+    Routes for all couriers of a snapshot, and reasons for the orders that have none.
+
+    Pure: the same snapshot, params and seed give the same plan, unless `stop` cuts it short; it is asked between steps
+    and ends the improvement, never the answer.
+    """
+    problem = lay_out(snapshot, params)
+    table = exclusions(problem)
+    allowed = table == 0
+    draft = Draft(problem, kept_routes(problem, table))
+    before = list(draft.routes)
+    for job_no in draft.unassigned():
+        holder = holder_of(problem, job_no)
+        if holder is not None:
+            force(draft, holder, job_no)
+
+    horizon = problem.now + params.horizon_s
+    wanted = [job_no for job_no in draft.unassigned() if problem.jobs[job_no].pickup.opens_at <= horizon]
+    fill(draft, allowed, wanted, stop)
+    movable = [job_no for job_no in range(len(problem.jobs)) if is_movable(draft, job_no, horizon)]
+    other = rematched(draft, allowed, movable, stop)
+    relocate(draft, allowed, movable, stop)
+    if other is not None:
+        relocate(other, allowed, movable, stop)
+        if other.total() <= draft.total() - params.min_gain:
+            draft = other
+    return report(draft, table, before)

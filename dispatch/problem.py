@@ -1,0 +1,108 @@
+"""
+A snapshot laid out for the search: jobs and workers by number, every stop one number; no I/O.
+
+Job j has the stops 2j (pickup) and 2j + 1 (drop-off), so that `stop ^ 1` is the other end and `stop >> 1` the job.
+Lists by stop are plain lists of ints: a route is walked some ten thousand times a second.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.params import Params
+from dispatch.snapshot import Instant, Job, OrderId, Place, PlannedStop, Snapshot, StopKind, Worker
+from tracking.position import CourierId, Mode
+
+StopNo = int
+"""2 * job for its pickup, 2 * job + 1 for its drop-off."""
+Stops = tuple[StopNo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Lists by stop, by job and by worker; build with `lay_out`."""
+
+    now: Instant
+    params: Params
+    jobs: tuple[Job, ...]
+    workers: tuple[Worker, ...]
+    job_no: dict[OrderId, int]
+    worker_no: dict[CourierId, int]
+
+    place: list[Place]
+    opens_at: list[Instant]
+    due_at: list[Instant]
+    closes_at: list[Instant]
+    service_s: list[int]
+    late_rate: list[int]
+    """Cost of a second after `due_at`; dearer with priority."""
+
+    delivery_rate: list[int]
+    """By job: cost of a second between ready and drop-off; dearer with priority."""
+    ready_at: list[Instant]
+    onboard: list[bool]
+    shown_to: list[int]
+    """By job: number of the worker who has been shown it, or -1."""
+    durations_s: list[npt.NDArray[np.int32]]
+    """By worker: the matrix of its mode."""
+    distances_m: list[npt.NDArray[np.int32]]
+    travel_s: Mapping[Mode, npt.NDArray[np.int32]]
+    workers_of_mode: dict[Mode, npt.NDArray[np.int64]]
+    n_locked: list[int]
+    """By worker: so many leading stops of its route stay; stops of orders that are no longer open do not count."""
+
+    def planned(self, stop: StopNo) -> PlannedStop:
+        """The stop in the snapshot's terms."""
+        kind = StopKind.DROPOFF if stop & 1 else StopKind.PICKUP
+        return PlannedStop(self.jobs[stop >> 1].order_id, kind)
+
+    def stops_of(self, worker: Worker) -> Stops:
+        """The plan in force, less stops of orders that are no longer open."""
+        numbers = (
+            2 * self.job_no[stop.order_id] + (stop.kind is StopKind.DROPOFF)
+            for stop in worker.route
+            if stop.order_id in self.job_no
+        )
+        return tuple(numbers)
+
+
+def lay_out(snapshot: Snapshot, params: Params) -> Problem:
+    """Number the jobs and workers of a snapshot in its order and spread their fields over lists."""
+    jobs, workers = snapshot.jobs, snapshot.workers
+    visits = [visit for job in jobs for visit in (job.pickup, job.dropoff)]
+    urgency = [1 + max(job.priority, 0) for job in jobs]
+    shown_to = {order_id: number for number, worker in enumerate(workers) for order_id in worker.shown}
+    job_no = {job.order_id: number for number, job in enumerate(jobs)}
+    return Problem(
+        now=snapshot.now,
+        params=params,
+        jobs=jobs,
+        workers=workers,
+        job_no=job_no,
+        worker_no={worker.courier_id: number for number, worker in enumerate(workers)},
+        place=[visit.place for visit in visits],
+        opens_at=[visit.opens_at for visit in visits],
+        due_at=[visit.due_at for visit in visits],
+        closes_at=[visit.closes_at for visit in visits],
+        service_s=[visit.service_s for visit in visits],
+        late_rate=[params.weights.lateness * factor for factor in urgency for _ in range(2)],
+        delivery_rate=[params.weights.delivery * factor for factor in urgency],
+        ready_at=[job.ready_at for job in jobs],
+        onboard=[job.onboard_of is not None for job in jobs],
+        shown_to=[shown_to.get(job.order_id, -1) for job in jobs],
+        durations_s=[snapshot.travel.durations_s[worker.mode] for worker in workers],
+        travel_s=snapshot.travel.durations_s,
+        workers_of_mode={
+            mode: np.array([number for number, worker in enumerate(workers) if worker.mode == mode], dtype=np.int64)
+            for mode in sorted({worker.mode for worker in workers})
+        },
+        n_locked=[sum(stop.order_id in job_no for stop in worker.route[: worker.n_locked]) for worker in workers],
+        distances_m=[snapshot.travel.distances_m[worker.mode] for worker in workers],
+    )
+
+
+def carried(stops: Sequence[StopNo]) -> set[int]:
+    """Jobs on board before the first stop: dropped off in the route but not collected in it."""
+    return {stop >> 1 for stop in stops if stop & 1} - {stop >> 1 for stop in stops if not stop & 1}

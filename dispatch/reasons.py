@@ -1,0 +1,154 @@
+"""
+Who cannot take what, and why: an exact pre-filter, and the reasons reported for orders left without a courier; no I/O.
+
+`exclusions` looks at pairs of order and courier alone (mode, skills, range, …), for all pairs at once. What depends on
+the route a courier already has (windows, shift, load on the way) is found by trying every position, in `explain`.
+Neither asks the search why it did not do something: no solver can say.
+"""
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.draft import Draft
+from dispatch.insertion import best_in_route, earliest_pickups, positions
+from dispatch.problem import Problem, Stops
+from dispatch.route import size_in, walk
+from dispatch.snapshot import FOREVER, ReasonCode, Unassigned
+from tracking.position import CourierId
+
+CODES = tuple(ReasonCode)
+Exclusions = npt.NDArray[np.int8]
+"""[job, worker]: 0 when the pair is possible as far as it alone can tell, else 1 + the index of the reason in CODES."""
+
+
+def number(code: ReasonCode) -> int:
+    """How a reason is written in the table of exclusions."""
+    return CODES.index(code) + 1
+
+
+def exclusions(problem: Problem) -> Exclusions:
+    """For every pair of job and worker the first constraint that excludes it whatever the routes are."""
+    table = np.zeros((len(problem.jobs), len(problem.workers)), dtype=np.int8)
+    if table.size:
+        _exclude_stale(problem, table)
+        _exclude_by_mode_and_skills(problem, table)
+        _exclude_by_capacity(problem, table)
+        _exclude_by_range(problem, table)
+        _exclude_fixed(problem, table)
+    return table
+
+
+def _exclude_stale(problem: Problem, table: Exclusions) -> None:
+    stale = [not worker.has_fresh_position for worker in problem.workers]
+    table[:, stale] = number(ReasonCode.NO_FRESH_POSITION)
+
+
+def _exclude_by_mode_and_skills(problem: Problem, table: Exclusions) -> None:
+    demands = [(job.modes, job.skills) for job in problem.jobs]
+    for modes, skills in dict.fromkeys(demands):
+        if modes is None and not skills:
+            continue
+        code = np.zeros(len(problem.workers), dtype=np.int8)
+        for worker_no, worker in enumerate(problem.workers):
+            if modes is not None and worker.mode not in modes:
+                code[worker_no] = number(ReasonCode.MODE)
+            elif not skills <= worker.skills:
+                code[worker_no] = number(ReasonCode.SKILLS)
+        rows = np.array([demand == (modes, skills) for demand in demands])[:, None]
+        np.copyto(table, code, where=rows & (table == 0))
+
+
+def _exclude_by_capacity(problem: Problem, table: Exclusions) -> None:
+    for dimension in range(max(len(worker.capacity) for worker in problem.workers)):
+        limits = np.array(
+            [worker.capacity[dimension] if dimension < len(worker.capacity) else FOREVER for worker in problem.workers]
+        )
+        sizes = np.array([size_in(problem, job_no, dimension) for job_no in range(len(problem.jobs))])
+        np.copyto(table, number(ReasonCode.CAPACITY), where=(sizes[:, None] > limits) & (table == 0))
+
+
+def _exclude_by_range(problem: Problem, table: Exclusions) -> None:
+    pickups = np.array([job.pickup.place for job in problem.jobs])
+    for worker_no, worker in enumerate(problem.workers):
+        if worker.range_m is not None:
+            too_far = problem.distances_m[worker_no][worker.start, pickups] > worker.range_m
+            table[too_far & (table[:, worker_no] == 0), worker_no] = number(ReasonCode.RANGE)
+
+
+def _exclude_fixed(problem: Problem, table: Exclusions) -> None:
+    """What is on board or pinned stays with its courier, whatever else speaks against that courier."""
+    for job_no, job in enumerate(problem.jobs):
+        holder = job.onboard_of or job.pinned_to
+        if holder is not None:
+            table[job_no] = number(ReasonCode.PINNED)
+            if holder in problem.worker_no:
+                table[job_no, problem.worker_no[holder]] = 0
+
+
+def refusers(problem: Problem, job_no: int) -> list[int]:
+    """Workers who refused a job; asked again only when nobody else can take it."""
+    return [problem.worker_no[courier] for courier in problem.jobs[job_no].refused_by if courier in problem.worker_no]
+
+
+def explain(draft: Draft, table: Exclusions, job_no: int) -> Unassigned:
+    """For a job left without a worker: the reasons counted over all workers, each with one of them as an example."""
+    problem = draft.problem
+    codes = [CODES[code - 1] if code else None for code in table[job_no]]
+    if problem.jobs[job_no].pickup.opens_at > problem.now + problem.params.horizon_s:
+        codes = [code or ReasonCode.NOT_YET for code in codes]
+    else:
+        _explain_by_routes(draft, job_no, codes)
+    counts = Counter(code for code in codes if code is not None)
+    example: dict[ReasonCode, CourierId] = {}
+    for worker, code in zip(problem.workers, codes, strict=True):
+        if code is not None:
+            example.setdefault(code, worker.courier_id)
+    reasons = dict(counts.most_common()) if problem.workers else {ReasonCode.NO_COURIERS: 0}
+    return Unassigned(order_id=problem.jobs[job_no].order_id, reasons=reasons, example=example)
+
+
+def _explain_by_routes(draft: Draft, job_no: int, codes: list[ReasonCode | None]) -> None:
+    """Fill in the reasons that depend on the routes."""
+    problem = draft.problem
+    refused = set(refusers(problem, job_no))
+    arrives_at = earliest_pickups(draft, job_no)
+    others_can = False
+    for worker_no, worker in enumerate(problem.workers):
+        if codes[worker_no] is not None:
+            continue
+        if sum(stop & 1 for stop in draft.routes[worker_no]) >= worker.max_orders:
+            codes[worker_no] = ReasonCode.MAX_ORDERS
+        elif arrives_at[worker_no] > max(problem.jobs[job_no].pickup.closes_at, 0):
+            codes[worker_no] = ReasonCode.PICKUP_WINDOW
+        elif arrives_at[worker_no] > worker.shift_ends_at:
+            codes[worker_no] = ReasonCode.SHIFT_END
+        elif best_in_route(draft, worker_no, job_no) is None:
+            codes[worker_no] = obstacle(draft, worker_no, job_no)
+        else:
+            codes[worker_no] = ReasonCode.NOT_WORTH_IT
+            others_can |= worker_no not in refused
+    for worker_no in refused:
+        if others_can and codes[worker_no] is ReasonCode.NOT_WORTH_IT:
+            codes[worker_no] = ReasonCode.REJECTED
+
+
+def obstacle(draft: Draft, worker_no: int, job_no: int) -> ReasonCode:
+    """What excludes a job from a route without a position for it: what the position that gets furthest meets."""
+    problem, stops = draft.problem, draft.routes[worker_no]
+    pickup, dropoff = 2 * job_no, 2 * job_no + 1
+    old_excess = draft.excess[worker_no]
+    furthest = ReasonCode.PICKUP_WINDOW
+    for i, j in positions(problem, worker_no, stops, job_no):
+        state = walk(problem, worker_no, draft.states[worker_no][i], (pickup,))
+        if state.excess > old_excess:
+            too_late = max(state.arrived_at, problem.opens_at[pickup]) > problem.workers[worker_no].shift_ends_at
+            if too_late and furthest is ReasonCode.PICKUP_WINDOW:
+                furthest = ReasonCode.SHIFT_END
+            continue
+        rest: Stops = (*stops[i:j], dropoff, *stops[j:])
+        if walk(problem, worker_no, state, rest).excess <= old_excess:
+            return ReasonCode.CAPACITY
+        furthest = ReasonCode.DROPOFF_WINDOW
+    return furthest

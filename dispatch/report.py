@@ -1,0 +1,60 @@
+"""A draft as a plan for people and programs: times, cost by term, what to fix now, and reasons; no I/O."""
+
+from dispatch.cost import by_term
+from dispatch.draft import Draft
+from dispatch.keep import holder_of
+from dispatch.problem import Stops
+from dispatch.reasons import Exclusions, explain
+from dispatch.route import schedule
+from dispatch.snapshot import Assignment, Plan, ProposedRoute, ScheduledStop
+
+
+def report(draft: Draft, table: Exclusions, before: list[Stops], source: str = "insertion") -> Plan:
+    """The plan that a draft stands for; `before` are the routes in force, to say whether anything changed."""
+    problem = draft.problem
+    routes, assignments = [], []
+    for worker_no, worker in enumerate(problem.workers):
+        stops = draft.routes[worker_no]
+        times = schedule(problem, worker_no, stops)
+        terms = by_term(problem, worker_no, stops)
+        routes.append(ProposedRoute(courier_id=worker.courier_id, stops=times, cost=terms))
+        due = due_now(draft, worker_no, times)
+        for job_no in dict.fromkeys(stop >> 1 for stop in stops):
+            rest = tuple(stop for stop in stops if stop >> 1 != job_no)
+            without = by_term(problem, worker_no, rest)
+            assignments.append(
+                Assignment(
+                    order_id=problem.jobs[job_no].order_id,
+                    courier_id=worker.courier_id,
+                    cost={name: terms[name] - without[name] for name in terms},
+                    commit=job_no in due,
+                )
+            )
+    return Plan(
+        routes=tuple(routes),
+        assignments=tuple(assignments),
+        unassigned=tuple(explain(draft, table, job_no) for job_no in draft.unassigned()),
+        cost=draft.total(),
+        source="kept" if draft.routes == before else source,
+    )
+
+
+def due_now(draft: Draft, worker_no: int, times: tuple[ScheduledStop, ...]) -> set[int]:
+    """
+    Jobs to be fixed now: held ones, and those of the next stay when the courier must leave for it within the lead time.
+
+    The courier must leave so as to arrive when service can start, not earlier: until then another may turn out better.
+    """
+    problem, stops = draft.problem, draft.routes[worker_no]
+    due = {stop >> 1 for stop in stops if holder_of(problem, stop >> 1) == worker_no}
+    due |= {stop >> 1 for stop in stops[: problem.n_locked[worker_no]]}
+    if not stops:
+        return due
+    first = times[0]
+    worker = problem.workers[worker_no]
+    leg_s = problem.durations_s[worker_no].item(worker.start, first.place)
+    stay = [(stop, row) for stop, row in zip(stops, times, strict=True) if row.arrives_at == first.arrives_at]
+    leave_by = max(max(row.starts_at for _, row in stay) - leg_s, worker.available_at)
+    if leave_by <= problem.now + problem.params.commit_lead_s:
+        due |= {stop >> 1 for stop, _ in stay}
+    return due

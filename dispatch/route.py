@@ -1,0 +1,159 @@
+"""
+A route over time: arrivals, waits, lateness, breaks, end of shift, load; no I/O.
+
+`walk` is the one place that knows how time passes along a route. Rules:
+- service may start when the window opens; whoever arrives before waits;
+- stops of one kind at one place, one after another, are one stay: the courier parks once, services run side by side,
+  and the stay ends when the last of them does;
+- a break is taken before a leg, as early as its window allows, or when the next stop would end too late for it;
+- what breaks a hard rule is not refused but measured (`excess`), so that a route in force stays usable when the world
+  made it late: a change is allowed when it adds no excess.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from dispatch.problem import Problem, StopNo, carried
+from dispatch.snapshot import Instant, Place, ScheduledStop
+
+OVERLOAD_S = 100_000
+"""Excess of a unit of load over capacity, or of an order over `max_orders`: more than any lateness that occurs."""
+
+
+class State(NamedTuple):
+    """A courier after some stops of a route."""
+
+    leaves_at: Instant
+    place: Place
+    kind: int
+    """0 after a pickup, 1 after a drop-off, -1 at the start."""
+    arrived_at: Instant
+    n_breaks: int
+    cost: int
+    excess: int
+    """Seconds by which hard rules are broken."""
+
+
+def start(problem: Problem, worker_no: int) -> State:
+    """Before the first stop."""
+    worker = problem.workers[worker_no]
+    free_at = max(worker.available_at, problem.now)
+    return State(free_at, worker.start, -1, free_at, 0, 0, 0)
+
+
+def walk(  # noqa: PLR0912 - one pass over the rules of time, taken ten thousand times a second
+    problem: Problem, worker_no: int, state: State, stops: Iterable[StopNo]
+) -> State:
+    """
+    Drive on from a state over more stops, adding up cost and excess.
+
+    The cost is that of the terms in dispatch/cost.py, fused into one pass because every decision hangs on this loop.
+    """
+    worker = problem.workers[worker_no]
+    weights = problem.params.weights
+    travel_weight, waiting_weight, overtime_weight = weights.travel, weights.waiting, weights.overtime
+    duration = problem.durations_s[worker_no].item
+    places, opens, dues, closes = problem.place, problem.opens_at, problem.due_at, problem.closes_at
+    services, ready = problem.service_s, problem.ready_at
+    late_rate, delivery_rate = problem.late_rate, problem.delivery_rate
+    shown_to, shift_ends_at, breaks = problem.shown_to, worker.shift_ends_at, worker.breaks
+    leaves_at, place, kind, arrived_at, n_breaks, cost, excess = state
+    for stop in stops:
+        is_dropoff = stop & 1
+        if places[stop] != place or is_dropoff != kind:
+            leg_s = duration(place, places[stop])
+            while n_breaks < len(breaks):
+                pause = breaks[n_breaks]
+                ends_at = max(leaves_at + leg_s, opens[stop]) + services[stop]
+                if leaves_at < pause.opens_at and ends_at <= pause.closes_at:
+                    break
+                excess += max(leaves_at - pause.closes_at, 0)
+                leaves_at = max(leaves_at, pause.opens_at) + pause.duration_s
+                n_breaks += 1
+            place, kind = places[stop], is_dropoff
+            leaves_at = arrived_at = leaves_at + leg_s
+            cost += travel_weight * leg_s
+        starts_at = opens[stop]
+        if starts_at > arrived_at:
+            cost += waiting_weight * (starts_at - arrived_at)
+        else:
+            starts_at = arrived_at
+        ends_at = starts_at + services[stop]
+        leaves_at = max(leaves_at, ends_at)
+        if starts_at > dues[stop]:
+            cost += late_rate[stop] * (starts_at - dues[stop])
+        if starts_at > closes[stop]:
+            excess += starts_at - closes[stop]
+        if is_dropoff:
+            job_no = stop >> 1
+            cost += delivery_rate[job_no] * (starts_at - ready[job_no])
+            if starts_at > shift_ends_at:
+                cost += overtime_weight * (starts_at - shift_ends_at)
+        else:
+            if starts_at > shift_ends_at:
+                excess += starts_at - shift_ends_at
+            if shown_to[stop >> 1] not in (worker_no, -1):
+                cost += weights.change
+    return State(leaves_at, place, kind, arrived_at, n_breaks, cost, excess)
+
+
+def finish(problem: Problem, worker_no: int, state: State) -> State:
+    """The way to where the courier must end, if anywhere; nothing for a route without stops."""
+    worker = problem.workers[worker_no]
+    if worker.end is None or state.kind < 0:
+        return state
+    weights = problem.params.weights
+    leg_s = problem.durations_s[worker_no].item(state.place, worker.end)
+    late_s = max(state.leaves_at + leg_s - worker.shift_ends_at, 0)
+    return state._replace(
+        leaves_at=state.leaves_at + leg_s,
+        place=worker.end,
+        cost=state.cost + weights.travel * leg_s + weights.overtime * late_s,
+    )
+
+
+def overload(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
+    """Excess for orders over `max_orders` and for load over capacity, at the worst point of the route."""
+    worker = problem.workers[worker_no]
+    n_orders = sum(1 for stop in stops if stop & 1)
+    excess = OVERLOAD_S * max(n_orders - worker.max_orders, 0)
+    for dimension, limit in enumerate(worker.capacity):
+        sizes = {stop >> 1: size_in(problem, stop >> 1, dimension) for stop in stops}
+        load = worst = sum(sizes[job] for job in carried(stops))
+        for stop in stops:
+            load += -sizes[stop >> 1] if stop & 1 else sizes[stop >> 1]
+            worst = max(worst, load)
+        excess += OVERLOAD_S * max(worst - limit, 0)
+    return excess
+
+
+def size_in(problem: Problem, job_no: int, dimension: int) -> int:
+    """Size of a job in one dimension of capacity; 0 where the order does not say."""
+    size = problem.jobs[job_no].size
+    return size[dimension] if dimension < len(size) else 0
+
+
+def price(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple[int, int]:
+    """Cost and excess of a whole route."""
+    end = finish(problem, worker_no, walk(problem, worker_no, start(problem, worker_no), stops))
+    return end.cost, end.excess + overload(problem, worker_no, stops)
+
+
+def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple[ScheduledStop, ...]:
+    """The times of a route, stop by stop."""
+    rows = []
+    state = start(problem, worker_no)
+    for stop in stops:
+        state = walk(problem, worker_no, state, (stop,))
+        starts_at = max(state.arrived_at, problem.opens_at[stop])
+        rows.append(
+            ScheduledStop(
+                stop=problem.planned(stop),
+                place=problem.place[stop],
+                arrives_at=state.arrived_at,
+                starts_at=starts_at,
+                leaves_at=state.leaves_at,
+                late_s=max(starts_at - problem.due_at[stop], 0),
+            )
+        )
+    return tuple(rows)
