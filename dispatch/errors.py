@@ -7,6 +7,10 @@ What can go wrong in dispatch.
     ├── VersionConflict       somebody else changed it first
     ├── OfferNotFound
     ├── OfferNotOpen          the offer was answered, withdrawn or has expired
+    ├── NotYours              the order or offer is another courier's
+    ├── IdempotencyKeyReused  the same key came with another request
+    ├── LeaseLost             another dispatcher plans the region now
+    ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
     ├── RouteNotFound
     └── TravelTimesUnavailable   every source of travel times failed (cannot happen with the great-circle fallback)
 
@@ -40,6 +44,22 @@ class OfferNotFound(DispatchError):
 
 class OfferNotOpen(DispatchError):
     """The offer is not open any more."""
+
+
+class NotYours(DispatchError):
+    """That belongs to another courier."""
+
+
+class IdempotencyKeyReused(DispatchError):
+    """This Idempotency-Key was used for another request."""
+
+
+class LeaseLost(DispatchError):
+    """Another dispatcher plans this region now."""
+
+
+class ShareNotFound(DispatchError):
+    """The link is not valid any more."""
 
 
 class RouteNotFound(DispatchError):

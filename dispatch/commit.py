@@ -1,0 +1,286 @@
+"""
+A plan becomes the plan in force, in one transaction that drops what changed meanwhile.
+
+It holds the lease, then the orders, then the routes, compares their versions with those the plan was made from, and
+only then writes. So a crash at any point leaves either the old plan or the new one, and no order is assigned twice.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from dispatch import lease as leases
+from dispatch.desk import Desk
+from dispatch.lease import Lease
+from dispatch.offer import Offer
+from dispatch.order import COURIER_STATES, ENGINE, Order, OrderState
+from dispatch.rows import offer_from_row, order_from_row, to_json
+from dispatch.snapshot import Assignment, OrderId, Plan, PlannedStop, ProposedRoute, StopKind
+from dispatch.store import stop_to_json
+from dispatch.world import NO_ROUTE, RouteInForce, StopInForce, World
+from sql import queries
+from tracking.position import CourierId, Region
+
+TIMES_DRIFT_S = 60
+"""Times of an unchanged route are written again when a stop moved by more: between, the estimates of `eta` are used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What became of a plan."""
+
+    offers: tuple[Offer, ...] = ()
+    routes: Mapping[CourierId, int] = field(default_factory=dict)
+    """New versions of the routes whose sequence of stops changed."""
+    n_dropped: int = 0
+    """Routes and assignments not written because what they were made from had changed."""
+    events: tuple[tuple[Region, str, dict[str, Any]], ...] = ()
+    """To be published now that it is committed."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A route as it is to be written."""
+
+    courier_id: CourierId
+    before: RouteInForce
+    stops: list[StopInForce]
+    cost: Mapping[str, int]
+
+    @property
+    def sequence_changed(self) -> bool:
+        return tuple(stop.stop for stop in self.stops) != self.before.sequence
+
+    @property
+    def order_ids(self) -> set[OrderId]:
+        """The orders that the courier has by this draft, or had before."""
+        return {stop.stop.order_id for stop in (*self.stops, *self.before.stops)}
+
+    def drop_lost(self, current: Mapping[OrderId, Order]) -> None:
+        """Take out stops that have been made, or whose order was closed or went to somebody else meanwhile."""
+        self.stops = [
+            stop
+            for stop in self.stops
+            if (order := current.get(stop.stop.order_id)) is not None
+            and order.courier_id in {None, self.courier_id}
+            and stop.stop.kind in order.open_stops
+        ]
+
+    @property
+    def times_drifted(self) -> bool:
+        return any(
+            old.arrives_at is None or abs(new.arrives_at - old.arrives_at) > TIMES_DRIFT_S
+            for new, old in zip(self.stops, self.before.stops, strict=True)
+            if new.arrives_at is not None
+        )
+
+
+async def commit(
+    pool: asyncpg.Pool,
+    world: World,
+    plan: Plan,
+    lease: Lease,
+    *,
+    offer_for_s: float,
+    ask_again_after_s: float = 120.0,
+    now: datetime | None = None,
+) -> Committed:
+    """
+    Write what a plan changes of the world it was made from; raises `LeaseLost` and then writes nothing.
+
+    Assignments that must be fixed now become offers that last `offer_for_s` seconds. A courier who turned an order down
+    less than `ask_again_after_s` seconds ago is not asked again yet, even when nobody else can take it.
+    """
+    now = now or datetime.now(UTC)
+    orders = {order.id: order for order in world.orders}
+    drafts = [_draft(route, world, orders) for route in plan.routes]
+    drafts = [draft for draft in drafts if draft.sequence_changed or draft.times_drifted]
+    wanted = [given for given in plan.assignments if _to_be_offered(given, world, orders, now, ask_again_after_s)]
+    involved = {draft.courier_id for draft in drafts} | {given.courier_id for given in wanted}
+    async with pool.acquire() as connection, connection.transaction():
+        await leases.hold(connection, lease)
+        desk = Desk(connection=connection, actor=ENGINE, now=now)
+        touched = {stop.stop.order_id for draft in drafts for stop in draft.stops} | {g.order_id for g in wanted}
+        current = await _lock_orders(connection, touched)
+        versions = await _lock_routes(connection, world.region, involved)
+        for draft in drafts:
+            draft.drop_lost(current)
+        sound = _sound(drafts, versions)
+        unsound = {draft.courier_id for draft in drafts} - {draft.courier_id for draft in sound}
+        routes = await _put_routes(desk, sound, plan.source, world.region)
+        fits = {
+            courier_id
+            for courier_id in involved - unsound
+            if versions.get(courier_id) == world.routes.get(courier_id, NO_ROUTE).version
+        }
+        offers = await _offer(desk, [g for g in wanted if g.courier_id in fits], orders, plan, offer_for_s)
+        await _put_decisions(connection, plan, now)
+    return Committed(
+        offers=offers,
+        routes=routes,
+        n_dropped=len(unsound) + len(wanted) - len(offers),
+        events=tuple(desk.events),
+    )
+
+
+def _to_be_offered(
+    given: Assignment, world: World, orders: Mapping[OrderId, Order], now: datetime, ask_again_after_s: float
+) -> bool:
+    order = orders.get(given.order_id)
+    if not given.commit or order is None or order.state is not OrderState.PLACED:
+        return False
+    refused_at = world.refusals.get(given.order_id, {}).get(given.courier_id)
+    return refused_at is None or now - refused_at >= timedelta(seconds=ask_again_after_s)
+
+
+def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order]) -> _Draft:
+    """The proposed route as it is stored; whatever the courier holds is in it, also if the planner left it out."""
+    before = world.routes.get(route.courier_id, NO_ROUTE)
+    fixed = {stop.stop for stop in before.stops if stop.fixed}
+    stops = [
+        StopInForce(
+            stop=planned.stop,
+            arrives_at=planned.arrives_at,
+            starts_at=planned.starts_at,
+            leaves_at=planned.leaves_at,
+            late_s=planned.late_s,
+            fixed=planned.stop in fixed,
+        )
+        for planned in route.stops
+        if (order := orders.get(planned.stop.order_id)) is not None and planned.stop.kind in order.open_stops
+    ]
+    there = {stop.stop for stop in stops}
+    for order in world.orders:
+        if order.courier_id == route.courier_id and order.state in COURIER_STATES:
+            missing = [PlannedStop(order.id, kind) for kind in order.open_stops]
+            stops += [StopInForce(stop=stop) for stop in missing if stop not in there]
+    return _Draft(courier_id=route.courier_id, before=before, stops=stops, cost=route.cost)
+
+
+def _sound(drafts: Sequence[_Draft], versions: Mapping[CourierId, int]) -> list[_Draft]:
+    """
+    The drafts that can be written.
+
+    One whose route was changed by somebody else cannot; nor can any that exchanges an order with it, for then the order
+    would be in both routes, or in none.
+    """
+    sound = [draft for draft in drafts if versions.get(draft.courier_id) == draft.before.version]
+    lost = [draft for draft in drafts if versions.get(draft.courier_id) != draft.before.version]
+    while lost:
+        shared = set().union(*(draft.order_ids for draft in lost))
+        lost = [draft for draft in sound if not shared.isdisjoint(draft.order_ids)]
+        sound = [draft for draft in sound if shared.isdisjoint(draft.order_ids)]
+    return sound
+
+
+async def _lock_orders(connection: Any, order_ids: Iterable[OrderId]) -> dict[OrderId, Order]:
+    rows = await connection.fetch(queries["orders.lock_many"], list(order_ids))
+    return {row["id"]: order_from_row(row) for row in rows}
+
+
+async def _lock_routes(connection: Any, region: Region, courier_ids: Iterable[CourierId]) -> dict[CourierId, int]:
+    """Versions of the routes, held; a courier without one gets an empty one in version 0."""
+    listed = sorted(courier_ids)
+    if not listed:
+        return {}
+    await connection.execute(queries["routes.ensure"], region, listed)
+    rows = await connection.fetch(queries["routes.lock_many"], listed)
+    return {row["courier_id"]: row["version"] for row in rows}
+
+
+async def _put_routes(desk: Desk, drafts: Sequence[_Draft], source: str, region: Region) -> dict[CourierId, int]:
+    if not drafts:
+        return {}
+    rows = await desk.connection.fetch(
+        queries["routes.put_many"],
+        [draft.courier_id for draft in drafts],
+        [draft.before.version for draft in drafts],
+        [to_json([stop_to_json(stop) for stop in draft.stops]) for draft in drafts],
+        [to_json(draft.cost) for draft in drafts],
+        [draft.sequence_changed for draft in drafts],
+        source,
+        desk.now,
+    )
+    changed = {draft.courier_id for draft in drafts if draft.sequence_changed}
+    versions = {row["courier_id"]: row["version"] for row in rows if row["courier_id"] in changed}
+    for courier_id, version in versions.items():
+        desk.tell_route(region, courier_id, version)
+    return versions
+
+
+async def _offer(
+    desk: Desk,
+    wanted: Sequence[Assignment],
+    orders: Mapping[OrderId, Order],
+    plan: Plan,
+    offer_for_s: float,
+) -> tuple[Offer, ...]:
+    """Assign the orders that are still as the plan saw them, and offer them."""
+    if not wanted:
+        return ()
+    rows = await desk.connection.fetch(
+        queries["orders.assign_many"],
+        [given.order_id for given in wanted],
+        [given.courier_id for given in wanted],
+        [orders[given.order_id].version for given in wanted],
+        desk.now,
+    )
+    assigned = {row["id"]: row for row in rows}
+    if not assigned:
+        return ()
+    await desk.connection.execute(
+        queries["order_events.insert_assigned"],
+        list(assigned),
+        [row["version"] for row in rows],
+        [row["courier_id"] for row in rows],
+        desk.actor.id,
+        desk.actor.role,
+        desk.now,
+    )
+    made = [given for given in wanted if given.order_id in assigned]
+    arrivals = {stop.stop: stop.arrives_at for route in plan.routes for stop in route.stops}
+    offered = await desk.connection.fetch(
+        queries["offers.insert_many"],
+        [given.order_id for given in made],
+        [given.courier_id for given in made],
+        [to_json(_offer_facts(given, arrivals)) for given in made],
+        next(iter(orders.values())).region,
+        desk.now,
+        desk.now + timedelta(seconds=offer_for_s),
+    )
+    offers = tuple(offer_from_row(row) for row in offered)
+    for row in rows:
+        facts = {"order_id": str(row["id"]), "state": "assigned", "version": row["version"]}
+        facts["courier_id"] = str(row["courier_id"])
+        desk.events.append((next(iter(orders.values())).region, "order.assigned", facts))
+    for offer in offers:
+        desk.tell_offer(offer, "made")
+    return offers
+
+
+def _offer_facts(given: Assignment, arrivals: Mapping[PlannedStop, int]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"cost": dict(given.cost)}
+    for kind in StopKind:
+        if (at := arrivals.get(PlannedStop(given.order_id, kind))) is not None:
+            facts[f"{kind.value}_at"] = datetime.fromtimestamp(at, UTC)
+    return facts
+
+
+async def _put_decisions(connection: Any, plan: Plan, now: datetime) -> None:
+    rows: list[tuple[OrderId, CourierId | None, str | None, str | None]] = [
+        (given.order_id, given.courier_id, to_json(dict(given.cost)), None) for given in plan.assignments
+    ]
+    rows += [
+        (
+            left.order_id,
+            None,
+            None,
+            to_json({code.value: {"n": n, "example": left.example.get(code)} for code, n in left.reasons.items()}),
+        )
+        for left in plan.unassigned
+    ]
+    if rows:
+        await connection.execute(queries["decisions.put_many"], *map(list, zip(*rows, strict=True)), now)

@@ -1,0 +1,99 @@
+"""Couriers as dispatch knows them: what they can carry, when they work; no I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tracking.position import CourierId, LatLon, Mode, Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftBreak:
+    """A pause within a shift: starts within [opens_at, closes_at], lasts duration_s."""
+
+    opens_at: datetime
+    closes_at: datetime
+    duration_s: int
+
+    def __post_init__(self) -> None:
+        if self.closes_at < self.opens_at:
+            raise ValueError("expected opens_at <= closes_at")
+        if self.duration_s <= 0:
+            raise ValueError("expected duration_s > 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """From `starts_at` until `ends_at` the courier may work."""
+
+    starts_at: datetime
+    ends_at: datetime
+    id: UUID | None = None
+    breaks: tuple[ShiftBreak, ...] = ()
+    end: LatLon | None = None
+    """Where the courier must be at the end; None: anywhere."""
+
+    def __post_init__(self) -> None:
+        if self.ends_at <= self.starts_at:
+            raise ValueError("expected starts_at < ends_at")
+        if any(pause.opens_at < self.starts_at or pause.closes_at > self.ends_at for pause in self.breaks):
+            raise ValueError("expected breaks within the shift")
+        if self.duration_s < sum(pause.duration_s for pause in self.breaks):
+            raise ValueError("expected breaks shorter than the shift")
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the shift, seconds."""
+        return (self.ends_at - self.starts_at).total_seconds()
+
+    def covers(self, at: datetime) -> bool:
+        """Whether the courier works at that instant; breaks count as work here."""
+        return self.starts_at <= at < self.ends_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Courier:
+    """Somebody who may be given orders."""
+
+    id: CourierId
+    region: Region
+    mode: Mode
+    name: str = ""
+    capacity: tuple[int, ...] = ()
+    """One number a dimension, in the order of `dispatch.order.DIMENSIONS`; fewer numbers: no bound on the rest."""
+    skills: frozenset[str] = frozenset()
+    max_orders: int = 8
+    on_duty: bool = True
+    shifts: tuple[Shift, ...] = ()
+
+    def shift_at(self, at: datetime) -> Shift | None:
+        """The shift the courier is in at that instant, if any."""
+        return next((shift for shift in self.shifts if shift.covers(at)), None)
+
+    def works_at(self, at: datetime) -> bool:
+        """
+        Whether the courier may be given new orders at that instant.
+
+        Whoever has no shifts works whenever on duty; whoever has, only inside them.
+        """
+        return self.on_duty and (not self.shifts or self.shift_at(at) is not None)
+
+
+def overlapping(shift: Shift, others: Iterable[Shift]) -> Shift | None:
+    """The first of the others that shares time with the shift, None when there is none."""
+    return next(
+        (other for other in others if other.starts_at < shift.ends_at and shift.starts_at < other.ends_at), None
+    )
+
+
+def pause_at(shift: Shift, at: datetime) -> ShiftBreak | None:
+    """The break that may be going on at that instant: its window has opened and its length has not passed since."""
+    return next(
+        (
+            pause
+            for pause in shift.breaks
+            if pause.opens_at <= at < pause.closes_at + timedelta(seconds=pause.duration_s)
+        ),
+        None,
+    )

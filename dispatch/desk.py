@@ -1,0 +1,324 @@
+"""
+The desk: what people and couriers do to orders, one transaction at a time.
+
+    async with at_desk(pool, redis, actor) as desk:
+        order = await desk.cancel(order_id, reason="customer changed their mind")
+
+Every change locks its order first, checks that the step is legal, writes the row with the expected state and version in
+WHERE, adds the row of `order_events`, and keeps routes and offers in step. Events are published after the commit; when
+Redis does not answer they are lost, which delays the dispatcher until its timer but harms nothing.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import redis.asyncio as aioredis
+
+from dispatch.errors import OrderNotFound, OrderNotOpen, VersionConflict
+from dispatch.offer import Offer, OfferState
+from dispatch.order import (
+    COURIER_STATES,
+    Actor,
+    NewOrder,
+    Order,
+    OrderState,
+    check_transition,
+)
+from dispatch.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
+from dispatch.snapshot import OrderId, StopKind
+from sql import queries
+from tracking import events
+from tracking.position import CourierId, Region
+
+log = logging.getLogger(__name__)
+
+PUBLISH_TIMEOUT_S = 2.0
+"""A publish that takes longer is given up: the rows are the truth, events only wake people."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """One unit of work on orders: an open transaction, who does it, and the events to tell afterwards."""
+
+    connection: Any
+    """An asyncpg connection within a transaction."""
+    actor: Actor
+    now: datetime
+    events: list[tuple[Region, str, dict[str, Any]]] = field(default_factory=list)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    async def get_order(self, order_id: OrderId) -> Order:
+        """The order as it is; raises `OrderNotFound`."""
+        return _order(await self.connection.fetchrow(queries["orders.get"], order_id), order_id)
+
+    async def lock_order(self, order_id: OrderId, *, version: int | None = None) -> Order:
+        """
+        The order, held until the transaction ends.
+
+        Raises `OrderNotFound`, and `VersionConflict` when it is not in the version that the caller has seen.
+        """
+        order = _order(await self.connection.fetchrow(queries["orders.lock"], order_id), order_id)
+        if version is not None and order.version != version:
+            raise VersionConflict(order_id=str(order_id), version=order.version, expected=version)
+        return order
+
+    # -- a new order, a changed one -----------------------------------------------------------------------------------
+
+    async def place(self, new: NewOrder) -> Order:
+        """Write a new order. A repeated external id raises asyncpg's UniqueViolationError; see `find_twin`."""
+        row = await self.connection.fetchrow(
+            queries["orders.insert"],
+            new.region,
+            new.external_id,
+            new.customer_id,
+            *stop_values(new.pickup),
+            *stop_values(new.dropoff),
+            *demand_values(new),
+            self.now,
+        )
+        order = order_from_row(row)
+        await self._record(order, action="place", before=None)
+        self.tell(order, "order.placed")
+        return order
+
+    async def change(self, order: Order, changed: Order, *, facts: Mapping[str, Any]) -> Order:
+        """Write what the customer or staff changed of a locked order; `facts` name the changed fields."""
+        if not order.is_open:
+            raise OrderNotOpen(order_id=str(order.id), state=order.state.value)
+        if order.state is OrderState.PICKED_UP and order.pickup != changed.pickup:
+            raise OrderNotOpen("The order has been picked up: its pickup cannot change.", order_id=str(order.id))
+        row = await self.connection.fetchrow(
+            queries["orders.change"],
+            order.id,
+            order.version,
+            self.now,
+            *stop_values(changed.pickup),
+            *stop_values(changed.dropoff),
+            *demand_values(changed),
+        )
+        if row is None:
+            raise VersionConflict(order_id=str(order.id))
+        result = order_from_row(row)
+        await self.note(result, action="change", facts=facts)
+        return result
+
+    # -- steps of the life --------------------------------------------------------------------------------------------
+
+    async def cancel(self, order_id: OrderId, *, reason: str | None, version: int | None = None) -> Order:
+        """Cancel an open order: its stops leave the route, an open offer is withdrawn."""
+        order = await self.lock_order(order_id, version=version)
+        cancelled = await self.move(order, OrderState.CANCELLED, action="cancel", reason=reason)
+        await self.withdraw_offer(order, reason="order cancelled")
+        await self.remove_stops(order)
+        return cancelled
+
+    async def pick_up(self, order: Order, *, facts: Mapping[str, Any] | None = None) -> Order:
+        """The courier has the goods. With the offer still open, collecting them accepts it."""
+        if order.state is OrderState.ASSIGNED:
+            await self.close_offer_of(order, OfferState.ACCEPTED, reason="picked up")
+            order = await self.move(order, OrderState.ACCEPTED, action="accept", reason="picked up")
+        moved = await self.move(order, OrderState.PICKED_UP, action="picked_up", facts=facts)
+        await self.remove_stops(order, (StopKind.PICKUP,))
+        return moved
+
+    async def deliver(self, order: Order, *, proof: Mapping[str, str] | None = None) -> Order:
+        """The recipient has the goods."""
+        moved = await self.move(order, OrderState.DELIVERED, action="delivered", proof=proof)
+        await self.remove_stops(order)
+        return moved
+
+    async def fail(self, order: Order, *, reason: str, proof: Mapping[str, str] | None = None) -> Order:
+        """It could not be collected or handed over."""
+        moved = await self.move(order, OrderState.FAILED, action="failed", reason=reason, proof=proof)
+        await self.withdraw_offer(order, reason="order failed")
+        await self.remove_stops(order)
+        return moved
+
+    async def take_back(self, order: Order, *, reason: str | None = None) -> Order:
+        """The goods of a failed or cancelled order are back where they came from."""
+        return await self.move(order, OrderState.RETURNED, action="returned", reason=reason)
+
+    async def comment(self, order_id: OrderId, body: str) -> Mapping[str, Any]:
+        """Add a remark for colleagues; not a change of the order."""
+        await self.get_order(order_id)
+        row: Mapping[str, Any] = await self.connection.fetchrow(
+            queries["order_comments.insert"], order_id, self.actor.id, self.actor.role, body
+        )
+        return row
+
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    async def move(
+        self,
+        order: Order,
+        to: OrderState,
+        *,
+        action: str,
+        courier_id: CourierId | None = None,
+        pinned: bool | None = None,
+        reason: str | None = None,
+        proof: Mapping[str, str] | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Order:
+        """One legal step of a locked order, guarded by its state and version, with its event."""
+        check_transition(order, to)
+        row = await self.connection.fetchrow(
+            queries["orders.move"],
+            order.id,
+            order.version,
+            order.state.value,
+            to.value,
+            self.now,
+            courier_id,
+            pinned,
+            reason,
+            None if proof is None else to_json(proof),
+        )
+        if row is None:
+            raise VersionConflict(order_id=str(order.id))
+        moved = order_from_row(row)
+        # The courier who loses an order is named, too: a timeline that says "rejected" must say by whom.
+        about = moved if moved.courier_id is not None else replace(moved, courier_id=order.courier_id)
+        await self._record(about, action=action, before=order.state, reason=reason, facts=facts)
+        self.tell(moved, f"order.{moved.state.value}")
+        return moved
+
+    async def remove_stops(self, order: Order, kinds: Sequence[StopKind] = (StopKind.PICKUP, StopKind.DROPOFF)) -> None:
+        """Take stops of an order out of whatever route has them, shown or only intended."""
+        rows = await self.connection.fetch(
+            queries["routes.remove_stops"], order.region, str(order.id), [kind.value for kind in kinds], self.now
+        )
+        for row in rows:
+            self.tell_route(order.region, row["courier_id"], row["version"])
+
+    async def append_stops(self, order: Order, courier_id: CourierId) -> None:
+        """Put what is left of an order at the end of a courier's route; the dispatcher finds a better place for it."""
+        stops = [{"order_id": str(order.id), "kind": kind.value} for kind in order.open_stops]
+        row = await self.connection.fetchrow(
+            queries["routes.append_stops"], courier_id, order.region, to_json(stops), self.now
+        )
+        self.tell_route(order.region, courier_id, row["version"])
+
+    async def make_offer(
+        self, order: Order, courier_id: CourierId, *, expires_in: timedelta, facts: Mapping[str, Any]
+    ) -> Offer:
+        """Show an order to a courier until the offer expires."""
+        row = await self.connection.fetchrow(
+            queries["offers.insert"],
+            order.id,
+            courier_id,
+            order.region,
+            self.now,
+            self.now + expires_in,
+            to_json(facts),
+        )
+        offer = offer_from_row(row)
+        self.tell_offer(offer, "made")
+        return offer
+
+    async def close_offer_of(self, order: Order, to: OfferState, *, reason: str | None = None) -> Offer | None:
+        """End the open offer of an order, if there is one."""
+        row = await self.connection.fetchrow(queries["offers.close_of_order"], order.id, to.value, self.now, reason)
+        if row is None:
+            return None
+        offer = offer_from_row(row)
+        self.tell_offer(offer, to.value)
+        return offer
+
+    async def withdraw_offer(self, order: Order, *, reason: str) -> None:
+        """Take back the open offer of an order, if there is one."""
+        await self.close_offer_of(order, OfferState.WITHDRAWN, reason=reason)
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    def tell(self, order: Order, type_: str) -> None:
+        """Publish an event about an order after the commit."""
+        facts: dict[str, Any] = {"order_id": str(order.id), "state": order.state.value, "version": order.version}
+        if order.courier_id is not None:
+            facts["courier_id"] = str(order.courier_id)
+        self.events.append((order.region, type_, facts))
+
+    def tell_route(self, region: Region, courier_id: CourierId, version: int) -> None:
+        """Publish after the commit that a route changed."""
+        self.events.append((region, "route.changed", {"courier_id": str(courier_id), "version": version}))
+
+    def tell_offer(self, offer: Offer, what: str) -> None:
+        """Publish after the commit what became of an offer."""
+        facts = {"offer_id": str(offer.id), "order_id": str(offer.order_id), "courier_id": str(offer.courier_id)}
+        self.events.append((offer.region, f"offer.{what}", facts))
+
+    async def note(self, order: Order, *, action: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Record a change of an order that is not a step of its life."""
+        await self._record(order, action=action, before=order.state, facts=facts)
+        self.tell(order, "order.changed")
+
+    async def _record(
+        self,
+        order: Order,
+        *,
+        action: str,
+        before: OrderState | None,
+        reason: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        await self.connection.execute(
+            queries["order_events.insert"],
+            order.id,
+            order.version,
+            action,
+            None if before is None else before.value,
+            order.state.value,
+            order.courier_id,
+            self.actor.id,
+            self.actor.role,
+            reason,
+            to_json(facts or {}),
+            self.now,
+        )
+
+
+@asynccontextmanager
+async def at_desk(
+    pool: asyncpg.Pool, redis: aioredis.Redis, actor: Actor, *, now: datetime | None = None
+) -> AsyncIterator[Desk]:
+    """A desk in a transaction of its own; publishes the events when it has been committed."""
+    async with pool.acquire() as connection, connection.transaction():
+        desk = Desk(connection=connection, actor=actor, now=now or datetime.now(UTC))
+        yield desk
+    await publish_all(redis, desk.events)
+
+
+async def publish_all(redis: aioredis.Redis, told: Sequence[tuple[Region, str, Mapping[str, Any]]]) -> None:
+    """Publish events of committed changes in one round trip; a Redis that does not answer is logged, not raised."""
+    if not told:
+        return
+    try:
+        async with redis.pipeline(transaction=False) as pipe:
+            for region, type_, facts in told:
+                await events.publish(pipe, region, type_, facts)
+            await pipe.execute()
+    except (aioredis.RedisError, OSError, TimeoutError):
+        log.warning("events not published", extra={"event": "events_not_published", "n_events": len(told)})
+
+
+async def find_twin(connection: Any, external_id: str) -> Order | None:
+    """The order that has that external id already."""
+    row = await connection.fetchrow(queries["orders.get_by_external_id"], external_id)
+    return None if row is None else order_from_row(row)
+
+
+def holder_of(order: Order) -> CourierId | None:
+    """The courier who has the order now."""
+    return order.courier_id if order.state in COURIER_STATES else None
+
+
+def _order(row: Mapping[str, Any] | None, order_id: OrderId) -> Order:
+    if row is None:
+        raise OrderNotFound(order_id=str(order_id))
+    return order_from_row(row)

@@ -1,0 +1,180 @@
+"""
+Who has an order: offers and their answers, and what dispatchers do by hand; functions on a `Desk`.
+
+An order in `assigned`, `accepted` or `picked_up` always has its open stops in the route of its courier. A change by
+hand appends them at the end at once; the dispatcher, woken by the event, finds a better place for them.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from dispatch.desk import Desk, holder_of
+from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
+from dispatch.offer import Offer, OfferId, OfferState, check_answerable
+from dispatch.order import Order, OrderState
+from dispatch.rows import from_json, offer_from_row, order_from_row, to_json
+from dispatch.snapshot import OrderId, StopKind
+from sql import queries
+from tracking.errors import CourierNotFound
+from tracking.position import CourierId, Region
+
+
+async def accept(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> Order:
+    """
+    The courier takes the order. Accepting twice is one acceptance: a phone may repeat itself.
+
+    Raises `OfferNotFound`, `NotYours`, and `OfferNotOpen` when it was answered, withdrawn or has expired.
+    """
+    offer, order = await _lock_offer(desk, offer_id, courier_id)
+    if offer.state is OfferState.ACCEPTED and order.courier_id == courier_id:
+        return order
+    check_answerable(offer, desk.now)
+    if order.state is not OrderState.ASSIGNED or order.courier_id != courier_id:
+        raise OfferNotOpen(offer_id=str(offer_id), state=offer.state.value)
+    await desk.close_offer_of(order, OfferState.ACCEPTED)
+    return await desk.move(order, OrderState.ACCEPTED, action="accept")
+
+
+async def reject(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, reason: str | None) -> Order:
+    """The courier does not want the order: it waits for another one. Raises as `accept` does."""
+    offer, order = await _lock_offer(desk, offer_id, courier_id)
+    if offer.state is OfferState.REJECTED:
+        return order
+    check_answerable(offer, desk.now)
+    return await _back_to_placed(desk, order, OfferState.REJECTED, action="reject", reason=reason)
+
+
+async def expire_overdue(desk: Desk, region: Region) -> list[Order]:
+    """End the offers of a region whose time has passed; their orders wait for another courier."""
+    expired = []
+    for row in await desk.connection.fetch(queries["offers.overdue"], region, desk.now):
+        order = await desk.lock_order(row["order_id"])
+        # Answered between the look and the lock: then there is nothing to expire.
+        locked = offer_from_row(await desk.connection.fetchrow(queries["offers.lock"], row["id"]))
+        if locked.state is OfferState.OPEN and order.state is OrderState.ASSIGNED:
+            expired.append(
+                await _back_to_placed(desk, order, OfferState.EXPIRED, action="expire", reason="no answer in time")
+            )
+    return expired
+
+
+async def assign(
+    desk: Desk,
+    order_id: OrderId,
+    courier_id: CourierId,
+    *,
+    reason: str | None = None,
+    version: int | None = None,
+    pinned: bool = True,
+    expires_in: timedelta,
+) -> Order:
+    """
+    Give an order to a courier by hand, whoever has it now; the courier is still asked.
+
+    Pinned: the dispatcher plans around it. Raises `OrderNotOpen` once the goods are on board, `CourierNotFound` when
+    there is no such courier in the order's region.
+    """
+    order = await desk.lock_order(order_id, version=version)
+    await require_courier(desk, courier_id, order.region)
+    if order.state is OrderState.PICKED_UP:
+        raise OrderNotOpen("The goods are on board: the order cannot change couriers.", order_id=str(order_id))
+    if holder_of(order) == courier_id:
+        return await pin(desk, order, pinned=pinned) if order.pinned != pinned else order
+    holder = holder_of(order)
+    await desk.connection.fetch(queries["routes.lock_many"], [courier_id] if holder is None else [courier_id, holder])
+    await desk.withdraw_offer(order, reason="given to another courier")
+    await desk.remove_stops(order)
+    assigned = await desk.move(
+        order,
+        OrderState.ASSIGNED,
+        action="reassign" if holder else "assign",
+        courier_id=courier_id,
+        pinned=pinned,
+        reason=reason,
+        facts={"from_courier_id": str(holder)} if holder else None,
+    )
+    await desk.append_stops(assigned, courier_id)
+    await desk.make_offer(assigned, courier_id, expires_in=expires_in, facts={"manual": True})
+    return assigned
+
+
+async def unassign(desk: Desk, order_id: OrderId, *, reason: str | None, version: int | None = None) -> Order:
+    """Take an order away from its courier; the same courier gets it again only if nobody else can take it."""
+    order = await desk.lock_order(order_id, version=version)
+    if order.state is OrderState.PLACED:
+        return order
+    if order.state is OrderState.PICKED_UP:
+        raise OrderNotOpen("The goods are on board: the order cannot be taken away.", order_id=str(order_id))
+    return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="unassign", reason=reason)
+
+
+async def pin(desk: Desk, order: Order, *, pinned: bool) -> Order:
+    """Keep a locked order with its courier whatever the planner thinks, or let the planner decide again."""
+    row = await desk.connection.fetchrow(queries["orders.pin"], order.id, order.version, pinned, desk.now)
+    if row is None:
+        raise OrderNotOpen("Only an order that a courier has can be pinned.", order_id=str(order.id), state=order.state)
+    changed = order_from_row(row)
+    await desk.note(changed, action="pin" if pinned else "unpin")
+    return changed
+
+
+async def release_courier(desk: Desk, courier_id: CourierId, *, reason: str) -> list[Order]:
+    """Take away what a courier has been given but not collected; what is on board stays."""
+    rows = await desk.connection.fetch(queries["orders.lock_of_courier"], courier_id)
+    return [
+        await _back_to_placed(desk, order_from_row(row), OfferState.WITHDRAWN, action="release", reason=reason)
+        for row in rows
+    ]
+
+
+async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[OrderId, StopKind]], version: int) -> int:
+    """
+    Put the stops of a route in another order, by hand. Returns the new version of the route.
+
+    Raises `VersionConflict` when the route is not in that version any more, ValueError when the stops are not the same
+    or a drop-off comes before its pickup.
+    """
+    rows = await desk.connection.fetch(queries["routes.lock_many"], [courier_id])
+    if not rows or rows[0]["version"] != version:
+        raise VersionConflict(courier_id=str(courier_id), version=rows[0]["version"] if rows else 0, expected=version)
+    known = {(stop["order_id"], stop["kind"]): stop for stop in from_json(rows[0]["stops"])}
+    asked = [(str(order_id), kind.value) for order_id, kind in wanted]
+    if sorted(asked) != sorted(known):
+        raise ValueError("expected every stop of the route exactly once")
+    place = {stop: index for index, stop in enumerate(asked)}
+    for (order_id, kind), index in place.items():
+        if kind == StopKind.PICKUP and place[order_id, StopKind.DROPOFF.value] < index:
+            raise ValueError("expected every pickup before its drop-off")
+    # The times of the old sequence say nothing about the new one: the planner fills them in.
+    stops = [{"order_id": order_id, "kind": kind, "fixed": True} for order_id, kind in asked]
+    row = await desk.connection.fetchrow(
+        queries["routes.put_many"], [courier_id], [version], [to_json(stops)], ["{}"], [True], "manual", desk.now
+    )
+    desk.tell_route(rows[0]["region"], courier_id, row["version"])
+    return int(row["version"])
+
+
+async def require_courier(desk: Desk, courier_id: CourierId, region: Region) -> None:
+    """Raise `CourierNotFound` unless there is such a courier in the region."""
+    found = await desk.connection.fetchval(queries["planning.courier_region"], courier_id)
+    if found != region:
+        raise CourierNotFound(courier_id=str(courier_id), region=region)
+
+
+async def _lock_offer(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> tuple[Offer, Order]:
+    """The offer and its order, both held. The order first: everybody locks in that sequence."""
+    row: Any = await desk.connection.fetchrow(queries["offers.get"], offer_id)
+    if row is None:
+        raise OfferNotFound(offer_id=str(offer_id))
+    if row["courier_id"] != courier_id:
+        raise NotYours(offer_id=str(offer_id))
+    order = await desk.lock_order(row["order_id"])
+    return offer_from_row(await desk.connection.fetchrow(queries["offers.lock"], offer_id)), order
+
+
+async def _back_to_placed(desk: Desk, order: Order, ended: OfferState, *, action: str, reason: str | None) -> Order:
+    await desk.close_offer_of(order, ended, reason=reason)
+    placed = await desk.move(order, OrderState.PLACED, action=action, reason=reason)
+    await desk.remove_stops(order)
+    return placed

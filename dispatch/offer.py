@@ -1,0 +1,67 @@
+"""An offer: part of a plan shown to a courier, who accepts or rejects it, or lets it expire; no I/O."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from dispatch.errors import OfferNotOpen
+from dispatch.snapshot import OrderId
+from tracking.position import CourierId, Region
+
+OfferId = NewType("OfferId", UUID)
+
+
+class OfferState(StrEnum):
+    """How an offer ended, or that it has not."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    """Taken back by us: the order was cancelled, changed hands, or the courier went off duty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One order offered to one courier. An order has at most one open offer."""
+
+    id: OfferId
+    order_id: OrderId
+    courier_id: CourierId
+    region: Region
+    state: OfferState
+    offered_at: datetime
+    expires_at: datetime
+    answered_at: datetime | None = None
+    reason: str | None = None
+    """Why it was rejected or withdrawn."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What the courier is shown beside the order: expected arrivals, and the cost terms for staff."""
+
+
+def check_answerable(offer: Offer, now: datetime) -> None:
+    """Raise `OfferNotOpen` when the offer cannot be accepted or rejected any more."""
+    state = offer.state
+    if state is OfferState.OPEN and now < offer.expires_at:
+        return
+    shown = OfferState.EXPIRED if state is OfferState.OPEN else state
+    raise OfferNotOpen(f"The offer was {shown.value} already.", offer_id=str(offer.id), state=shown.value)
+
+
+def refusals(offers: Iterable[Offer]) -> dict[OrderId, dict[CourierId, datetime]]:
+    """
+    Who turned which order down, and when last: rejected, or let expire.
+
+    These couriers are not asked again for that order unless nobody else can take it.
+    """
+    found: dict[OrderId, dict[CourierId, datetime]] = {}
+    for offer in offers:
+        if offer.state in {OfferState.REJECTED, OfferState.EXPIRED} and offer.answered_at is not None:
+            by_courier = found.setdefault(offer.order_id, {})
+            known = by_courier.get(offer.courier_id)
+            by_courier[offer.courier_id] = max(known, offer.answered_at) if known else offer.answered_at
+    return found

@@ -1,0 +1,191 @@
+"""
+An order and its life: placed → assigned → accepted → picked up → delivered, or cancelled / failed / returned; no I/O.
+
+Here an order speaks the customer's language: instants are timezone-aware datetimes and places are coordinates.
+`dispatch.world` turns it into the planner's `Job`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from dispatch.errors import OrderNotOpen
+from dispatch.snapshot import OrderId, StopKind
+from tracking.position import CourierId, LatLon, Mode, Region
+
+DIMENSIONS = ("units", "weight_g", "volume_ml")
+"""What a size is measured in, in the order of a courier's capacity. Pieces, grams, millilitres: all whole numbers."""
+
+DEFAULT_SERVICE_S = 120
+"""Handling at a stop when nobody said otherwise: half of the four minutes of the MDRP rules (Reyes et al. 2018)."""
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    PLACED = "placed"
+    ASSIGNED = "assigned"
+    """Offered to a courier, who has not answered yet."""
+    ACCEPTED = "accepted"
+    PICKED_UP = "picked_up"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    RETURNED = "returned"
+    """Failed or cancelled after the pickup, and the goods are back."""
+
+
+TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
+    OrderState.PLACED: frozenset({OrderState.ASSIGNED, OrderState.CANCELLED, OrderState.FAILED}),
+    OrderState.ASSIGNED: frozenset(
+        {OrderState.PLACED, OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.FAILED}
+    ),
+    OrderState.ACCEPTED: frozenset(
+        {OrderState.PLACED, OrderState.ASSIGNED, OrderState.PICKED_UP, OrderState.CANCELLED, OrderState.FAILED}
+    ),
+    OrderState.PICKED_UP: frozenset({OrderState.DELIVERED, OrderState.CANCELLED, OrderState.FAILED}),
+    OrderState.DELIVERED: frozenset(),
+    OrderState.CANCELLED: frozenset({OrderState.RETURNED}),
+    OrderState.FAILED: frozenset({OrderState.RETURNED}),
+    OrderState.RETURNED: frozenset(),
+}
+"""
+Every legal step. Back to `placed`: rejected, expired, taken away. `assigned` again: to another courier.
+`returned` needs goods that had been picked up; see `check_transition`.
+"""
+
+OPEN_STATES = frozenset({OrderState.PLACED, OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.PICKED_UP})
+"""There is something left to do for a courier."""
+
+COURIER_STATES = frozenset({OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.PICKED_UP})
+"""The order is with a courier, and its open stops are in that courier's route."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """
+    When service at a stop may start, and when it is late.
+
+    A soft window has `due_at` (late afterwards) and perhaps `closes_at` (not allowed afterwards); a hard one has
+    both the same. None: no such bound.
+    """
+
+    opens_at: datetime | None = None
+    due_at: datetime | None = None
+    closes_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        bounds = [at for at in (self.opens_at, self.due_at, self.closes_at) if at is not None]
+        if bounds != sorted(bounds):
+            raise ValueError("expected opens_at <= due_at <= closes_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStop:
+    """One end of an order: where, when, whom to ask for."""
+
+    at: LatLon
+    address: str | None = None
+    contact: Mapping[str, str] | None = None
+    """Such as `name` and `phone`; shown to the courier."""
+    instructions: str | None = None
+    window: Window = Window()
+    service_s: int = DEFAULT_SERVICE_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """What a customer asks for; the store makes an `Order` of it."""
+
+    region: Region
+    pickup: OrderStop
+    dropoff: OrderStop
+    external_id: str | None = None
+    customer_id: str | None = None
+    """The customer's name for themselves; ours to keep, not to read."""
+    ready_at: datetime | None = None
+    """When the goods can be collected; None: at once."""
+    ready_is_estimate: bool = False
+    ready_error_s: int | None = None
+    """Typical error of an estimated ready time (one standard deviation)."""
+    size: Mapping[str, int] = field(default_factory=lambda: {"units": 1})
+    """By dimension, see `DIMENSIONS`."""
+    modes: frozenset[Mode] | None = None
+    skills: frozenset[str] = frozenset()
+    priority: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.size) - set(DIMENSIONS))
+        if unknown:
+            raise ValueError(f"unknown dimension {unknown[0]!r}: expected {', '.join(DIMENSIONS)}")
+        if any(amount < 0 for amount in self.size.values()):
+            raise ValueError("expected sizes >= 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(NewOrder):
+    """A customer's request and where it stands."""
+
+    id: OrderId
+    state: OrderState
+    version: int
+    """Counts every change, by one; each has its row in `order_events`."""
+    placed_at: datetime
+    courier_id: CourierId | None = None
+    pinned: bool = False
+    """A dispatcher wants this courier and nobody else."""
+    assigned_at: datetime | None = None
+    accepted_at: datetime | None = None
+    picked_up_at: datetime | None = None
+    delivered_at: datetime | None = None
+    closed_at: datetime | None = None
+    close_reason: str | None = None
+    proof: Mapping[str, str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a courier has, or may get, something to do for it."""
+        return self.state in OPEN_STATES
+
+    @property
+    def open_stops(self) -> tuple[StopKind, ...]:
+        """The stops still to be made, in order."""
+        if self.state is OrderState.PICKED_UP:
+            return (StopKind.DROPOFF,)
+        return (StopKind.PICKUP, StopKind.DROPOFF) if self.is_open else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who does something to an order: a caller of the API, a courier, or the dispatcher itself."""
+
+    id: str
+    role: str
+    """`courier`, `viewer`, `support`, `dispatcher`, `admin`, `service` or `system`."""
+
+
+ENGINE = Actor(id="dispatch", role="system")
+
+
+def size_in(dimensions: Mapping[str, int]) -> tuple[int, ...]:
+    """The size as the planner wants it: one number a dimension, in the order of `DIMENSIONS`."""
+    return tuple(dimensions.get(name, 0) for name in DIMENSIONS)
+
+
+def check_transition(order: Order, to: OrderState) -> None:
+    """
+    Raise `OrderNotOpen` when the order may not step to that state.
+
+    `returned` needs goods that left the pickup place: it is legal only after `picked_up`.
+    """
+    legal = to in TRANSITIONS[order.state]
+    if legal and to is OrderState.RETURNED:
+        legal = order.picked_up_at is not None
+    if not legal:
+        raise OrderNotOpen(
+            f"An order that is {order.state.replace('_', ' ')} cannot become {to.replace('_', ' ')}.",
+            order_id=str(order.id),
+            state=order.state.value,
+            wanted=to.value,
+        )

@@ -1,0 +1,74 @@
+"""
+The planner's way into the database: a region as it is at one moment. `dispatch.commit` is the way back.
+
+Orders' steps and events are written by `dispatch.desk`.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from dispatch.rows import courier_from_row, from_json, order_from_row, shift_from_row
+from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from dispatch.world import RouteInForce, StopInForce, World
+from sql import queries
+from tracking.position import CourierId, Region
+
+
+async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = None) -> World:
+    """The region's open orders, couriers and routes, as they were at one moment."""
+    now = now or datetime.now(UTC)
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        orders = await connection.fetch(queries["orders.open_in_region"], region)
+        couriers = await connection.fetch(queries["planning.couriers"], region)
+        routes = await connection.fetch(queries["routes.in_region"], region)
+        refused = await connection.fetch(queries["offers.refusals_in_region"], region)
+        shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
+    shifts_of = {
+        courier_id: [shift_from_row(row) for row in rows]
+        for courier_id, rows in groupby(shifts, key=lambda row: row["courier_id"])
+    }
+    refusals: dict[OrderId, dict[CourierId, datetime]] = {}
+    for row in refused:
+        refusals.setdefault(row["order_id"], {})[row["courier_id"]] = row["at"]
+    return World(
+        region=region,
+        now=now,
+        orders=tuple(order_from_row(row) for row in orders),
+        couriers=tuple(courier_from_row(row, shifts_of.get(row["id"], [])) for row in couriers),
+        routes={row["courier_id"]: route_from_row(row) for row in routes},
+        refusals=refusals,
+    )
+
+
+def route_from_row(row: Mapping[str, Any]) -> RouteInForce:
+    """A route in force from a row of `routes`."""
+    return RouteInForce(version=row["version"], stops=tuple(stop_from_json(stop) for stop in from_json(row["stops"])))
+
+
+def stop_from_json(stop: Mapping[str, Any]) -> StopInForce:
+    """A stop as the column `routes.stops` has it."""
+    return StopInForce(
+        stop=PlannedStop(OrderId(UUID(stop["order_id"])), StopKind(stop["kind"])),
+        arrives_at=stop.get("arrives_at"),
+        starts_at=stop.get("starts_at"),
+        leaves_at=stop.get("leaves_at"),
+        late_s=stop.get("late_s", 0),
+        fixed=stop.get("fixed", False),
+    )
+
+
+def stop_to_json(stop: StopInForce) -> dict[str, Any]:
+    """A stop for the column `routes.stops`; what is not known is left out."""
+    times = {"arrives_at": stop.arrives_at, "starts_at": stop.starts_at, "leaves_at": stop.leaves_at}
+    facts: dict[str, Any] = {"order_id": str(stop.stop.order_id), "kind": stop.stop.kind.value}
+    facts |= {name: at for name, at in times.items() if at is not None}
+    if stop.late_s:
+        facts["late_s"] = stop.late_s
+    if stop.fixed:
+        facts["fixed"] = True
+    return facts

@@ -1,0 +1,271 @@
+"""
+A region as the database has it at one moment, and how the planner sees it; no I/O.
+
+`World` keeps what a commit needs to notice that something changed meanwhile: the versions of orders and routes.
+`survey` turns it into the jobs, workers and places of a `Snapshot`; only the travel times are missing then.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dispatch.courier import Courier, Shift
+from dispatch.order import COURIER_STATES, Order, OrderState, Window, size_in
+from dispatch.snapshot import (
+    FOREVER,
+    Break,
+    Instant,
+    Job,
+    OrderId,
+    Place,
+    PlannedStop,
+    Snapshot,
+    StopKind,
+    TravelMatrix,
+    Visit,
+    Worker,
+)
+from tracking.position import CourierId, LatLon, Mode, Region
+
+FRESH_WITHIN_S = 120
+"""An older position is not good enough to give a courier something new: 24 missed fixes at one every 5 s."""
+
+LEG_LOCKED_WITHIN_S = 600
+"""A first stop due to begin within this time is being driven to; one later still leaves room for something before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopInForce:
+    """A stop of the route in force, with the times it was planned for."""
+
+    stop: PlannedStop
+    arrives_at: Instant | None = None
+    starts_at: Instant | None = None
+    leaves_at: Instant | None = None
+    late_s: int = 0
+    fixed: bool = False
+    """A dispatcher put it in this place by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteInForce:
+    """What a courier is to do, in the version that is being looked at; version 0: there is none."""
+
+    version: int = 0
+    stops: tuple[StopInForce, ...] = ()
+
+    @property
+    def sequence(self) -> tuple[PlannedStop, ...]:
+        """The stops without their times."""
+        return tuple(stop.stop for stop in self.stops)
+
+
+NO_ROUTE = RouteInForce()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where a courier was last seen, and how long ago."""
+
+    at: LatLon
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Open orders, couriers and routes in force of a region at one moment."""
+
+    region: Region
+    now: datetime
+    orders: tuple[Order, ...]
+    couriers: tuple[Courier, ...]
+    routes: Mapping[CourierId, RouteInForce] = field(default_factory=dict)
+    refusals: Mapping[OrderId, Mapping[CourierId, datetime]] = field(default_factory=dict)
+    troubled: frozenset[CourierId] = frozenset()
+    """Stuck or silent: they keep what is on board and get nothing new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a snapshot needs but for the travel times, and the places these are needed between."""
+
+    region: Region
+    now: Instant
+    jobs: tuple[Job, ...]
+    workers: tuple[Worker, ...]
+    places: tuple[LatLon, ...]
+    """Stops come first, then where couriers are: nobody travels to these."""
+    n_destinations: int
+    """So many leading places are travelled to."""
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes travel times are needed for."""
+        return tuple(sorted({worker.mode for worker in self.workers}))
+
+    def snapshot(self, travel: TravelMatrix) -> Snapshot:
+        """The snapshot, once the travel times between the places are known."""
+        return Snapshot(region=self.region, now=self.now, jobs=self.jobs, workers=self.workers, travel=travel)
+
+
+class _Places:
+    """Numbers places, the same coordinates always the same: couriers wait at the same doors."""
+
+    def __init__(self) -> None:
+        self.known: dict[LatLon, Place] = {}
+
+    def number(self, at: LatLon) -> Place:
+        return self.known.setdefault(at, len(self.known))
+
+
+def instant(at: datetime) -> Instant:
+    """Whole seconds since the epoch."""
+    return int(at.timestamp())
+
+
+def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey:
+    """
+    Jobs, workers and places of a region.
+
+    An order without a courier, or whose courier has disappeared, is open to everybody. A courier who is not at work
+    stays in the picture while holding orders, with room for nothing more.
+    """
+    places = _Places()
+    held: dict[CourierId, list[Order]] = {}
+    for order in world.orders:
+        if order.courier_id is not None and order.state in COURIER_STATES:
+            held.setdefault(order.courier_id, []).append(order)
+    jobs = tuple(_job(order, places, world.refusals.get(order.id, {})) for order in world.orders)
+    ends = {
+        courier.id: shift.end
+        for courier in world.couriers
+        if (shift := courier.shift_at(world.now)) is not None and shift.end is not None
+    }
+    end_places = {courier_id: places.number(at) for courier_id, at in ends.items()}
+    n_destinations = len(places.known)
+    open_orders = {order.id: order for order in world.orders}
+    workers = tuple(
+        _worker(
+            courier,
+            world,
+            orders=held.get(courier.id, []),
+            open_orders=open_orders,
+            seen=whereabouts.get(courier.id),
+            end=end_places.get(courier.id),
+            places=places,
+        )
+        for courier in world.couriers
+        if courier.id in held or courier.works_at(world.now)
+    )
+    return Survey(
+        region=world.region,
+        now=instant(world.now),
+        jobs=jobs,
+        workers=workers,
+        places=tuple(places.known),
+        n_destinations=n_destinations,
+    )
+
+
+def _job(order: Order, places: _Places, refused: Mapping[CourierId, datetime]) -> Job:
+    ready_at = 0 if order.ready_at is None else instant(order.ready_at)
+    on_board = order.state is OrderState.PICKED_UP
+    return Job(
+        order_id=order.id,
+        pickup=_visit(order.pickup.window, places.number(order.pickup.at), order.pickup.service_s, ready_at),
+        dropoff=_visit(order.dropoff.window, places.number(order.dropoff.at), order.dropoff.service_s, 0),
+        placed_at=instant(order.placed_at),
+        ready_at=ready_at,
+        size=size_in(order.size),
+        modes=order.modes,
+        skills=order.skills,
+        priority=order.priority,
+        onboard_of=order.courier_id if on_board else None,
+        # While an offer is open its courier is being asked: nobody else is planned for the order.
+        pinned_to=order.courier_id if order.state in COURIER_STATES else None,
+        refused_by=frozenset(refused),
+    )
+
+
+def _visit(window: Window, place: Place, service_s: int, ready_at: Instant) -> Visit:
+    return Visit(
+        place=place,
+        opens_at=max(ready_at, 0 if window.opens_at is None else instant(window.opens_at)),
+        due_at=FOREVER if window.due_at is None else instant(window.due_at),
+        closes_at=FOREVER if window.closes_at is None else instant(window.closes_at),
+        service_s=service_s,
+    )
+
+
+def _worker(
+    courier: Courier,
+    world: World,
+    *,
+    orders: Sequence[Order],
+    open_orders: Mapping[OrderId, Order],
+    seen: Whereabouts | None,
+    end: Place | None,
+    places: _Places,
+) -> Worker:
+    now = instant(world.now)
+    shift = courier.shift_at(world.now)
+    takes_more = courier.works_at(world.now) and courier.id not in world.troubled
+    route = _route_left(courier.id, world, open_orders)
+    at = seen.at if seen is not None else _believed_at(route, open_orders)
+    return Worker(
+        courier_id=courier.id,
+        mode=courier.mode,
+        # Without any idea where the courier is, any place does: without a fresh position nothing is planned from it.
+        start=0 if at is None else places.number(at),
+        available_at=now,
+        shift_ends_at=FOREVER if shift is None else instant(shift.ends_at),
+        end=end,
+        capacity=courier.capacity,
+        skills=courier.skills,
+        max_orders=courier.max_orders if takes_more else len(orders),
+        breaks=_breaks(shift, world.now),
+        has_fresh_position=seen is not None and seen.age_s <= FRESH_WITHIN_S,
+        route=tuple(stop.stop for stop in route),
+        n_locked=_n_locked(route, open_orders, now),
+        shown=frozenset(order.id for order in orders),
+    )
+
+
+def _route_left(courier_id: CourierId, world: World, open_orders: Mapping[OrderId, Order]) -> tuple[StopInForce, ...]:
+    """The stops of the route in force whose orders are still open and not somebody else's."""
+    return tuple(
+        stop
+        for stop in world.routes.get(courier_id, NO_ROUTE).stops
+        if (order := open_orders.get(stop.stop.order_id)) is not None
+        and order.courier_id in {None, courier_id}
+        and stop.stop.kind in order.open_stops
+    )
+
+
+def _believed_at(route: Iterable[StopInForce], open_orders: Mapping[OrderId, Order]) -> LatLon | None:
+    first = next(iter(route), None)
+    if first is None:
+        return None
+    order = open_orders[first.stop.order_id]
+    return order.pickup.at if first.stop.kind is StopKind.PICKUP else order.dropoff.at
+
+
+def _n_locked(route: Sequence[StopInForce], open_orders: Mapping[OrderId, Order], now: Instant) -> int:
+    """What a dispatcher put in place by hand, and the leg being driven, stay where they are."""
+    n_fixed = next((index for index, stop in enumerate(route) if not stop.fixed), len(route))
+    if n_fixed or not route:
+        return n_fixed
+    first = route[0]
+    driven_to = open_orders[first.stop.order_id].state in {OrderState.ACCEPTED, OrderState.PICKED_UP}
+    soon = first.starts_at is None or first.starts_at - now <= LEG_LOCKED_WITHIN_S
+    return 1 if driven_to and soon else 0
+
+
+def _breaks(shift: Shift | None, now: datetime) -> tuple[Break, ...]:
+    if shift is None:
+        return ()
+    return tuple(
+        Break(opens_at=instant(pause.opens_at), closes_at=instant(pause.closes_at), duration_s=pause.duration_s)
+        for pause in shift.breaks
+        if pause.closes_at >= now
+    )

@@ -1,0 +1,67 @@
+-- name: insert
+-- $1 order, $2 courier, $3 region, $4 when, $5 until, $6 facts.
+INSERT INTO offers (order_id, courier_id, region, offered_at, expires_at, facts)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+RETURNING *;
+
+-- name: insert_many
+-- $1 orders, $2 couriers, $3 facts; $4 region, $5 when, $6 until.
+INSERT INTO offers (order_id, courier_id, region, offered_at, expires_at, facts)
+SELECT given.order_id, given.courier_id, $4, $5, $6, given.facts::jsonb
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS given (order_id, courier_id, facts)
+RETURNING *;
+
+-- name: get
+SELECT * FROM offers WHERE id = $1;
+
+-- name: lock
+SELECT * FROM offers WHERE id = $1 FOR UPDATE;
+
+-- name: open_of_order
+SELECT * FROM offers WHERE order_id = $1 AND state = 'open';
+
+-- name: close
+-- $1 offer, $2 how it ended, $3 when, $4 why. Only an open one; no row otherwise.
+UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE id = $1 AND state = 'open' RETURNING *;
+
+-- name: close_of_order
+-- The open offer of an order, if any: $1 order, $2 how it ended, $3 when, $4 why.
+UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE order_id = $1 AND state = 'open' RETURNING *;
+
+-- name: overdue
+-- Open offers of a region whose time has passed.
+SELECT * FROM offers WHERE region = $1 AND state = 'open' AND expires_at <= $2 ORDER BY order_id;
+
+-- name: next_expiry
+SELECT min(expires_at) FROM offers WHERE region = $1 AND state = 'open';
+
+-- name: open_of_courier
+SELECT * FROM offers WHERE courier_id = $1 AND state = 'open' ORDER BY offered_at, id;
+
+-- name: refusals_in_region
+-- Who does not get an open order again unless nobody else can take it, and since when: turned down, let expire, or
+-- taken away by hand.
+SELECT f.order_id, f.courier_id, max(f.answered_at) AS at
+FROM offers AS f
+INNER JOIN orders AS o ON f.order_id = o.id
+WHERE
+    o.region = $1 AND o.state IN ('placed', 'assigned', 'accepted', 'picked_up') AND f.state IN ('rejected', 'expired')
+GROUP BY f.order_id, f.courier_id
+UNION ALL
+SELECT e.order_id, e.courier_id, max(e.at) AS at
+FROM order_events AS e
+INNER JOIN orders AS o ON e.order_id = o.id
+WHERE
+    o.region = $1 AND o.state IN ('placed', 'assigned', 'accepted', 'picked_up')
+    AND e.action IN ('unassign', 'release') AND e.courier_id IS NOT NULL
+GROUP BY e.order_id, e.courier_id;
+
+-- name: list
+-- Newest first; filters may be NULL: $1 courier, $2 order, $3 states; $4, $5 cursor (offered_at, id), $6 how many.
+SELECT * FROM offers
+WHERE
+    ($1::uuid IS NULL OR courier_id = $1) AND ($2::uuid IS NULL OR order_id = $2)
+    AND ($3::text[] IS NULL OR state = ANY($3))
+    AND ($4::timestamptz IS NULL OR (offered_at, id) < ($4::timestamptz, $5::uuid))
+ORDER BY offered_at DESC, id DESC
+LIMIT $6;

@@ -1,0 +1,14 @@
+-- name: insert
+-- $1 order, $2 version it now has, $3 action, $4 state before, $5 state after, $6 courier, $7 who, $8 role, $9 why,
+-- $10 facts, $11 when.
+INSERT INTO order_events (order_id, version, action, from_state, to_state, courier_id, actor, role, reason, facts, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11);
+
+-- name: insert_assigned
+-- One event for each order that the planner assigned: $1 orders, $2 versions, $3 couriers, $4 who, $5 role, $6 when.
+INSERT INTO order_events (order_id, version, action, from_state, to_state, courier_id, actor, role, at)
+SELECT given.order_id, given.version, 'assign', 'placed', 'assigned', given.courier_id, $4, $5, $6
+FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS given (order_id, version, courier_id);
+
+-- name: list
+SELECT * FROM order_events WHERE order_id = $1 ORDER BY id;

@@ -1,0 +1,115 @@
+-- name: insert
+-- All columns that a customer may give, in the order of the table; see dispatch/rows.py.
+INSERT INTO orders (
+    region, external_id, customer_id,
+    pickup_lat, pickup_lon, pickup_address, pickup_contact, pickup_instructions,
+    pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s,
+    dropoff_lat, dropoff_lon, dropoff_address, dropoff_contact, dropoff_instructions,
+    dropoff_opens_at, dropoff_due_at, dropoff_closes_at, dropoff_service_s,
+    ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, placed_at, updated_at
+)
+VALUES (
+    $1, $2, $3,
+    $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12,
+    $13, $14, $15, $16::jsonb, $17, $18, $19, $20, $21,
+    $22, $23, $24, $25::jsonb, $26, $27, $28, $29, $29
+)
+RETURNING *;
+
+-- name: get
+SELECT * FROM orders WHERE id = $1;
+
+-- name: get_by_external_id
+SELECT * FROM orders WHERE external_id = $1;
+
+-- name: lock
+-- Holds the order until the transaction ends. Orders are locked before routes, several of them in the order of their ids.
+SELECT * FROM orders WHERE id = $1 FOR UPDATE;
+
+-- name: lock_many
+SELECT * FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
+
+-- name: lock_of_courier
+-- What the courier has been given but not collected.
+SELECT * FROM orders WHERE courier_id = $1 AND state IN ('assigned', 'accepted') ORDER BY id FOR UPDATE;
+
+-- name: move
+-- $1 order, $2 version it must have, $3 state it must have, $4 new state, $5 when, $6 courier (NULL: as it was),
+-- $7 pinned (NULL: as it was), $8 reason, $9 proof. No row: somebody else was faster.
+-- An order that goes back to `placed` forgets its courier.
+UPDATE orders SET
+    state = $4,
+    version = version + 1,
+    updated_at = $5,
+    courier_id = CASE WHEN $4 = 'placed' THEN NULL ELSE coalesce($6::uuid, courier_id) END,
+    pinned = CASE WHEN $4 = 'placed' THEN false ELSE coalesce($7::boolean, pinned) END,
+    assigned_at = CASE $4 WHEN 'placed' THEN NULL WHEN 'assigned' THEN $5::timestamptz ELSE assigned_at END,
+    accepted_at = CASE
+        WHEN $4 IN ('placed', 'assigned') THEN NULL WHEN $4 = 'accepted' THEN $5::timestamptz ELSE accepted_at
+    END,
+    picked_up_at = CASE $4 WHEN 'picked_up' THEN $5::timestamptz ELSE picked_up_at END,
+    delivered_at = CASE $4 WHEN 'delivered' THEN $5::timestamptz ELSE delivered_at END,
+    closed_at = CASE
+        WHEN $4 IN ('delivered', 'cancelled', 'failed', 'returned') THEN coalesce(closed_at, $5::timestamptz)
+    END,
+    close_reason = CASE WHEN $4 IN ('cancelled', 'failed') THEN $8 ELSE close_reason END,
+    proof = coalesce($9::jsonb, proof)
+WHERE id = $1 AND version = $2 AND state = $3
+RETURNING *;
+
+-- name: pin
+-- $1 order, $2 version it must have, $3 pinned, $4 when.
+UPDATE orders SET pinned = $3, version = version + 1, updated_at = $4
+WHERE id = $1 AND version = $2 AND state IN ('assigned', 'accepted', 'picked_up')
+RETURNING *;
+
+-- name: change
+-- $1 order, $2 version it must have, $3 when; then what may be changed. No row: somebody else was faster, or it is closed.
+UPDATE orders SET
+    version = version + 1, updated_at = $3,
+    pickup_lat = $4, pickup_lon = $5, pickup_address = $6, pickup_contact = $7::jsonb, pickup_instructions = $8,
+    pickup_opens_at = $9, pickup_due_at = $10, pickup_closes_at = $11, pickup_service_s = $12,
+    dropoff_lat = $13, dropoff_lon = $14, dropoff_address = $15, dropoff_contact = $16::jsonb,
+    dropoff_instructions = $17, dropoff_opens_at = $18, dropoff_due_at = $19, dropoff_closes_at = $20,
+    dropoff_service_s = $21,
+    ready_at = $22, ready_is_estimate = $23, ready_error_s = $24, size = $25::jsonb, modes = $26, skills = $27,
+    priority = $28
+WHERE id = $1 AND version = $2 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
+RETURNING *;
+
+-- name: list
+-- Newest first. Every filter may be NULL: $1 states, $2 region, $3 courier, $4 customer, $5 text found in a reference or
+-- an address, $6 placed from, $7 placed before, $8 only those the planner found no courier for; $9, $10 the cursor
+-- (placed_at and id of the last one seen), $11 how many.
+SELECT o.*
+FROM orders AS o
+LEFT JOIN decisions AS d ON o.id = d.order_id
+WHERE
+    ($1::text[] IS NULL OR o.state = ANY($1))
+    AND ($2::text IS NULL OR o.region = $2)
+    AND ($3::uuid IS NULL OR o.courier_id = $3)
+    AND ($4::text IS NULL OR o.customer_id = $4)
+    AND (
+        $5::text IS NULL OR o.external_id = $5 OR o.customer_id = $5 OR o.id::text LIKE lower($5) || '%'
+        OR strpos(lower(coalesce(o.dropoff_address, '')), lower($5)) > 0
+        OR strpos(lower(coalesce(o.pickup_address, '')), lower($5)) > 0
+    )
+    AND ($6::timestamptz IS NULL OR o.placed_at >= $6)
+    AND ($7::timestamptz IS NULL OR o.placed_at < $7)
+    AND (NOT $8::boolean OR (o.state = 'placed' AND d.reasons IS NOT NULL))
+    AND ($9::timestamptz IS NULL OR (o.placed_at, o.id) < ($9::timestamptz, $10::uuid))
+ORDER BY o.placed_at DESC, o.id DESC
+LIMIT $11;
+
+-- name: open_in_region
+SELECT * FROM orders
+WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
+ORDER BY placed_at, id;
+
+-- name: assign_many
+-- The planner's assignments: $1 orders, $2 couriers, $3 versions the orders must have; $4 when. Skips what changed.
+UPDATE orders AS o SET
+    state = 'assigned', version = o.version + 1, courier_id = given.courier_id, assigned_at = $4, updated_at = $4
+FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS given (order_id, courier_id, version)
+WHERE o.id = given.order_id AND o.version = given.version AND o.state = 'placed'
+RETURNING o.id, o.version, o.courier_id;

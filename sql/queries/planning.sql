@@ -1,0 +1,25 @@
+-- name: regions
+SELECT id, settings FROM regions ORDER BY id;
+
+-- name: couriers
+-- Everybody who is on duty in a region, or still has an order there.
+SELECT c.*
+FROM couriers AS c
+WHERE
+    (c.region = $1 AND c.deleted_at IS NULL AND c.on_duty)
+    OR EXISTS (
+        SELECT FROM orders AS o
+        WHERE o.region = $1 AND o.courier_id = c.id AND o.state IN ('assigned', 'accepted', 'picked_up')
+    )
+ORDER BY c.id;
+
+-- name: courier_region
+SELECT region FROM couriers WHERE id = $1 AND deleted_at IS NULL;
+
+-- name: set_duty
+UPDATE couriers SET on_duty = $2, version = version + 1, updated_at = $3
+WHERE id = $1 AND deleted_at IS NULL
+RETURNING id, region, on_duty, version;
+
+-- name: lock_courier
+SELECT id, region, on_duty FROM couriers WHERE id = $1 AND deleted_at IS NULL FOR UPDATE;
