@@ -77,6 +77,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.VersionConflict: Problem("version-conflict", "It was changed meanwhile", 409),
     dispatch_errors.OfferNotFound: Problem("offer-not-found", "There is no such offer", 404),
     dispatch_errors.OfferNotOpen: Problem("offer-not-open", "Offer is not open", 409),
+    dispatch_errors.NotYours: Problem("not-yours", "That belongs to another courier", 403),
+    dispatch_errors.IdempotencyKeyReused: Problem(
+        "idempotency-key-reused", "The key was used for another request", 422
+    ),
+    dispatch_errors.LeaseLost: Problem("lease-lost", "Another dispatcher plans the region", 409),
+    dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),
     dispatch_errors.RouteNotFound: Problem("route-not-found", "The courier has no route", 404),
     dispatch_errors.TravelTimesUnavailable: Problem("travel-times-unavailable", "No travel times", 503, 5),
     RedisError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
