@@ -1,0 +1,160 @@
+"""`postrider up` as an operator meets it: real processes, embedded servers."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.servers import free_port
+
+ROOT = Path(__file__).parents[2]
+READY = re.compile(r"^postrider ready (http://\S+)$")
+
+
+class Program:
+    """A running `postrider up`."""
+
+    def __init__(self, folder: Path) -> None:
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_") and not k.endswith("_URL")}
+        port = str(free_port())
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", "up", "--port", port, "--data-dir", str(folder)],
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self.url = ""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if match := READY.match(line):
+                self.url = match[1]
+                break
+
+    def descendants(self) -> set[int]:
+        return descendants_of(self.process.pid)
+
+    def roles(self, name: str) -> set[int]:
+        """Processes that play the role."""
+        commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in self.descendants()}
+        return {
+            pid
+            for pid, path in commands.items()
+            if path.exists() and path.read_bytes().endswith(b"app\0%b\0" % name.encode())
+        }
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.end(signal.SIGTERM)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def descendants_of(pid: int) -> set[int]:
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            child = int(status.parent.name)
+            found |= {child} | descendants_of(child)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def all_end(pids: set[int], within_s: float = 20) -> bool:
+    deadline = time.monotonic() + within_s
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(is_alive, pids))
+
+
+@pytest.fixture
+def own_folder(servers_folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(dir=servers_folder)) / "data"
+
+
+@pytest.fixture
+def start(own_folder: Path) -> Iterator[Callable[[], Program]]:
+    with ExitStack() as stack:
+
+        def make() -> Program:
+            program = Program(own_folder)
+            stack.callback(program.close)
+            return program
+
+        yield make
+
+
+def test_up_serves_and_a_second_start_continues_with_the_same_data(start, own_folder):
+    first = start()
+    token_file = own_folder / "admin.token"
+    assert first.lines == [f"postrider admin token in {token_file}", f"postrider ready {first.url}"]
+    assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+    headers = {"Authorization": f"Bearer {token_file.read_text().strip()}"}
+    made = httpx.post(f"{first.url}/v1/couriers", json={"name": "Anna", "mode": "foot"}, headers=headers).json()
+    children = first.descendants()
+    assert first.end() == 0
+    assert all_end(children)
+
+    second = start()
+    assert httpx.get(f"{second.url}/v1/couriers/{made['id']}", headers=headers).json() == made
+
+
+def test_second_up_on_the_same_folder_is_refused(start, own_folder):
+    start()
+    twice = subprocess.run(
+        [sys.executable, "-m", "app", "up", "--port", str(free_port()), "--data-dir", str(own_folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert twice.returncode == 1
+    assert "another Postrider is running" in twice.stderr
+
+
+def test_nothing_outlives_a_killed_up_and_the_next_one_starts(start):
+    first = start()
+    children = first.descendants()
+    first.process.kill()
+    first.process.wait()
+    assert all_end(children)
+    assert start().url
+
+
+def test_role_that_dies_is_started_again(start):
+    program = start()
+    (before,) = program.roles("housekeeping")
+    os.kill(before, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while not (after := program.roles("housekeeping") - {before}) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(after) == 1
