@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from app import logs
 from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
+from app.describe import document_problems
 from app.metrics import ObserveMiddleware, metrics
 from app.problems import describe_problem, exception_handlers
 from app.resources import resources
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=ROUTES,
         lifespan=[lifespan],
         state=State({"settings": settings}),
@@ -67,6 +68,8 @@ def create_app(settings: Settings) -> Litestar:
         request_max_body_size=settings.request_body_limit_bytes,
         logging_config=None,
     )
+    document_problems(app.openapi_schema)
+    return app
 
 
 def _pool(state: State) -> Any:
