@@ -56,7 +56,7 @@ def test_no_request_makes_a_server_error(running, tmp_path):
             *("--header", f"Authorization: Bearer {token}"),
             *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance"),
             *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--seed", "1"),
-            # A stream does not end: the fuzzer would wait for its time-out on each. The description of the API is Litestar's.
+            # A stream does not end, the fuzzer would wait for its time-out; the description of the API is Litestar's.
             *("--exclude-path-regex", "^/schema|/v1/live|/stream$"),
             *("--request-timeout", "10", "--suppress-health-check", "all", "--generation-database", "none"),
         ],
