@@ -55,7 +55,7 @@ async def test_servers_killed_are_started_again_with_everything_they_answered(fo
         stop = asyncio.Event()
         supervision = asyncio.create_task(servers.supervise(stop))
         for server in servers._servers:
-            server.process.kill()
+            server.kill()
         give_up_at = time.monotonic() + 30
         while not all(server.running for server in servers._servers):
             assert time.monotonic() < give_up_at
