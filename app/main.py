@@ -11,6 +11,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ASGIApp
 
 from app import logs
 from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> Litestar:
             "authenticator": Provide(_authenticator, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
-        middleware=[ObserveMiddleware, AuthenticationMiddleware],
+        middleware=[AuthenticationMiddleware],
         exception_handlers=exception_handlers(),
         openapi_config=OpenAPIConfig(
             title="Postrider",
@@ -88,8 +89,13 @@ def _authenticator(state: State) -> Any:
     return state.authenticator
 
 
-def asgi() -> Any:
+def create_asgi(settings: Settings) -> ASGIApp:
+    """The API with what must see every request, also those that match no route."""
+    return ObserveMiddleware(create_app(settings))
+
+
+def asgi() -> ASGIApp:
     """What the server runs in each API process; settings come from the environment."""
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level, settings.log_json)
-    return create_app(settings)
+    return create_asgi(settings)

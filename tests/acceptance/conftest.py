@@ -11,6 +11,7 @@ from litestar import Litestar
 
 from app.auth import Role
 from app.main import create_app
+from app.metrics import ObserveMiddleware
 from app.settings import Settings
 from app.tokens import make_token
 
@@ -50,7 +51,7 @@ async def client_of(api: Litestar, settings: Settings) -> AsyncIterator[ClientOf
         async def make(role: Role, courier: str | None = None) -> httpx.AsyncClient:
             token = await make_token(settings.database_url, role, f"test {role}", courier=courier)
             client = httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=api),
+                transport=httpx.ASGITransport(app=ObserveMiddleware(api)),
                 base_url="http://postrider",
                 headers={"Authorization": f"Bearer {token}"},
             )
