@@ -1,0 +1,274 @@
+"""
+The position log: a Redis Stream per region, read independently by groups, trimmed when every group has acknowledged.
+
+An entry is what one round trip of ingest brought: fixes as packed columns, what was quarantined, and which fixes moved
+live state. `tracking.ingest` appends (together with live state, in one script); everybody else reads here.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from tracking.batch import PositionColumns
+from tracking.position import Position, Region
+from tracking.script import Script
+
+HISTORY: Final = "history"
+"""The group of `tracking.writer`."""
+WATCH: Final = "watch"
+"""The group of `tracking.watch`."""
+
+_trim = Script("trim")
+
+
+@dataclass(frozen=True, slots=True)
+class RegionKeys:
+    """Every key of a region carries the hash tag `{region}`, so that a cluster keeps them on one node."""
+
+    region: Region
+
+    def _key(self, name: str) -> str:
+        return f"pr:{{{self.region}}}:{name}"
+
+    @property
+    def log(self) -> str:
+        """The stream."""
+        return self._key("log")
+
+    @property
+    def appended(self) -> str:
+        """Fixes ever appended."""
+        return self._key("log:appended")
+
+    @property
+    def settled(self) -> str:
+        """Fixes that every group has acknowledged."""
+        return self._key("log:settled")
+
+    @property
+    def dead(self) -> str:
+        """Entries that could not be processed, a bounded stream."""
+        return self._key("log:dead")
+
+    @property
+    def live(self) -> str:
+        """Courier id → live record."""
+        return self._key("live")
+
+    @property
+    def suspects(self) -> str:
+        """Courier id → the record of a fix that looks like a jump and waits for confirmation."""
+        return self._key("live:suspects")
+
+    @property
+    def contacts(self) -> str:
+        """Courier id → milliseconds of the last request."""
+        return self._key("live:contacts")
+
+    @property
+    def marker(self) -> str:
+        """Set once live state is complete; when it is missing, Redis lost its memory."""
+        return self._key("live:epoch")
+
+    @property
+    def geo(self) -> tuple[str, ...]:
+        """The geo indices, in the order of `tracking.batch.MODES` from 1."""
+        return tuple(self._key(f"geo:{mode}") for mode in ("car", "motorcycle", "bicycle", "foot"))
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Something a known phone sent that cannot be used."""
+
+    courier_id: UUID | None
+    received_us: int
+    reason: str
+    source: str
+    """Which door it came through: `api`, `osmand`, `owntracks`, `gpslogger`."""
+    payload: bytes
+    """What was sent, cut to a bound."""
+
+
+_quarantine_decoder: Final = msgspec.msgpack.Decoder(list[Quarantined])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One entry of the log, still packed.
+
+    `columns`, `quarantined` and `moved` raise ValueError when the entry is poisoned.
+    """
+
+    id: str
+    fields: dict[bytes, bytes]
+
+    @property
+    def n(self) -> int:
+        """How many fixes."""
+        return int(self.fields.get(b"n", b"0"))
+
+    @property
+    def total(self) -> int:
+        """Fixes appended up to and including this entry."""
+        return int(self.fields.get(b"total", b"0"))
+
+    @property
+    def appended_ms(self) -> int:
+        """When Redis appended it, milliseconds since the Unix epoch."""
+        return int(self.id.partition("-")[0])
+
+    def columns(self) -> PositionColumns:
+        """Its fixes."""
+        packed = self.fields.get(b"fixes", b"")
+        return PositionColumns.unpack(packed) if packed else PositionColumns.empty()
+
+    def moved(self) -> npt.NDArray[np.int32]:
+        """Rows of `columns` that moved live state forward: good, newest, and no unconfirmed jump."""
+        return np.frombuffer(self.fields.get(b"moved", b""), dtype="<i4")
+
+    def moved_positions(self) -> tuple[Position, ...]:
+        """Those rows as objects: what a live map may show."""
+        return self.columns().take(self.moved()).to_positions()
+
+    def quarantined(self) -> list[Quarantined]:
+        """What was quarantined."""
+        packed = self.fields.get(b"quarantine", b"")
+        try:
+            return _quarantine_decoder.decode(packed) if packed else []
+        except msgspec.DecodeError as exc:
+            raise ValueError("expected packed quarantine") from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """How far a group is behind."""
+
+    group: str
+    n_fixes: int
+    """Fixes appended and not acknowledged."""
+    seconds: float
+    """Age of the oldest entry that is not acknowledged; 0 when there is none."""
+
+
+class PositionLog:
+    """Reads the logs; holds no state but the client."""
+
+    def __init__(self, redis: Redis, *, keep_s: float = 300.0) -> None:
+        """`keep_s`: how long acknowledged entries stay, for readers without a group (the live feed's resume)."""
+        self._redis = redis
+        self._keep_s = keep_s
+
+    async def ensure_group(self, group: str, region: Region) -> None:
+        """Create the group at the beginning of the log; harmless when it exists."""
+        try:
+            await self._redis.xgroup_create(RegionKeys(region).log, group, id="0", mkstream=True)
+        except ResponseError as exc:
+            if "BUSYGROUP" not in str(exc):
+                raise
+
+    async def read(
+        self, group: str, consumer: str, region: Region, *, count: int = 200, block_ms: int = 1000
+    ) -> list[Entry]:
+        """
+        Entries no consumer of the group has got yet; waits for one, at most `block_ms` (0: does not wait).
+
+        The group is made when it is missing (a new region, or a Redis that lost its memory).
+        """
+        key = RegionKeys(region).log
+        try:
+            answer = await self._redis.xreadgroup(group, consumer, {key: ">"}, count=count, block=block_ms or None)
+        except ResponseError as exc:
+            if "NOGROUP" not in str(exc):
+                raise
+            await self.ensure_group(group, region)
+            return []
+        return _entries(answer)
+
+    async def claim(self, group: str, consumer: str, region: Region, *, idle_ms: int, count: int = 200) -> list[Entry]:
+        """Take over entries that a consumer got and has not acknowledged for `idle_ms`: it is dead."""
+        try:
+            answer = await self._redis.xautoclaim(
+                RegionKeys(region).log, group, consumer, min_idle_time=idle_ms, count=count
+            )
+        except ResponseError as exc:
+            if "NOGROUP" not in str(exc):
+                raise
+            return []
+        return [Entry(entry_id.decode(), fields) for entry_id, fields in answer[1] if fields]
+
+    async def ack(self, group: str, region: Region, ids: Sequence[str]) -> None:
+        """The group is done with these: never deliver them again."""
+        if ids:
+            await self._redis.xack(RegionKeys(region).log, group, *ids)
+
+    async def tail(
+        self, region: Region, after: str = "$", *, count: int = 200, block_ms: int | None = 1000
+    ) -> list[Entry]:
+        """Entries after an id (`$`: from now on), for readers without a group; nothing is acknowledged."""
+        answer = await self._redis.xread({RegionKeys(region).log: after}, count=count, block=block_ms)
+        return _entries(answer)
+
+    async def bury(self, region: Region, entry: Entry, why: str) -> None:
+        """Keep a poisoned entry aside for a person to look at (the newest 1,000 of them)."""
+        fields: dict[Any, Any] = {**entry.fields, b"entry": entry.id, b"why": why[:500]}
+        await self._redis.xadd(RegionKeys(region).dead, fields, maxlen=1000, approximate=True)
+
+    async def trim(self, region: Region) -> int:
+        """Remove what every group has acknowledged and is older than `keep_s`; how many entries went."""
+        keys = RegionKeys(region)
+        floor_ms = int((time.time() - self._keep_s) * 1000)
+        removed: int = await _trim.run(self._redis, [keys.log, keys.settled], [f"{max(floor_ms, 0)}-0"])
+        return removed
+
+    async def lag(self, region: Region) -> list[Lag]:
+        """How far each group is behind."""
+        keys = RegionKeys(region)
+        try:
+            groups = await self._redis.xinfo_groups(keys.log)
+        except ResponseError:
+            return []  # no log yet
+        total = int(await self._redis.get(keys.appended) or 0)
+        lags = []
+        for group in groups:
+            name = group["name"].decode()
+            if group["pending"]:
+                pending = await self._redis.xpending(keys.log, name)
+                start = pending["min"].decode() if pending["min"] else "-"
+            else:
+                start = f"({group['last-delivered-id'].decode()}"
+            oldest = _range(await self._redis.xrange(keys.log, min=start, count=1))
+            if oldest:
+                behind = total - oldest[0].total + oldest[0].n
+                age_s = max(0.0, time.time() - oldest[0].appended_ms / 1000)
+                lags.append(Lag(group=name, n_fixes=behind, seconds=age_s))
+            else:
+                lags.append(Lag(group=name, n_fixes=0, seconds=0.0))
+        return lags
+
+    async def epoch(self, region: Region) -> str | None:
+        """Changes when Redis lost its memory: ids from before mean nothing then."""
+        marker = await self._redis.get(RegionKeys(region).marker)
+        return marker.decode() if isinstance(marker, bytes) else marker
+
+
+def _entries(answer: Any) -> list[Entry]:
+    # RESP2 answers a list of [key, entries], RESP3 a mapping.
+    streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer or []]
+    found: list[Entry] = []
+    for entries in streams:
+        # redis-py wraps RESP3 entries in one more list
+        flat = entries[0] if isinstance(answer, dict) and entries and isinstance(entries[0], list) else entries
+        found.extend(_range(flat))
+    return found
+
+
+def _range(entries: Any) -> list[Entry]:
+    return [Entry(entry_id.decode(), fields) for entry_id, fields in entries if fields]
