@@ -194,7 +194,7 @@ class Ingest:
             raise LogFull
         metrics.COMMITS.inc()
         metrics.FIXES_ACCEPTED.inc(len(columns))
-        metrics.FIX_AGE_SECONDS.observe(now_s - columns.fixed_us / 1e6)
+        metrics.observe_ages(now_s - columns.fixed_us / 1e6)
         for item in screened.quarantine:
             metrics.FIXES_QUARANTINED.labels(item.reason).inc()
         return screened.receipts

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 import numpy as np
@@ -19,6 +18,7 @@ from redis.exceptions import ResponseError
 
 from tracking.batch import PositionColumns
 from tracking.position import Position, Region
+from tracking.quarantine import Quarantined
 from tracking.script import Script
 
 HISTORY: Final = "history"
@@ -82,18 +82,6 @@ class RegionKeys:
     def geo(self) -> tuple[str, ...]:
         """The geo indices, in the order of `tracking.batch.MODES` from 1."""
         return tuple(self._key(f"geo:{mode}") for mode in ("car", "motorcycle", "bicycle", "foot"))
-
-
-class Quarantined(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """Something a known phone sent that cannot be used."""
-
-    courier_id: UUID | None
-    received_us: int
-    reason: str
-    source: str
-    """Which door it came through: `api`, `osmand`, `owntracks`, `gpslogger`."""
-    payload: bytes
-    """What was sent, cut to a bound."""
 
 
 _quarantine_decoder: Final = msgspec.msgpack.Decoder(list[Quarantined])

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from tracking import quality
 from tracking.batch import LARGEST, PositionColumns
-from tracking.log import Quarantined
 from tracking.position import Mark, Region
 from tracking.quality import Limits, Reason
+from tracking.quarantine import Quarantined
 from tracking.reading import Reading
 
 PAYLOAD_BYTES: Final = 8_192

@@ -1,0 +1,64 @@
+"""Puts live state back when Redis lost its memory: at start, and whenever the marker key is missing."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import asyncpg
+from redis.exceptions import RedisError
+
+from tracking.batch import PositionColumns
+from tracking.live import LivePositions
+from tracking.position import Region
+
+log = logging.getLogger(__name__)
+
+
+class LastPositions(Protocol):
+    """Where they are found: `tracking.history.History`."""
+
+    async def last_positions(self, region: str) -> PositionColumns:
+        """The last unmarked position of every courier of the region."""
+        ...
+
+
+class Refill:
+    """Watches the marker of every region; several may run, doing it twice is harmless."""
+
+    def __init__(
+        self,
+        live: LivePositions,
+        history: LastPositions,
+        regions: Callable[[], Awaitable[Sequence[Region]]],
+        *,
+        every_s: float = 2.0,
+    ) -> None:
+        self._live = live
+        self._history = history
+        self._regions = regions
+        self._every_s = every_s
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look, refill where needed, until `stop`; an outage is a reason to look again."""
+        while not stop.is_set():
+            try:
+                await self.refill_where_needed()
+            except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+                log.warning("refill postponed", extra={"event": "refill_postponed", "error": type(exc).__name__})
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def refill_where_needed(self) -> int:
+        """How many couriers were put back."""
+        n = 0
+        for region in await self._regions():
+            if await self._live.is_complete(region):
+                continue
+            n_region = await self._live.refill(region, await self._history.last_positions(region))
+            log.info("live state refilled", extra={"event": "live_refilled", "region": region, "n_couriers": n_region})
+            n += n_region
+        return n
