@@ -9,10 +9,13 @@ STAMP  := $(VENV)/.ready
 
 setup: $(STAMP)
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt requirements/engines.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	# OSRM and Valhalla for the tests of travel times; where there is no wheel, those tests are skipped.
+	$(BIN)/pip install --quiet --python-version 3.12 --only-binary=:all: --no-deps --require-hashes --upgrade \
+	  --target $(VENV)/engines -r requirements/engines.txt || echo "no routing engines for this machine"
 	touch $@
 
 check: setup

@@ -4,7 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
@@ -56,6 +56,30 @@ class Settings:
     """MapLibre style for the live map; empty: the built-in outline that needs no internet."""
     map_attribution: str = ""
     """Shown on the map; required by most tile providers."""
+    travel_engines: str = "osrm,valhalla,google,yandex"
+    """Maps APIs in the order they are asked; those without an address or a key are left out."""
+    osrm_url: str = ""
+    """osrm-routed: one address for every mode, or `car=http://…,bicycle=http://…`; a motorcycle goes where cars go."""
+    valhalla_url: str = ""
+    """Address of a Valhalla service; it serves every mode."""
+    google_key: str = field(default="", repr=False)
+    """Key of the Google Routes API."""
+    yandex_key: str = field(default="", repr=False)
+    """Key of the Yandex Distance Matrix and Router APIs."""
+    travel_timeout_s: float = 2.0
+    """One request to a maps API may take so long."""
+    travel_recovery_s: float = 5.0
+    """A maps API that failed five times in a row is left alone so long, then tried by one request."""
+    maps_requests_per_minute: int = 600
+    """Requests to Google and to Yandex each, by all processes together; 0: no limit."""
+    maps_requests_per_day: int = 50_000
+    """The same per UTC day; 0: no limit."""
+    maps_spend_per_minute: float = 5.0
+    """Money for Google and for Yandex each per minute, in the currency of the price; 0: no limit."""
+    maps_spend_per_day: float = 100.0
+    """The same per UTC day; 0: no limit."""
+    maps_price_per_1000: float = 10.0
+    """Price of 1,000 pairs of a matrix, to count what is spent."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -65,13 +89,13 @@ class Settings:
         Raises SettingError naming the variable and what was expected.
         """
         values: dict[str, object] = {}
-        for field in fields(cls):
-            name = variable_of(field.name)
+        for one in fields(cls):
+            name = variable_of(one.name)
             raw = environ.get(name)
             if raw is None and (path := environ.get(f"{name}_FILE")):
                 raw = Path(path).read_text().strip()
             if raw is not None:
-                values[field.name] = _parse(name, raw, field.type)
+                values[one.name] = _parse(name, raw, one.type)
         return cls(**values)  # type: ignore[arg-type]  # _parse returns the field's own type
 
 
@@ -107,7 +131,7 @@ def table() -> str:
             assert isinstance(following.value, ast.Constant)
             meaning[node.target.id] = " ".join(str(following.value.value).split())
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for field in fields(Settings):
-        default = "" if field.default in ("", None) else f"`{field.default}`"
-        rows.append(f"| `{variable_of(field.name)}` | {default} | {meaning[field.name].replace('|', chr(92) + '|')} |")
+    for one in fields(Settings):
+        default = "" if one.default in ("", None) else f"`{one.default}`"
+        rows.append(f"| `{variable_of(one.name)}` | {default} | {meaning[one.name].replace('|', chr(92) + '|')} |")
     return "\n".join(rows)

@@ -52,7 +52,7 @@ class CellTable:
         same_cell = self.rows[block.rows][:, None] == self.columns[block.columns][None, :]
         self.durations_s[cells] = np.where(same_cell, UNROUTABLE, durations_s)
         self.distances_m[cells] = distances_m
-        self.fresh[cells] = ~same_cell
+        self.fresh[cells] = ~same_cell & (durations_s != UNKNOWN)
 
     def by_place(self) -> tuple[IntMatrix, IntMatrix]:
         """Durations and distances for the places as they were asked."""

@@ -104,26 +104,40 @@ class TravelChain:
     async def route(
         self, mode: Mode, places: Sequence[LatLon], departs_at: datetime, *, budget_s: float = 1.0
     ) -> RoutePath:
-        """See TravelTimes. All legs from the first engine that answers, else straight lines."""
+        """See TravelTimes. Legs from the first engine that answers; straight lines where it knows no way."""
         deadline = monotonic() + budget_s
         for engine in self._engines:
             if mode not in engine.modes or len(places) < 2:
                 continue
             try:
                 async with asyncio.timeout(_left_s(deadline)):
-                    return RoutePath(legs=await _legs(engine, mode, places, departs_at))
+                    return RoutePath(legs=await self._legs(engine, mode, places, departs_at))
             except (EngineFailed, TimeoutError) as exc:
                 log.debug("engine failed", extra={"event": "engine_failed", "reason": str(exc)})
         return self._great_circle.route_now(mode, places, departs_at)
 
+    async def _legs(
+        self, engine: Engine, mode: Mode, places: Sequence[LatLon], departs_at: datetime
+    ) -> tuple[Leg, ...]:
+        """
+        The legs of one engine, in pieces that it takes: the last place of one piece is the first of the next.
 
-async def _legs(engine: Engine, mode: Mode, places: Sequence[LatLon], departs_at: datetime) -> tuple[Leg, ...]:
-    """Long routes in pieces that the engine takes; the last place of one piece is the first of the next."""
-    step = engine.limits.n_places - 1
-    legs: list[Leg] = []
-    for first in range(0, len(places) - 1, step):
-        legs.extend(await engine.route(mode, places[first : first + step + 1], departs_at))
-    return tuple(legs)
+        One pair without a way fails a whole piece, so a failed piece is halved until that pair stands alone.
+        """
+        n_legs = len(places) - 1
+        if n_legs < engine.limits.n_places:
+            try:
+                return await engine.route(mode, places, departs_at)
+            except EngineFailed as exc:
+                if exc.retry or exc.leave_alone:
+                    raise
+                if n_legs == 1:
+                    return self._great_circle.route_now(mode, places, departs_at).legs
+        middle = n_legs // 2
+        return (
+            *await self._legs(engine, mode, places[: middle + 1], departs_at),
+            *await self._legs(engine, mode, places[middle:], departs_at),
+        )
 
 
 def _left_s(deadline: float) -> float:

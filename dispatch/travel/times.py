@@ -143,11 +143,15 @@ class Limits:
 class EngineFailed(Exception):
     """A maps API did not answer. Stays within this package: the chain goes on to the next source."""
 
-    def __init__(self, reason: str, *, retry: bool = False, leave_alone: bool = False) -> None:
-        """`retry`: the same request may work in a moment. `leave_alone`: no other request will work now either."""
+    def __init__(self, reason: str, *, retry: bool = False, leave_alone: bool = False, limited: bool = False) -> None:
+        """
+        `retry`: the same request may work in a moment. `leave_alone`: no other request will work now either.
+        `limited`: it was not sent, our own limit was reached.
+        """
         super().__init__(reason)
         self.retry = retry
         self.leave_alone = leave_alone
+        self.limited = limited
 
 
 class Engine(Protocol):
