@@ -7,7 +7,9 @@ STAMP  := $(VENV)/.ready
 
 .PHONY: setup demo test check bench lock clean
 
-setup: $(STAMP)
+CONSOLE := app/console/dist/index.html
+
+setup: $(STAMP) $(CONSOLE)
 
 $(STAMP): requirements/dev.txt requirements/engines.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,7 +20,11 @@ $(STAMP): requirements/dev.txt requirements/engines.txt pyproject.toml
 	  --target $(VENV)/engines -r requirements/engines.txt || echo "no routing engines for this machine"
 	touch $@
 
+$(CONSOLE): $(STAMP) app/console/package-lock.json app/console/index.html $(shell find app/console/src app/console/public -type f)
+	$(BIN)/python app/console/build.py
+
 check: setup
+	$(BIN)/python app/console/build.py check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

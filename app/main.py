@@ -19,11 +19,12 @@ from app.describe import document_problems
 from app.metrics import ObserveMiddleware, metrics
 from app.problems import describe_problem, exception_handlers
 from app.resources import resources
-from app.routes import audit, couriers, health, tokens
+from app.routes import audit, console, couriers, health, tokens
 from app.settings import Settings
 
 ROUTES = [
     *audit.route_handlers,
+    *console.route_handlers,
     *couriers.route_handlers,
     *health.route_handlers,
     *tokens.route_handlers,

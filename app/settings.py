@@ -56,6 +56,10 @@ class Settings:
     """MapLibre style for the live map; empty: the built-in outline that needs no internet."""
     map_attribution: str = ""
     """Shown on the map; required by most tile providers."""
+    map_hosts: str = ""
+    """Further hosts the map may load tiles, glyphs and sprites from, as `https://host` separated by spaces."""
+    live_tick_s: float = 1.0
+    """The live stream sends changes at most so often."""
     travel_engines: str = "osrm,valhalla,google,yandex"
     """Maps APIs in the order they are asked; those without an address or a key are left out."""
     osrm_url: str = ""

@@ -215,7 +215,7 @@ async def remove_courier(
     for token in revoked:
         await authenticator.forget(token["hash"])
     await _forget_positions(pool, redis, Region(row["region"]), CourierId(courier_id), erase=erase)
-    await announce(redis, Region(row["region"]), "courier.changed", {"courier_id": courier_id})
+    await announce(redis, Region(row["region"]), "courier.changed", {"courier_id": courier_id, "deleted": True})
 
 
 async def _forget_positions(

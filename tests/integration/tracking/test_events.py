@@ -1,27 +1,17 @@
 """Events over a real server, in both protocol versions of redis-py."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
-from tests.valkey import Valkey
 from tracking import events
 
 
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    server = Valkey(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture(params=[2, 3])
-async def redis(valkey: Valkey, request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
-    client = Redis.from_url(valkey.url, protocol=request.param)
-    await client.flushall()
+async def redis(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
+    client = Redis.from_url(redis_url, protocol=request.param)
     yield client
     await client.aclose()
 

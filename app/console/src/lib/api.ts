@@ -1,0 +1,77 @@
+/** Talks to the API under the session cookie. */
+
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+const TIMEOUT_MS = 15_000
+
+/** What signs the user out when the server does not know the session any more. */
+export const session = { expired: () => {} }
+
+async function request(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = { Accept: 'application/json' }
+  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  if (method === 'POST') headers['Idempotency-Key'] = crypto.randomUUID?.() ?? String(Math.random())
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: 'same-origin',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+  } catch {
+    throw new Problem(0, 'offline', 'The server cannot be reached.')
+  }
+  if (response.ok) return response
+  if (response.status === 401 && !path.startsWith('/ui/')) session.expired()
+  const problem = await response.json().catch(() => ({}))
+  throw new Problem(
+    response.status,
+    problem.code ?? 'http',
+    problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
+  )
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return (await request('GET', path)).json()
+}
+
+/** The answer, or null when the server has no such thing (404): a role that is not installed, or nothing there yet. */
+export async function find<T>(path: string): Promise<T | null> {
+  try {
+    return await get<T>(path)
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return null
+    throw error
+  }
+}
+
+export async function send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T | null> {
+  const response = await request(method, path, body)
+  const text = await response.text()
+  return text ? JSON.parse(text) : null
+}
+
+/** Every page of a list, at most `limit` items. */
+export async function all<T>(path: string, limit = 20_000): Promise<T[]> {
+  const items: T[] = []
+  let next: string | null | undefined
+  do {
+    const separator = path.includes('?') ? '&' : '?'
+    const page: { items: T[]; next?: string | null } = await get(
+      next ? `${path}${separator}cursor=${encodeURIComponent(next)}` : path,
+    )
+    items.push(...page.items)
+    next = page.next
+  } while (next && items.length < limit)
+  return items
+}

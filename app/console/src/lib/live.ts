@@ -1,0 +1,122 @@
+/** Follows the live stream: reconnects by itself, resumes where it stopped, tells how fresh the data is. */
+
+import type { Position } from './types'
+
+export type Connection = 'connecting' | 'live' | 'delayed' | 'lost'
+
+export interface Frame {
+  at: string
+  positions: Position[]
+  gone?: string[]
+}
+
+export interface LiveHandlers {
+  onSnapshot(frame: Frame): void
+  onDelta(frame: Frame): void
+  onEvent(subject: string, event: Record<string, unknown> & { type: string; at: string }): void
+  onConnection(connection: Connection, asOf: number | null): void
+  /** The server forgot what happened meanwhile: read orders and alerts again. */
+  onReset(): void
+  onSignedOut(): void
+}
+
+const SUBJECTS = ['order', 'offer', 'route', 'alert', 'stay', 'fence', 'courier', 'stop', 'plan']
+/** The server says something every 5 s; silence for so long means that the connection is dead. */
+const SILENCE_MS = 16_000
+
+export class Live {
+  private source: EventSource | null = null
+  private lastId = ''
+  private silence: ReturnType<typeof setTimeout> | undefined
+  private retry: ReturnType<typeof setTimeout> | undefined
+  private nFailures = 0
+  private isClosed = false
+  private asOf: number | null = null
+
+  constructor(
+    private readonly url: string,
+    private readonly handlers: LiveHandlers,
+  ) {
+    this.open()
+  }
+
+  close(): void {
+    this.isClosed = true
+    clearTimeout(this.silence)
+    clearTimeout(this.retry)
+    this.source?.close()
+  }
+
+  private open(): void {
+    const url = new URL(this.url, location.href)
+    if (this.lastId) url.searchParams.set('last_event_id', this.lastId)
+    const source = (this.source = new EventSource(url))
+    const listen = (name: string, take: (data: any) => void) =>
+      source.addEventListener(name, (event) => {
+        if (event.lastEventId) this.lastId = event.lastEventId
+        this.heard()
+        take(JSON.parse(event.data))
+      })
+    listen('snapshot', (frame: Frame) => {
+      this.fresh(frame.at)
+      this.handlers.onSnapshot(frame)
+    })
+    listen('delta', (frame: Frame) => {
+      this.fresh(frame.at)
+      this.handlers.onDelta(frame)
+    })
+    listen('pulse', (pulse: { at: string; as_of: string; connected: boolean }) => {
+      if (pulse.connected) this.fresh(pulse.at)
+      else this.handlers.onConnection('delayed', (this.asOf = Date.parse(pulse.as_of)))
+    })
+    listen('reset', () => this.handlers.onReset())
+    listen('bye', () => {
+      this.close()
+      this.handlers.onSignedOut()
+    })
+    for (const subject of SUBJECTS) listen(subject, (event) => this.handlers.onEvent(subject, event))
+    source.onopen = () => this.heard()
+    source.onerror = () => {
+      this.handlers.onConnection(this.asOf === null ? 'connecting' : 'lost', this.asOf)
+      // A refusal (503, 401) closes an EventSource for good; a broken connection it mends by itself.
+      if (source.readyState === EventSource.CLOSED) void this.refused()
+    }
+    this.heard()
+  }
+
+  /** An EventSource does not tell why it was refused, so ask. */
+  private async refused(): Promise<void> {
+    this.again()
+    const answer = await fetch('/ui/session', { signal: AbortSignal.timeout(5000) }).catch(() => null)
+    if (answer?.status === 401) {
+      this.close()
+      this.handlers.onSignedOut()
+    }
+  }
+
+  private fresh(at: string): void {
+    this.nFailures = 0
+    this.asOf = Date.parse(at)
+    this.handlers.onConnection('live', this.asOf)
+  }
+
+  private heard(): void {
+    clearTimeout(this.silence)
+    this.silence = setTimeout(() => {
+      this.handlers.onConnection('lost', this.asOf)
+      this.again()
+    }, SILENCE_MS)
+  }
+
+  private again(): void {
+    if (this.isClosed) return
+    this.source?.close()
+    clearTimeout(this.retry)
+    clearTimeout(this.silence)
+    const pause = Math.min(15_000, 1000 * 2 ** this.nFailures++) * (0.7 + 0.6 * Math.random())
+    this.retry = setTimeout(() => {
+      if (navigator.onLine === false) this.again()
+      else this.open()
+    }, pause)
+  }
+}

@@ -1,0 +1,57 @@
+/** The built-in backdrop: the outlines of the countries and a graticule; asks nobody on the internet. */
+
+import type { StyleSpecification } from 'maplibre-gl'
+import countriesUrl from 'world-atlas/countries-50m.json?url'
+import { feature, mesh } from 'topojson-client'
+import type { GeometryCollection, Topology } from 'topojson-specification'
+
+export type Theme = 'light' | 'dark'
+
+export const PALETTE = {
+  light: { sea: '#dbe6ee', land: '#f6f6f2', border: '#c3ccd4', grid: '#d5dbdf', gridText: '#7b8794', text: '#0f172a', halo: '#ffffff' },
+  dark: { sea: '#0b1220', land: '#151e2e', border: '#33415a', grid: '#22304a', gridText: '#7386a3', text: '#f1f5f9', halo: '#0b1220' },
+} as const
+
+export function builtIn(theme: Theme): StyleSpecification {
+  const colours = PALETTE[theme]
+  const empty = { type: 'FeatureCollection' as const, features: [] }
+  return {
+    version: 8,
+    sources: {
+      land: { type: 'geojson', data: empty, tolerance: 0.2 },
+      borders: { type: 'geojson', data: empty },
+      graticule: { type: 'geojson', data: empty },
+    },
+    layers: [
+      { id: 'sea', type: 'background', paint: { 'background-color': colours.sea } },
+      { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': colours.land } },
+      { id: 'borders', type: 'line', source: 'borders', paint: { 'line-color': colours.border, 'line-width': 1 } },
+      { id: 'graticule', type: 'line', source: 'graticule', paint: { 'line-color': colours.grid, 'line-width': 1 } },
+      {
+        id: 'graticule-text',
+        type: 'symbol',
+        source: 'graticule',
+        layout: {
+          'symbol-placement': 'line',
+          'symbol-spacing': 420,
+          'text-field': ['get', 'label'],
+          'text-size': 11,
+        },
+        paint: { 'text-color': colours.gridText, 'text-halo-color': colours.land, 'text-halo-width': 2 },
+      },
+    ],
+  }
+}
+
+let outlines: Promise<{ land: GeoJSON.GeoJSON; borders: GeoJSON.GeoJSON }> | undefined
+
+/** The outlines of Natural Earth (public domain), read once. */
+export function world(): Promise<{ land: GeoJSON.GeoJSON; borders: GeoJSON.GeoJSON }> {
+  outlines ??= fetch(countriesUrl)
+    .then((response) => response.json() as Promise<Topology<{ countries: GeometryCollection; land: GeometryCollection }>>)
+    .then((topology) => ({
+      land: feature(topology, topology.objects.land),
+      borders: mesh(topology, topology.objects.countries),
+    }))
+  return outlines
+}

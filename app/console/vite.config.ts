@@ -1,0 +1,18 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'vite'
+
+// The server is the same origin in production; in development `npm run dev` passes its paths on to a running one.
+const server = process.env.POSTRIDER_URL ?? 'http://127.0.0.1:8080'
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    outDir: 'dist',
+    assetsInlineLimit: 0, // the content security policy allows no data: scripts or fonts
+    chunkSizeWarningLimit: 1500,
+    license: { fileName: 'licenses.md' },
+    target: 'es2022',
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
+  server: { proxy: { '/v1': server, '/ui': server } },
+})

@@ -1,0 +1,183 @@
+"""
+`GET /v1/live`: the live map's stream, as server-sent events (WHATWG HTML, section 9.2).
+
+    event: snapshot   {"at", "positions": [position, …]}           everybody in the box, first
+    event: delta      {"at", "positions": […], "gone": [id, …]}    who moved, and who left the box, at most once a tick
+    event: order, offer, route, alert, stay, fence, courier        what happened: {"type", "at", …ids}
+    event: pulse      {"at", "as_of", "connected"}                 every 5 s: how fresh all of this is
+    event: reset      {"reason"}                                   too much was missed: a snapshot follows
+    event: bye        {}                                           the token is no longer valid
+
+An event's id says how far the viewer has seen; a stream opened with it goes on from there, in any process.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import MediaType, Request, Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery, HeaderParameter
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+
+from app.auth import AuthenticationUnavailable, Authenticator, Role, requires
+from app.dependencies import Pool, Tokens
+from app.problems import BadInput
+from sql import queries
+from tracking.feed import DROPPED, Feed, RegionFeed
+from tracking.view import Message, View
+from tracking.viewport import Viewport
+
+log = logging.getLogger(__name__)
+
+RETRY_MS: Final = 2000
+PULSE_S: Final = 5.0
+HEARTBEAT_S: Final = 15.0
+"""A comment so often keeps proxies from closing the connection; the token is looked at again as often."""
+SEND_TIMEOUT_S: Final = 10.0
+"""A viewer that takes nothing for so long is cut off; it comes back and resumes."""
+
+EventStream = "text/event-stream"
+
+
+def encode(message: Message) -> bytes:
+    """One event on the wire; the data is one line, for JSON escapes line breaks."""
+    head = b"" if message.cursor is None else b"id: %s\n" % str(message.cursor).encode()
+    return b"%sevent: %s\ndata: %s\n\n" % (head, message.event.encode(), message.data)
+
+
+class LiveStream(ASGIResponse):
+    """An answer that goes on until the viewer leaves, stops reading, or is no longer allowed to look."""
+
+    def __init__(self, feed: Feed, region: str, view: View, authenticator: Authenticator, token: str) -> None:
+        super().__init__(media_type=EventStream)
+        self._feed = feed
+        self._region = region
+        self._view = view
+        self._authenticator = authenticator
+        self._token = token
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send until one of the ends."""
+        headers = [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        left = asyncio.create_task(_until_left(receive))
+        try:
+            async with contextlib.aclosing(self._chunks(left)) as chunks:
+                async for chunk in chunks:
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if not left.done():
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            DROPPED.inc()
+            log.info("viewer dropped", extra={"event": "viewer_dropped", "region": self._region})
+        finally:
+            left.cancel()
+
+    async def _chunks(self, left: "asyncio.Task[None]") -> AsyncGenerator[bytes]:
+        yield b"retry: %d\n\n" % RETRY_MS
+        region = await self._feed.region(self._region)
+        pulse_at = heartbeat_at = monotonic()
+        was_connected = True
+        async with contextlib.aclosing(self._feed.watch(region, self._view)) as ticks:
+            async for messages in ticks:
+                if left.done():
+                    return
+                now = monotonic()
+                parts = [encode(message) for message in messages]
+                if now >= pulse_at or region.is_connected != was_connected:
+                    was_connected = region.is_connected
+                    pulse_at = now + PULSE_S
+                    parts.append(encode(_pulse(region)))
+                if now >= heartbeat_at:
+                    heartbeat_at = now + HEARTBEAT_S
+                    parts.append(b": heartbeat\n\n")
+                    if not await self._is_still_allowed():
+                        yield b"event: bye\ndata: {}\n\n"
+                        return
+                if parts:
+                    yield b"".join(parts)
+        # The process ends: spread the viewers' return over a few seconds.
+        yield b"retry: %d\n\n" % (RETRY_MS + hash(id(self)) % 3000)
+
+    async def _is_still_allowed(self) -> bool:
+        try:
+            caller = await self._authenticator.caller(self._token)
+        except AuthenticationUnavailable:
+            return True  # an outage is no reason to blind the staff
+        if caller is not None and caller.expires_at is not None and caller.expires_at < datetime.now(UTC):
+            return False
+        return caller is not None and caller.is_at_least(Role.VIEWER)
+
+
+class LiveResponse(Response[None]):
+    """Carries the stream through Litestar."""
+
+    def __init__(self, stream: LiveStream) -> None:
+        super().__init__(None, media_type=EventStream)
+        self._stream = stream
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:
+        """The stream itself."""
+        return self._stream
+
+
+def _pulse(region: RegionFeed) -> Message:
+    body = {"at": datetime.now(UTC), "as_of": region.as_of, "connected": region.is_connected}
+    return Message("pulse", msgspec.json.encode(body))
+
+
+async def _until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@get(
+    "/v1/live",
+    guards=[requires(Role.VIEWER)],
+    tags=["positions"],
+    media_type=EventStream,
+    responses={200: ResponseSpec(data_container=str, description="Server-sent events.", media_type=MediaType.TEXT)},
+)
+async def live(
+    request: Request[Any, Any, Any],
+    pool: Pool,
+    authenticator: Tokens,
+    bbox: FromQuery[str | None] = None,
+    region: FromQuery[str | None] = None,
+    last_event_id: FromQuery[str | None] = None,
+    resumes: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
+) -> LiveResponse:
+    """
+    Where the couriers are, as it changes.
+
+    `bbox` is `west,south,east,north` in degrees, west greater than east across the antimeridian; without it the whole
+    region. `region` defaults to the installation's first. `last_event_id` stands for the header
+    where that cannot be set.
+    """
+    try:
+        box = None if bbox is None else Viewport.parse(bbox)
+    except ValueError as exc:
+        raise BadInput("The box cannot be used.", ("/bbox", str(exc))) from exc
+    regions = [row["id"] for row in await pool.fetch(queries["couriers.regions"])]
+    name = region or regions[0]
+    if name not in regions:
+        raise BadInput("There is no such region.", ("/region", f"expected one of: {', '.join(regions)}"))
+    feed: Feed = request.app.state.feed
+    await feed.region(name)  # a region that cannot be read is answered with 503, before the stream begins
+    view = View.resume(box, resumes or last_event_id)
+    return LiveResponse(LiveStream(feed, name, view, authenticator, request.auth))
+
+
+route_handlers: list[Any] = [live]

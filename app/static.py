@@ -1,0 +1,97 @@
+"""
+The built console, read once and served from memory.
+
+Litestar's own static files know no conditional requests and no precompressed answers. What Vite has put a hash into the
+name of never changes, so browsers may keep it for ever; the page itself is asked for again every time, which costs 304.
+"""
+
+import gzip
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_AGAIN: Final = "no-cache"
+WORTH_COMPRESSING: Final = ("text/", "application/json", "application/javascript", "image/svg+xml")
+SMALLEST_COMPRESSED_BYTES: Final = 1000
+
+mimetypes.add_type("text/javascript", ".js")  # some systems register text/plain, which browsers refuse as a module
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file of the console."""
+
+    body: bytes
+    media_type: str
+    cache_control: str
+
+    @cached_property
+    def etag(self) -> str:
+        """Changes with the content."""
+        return f'"{hashlib.sha256(self.body).hexdigest()[:24]}"'
+
+    @cached_property
+    def compressed(self) -> bytes | None:
+        """gzip, made at the first request that takes it; None where it would not help."""
+        if len(self.body) < SMALLEST_COMPRESSED_BYTES or not self.media_type.startswith(WORTH_COMPRESSING):
+            return None
+        return gzip.compress(self.body, 8, mtime=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and body of a response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def load(folder: Path) -> dict[str, Asset]:
+    """Every file of the folder by its path in it; empty when the folder is missing."""
+    if not folder.is_dir():
+        return {}
+    assets = {}
+    for file in folder.rglob("*"):
+        if not file.is_file():
+            continue
+        name = file.relative_to(folder).as_posix()
+        media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        if media_type.startswith("text/"):
+            media_type += "; charset=utf-8"
+        is_hashed = name.startswith("assets/")
+        assets[name] = Asset(file.read_bytes(), media_type, FOR_EVER if is_hashed else ASK_AGAIN)
+    return assets
+
+
+def answer(asset: Asset, request_headers: Mapping[str, str]) -> Answer:
+    """
+    The asset, compressed when the caller takes gzip; 304 without a body when the caller has it already.
+
+    `request_headers` have lower-case names.
+    """
+    headers = {"etag": asset.etag, "cache-control": asset.cache_control, "vary": "accept-encoding"}
+    if _matches(request_headers.get("if-none-match", ""), asset.etag):
+        return Answer(304, headers, b"")
+    headers |= {"content-type": asset.media_type, "x-content-type-options": "nosniff"}
+    if _takes_gzip(request_headers.get("accept-encoding", "")) and asset.compressed is not None:
+        return Answer(200, {**headers, "content-encoding": "gzip"}, asset.compressed)
+    return Answer(200, headers, asset.body)
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in known or etag in known
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    for part in accept_encoding.split(","):
+        coding, _, weight = part.strip().partition(";")
+        if coding.strip().lower() in {"gzip", "*"}:
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False

@@ -1,0 +1,41 @@
+"""The part of the world a viewer looks at."""
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewport:
+    """
+    A box on the globe, edges included.
+
+    West greater than east means that it crosses the antimeridian (RFC 7946, section 5.2).
+    """
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def __post_init__(self) -> None:
+        if not (-180 <= self.west <= 180 and -180 <= self.east <= 180):
+            raise ValueError("expected -180 <= west, east <= 180")
+        if not -90 <= self.south <= self.north <= 90:
+            raise ValueError("expected -90 <= south <= north <= 90")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `west,south,east,north` in degrees, the order of GeoJSON; raises ValueError."""
+        try:
+            west, south, east, north = (float(part) for part in text.split(","))
+        except ValueError:
+            raise ValueError("expected four numbers: west,south,east,north") from None
+        return cls(west=west, south=south, east=east, north=north)
+
+    def contains(self, lat: float, lon: float) -> bool:
+        """Whether the point lies inside or on the edge."""
+        if not self.south <= lat <= self.north:
+            return False
+        if self.west <= self.east:
+            return self.west <= lon <= self.east
+        return lon >= self.west or lon <= self.east
