@@ -16,10 +16,12 @@ from litestar.types import ASGIApp
 from app import logs
 from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.describe import document_problems
+from app.fast import FastPositions
+from app.intake import Intake
 from app.metrics import ObserveMiddleware, metrics
 from app.problems import describe_problem, exception_handlers
 from app.resources import resources
-from app.routes import audit, console, couriers, health, tokens
+from app.routes import audit, console, couriers, health, positions, tokens
 from app.settings import Settings
 
 ROUTES = [
@@ -27,6 +29,7 @@ ROUTES = [
     *console.route_handlers,
     *couriers.route_handlers,
     *health.route_handlers,
+    *positions.route_handlers,
     *tokens.route_handlers,
     describe_problem,
     metrics,
@@ -42,7 +45,9 @@ def create_app(settings: Settings) -> Litestar:
             app.state.pool = opened.pool
             app.state.redis = opened.redis
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
+            app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             yield
+            await app.state.intake.ingest.close()
 
     app = Litestar(
         route_handlers=ROUTES,
@@ -92,7 +97,8 @@ def _authenticator(state: State) -> Any:
 
 def create_asgi(settings: Settings) -> ASGIApp:
     """The API with what must see every request, also those that match no route."""
-    return ObserveMiddleware(create_app(settings))
+    app = create_app(settings)
+    return FastPositions(ObserveMiddleware(app), app.state)
 
 
 def asgi() -> ASGIApp:

@@ -69,6 +69,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     AuthenticationUnavailable: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
     tracking_errors.TrackingError: Problem("tracking", "Tracking failed", 500),
     tracking_errors.CourierNotFound: Problem("courier-not-found", "There is no such courier", 404),
+    tracking_errors.PositionNotFound: Problem("position-not-found", "No position is known", 404),
     tracking_errors.LogFull: Problem("log-full", "Too many positions are waiting", 503, retry_after_s=5),
     tracking_errors.LogUnavailable: Problem("log-unavailable", "Positions cannot be stored right now", 503, 2),
     dispatch_errors.DispatchError: Problem("dispatch", "Dispatch failed", 500),

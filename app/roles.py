@@ -6,10 +6,16 @@ from collections.abc import Awaitable, Callable
 
 from prometheus_client import start_http_server
 
+from app.intake import limits_of
 from app.metrics import MULTIPROCESS
 from app.resources import Resources, resources
 from app.settings import Settings
 from app.supervise import supervise
+from tracking.history import History
+from tracking.log import PositionLog
+from tracking.quarantine import QuarantineStore
+from tracking.roster import Roster
+from tracking.writer import Writer
 
 Start = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -29,8 +35,16 @@ def _nothing(_settings: Settings, _opened: Resources) -> dict[str, Start]:
     return {}
 
 
+def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
+    """The log to history, and live state back from history when Redis lost it."""
+    history = History(opened.pool, limits=limits_of(settings))
+    regions = Roster(opened.pool).regions
+    position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s)
+    return {"writer": Writer(position_log, history, QuarantineStore(opened.pool), regions).run}
+
+
 ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {
-    "writer": _nothing,
+    "writer": _writer,
     "watch": _nothing,
     "dispatch": _nothing,
     "housekeeping": _nothing,

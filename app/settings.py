@@ -52,6 +52,24 @@ class Settings:
     """A courier whose last fix is younger (and not online) is stale; older is offline."""
     request_body_limit_bytes: int = 8_000_000
     """Largest request body, after decompression."""
+    batch_limit_fixes: int = 10_000
+    """Most fixes in one upload."""
+    fix_ahead_s: float = 120.0
+    """A fix this far in the future still passes; a later one is quarantined."""
+    fix_oldest_s: float = 604_800.0
+    """An older fix is quarantined."""
+    poor_accuracy_m: float = 200.0
+    """A fix with a larger radius is stored with a mark, and left out of live state and analysis."""
+    jump_speed_mps: float = 60.0
+    """Faster than this between neighbouring fixes is a jump: stored with a mark, left out of analysis."""
+    jump_slack_m: float = 100.0
+    """A distance that is never a jump."""
+    log_limit_fixes: int = 5_000_000
+    """Fixes a region's log may hold unread (40 to 60 bytes each in Redis); beyond it uploads are answered 503."""
+    waiting_limit_fixes: int = 50_000
+    """Fixes that may wait in an API process for the next round trip to Redis; beyond it uploads are answered 503."""
+    log_keep_s: float = 300.0
+    """How long log entries stay after everybody has read them, so that a live viewer can resume."""
     map_style_url: str = ""
     """MapLibre style for the live map; empty: the built-in outline that needs no internet."""
     map_attribution: str = ""

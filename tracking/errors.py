@@ -3,6 +3,7 @@ What can go wrong in tracking.
 
     TrackingError
     ├── CourierNotFound
+    ├── PositionNotFound   the courier has not sent a usable position yet
     ├── LogFull            the position log is longer than its bound: try again later
     └── LogUnavailable     Redis does not answer: nothing was accepted
 
@@ -21,6 +22,10 @@ class TrackingError(Exception):
 
 class CourierNotFound(TrackingError):
     """There is no such courier."""
+
+
+class PositionNotFound(TrackingError):
+    """The courier has not sent a usable position yet."""
 
 
 class LogFull(TrackingError):

@@ -36,6 +36,8 @@ class Reason(StrEnum):
     NO_COURIER = "no_courier"
     """A service token's fix that does not say whose it is."""
     UNKNOWN_COURIER = "unknown_courier"
+    WRONG_COURIER = "wrong_courier"
+    """A device token's fix that names another courier."""
     WRONG_DEVICE = "wrong_device"
     """The device identifier in the payload belongs to another courier than the token."""
     ENCRYPTED = "encrypted"

@@ -1,0 +1,210 @@
+"""`POST /v1/positions` and what is read back, through the API in this process."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from app.auth import Role
+from app.fast import FastPositions
+from app.metrics import ObserveMiddleware
+
+
+def fix(age_s=1.0, lat=41.15, lon=-8.61, **more):
+    at = datetime.now(UTC) - timedelta(seconds=age_s)
+    return {"fixed_at": at.isoformat(), "lat": lat, "lon": lon, **more}
+
+
+async def new_courier(admin, name="Anna", mode="bicycle"):
+    answer = await admin.post("/v1/couriers", json={"name": name, "mode": mode})
+    assert answer.status_code == 201
+    return answer.json()["id"]
+
+
+@pytest_asyncio.fixture
+async def phone_of(api, client_of):
+    """`await phone_of(courier_id)`: that courier's device; by the fast way in, or by Litestar's."""
+
+    async def make(courier_id=None, role=Role.COURIER, *, fast=True):
+        client = await client_of(role, courier_id)
+        if fast:
+            client._transport = httpx.ASGITransport(app=FastPositions(ObserveMiddleware(api), api.state))
+        return client
+
+    return make
+
+
+UNREADABLE = [b"", b"\x00\xff\xfe", b"{", b"[1,", b'{"fixes": 3}', b"null", b"[" * 5000]
+
+
+async def test_both_ways_in_answer_alike(admin, phone_of, settings):
+    courier_id = await new_courier(admin)
+    fast, slow = await phone_of(courier_id), await phone_of(courier_id, fast=False)
+    gzipped = {"Content-Encoding": "gzip"}
+    bomb = gzip.compress(b" " * (settings.request_body_limit_bytes + 1))
+    requests = [
+        *({"json": body} for body in (fix(), [fix(1), fix(2)], {"fixes": [fix(1), fix(lat=91)]}, [], [1, fix()])),
+        *({"content": body} for body in UNREADABLE),
+        {"content": gzip.compress(b"[]"), "headers": gzipped},
+        {"content": bomb, "headers": gzipped},
+        {"json": fix(), "headers": {"Authorization": "Bearer nobody"}},
+        {"json": fix(), "headers": {"Authorization": ""}},
+        {"json": fix(), "headers": {"Authorization": (await phone_of(role=Role.VIEWER)).headers["Authorization"]}},
+    ]
+    for request in requests:
+        answers = [await way.post("/v1/positions", **request) for way in (fast, slow)]
+        bodies = [{name: value for name, value in a.json().items() if name != "trace_id"} for a in answers]
+        assert bodies[0] == bodies[1]
+        assert answers[0].status_code == answers[1].status_code
+        assert [a.headers["content-type"] for a in answers][:1] == [answers[1].headers["content-type"]]
+        assert all(len(a.headers["x-trace-id"]) == 32 for a in answers)
+
+
+async def test_every_shape_of_an_upload_is_accepted(admin, phone_of):
+    phone = await phone_of(await new_courier(admin))
+    for body, n in ((fix(), 1), ([fix(1), fix(2)], 2), ({"fixes": [fix(1), fix(2)]}, 2), ([], 0)):
+        answer = await phone.post("/v1/positions", json=body)
+        assert (answer.status_code, answer.json()) == (202, {"accepted": n, "quarantined": []})
+
+
+async def test_last_position_is_the_newest_good_fix(admin, phone_of):
+    courier_id = await new_courier(admin)
+    phone = await phone_of(courier_id)
+    newest = fix(3, speed_mps=5.5, course_deg=360, accuracy_m=8, battery_pct=81.4, altitude_m=93.2)
+    await phone.post("/v1/positions", json=[fix(20), newest, fix(10), fix(1, accuracy_m=900)])
+    view = (await admin.get(f"/v1/couriers/{courier_id}/position")).json()
+    assert (view["lat"], view["lon"], view["status"], view["courier_id"]) == (41.15, -8.61, "online", courier_id)
+    assert datetime.fromisoformat(view["fixed_at"]) == datetime.fromisoformat(newest["fixed_at"])
+    assert (view["speed_mps"], view["course_deg"], view["accuracy_m"], view["battery_pct"]) == (5.5, 0.0, 8.0, 81.0)
+    assert 3 <= view["age_s"] < 30
+    assert view["contact_age_s"] < view["age_s"]
+
+
+async def test_one_bad_fix_never_refuses_the_rest(admin, phone_of):
+    phone = await phone_of(await new_courier(admin))
+    body = [
+        fix(),
+        {"lat": 1.0, "lon": 2.0},
+        fix(lat="north"),
+        fix(lat=91.0),
+        "not a fix",
+        fix(-3600),
+        fix(unheard_of={"deep": [1]}, another=None),
+        {**fix(), "fixed_at": "2026-11-23T12:00:00"},
+        fix(lat=0, lon=0),
+        fix(mock=True),
+        fix(speed_mps=-4),
+        fix(8 * 86_400),
+    ]
+    answer = await phone.post("/v1/positions", json=body)
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "accepted": 2,
+        "quarantined": [
+            {"index": 1, "reason": "unreadable"},
+            {"index": 2, "reason": "unreadable"},
+            {"index": 3, "reason": "out_of_range"},
+            {"index": 4, "reason": "unreadable"},
+            {"index": 5, "reason": "future"},
+            {"index": 7, "reason": "unreadable"},
+            {"index": 8, "reason": "null_island"},
+            {"index": 9, "reason": "mock"},
+            {"index": 10, "reason": "out_of_range"},
+            {"index": 11, "reason": "too_old"},
+        ],
+    }
+
+
+async def test_unreadable_body_of_a_known_phone_is_quarantined_not_refused(admin, phone_of):
+    phone = await phone_of(await new_courier(admin))
+    for body in UNREADABLE:
+        answer = await phone.post("/v1/positions", content=body)
+        assert answer.status_code == 202
+        assert answer.json() == {"accepted": 0, "quarantined": [{"index": 0, "reason": "unreadable"}]}
+
+
+async def test_gzip_body_is_understood_and_a_broken_one_quarantined(admin, phone_of):
+    phone = await phone_of(await new_courier(admin))
+    body = gzip.compress(json.dumps([fix(i) for i in range(50)]).encode())
+    good = await phone.post("/v1/positions", content=body, headers={"Content-Encoding": "gzip"})
+    assert (good.status_code, good.json()["accepted"]) == (202, 50)
+    cut = await phone.post("/v1/positions", content=body[:-20], headers={"Content-Encoding": "gzip"})
+    assert (cut.status_code, cut.json()["quarantined"]) == (202, [{"index": 0, "reason": "unreadable"}])
+
+
+async def test_body_and_batch_limits_are_said_as_problems(admin, phone_of, settings):
+    phone = await phone_of(await new_courier(admin))
+    limit = settings.request_body_limit_bytes
+    bomb = gzip.compress(b" " * (limit + 1))
+    for answer in (
+        await phone.post("/v1/positions", content=bomb, headers={"Content-Encoding": "gzip"}),
+        await phone.post("/v1/positions", content=b" " * (limit + 1)),
+        await phone.post("/v1/positions", content=b"[" + b"{}," * settings.batch_limit_fixes + b"{}]"),
+    ):
+        assert answer.status_code == 413
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "too-large"
+
+
+async def test_stranger_is_refused_and_staff_may_not_post(api, phone_of, client_of):
+    viewer = await phone_of(role=Role.VIEWER)
+    refused = await viewer.post("/v1/positions", json=fix())
+    assert (refused.status_code, refused.json()["code"]) == (403, "not-allowed")
+    viewer.headers["Authorization"] = "Bearer nobody"
+    refused = await viewer.post("/v1/positions", json=fix())
+    assert (refused.status_code, refused.json()["code"]) == (401, "not-authenticated")
+    assert refused.headers["www-authenticate"] == "Bearer"
+
+
+async def test_service_posts_for_any_courier(admin, phone_of):
+    anna, boris = await new_courier(admin), await new_courier(admin, "Boris")
+    service = await phone_of(role=Role.SERVICE)
+    body = [fix(1, courier_id=anna), fix(2, courier_id=boris), fix(3), fix(4, courier_id=str(uuid4()))]
+    answer = await service.post("/v1/positions", json=body)
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "accepted": 2,
+        "quarantined": [{"index": 2, "reason": "no_courier"}, {"index": 3, "reason": "unknown_courier"}],
+    }
+    for courier_id in (anna, boris):
+        assert (await admin.get(f"/v1/couriers/{courier_id}/position")).status_code == 200
+
+
+async def test_phone_cannot_post_for_another_courier(admin, phone_of):
+    anna, boris = await new_courier(admin), await new_courier(admin, "Boris")
+    phone = await phone_of(anna)
+    answer = await phone.post("/v1/positions", json=[fix(1, courier_id=anna), fix(2, courier_id=boris)])
+    assert answer.json() == {"accepted": 1, "quarantined": [{"index": 1, "reason": "wrong_courier"}]}
+    assert (await admin.get(f"/v1/couriers/{boris}/position")).status_code == 404
+
+
+async def test_phone_an_hour_ahead_is_quarantined_not_shown(admin, phone_of):
+    courier_id = await new_courier(admin)
+    phone = await phone_of(courier_id)
+    assert (await phone.post("/v1/positions", json=fix(-3600))).json()["accepted"] == 0
+    answer = await admin.get(f"/v1/couriers/{courier_id}/position")
+    assert (answer.status_code, answer.json()["code"]) == (404, "position-not-found")
+
+
+async def test_position_of_an_unknown_courier_is_not_found(admin):
+    answer = await admin.get(f"/v1/couriers/{uuid4()}/position")
+    assert (answer.status_code, answer.json()["code"]) == (404, "courier-not-found")
+
+
+async def test_nearby_lists_fresh_couriers_nearest_first(admin, phone_of):
+    ids = [await new_courier(admin, f"courier {i}", "car" if i % 2 else "foot") for i in range(4)]
+    for i, courier_id in enumerate(ids):
+        phone = await phone_of(courier_id)
+        await phone.post("/v1/positions", json=fix(3600 if i == 1 else 5, lon=-8.61 + i / 1000))
+    answer = await admin.get("/v1/couriers/nearby", params={"lat": 41.15, "lon": -8.61, "radius_m": 1000})
+    assert [item["courier_id"] for item in answer.json()["couriers"]] == [ids[0], ids[2], ids[3]]
+    distances = [item["distance_m"] for item in answer.json()["couriers"]]
+    assert distances == sorted(distances)
+    assert distances[1] == pytest.approx(167.5, abs=1)
+    on_foot = await admin.get("/v1/couriers/nearby", params={"lat": 41.15, "lon": -8.61, "mode": "foot", "limit": 1})
+    assert [item["courier_id"] for item in on_foot.json()["couriers"]] == [ids[0]]
+    assert (await admin.get("/v1/couriers/nearby", params={"lat": 95, "lon": 0})).status_code == 400
