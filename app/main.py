@@ -21,14 +21,35 @@ from app.intake import Intake
 from app.metrics import ObserveMiddleware, metrics
 from app.problems import describe_problem, exception_handlers
 from app.resources import resources
-from app.routes import audit, console, couriers, health, positions, tokens
+from app.routes import (
+    audit,
+    console,
+    couriers,
+    health,
+    offers,
+    order_steps,
+    orders,
+    positions,
+    route,
+    shifts,
+    tokens,
+)
 from app.settings import Settings
+from app.travel import travel_times
+from dispatch.channel import CourierChannels
+from dispatch.whereabouts import Locator
+from tracking.live import LivePositions
 
 ROUTES = [
     *audit.route_handlers,
     *console.route_handlers,
     *couriers.route_handlers,
     *health.route_handlers,
+    *offers.route_handlers,
+    *order_steps.route_handlers,
+    *orders.route_handlers,
+    *route.route_handlers,
+    *shifts.route_handlers,
     *positions.route_handlers,
     *tokens.route_handlers,
     describe_problem,
@@ -41,9 +62,12 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with resources(settings) as opened:
+        async with resources(settings) as opened, travel_times(settings, opened.redis) as travel:
             app.state.pool = opened.pool
             app.state.redis = opened.redis
+            app.state.travel = travel
+            app.state.locator = Locator(LivePositions(opened.redis))
+            app.state.channels = CourierChannels(opened.redis)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             yield
@@ -58,6 +82,9 @@ def create_app(settings: Settings) -> Litestar:
             "redis": Provide(_redis, sync_to_thread=False),
             "settings": Provide(_settings, sync_to_thread=False),
             "authenticator": Provide(_authenticator, sync_to_thread=False),
+            "travel": Provide(_travel, sync_to_thread=False),
+            "locator": Provide(_locator, sync_to_thread=False),
+            "channels": Provide(_channels, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
         middleware=[AuthenticationMiddleware],
@@ -99,6 +126,18 @@ def create_asgi(settings: Settings) -> ASGIApp:
     """The API with what must see every request, also those that match no route."""
     app = create_app(settings)
     return FastPositions(ObserveMiddleware(app), app.state)
+
+
+def _travel(state: State) -> Any:
+    return state.travel
+
+
+def _locator(state: State) -> Any:
+    return state.locator
+
+
+def _channels(state: State) -> Any:
+    return state.channels
 
 
 def asgi() -> ASGIApp:

@@ -3,9 +3,11 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from prometheus_client import start_http_server
 
+from app.dispatching import dispatch
 from app.intake import limits_of
 from app.metrics import MULTIPROCESS
 from app.resources import Resources, resources
@@ -43,9 +45,13 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     return {"writer": Writer(position_log, history, QuarantineStore(opened.pool), regions).run}
 
 
+def _dispatch(settings: Settings, opened: Resources) -> dict[str, Start]:
+    return {"dispatch": partial(dispatch, settings, opened)}
+
+
 ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {
     "writer": _writer,
     "watch": _nothing,
-    "dispatch": _nothing,
+    "dispatch": _dispatch,
     "housekeeping": _nothing,
 }

@@ -50,6 +50,16 @@ class Settings:
     """A courier whose last fix is younger is online."""
     stale_within_s: float = 600.0
     """A courier whose last fix is younger (and not online) is stale; older is offline."""
+    offer_for_s: float = 60.0
+    """How long a courier may think about an offer; then it goes to somebody else."""
+    ask_again_after_s: float = 120.0
+    """Before that a courier who turned an order down is not asked again, even when nobody else can take it."""
+    dispatch_tick_s: float = 5.0
+    """The dispatcher plans so often when nothing happens."""
+    dispatch_lease_s: float = 15.0
+    """So long after a dispatcher crashed another may take over its regions."""
+    dispatch_search_s: float = 2.0
+    """Time for the search that improves the plan after offers are made; 0: none."""
     request_body_limit_bytes: int = 8_000_000
     """Largest request body, after decompression."""
     batch_limit_fixes: int = 10_000

@@ -96,6 +96,7 @@ async def assign(
     )
     await desk.append_stops(assigned, courier_id)
     await desk.make_offer(assigned, courier_id, expires_in=expires_in, facts={"manual": True})
+    desk.tell(assigned, "order.changed")
     return assigned
 
 
@@ -107,6 +108,13 @@ async def unassign(desk: Desk, order_id: OrderId, *, reason: str | None, version
     if order.state is OrderState.PICKED_UP:
         raise OrderNotOpen("The goods are on board: the order cannot be taken away.", order_id=str(order_id))
     return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="unassign", reason=reason)
+
+
+async def reconsider(desk: Desk, order: Order, *, reason: str) -> Order:
+    """Let the planner choose a courier anew after the order changed; pinned and collected orders stay."""
+    if order.state not in {OrderState.ASSIGNED, OrderState.ACCEPTED} or order.pinned:
+        return order
+    return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="reconsider", reason=reason)
 
 
 async def pin(desk: Desk, order: Order, *, pinned: bool) -> Order:

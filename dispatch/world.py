@@ -168,7 +168,8 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey
 
 
 def _job(order: Order, places: _Places, refused: Mapping[CourierId, datetime]) -> Job:
-    ready_at = 0 if order.ready_at is None else instant(order.ready_at)
+    # What nobody named a time for is ready from the start.
+    ready_at = instant(order.ready_at or order.placed_at)
     on_board = order.state is OrderState.PICKED_UP
     return Job(
         order_id=order.id,

@@ -16,6 +16,7 @@ from app.auth import Role, requires
 from app.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.problems import BadInput, Conflict
+from app.regions import known_region
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Mode, Region
@@ -95,20 +96,11 @@ def _values_of(courier: NewCourier | Courier, region: str) -> tuple[Any, ...]:
     )
 
 
-async def _known_region(connection: Any, wanted: str | None) -> Region:
-    regions = [row["id"] for row in await connection.fetch(queries["couriers.regions"])]
-    if wanted is None and len(regions) == 1:
-        return Region(regions[0])
-    if wanted is None or wanted not in regions:
-        raise BadInput("There is no such region.", ("/region", f"expected one of: {', '.join(regions)}"))
-    return Region(wanted)
-
-
 @post("/v1/couriers", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
 async def add_courier(data: JSONBody[NewCourier], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> Courier:
     """Add a courier; an `external_id` that is in use answers 409 and names the courier."""
     async with pool.acquire() as connection, connection.transaction():
-        region = await _known_region(connection, data.region)
+        region = await known_region(connection, data.region)
         try:
             async with connection.transaction():
                 row = await connection.fetchrow(queries["couriers.add"], *_values_of(data, region))
@@ -172,7 +164,7 @@ async def change_courier(
     async with pool.acquire() as connection, connection.transaction():
         before = courier_of(await get_courier_row(connection, courier_id))
         after = msgspec.structs.replace(before, **wanted)
-        region = await _known_region(connection, after.region)
+        region = await known_region(connection, after.region)
         try:
             async with connection.transaction():
                 row = await connection.fetchrow(

@@ -19,6 +19,9 @@ RETURNING *;
 -- name: get
 SELECT * FROM orders WHERE id = $1;
 
+-- name: get_many
+SELECT * FROM orders WHERE id = ANY($1::uuid[]);
+
 -- name: get_by_external_id
 SELECT * FROM orders WHERE external_id = $1;
 

@@ -49,3 +49,10 @@ FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[])
     AS given (courier_id, version, stops, cost, changed)
 WHERE r.courier_id = given.courier_id AND r.version = given.version
 RETURNING r.courier_id, r.version;
+
+-- name: view
+-- A courier with the route in force, if there is one.
+SELECT c.id, c.region, c.mode, r.version, r.stops, r.planned_at
+FROM couriers AS c
+LEFT JOIN routes AS r ON c.id = r.courier_id
+WHERE c.id = $1 AND c.deleted_at IS NULL;

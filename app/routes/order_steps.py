@@ -1,0 +1,277 @@
+"""What is done to an order: by hand from the office, and by its courier at the door."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, post
+from litestar.params import FromPath, JSONBody
+
+from app.audit import audit
+from app.auth import Caller, Role, requires, requires_any
+from app.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
+from app.order_shapes import OrderShape, Text, Version, shape_of
+from app.routes.couriers import version_of
+from app.routes.orders import IfMatch, actor_of, with_version
+from dispatch import handover
+from dispatch.desk import Desk, at_desk
+from dispatch.errors import NotYours
+from dispatch.order import Order, OrderState
+from dispatch.snapshot import OrderId
+from tracking.position import CourierId
+
+Reason = Annotated[str, msgspec.Meta(max_length=500)]
+
+
+class Why(msgspec.Struct, kw_only=True):
+    """A reason, and the version seen, if somebody else's change shall not be overruled."""
+
+    reason: Reason | None = None
+    version: Version | None = None
+
+
+class Reassign(msgspec.Struct, kw_only=True):
+    """To whom, and whether the planner must leave it there."""
+
+    courier_id: UUID
+    pinned: bool = True
+    reason: Reason | None = None
+    version: Version | None = None
+
+
+class Pin(msgspec.Struct, kw_only=True):
+    """Keep an order with its courier, or with the one named; `pinned=false` lets the planner decide again."""
+
+    pinned: bool = True
+    courier_id: UUID | None = None
+    version: Version | None = None
+
+
+class Collected(msgspec.Struct, kw_only=True):
+    """What the courier notes at the pickup."""
+
+    note: Text | None = None
+
+
+class Proof(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """That it was handed over: references to what the app stored elsewhere, not the pictures themselves."""
+
+    photo: Text | None = None
+    signature: Text | None = None
+    code: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    """Who took it."""
+
+
+class Delivered(Proof, kw_only=True):
+    """The proof, flat or under `proof`."""
+
+    proof: Proof | None = None
+
+
+class Failed(msgspec.Struct, kw_only=True):
+    """Why it could not be collected or handed over."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    photo: Text | None = None
+
+
+@post("/v1/orders/{order_id:uuid}/cancel", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])
+async def cancel_order(
+    order_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    data: JSONBody[Why | None] = None,
+    if_match: IfMatch = None,
+) -> Response[OrderShape]:
+    """Cancel an open order; its courier's route changes at once. What is on board must be returned."""
+    why = data or Why()
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await desk.cancel(OrderId(order_id), reason=why.reason, version=version_of(if_match, why.version))
+        await audit(desk.connection, caller, "order.cancel", f"order:{order_id}", {"reason": why.reason})
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/reassign", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])
+async def reassign_order(
+    order_id: FromPath[UUID],
+    data: JSONBody[Reassign],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    settings: CurrentSettings,
+    if_match: IfMatch = None,
+) -> Response[OrderShape]:
+    """Give an order to a courier by hand, who is asked as usual; pinned unless told otherwise."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await handover.assign(
+            desk,
+            OrderId(order_id),
+            CourierId(data.courier_id),
+            reason=data.reason,
+            version=version_of(if_match, data.version),
+            pinned=data.pinned,
+            expires_in=timedelta(seconds=settings.offer_for_s),
+        )
+        facts = {"courier_id": data.courier_id, "reason": data.reason}
+        await audit(desk.connection, caller, "order.reassign", f"order:{order_id}", facts)
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/unassign", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])
+async def unassign_order(
+    order_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    data: JSONBody[Why | None] = None,
+    if_match: IfMatch = None,
+) -> Response[OrderShape]:
+    """Take an order away from its courier; that courier gets it again only if nobody else can take it."""
+    why = data or Why()
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await handover.unassign(
+            desk, OrderId(order_id), reason=why.reason, version=version_of(if_match, why.version)
+        )
+        await audit(desk.connection, caller, "order.unassign", f"order:{order_id}", {"reason": why.reason})
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/pin", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])
+async def pin_order(
+    order_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    settings: CurrentSettings,
+    data: JSONBody[Pin | None] = None,
+    if_match: IfMatch = None,
+) -> Response[OrderShape]:
+    """Keep an order where it is, or with `courier_id` give it to that courier and keep it there."""
+    pin = data or Pin()
+    expected = version_of(if_match, pin.version)
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        if pin.courier_id is not None:
+            order = await handover.assign(
+                desk,
+                OrderId(order_id),
+                CourierId(pin.courier_id),
+                version=expected,
+                pinned=pin.pinned,
+                expires_in=timedelta(seconds=settings.offer_for_s),
+            )
+        else:
+            order = await handover.pin(
+                desk, await desk.lock_order(OrderId(order_id), version=expected), pinned=pin.pinned
+            )
+        action = "order.pin" if pin.pinned else "order.unpin"
+        await audit(desk.connection, caller, action, f"order:{order_id}", {"courier_id": pin.courier_id})
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/unpin", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])
+async def unpin_order(
+    order_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> Response[OrderShape]:
+    """Let the planner decide again who carries the order."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await handover.pin(desk, await desk.lock_order(OrderId(order_id)), pinned=False)
+        await audit(desk.connection, caller, "order.unpin", f"order:{order_id}")
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/picked-up", guards=[requires_any], status_code=200, tags=["courier"])
+async def picked_up(
+    order_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    data: JSONBody[Collected | None] = None,
+) -> Response[OrderShape]:
+    """The courier has the goods. Told twice it is the same."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await _own_order(desk, order_id, caller)
+        if order.state is not OrderState.PICKED_UP:
+            facts = {"note": data.note} if data is not None and data.note else None
+            order = await desk.pick_up(order, facts=facts)
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/delivered", guards=[requires_any], status_code=200, tags=["courier"])
+async def delivered(
+    order_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    data: JSONBody[Delivered | None] = None,
+) -> Response[OrderShape]:
+    """The recipient has the goods, with what proves it. Told twice it is the same."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await _own_order(desk, order_id, caller)
+        if order.state is not OrderState.DELIVERED:
+            order = await desk.deliver(order, proof=_proof_of(data))
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/failed", guards=[requires_any], status_code=200, tags=["courier"])
+async def failed(
+    order_id: FromPath[UUID], data: JSONBody[Failed], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> Response[OrderShape]:
+    """It could not be collected or handed over, and why. Told twice it is the same."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await _own_order(desk, order_id, caller)
+        if order.state is not OrderState.FAILED:
+            proof = {"photo": data.photo} if data.photo else None
+            order = await desk.fail(order, reason=data.reason, proof=proof)
+    return with_version(shape_of(order))
+
+
+@post("/v1/orders/{order_id:uuid}/returned", guards=[requires_any], status_code=200, tags=["courier"])
+async def returned(
+    order_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    data: JSONBody[Why | None] = None,
+) -> Response[OrderShape]:
+    """The goods of a failed or cancelled order are back. Told twice it is the same."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await _own_order(desk, order_id, caller)
+        if order.state is not OrderState.RETURNED:
+            order = await desk.take_back(order, reason=None if data is None else data.reason)
+    return with_version(shape_of(order))
+
+
+async def _own_order(desk: Desk, order_id: UUID, caller: Caller) -> Order:
+    """The order, locked, if it is the calling courier's; a dispatcher may speak for any courier. Raises NotYours."""
+    order = await desk.lock_order(OrderId(order_id))
+    if caller.courier_id is None:
+        if not caller.is_at_least(Role.DISPATCHER):
+            raise NotYours(order_id=str(order_id))
+        await audit(desk.connection, caller, "order.step_for_courier", f"order:{order_id}")
+    elif order.courier_id != caller.courier_id:
+        raise NotYours(order_id=str(order_id))
+    return order
+
+
+def _proof_of(data: Delivered | None) -> dict[str, str] | None:
+    if data is None:
+        return None
+    proof = data.proof or data
+    given = {name: value for name in Proof.__struct_fields__ if (value := getattr(proof, name)) is not None}
+    return given or None
+
+
+route_handlers: list[Any] = [
+    cancel_order,
+    reassign_order,
+    unassign_order,
+    pin_order,
+    unpin_order,
+    picked_up,
+    delivered,
+    failed,
+    returned,
+]

@@ -1,0 +1,261 @@
+"""Orders as customers and dispatchers see them: `/v1/orders`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from litestar import Response, get, patch, post
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+
+from app.audit import audit
+from app.auth import Caller, Role, requires, requires_any
+from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.order_shapes import (
+    Instant,
+    NewOrderShape,
+    OrderPatch,
+    OrderShape,
+    new_order_of,
+    patched,
+    shape_of,
+)
+from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.problems import Conflict
+from app.regions import known_region
+from app.routes.couriers import version_of
+from dispatch import handover
+from dispatch.desk import Desk, at_desk, find_twin
+from dispatch.errors import NotYours, OrderNotFound
+from dispatch.order import Actor, Order, OrderState
+from dispatch.rows import from_json, order_from_row
+from dispatch.snapshot import OrderId
+from sql import queries
+
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match")]
+
+DEMANDS = frozenset({"modes", "skills", "size"})
+"""A change of these may make the courier the wrong one."""
+
+
+class EventShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A line of an order's timeline."""
+
+    at: datetime
+    version: int
+    action: str
+    state: str
+    actor: str
+    role: str
+    from_state: str | None = None
+    courier_id: UUID | None = None
+    reason: str | None = None
+    facts: dict[str, Any] = {}
+
+
+class CommentShape(msgspec.Struct, kw_only=True):
+    """A remark for colleagues."""
+
+    id: int
+    at: datetime
+    actor: str
+    role: str
+    text: str
+
+
+class NewComment(msgspec.Struct, kw_only=True):
+    """A remark to be."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, pattern=r"\S")]
+
+
+def actor_of(caller: Caller) -> Actor:
+    """Who an order's timeline says it was."""
+    return Actor(id=caller.actor, role=caller.role.value)
+
+
+def with_version(shape: OrderShape, *, status: int = 200, replayed: bool = False) -> Response[OrderShape]:
+    """An order with its version as ETag."""
+    headers = {"ETag": f'"{shape.version}"'} | ({"Idempotent-Replayed": "true"} if replayed else {})
+    return Response(shape, status_code=status, headers=headers)
+
+
+@post("/v1/orders", guards=[requires(Role.DISPATCHER)], tags=["orders"])
+async def place_order(
+    data: JSONBody[NewOrderShape],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[OrderShape]:
+    """
+    Place an order; the dispatcher looks for a courier at once.
+
+    An `external_id` that is in use answers 409 and names the order; a repeated `Idempotency-Key` answers as before.
+    """
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        before = await answered_before(desk.connection, caller, idempotency_key, data)
+        if before is not None:
+            return with_version(msgspec.convert(before, OrderShape), status=201, replayed=True)
+        shape = shape_of(await place_one(desk, data, caller))
+        await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
+    return with_version(shape, status=201)
+
+
+async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
+    """Place an order within a desk's transaction; raises Conflict for an external id in use."""
+    new = new_order_of(data, await known_region(desk.connection, data.region))
+    try:
+        async with desk.connection.transaction():
+            order = await desk.place(new)
+    except asyncpg.UniqueViolationError as exc:
+        twin = await find_twin(desk.connection, new.external_id or "")
+        raise Conflict(
+            "An order with this external_id exists.", external_id=new.external_id, id=twin.id if twin else None
+        ) from exc
+    await audit(desk.connection, caller, "order.place", f"order:{order.id}")
+    return order
+
+
+@get("/v1/orders", guards=[requires(Role.VIEWER)], tags=["orders"])
+async def list_orders(
+    pool: Pool,
+    states: Annotated[list[OrderState] | None, QueryParameter(name="state")] = None,
+    region: FromQuery[str | None] = None,
+    courier_id: FromQuery[UUID | None] = None,
+    customer_id: FromQuery[str | None] = None,
+    q: FromQuery[str | None] = None,
+    placed_from: FromQuery[Instant | None] = None,
+    placed_before: FromQuery[Instant | None] = None,
+    unassigned: FromQuery[bool] = False,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
+) -> Page[OrderShape]:
+    """
+    Newest first. `q` finds references, the beginning of an id, and parts of an address.
+
+    `unassigned=true`: those the planner found no courier for, each with its reasons.
+    """
+    after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
+    rows = await pool.fetch(
+        queries["orders.list"],
+        None if states is None else [state.value for state in states],
+        region,
+        courier_id,
+        customer_id,
+        q,
+        placed_from,
+        placed_before,
+        unassigned,
+        *after,
+        limit,
+    )
+    decisions = {
+        row["order_id"]: row for row in await pool.fetch(queries["decisions.of_orders"], [row["id"] for row in rows])
+    }
+    items = [shape_of(order_from_row(row), decisions.get(row["id"])) for row in rows]
+    more = cursor_of(items[-1].placed_at, items[-1].id) if len(items) == limit else None
+    return Page(items=items, next=more)
+
+
+@get("/v1/orders/{order_id:uuid}", guards=[requires_any], tags=["orders"])
+async def get_order(order_id: FromPath[UUID], pool: Pool, caller: CurrentCaller) -> Response[OrderShape]:
+    """One order, for staff and for the courier who has it; with what the planner thinks of it."""
+    row = await order_row(pool, order_id)
+    if not caller.is_at_least(Role.VIEWER) and row["courier_id"] != caller.courier_id:
+        raise NotYours(order_id=str(order_id))
+    decision = await pool.fetchrow(queries["decisions.get"], order_id)
+    return with_version(shape_of(order_from_row(row), decision))
+
+
+@patch("/v1/orders/{order_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["orders"])
+async def change_order(
+    order_id: FromPath[UUID],
+    data: JSONBody[OrderPatch],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    if_match: IfMatch = None,
+) -> Response[OrderShape]:
+    """
+    Change what is given; the rest stays, and the dispatcher plans anew what that touches.
+
+    An order whose courier may now be the wrong one (mode, skills, size) goes back to `placed`, unless it is pinned.
+    """
+    expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await desk.lock_order(OrderId(order_id), version=expected)
+        changed, names = patched(order, data)
+        if names:
+            changed = await desk.change(order, changed, facts={"changed": names})
+            await audit(desk.connection, caller, "order.change", f"order:{order_id}", {"changed": names})
+            if DEMANDS.intersection(names):
+                changed = await handover.reconsider(desk, changed, reason=f"changed: {', '.join(names)}")
+    return with_version(shape_of(changed))
+
+
+@get("/v1/orders/{order_id:uuid}/events", guards=[requires(Role.VIEWER)], tags=["orders"])
+async def list_events(order_id: FromPath[UUID], pool: Pool) -> Page[EventShape]:
+    """The order's timeline, oldest first: every change, by whom and why."""
+    await order_row(pool, order_id)
+    rows = await pool.fetch(queries["order_events.list"], order_id)
+    return Page(
+        items=[
+            EventShape(
+                at=row["at"],
+                version=row["version"],
+                action=row["action"],
+                state=row["to_state"],
+                actor=row["actor"],
+                role=row["role"],
+                from_state=row["from_state"],
+                courier_id=row["courier_id"],
+                reason=row["reason"],
+                facts=from_json(row["facts"]),
+            )
+            for row in rows
+        ]
+    )
+
+
+@post("/v1/orders/{order_id:uuid}/comments", guards=[requires(Role.SUPPORT)], tags=["orders"])
+async def add_comment(
+    order_id: FromPath[UUID], data: JSONBody[NewComment], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> CommentShape:
+    """Add a remark for colleagues."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        row = await desk.comment(OrderId(order_id), data.text)
+        await audit(desk.connection, caller, "order.comment", f"order:{order_id}")
+    return _comment(row)
+
+
+@get("/v1/orders/{order_id:uuid}/comments", guards=[requires(Role.VIEWER)], tags=["orders"])
+async def list_comments(order_id: FromPath[UUID], pool: Pool) -> Page[CommentShape]:
+    """Remarks, oldest first."""
+    await order_row(pool, order_id)
+    return Page(items=[_comment(row) for row in await pool.fetch(queries["order_comments.list"], order_id)])
+
+
+async def order_row(pool: Any, order_id: UUID) -> Any:
+    """The row of an order; raises OrderNotFound."""
+    row = await pool.fetchrow(queries["orders.get"], order_id)
+    if row is None:
+        raise OrderNotFound(order_id=str(order_id))
+    return row
+
+
+def _comment(row: Any) -> CommentShape:
+    return CommentShape(id=row["id"], at=row["at"], actor=row["actor"], role=row["role"], text=row["body"])
+
+
+route_handlers: list[Any] = [
+    place_order,
+    list_orders,
+    get_order,
+    change_order,
+    list_events,
+    add_comment,
+    list_comments,
+]

@@ -1,0 +1,177 @@
+"""What a courier is to do: `/v1/couriers/{id}/route`, as JSON and as a stream; and reordering it by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from app.audit import audit
+from app.auth import Caller, Role, requires, requires_any
+from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.order_shapes import Version
+from app.problems import BadInput
+from app.route_view import CourierRoute, RouteShape, changes_between, load_route, view
+from app.routes.orders import actor_of
+from dispatch import handover
+from dispatch.channel import CourierChannels
+from dispatch.desk import at_desk
+from dispatch.errors import NotYours
+from dispatch.snapshot import OrderId, StopKind
+from dispatch.travel.chain import TravelChain
+from dispatch.travel.times import TravelTimes
+from dispatch.whereabouts import Locator
+from tracking.position import CourierId, LatLon
+
+Travel = NamedDependency[TravelChain]
+"""Parameter `travel`: the chain of travel times."""
+Channels = NamedDependency[CourierChannels]
+"""Parameter `channels`: wakes couriers' streams."""
+Whereabouts = NamedDependency[Locator]
+"""Parameter `locator`: where couriers are."""
+
+LOOK_EVERY_S = 5.0
+"""A stream looks at the rows so often when nothing wakes it: events may be lost while Redis is away."""
+COMMENT_EVERY_S = 15.0
+"""A stream that is silent for longer is cut off by some proxies."""
+
+
+class Visit(msgspec.Struct, kw_only=True):
+    """A stop of the route."""
+
+    order_id: UUID
+    kind: Literal["pickup", "dropoff"]
+
+
+class Sequence(msgspec.Struct, kw_only=True):
+    """The stops of a route in the order they shall be made, and the version of the route that was looked at."""
+
+    stops: Annotated[list[Visit], msgspec.Meta(max_length=1000)]
+    version: Version
+
+
+def own_or_staff(courier_id: UUID, caller: Caller) -> CourierId:
+    """Who may look at a courier's route: staff and the courier; raises NotYours."""
+    if caller.courier_id != courier_id and not caller.is_at_least(Role.VIEWER):
+        raise NotYours(courier_id=str(courier_id))
+    return CourierId(courier_id)
+
+
+@get("/v1/couriers/{courier_id:uuid}/route", guards=[requires_any], tags=["courier"])
+async def get_route(
+    courier_id: FromPath[UUID],
+    pool: Pool,
+    caller: CurrentCaller,
+    travel: Travel,
+    locator: Whereabouts,
+    planned: FromQuery[bool] = False,
+    geometry: FromQuery[bool] = True,
+) -> Response[RouteShape]:
+    """
+    The stops in order with estimated arrivals, open offers, and the way between.
+
+    `planned=true` (staff): with stops that the planner only intends, and may still give to somebody else.
+    """
+    whose = own_or_staff(courier_id, caller)
+    route = await load_route(pool, whose, planned=planned and caller.is_at_least(Role.VIEWER))
+    shape = await view(route, travel, at=await _place_of(route, locator), geometry=geometry)
+    return Response(shape, headers={"ETag": f'"{shape.version}"'})
+
+
+@get("/v1/couriers/{courier_id:uuid}/route/stream", guards=[requires_any], tags=["courier"])
+async def stream_route(
+    courier_id: FromPath[UUID],
+    pool: Pool,
+    caller: CurrentCaller,
+    travel: Travel,
+    locator: Whereabouts,
+    channels: Channels,
+) -> ServerSentEvent:
+    """
+    Server-Sent Events: `route` at once and whenever it changes, `offer` for each open offer and every new one,
+    `offer_closed` when one was answered, taken back or has expired.
+    """
+    whose = own_or_staff(courier_id, caller)
+    route = await load_route(pool, whose)
+    return ServerSentEvent(
+        _stream(route, pool=pool, travel=travel, locator=locator, channels=channels),
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@post(
+    "/v1/couriers/{courier_id:uuid}/route/reorder", guards=[requires(Role.DISPATCHER)], status_code=200, tags=["plans"]
+)
+async def reorder_route(
+    courier_id: FromPath[UUID],
+    data: JSONBody[Sequence],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    travel: Travel,
+    locator: Whereabouts,
+) -> RouteShape:
+    """Make the stops in this order; the dispatcher keeps it and plans around it."""
+    wanted = [(OrderId(visit.order_id), StopKind(visit.kind)) for visit in data.stops]
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        try:
+            await handover.reorder(desk, CourierId(courier_id), wanted, data.version)
+        except ValueError as exc:
+            raise BadInput("The stops cannot be made in this order.", ("/stops", str(exc))) from exc
+        await audit(desk.connection, caller, "route.reorder", f"courier:{courier_id}")
+    route = await load_route(pool, CourierId(courier_id), planned=True)
+    return await view(route, travel, at=await _place_of(route, locator))
+
+
+async def _stream(
+    route: CourierRoute, *, pool: Any, travel: TravelTimes, locator: Locator, channels: CourierChannels
+) -> AsyncIterator[ServerSentEventMessage]:
+    async with channels.listen(route.region, route.courier_id) as woken:
+        yield await _route_message(route, travel, locator)
+        for offer in route.offers:
+            yield _message("offer", offer)
+        silent_s = 0.0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await woken.wait()
+            silent_s += 0.0 if woken.is_set() else LOOK_EVERY_S
+            woken.clear()
+            before, route = route, await load_route(pool, route.courier_id)
+            made, gone = changes_between(before.offers, route.offers)
+            # The offer first: it is what a courier waits for, and the way between stops takes a moment to find.
+            for offer in made:
+                yield _message("offer", offer)
+            for offer_id in gone:
+                yield _message("offer_closed", {"id": offer_id})
+            changed = route.fingerprint != before.fingerprint or route.version != before.version
+            if changed:
+                yield await _route_message(route, travel, locator)
+            if made or gone or changed:
+                silent_s = 0.0
+            elif silent_s >= COMMENT_EVERY_S:
+                silent_s = 0.0
+                yield ServerSentEventMessage(data=None, comment="still here")
+
+
+async def _route_message(route: CourierRoute, travel: TravelTimes, locator: Locator) -> ServerSentEventMessage:
+    return _message("route", await view(route, travel, at=await _place_of(route, locator)), id_=route.version)
+
+
+def _message(event: str, body: Any, id_: int | None = None) -> ServerSentEventMessage:
+    return ServerSentEventMessage(event=event, data=msgspec.json.encode(body).decode(), id=id_, sep="\n")
+
+
+async def _place_of(route: CourierRoute, locator: Locator) -> LatLon | None:
+    seen = await locator.locate_one(route.region, route.courier_id, datetime.now(UTC))
+    return None if seen is None else seen.at
+
+
+route_handlers: list[Any] = [get_route, stream_route, reorder_route]

@@ -1,0 +1,186 @@
+"""When couriers work: shifts with breaks, and going on and off duty."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from app.audit import audit
+from app.auth import Caller, Role, requires, requires_any
+from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.order_shapes import Instant, Latitude, Longitude
+from app.pages import Page
+from app.problems import BadInput, Conflict
+from app.routes.orders import actor_of
+from dispatch import handover
+from dispatch.courier import Shift, ShiftBreak, overlapping
+from dispatch.desk import at_desk
+from dispatch.errors import NotYours
+from dispatch.rows import shift_from_row, to_json
+from sql import queries
+from tracking.errors import CourierNotFound
+from tracking.position import CourierId, LatLon
+
+
+class BreakShape(msgspec.Struct, kw_only=True):
+    """A pause: starts between `from` and `to`, lasts `duration_s`."""
+
+    from_: Instant = msgspec.field(name="from")
+    to: Instant
+    duration_s: Annotated[int, msgspec.Meta(ge=60, le=86_400)]
+
+
+class EndShape(msgspec.Struct, kw_only=True):
+    """Where the courier must be at the end of the shift."""
+
+    lat: Latitude
+    lon: Longitude
+
+
+class NewShift(msgspec.Struct, kw_only=True):
+    """A shift to be."""
+
+    starts_at: Instant
+    ends_at: Instant
+    breaks: Annotated[list[BreakShape], msgspec.Meta(max_length=16)] = []
+    end: EndShape | None = None
+
+
+class ShiftShape(NewShift, kw_only=True, omit_defaults=True):
+    """A shift."""
+
+    id: UUID
+    courier_id: UUID
+
+
+class DutyShape(msgspec.Struct, kw_only=True):
+    """Whether a courier takes orders now."""
+
+    courier_id: UUID
+    on_duty: bool
+    version: int
+
+
+@get("/v1/couriers/{courier_id:uuid}/shifts", guards=[requires_any], tags=["couriers"])
+async def list_shifts(
+    courier_id: FromPath[UUID],
+    pool: Pool,
+    caller: CurrentCaller,
+    ending_after: FromQuery[Instant | None] = None,
+    starting_before: FromQuery[Instant | None] = None,
+) -> Page[ShiftShape]:
+    """A courier's shifts, the earliest first; for staff and for the courier."""
+    if caller.courier_id != courier_id and not caller.is_at_least(Role.VIEWER):
+        raise NotYours(courier_id=str(courier_id))
+    rows = await pool.fetch(queries["shifts.of_courier"], courier_id, ending_after, starting_before)
+    return Page(items=[_shape(courier_id, shift_from_row(row)) for row in rows])
+
+
+@post("/v1/couriers/{courier_id:uuid}/shifts", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
+async def add_shift(
+    courier_id: FromPath[UUID], data: JSONBody[NewShift], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> ShiftShape:
+    """Add a shift; one that shares time with another answers 409. Whoever has shifts works only inside them."""
+    shift = _shift_of(data)
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        courier = await _lock_courier(desk.connection, courier_id)
+        rows = await desk.connection.fetch(queries["shifts.of_courier"], courier_id, shift.starts_at, shift.ends_at)
+        if (other := overlapping(shift, [shift_from_row(row) for row in rows])) is not None:
+            raise Conflict("The courier has a shift at that time.", shift_id=other.id)
+        row = await desk.connection.fetchrow(
+            queries["shifts.insert"],
+            courier_id,
+            shift.starts_at,
+            shift.ends_at,
+            to_json(shift.breaks),
+            None if shift.end is None else shift.end.lat,
+            None if shift.end is None else shift.end.lon,
+        )
+        await audit(desk.connection, caller, "shift.add", f"courier:{courier_id}", {"shift_id": row["id"]})
+        desk.events.append((courier["region"], "courier.changed", {"courier_id": str(courier_id)}))
+    return _shape(courier_id, shift_from_row(row))
+
+
+@delete("/v1/couriers/{courier_id:uuid}/shifts/{shift_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
+async def remove_shift(
+    courier_id: FromPath[UUID], shift_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> None:
+    """Remove a shift; removing one that is gone does nothing."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        courier = await _lock_courier(desk.connection, courier_id)
+        await desk.connection.execute(queries["shifts.delete"], shift_id, courier_id)
+        await audit(desk.connection, caller, "shift.remove", f"courier:{courier_id}", {"shift_id": shift_id})
+        desk.events.append((courier["region"], "courier.changed", {"courier_id": str(courier_id)}))
+
+
+@post("/v1/couriers/{courier_id:uuid}/on-duty", guards=[requires_any], status_code=200, tags=["courier"])
+async def go_on_duty(
+    courier_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> Response[DutyShape]:
+    """Take orders from now on; by the courier or a dispatcher."""
+    return await _set_duty(courier_id, pool, redis, caller, on_duty=True)
+
+
+@post("/v1/couriers/{courier_id:uuid}/off-duty", guards=[requires_any], status_code=200, tags=["courier"])
+async def go_off_duty(
+    courier_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> Response[DutyShape]:
+    """Take no more orders: what is not collected goes to others, what is on board stays."""
+    return await _set_duty(courier_id, pool, redis, caller, on_duty=False)
+
+
+async def _set_duty(courier_id: UUID, pool: Any, redis: Any, caller: Caller, *, on_duty: bool) -> Response[DutyShape]:
+    if caller.courier_id != courier_id and not caller.is_at_least(Role.DISPATCHER):
+        raise NotYours(courier_id=str(courier_id))
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        if not on_duty:
+            await handover.release_courier(desk, CourierId(courier_id), reason="off duty")
+        row = await desk.connection.fetchrow(queries["planning.set_duty"], courier_id, on_duty, datetime.now(UTC))
+        if row is None:
+            raise CourierNotFound(courier_id=courier_id)
+        action = "courier.on_duty" if on_duty else "courier.off_duty"
+        await audit(desk.connection, caller, action, f"courier:{courier_id}")
+        desk.events.append((row["region"], "courier.changed", {"courier_id": str(courier_id)}))
+    return Response(DutyShape(courier_id=courier_id, on_duty=row["on_duty"], version=row["version"]))
+
+
+async def _lock_courier(connection: Any, courier_id: UUID) -> Any:
+    row = await connection.fetchrow(queries["planning.lock_courier"], courier_id)
+    if row is None:
+        raise CourierNotFound(courier_id=courier_id)
+    return row
+
+
+def _shift_of(data: NewShift) -> Shift:
+    try:
+        return Shift(
+            starts_at=data.starts_at,
+            ends_at=data.ends_at,
+            breaks=tuple(
+                ShiftBreak(opens_at=pause.from_, closes_at=pause.to, duration_s=pause.duration_s)
+                for pause in data.breaks
+            ),
+            end=None if data.end is None else LatLon(data.end.lat, data.end.lon),
+        )
+    except ValueError as exc:
+        raise BadInput(str(exc), ("", str(exc))) from exc
+
+
+def _shape(courier_id: UUID, shift: Shift) -> ShiftShape:
+    assert shift.id is not None  # it has been stored
+    return ShiftShape(
+        id=shift.id,
+        courier_id=courier_id,
+        starts_at=shift.starts_at,
+        ends_at=shift.ends_at,
+        breaks=[
+            BreakShape(from_=pause.opens_at, to=pause.closes_at, duration_s=pause.duration_s) for pause in shift.breaks
+        ],
+        end=None if shift.end is None else EndShape(lat=shift.end.lat, lon=shift.end.lon),
+    )
+
+
+route_handlers: list[Any] = [list_shifts, add_shift, remove_shift, go_on_duty, go_off_duty]

@@ -1,0 +1,217 @@
+"""
+One cycle of the dispatcher: snapshot → propose → commit → offers.
+
+Whoever is told something is told what has been committed. An empty, late or failed proposal commits nothing, so the
+plan in force stays.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from time import monotonic
+
+import asyncpg
+import numpy as np
+import redis.asyncio as aioredis
+from prometheus_client import Counter, Gauge, Histogram
+
+from dispatch import commit, handover, store
+from dispatch.commit import Committed
+from dispatch.desk import at_desk, publish_all
+from dispatch.lease import Lease
+from dispatch.order import COURIER_STATES, ENGINE, OrderState
+from dispatch.params import Params
+from dispatch.plan import propose
+from dispatch.search import SearchProcess
+from dispatch.snapshot import Plan, Snapshot, TravelMatrix
+from dispatch.travel.times import TravelTimes
+from dispatch.whereabouts import Locator
+from dispatch.world import Survey, Whereabouts, World, survey
+from tracking.position import CourierId, Region
+
+log = logging.getLogger(__name__)
+
+CYCLE_SECONDS = Histogram(
+    "postrider_dispatch_cycle_seconds",
+    "From reading a region to the committed plan.",
+    ["depth"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+OFFERS = Counter("postrider_dispatch_offers_total", "Offers made to couriers by the planner.")
+DROPPED = Counter("postrider_dispatch_dropped_total", "Parts of plans dropped because something had changed meanwhile.")
+OPEN_ORDERS = Gauge("postrider_dispatch_open_orders", "Open orders at the last cycle.", ["region"])
+UNASSIGNED = Gauge("postrider_dispatch_unassigned_orders", "Orders the last cycle found no courier for.", ["region"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleParams:
+    """How a region is run."""
+
+    plan: Params = field(default_factory=Params)
+    offer_for_s: float = 60.0
+    """How long a courier may think. Deliveroo leaves offers open for 100 s in one market; less loses less time."""
+    ask_again_after_s: float = 120.0
+    """Before that a courier who turned an order down is not asked again, even when nobody else can take it."""
+    at_once_s: float = 1.0
+    """Time for the plan that offers are made from; what is found by then counts."""
+    search_s: float = 2.0
+    """Time for the search that improves it afterwards; 0: none."""
+    map_budget_s: float = 0.5
+    """Longest wait for travel times; the great circle answers for the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """What one cycle did."""
+
+    world: World
+    plan: Plan | None
+    """None: there was nothing to plan, or the proposal failed."""
+    committed: Committed
+
+
+class Planning:
+    """Runs cycles for any region that its caller holds the lease of."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        redis: aioredis.Redis,
+        travel: TravelTimes,
+        locator: Locator,
+        params: CycleParams,
+        search: SearchProcess | None = None,
+    ) -> None:
+        self._pool = pool
+        self._redis = redis
+        self._travel = travel
+        self._locator = locator
+        self._search = search
+        self.params = params
+
+    async def at_once(self, lease: Lease) -> Cycle:
+        """The quick answer: ends overdue offers, takes orders from couriers who are gone, and plans what is open."""
+        await self._expire(lease.region)
+        began = monotonic()
+        world = await store.load(self._pool, lease.region)
+        if await self._release_absent(world):
+            world = await store.load(self._pool, lease.region)
+        deadline = began + self.params.at_once_s
+        snapshot = await self.snapshot(world)
+        plan = None
+        if snapshot is not None:
+            params = replace(self.params.plan, search_s=0.0)
+            plan = await asyncio.to_thread(propose, snapshot, params, lambda: monotonic() > deadline)
+        return await self._finish(world, plan, lease, depth="at_once", began=began)
+
+    async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
+        """The long answer, given up as soon as `halt` is set; None when there is nothing to search or no search."""
+        if self._search is None or self.params.search_s <= 0:
+            return None
+        began = monotonic()
+        world = await store.load(self._pool, lease.region)
+        snapshot = await self.snapshot(world)
+        if snapshot is None:
+            return None
+        params = replace(self.params.plan, search_s=self.params.search_s)
+        plan = await self._search.propose(snapshot, params, halt)
+        return await self._finish(world, plan, lease, depth="search", began=began)
+
+    def close(self) -> None:
+        """End the search process."""
+        if self._search is not None:
+            self._search.close()
+
+    async def snapshot(self, world: World) -> Snapshot | None:
+        """The world as the planner sees it; None when there is nothing to plan."""
+        if not world.orders:
+            return None
+        return await look(world, await self._locator.locate(world.region, world.now), self._travel, self.params)
+
+    async def _finish(self, world: World, plan: Plan | None, lease: Lease, *, depth: str, began: float) -> Cycle:
+        committed = Committed()
+        if plan is not None:
+            committed = await commit.commit(
+                self._pool,
+                world,
+                plan,
+                lease,
+                offer_for_s=self.params.offer_for_s,
+                ask_again_after_s=self.params.ask_again_after_s,
+            )
+            await publish_all(self._redis, committed.events)
+        _observe(world, plan, committed, depth=depth, seconds=monotonic() - began)
+        return Cycle(world=world, plan=plan, committed=committed)
+
+    async def _expire(self, region: Region) -> None:
+        async with at_desk(self._pool, self._redis, ENGINE) as desk:
+            await handover.expire_overdue(desk, region)
+
+    async def _release_absent(self, world: World) -> bool:
+        """Take from couriers who went off duty, or are in trouble, what they have not collected."""
+        gone = {courier.id: "off duty" for courier in world.couriers if not courier.on_duty}
+        gone |= dict.fromkeys(world.troubled, "in trouble")
+        holders = {
+            order.courier_id
+            for order in world.orders
+            if order.state in COURIER_STATES - {OrderState.PICKED_UP} and not order.pinned
+        }
+        released = sorted(courier_id for courier_id in gone if courier_id in holders)
+        for courier_id in released:
+            async with at_desk(self._pool, self._redis, ENGINE) as desk:
+                await handover.release_courier(desk, courier_id, reason=gone[courier_id])
+        return bool(released)
+
+
+async def look(
+    world: World, whereabouts: Mapping[CourierId, Whereabouts], travel: TravelTimes, params: CycleParams
+) -> Snapshot:
+    """A snapshot of a world, with the travel times between its places."""
+    seen = survey(world, whereabouts)
+    return seen.snapshot(await _matrix(seen, travel, world.now, params.map_budget_s))
+
+
+async def _matrix(seen: Survey, travel: TravelTimes, departs_at: datetime, budget_s: float) -> TravelMatrix:
+    n, m = len(seen.places), seen.n_destinations
+    answers = await asyncio.gather(
+        *(travel.matrix(mode, seen.places, seen.places[:m], departs_at, budget_s=budget_s) for mode in seen.modes)
+    )
+    durations, distances, sources = {}, {}, {}
+    for mode, answer in zip(seen.modes, answers, strict=True):
+        # Nobody travels to where a courier stands now, so these columns are never looked at: they stay 0.
+        durations[mode] = np.zeros((n, n), dtype=np.int32)
+        distances[mode] = np.zeros((n, n), dtype=np.int32)
+        durations[mode][:, :m] = answer.durations_s
+        distances[mode][:, :m] = answer.distances_m
+        sources[mode] = answer.weakest().value
+    return TravelMatrix(durations_s=durations, distances_m=distances, sources=sources)
+
+
+def _observe(world: World, plan: Plan | None, committed: Committed, *, depth: str, seconds: float) -> None:
+    CYCLE_SECONDS.labels(depth).observe(seconds)
+    OFFERS.inc(len(committed.offers))
+    DROPPED.inc(committed.n_dropped)
+    OPEN_ORDERS.labels(world.region).set(len(world.orders))
+    n_unassigned = len(plan.unassigned) if plan is not None else 0
+    UNASSIGNED.labels(world.region).set(n_unassigned)
+    eventful = committed.offers or committed.routes or committed.n_dropped
+    log.log(
+        logging.INFO if eventful else logging.DEBUG,
+        "region planned",
+        extra={
+            "event": "region_planned",
+            "region": world.region,
+            "depth": depth,
+            "source": plan.source if plan is not None else "none",
+            "n_orders": len(world.orders),
+            "n_couriers": len(world.couriers),
+            "n_unassigned": n_unassigned,
+            "n_offers": len(committed.offers),
+            "n_routes_changed": len(committed.routes),
+            "n_dropped": committed.n_dropped,
+            "duration_ms": round(1000 * seconds),
+        },
+    )

@@ -1,0 +1,64 @@
+"""Where a region's couriers are, for the planner: live positions, and the last known ones while Redis is away."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from redis.exceptions import RedisError
+
+from dispatch.world import Whereabouts
+from tracking.position import CourierId, Position, Region
+
+log = logging.getLogger(__name__)
+
+
+class Live(Protocol):
+    """What `tracking.live.LivePosition` has of a courier."""
+
+    @property
+    def position(self) -> Position: ...
+
+
+class LiveSource(Protocol):
+    """The part of `tracking.live.LivePositions` that the dispatcher needs."""
+
+    async def all(self, region: Region) -> Mapping[CourierId, Live]: ...
+    async def get(self, courier_id: CourierId, region: Region) -> Live | None: ...
+
+
+class Locator:
+    """
+    Answers where couriers are, always.
+
+    Without Redis it repeats what it saw last, growing older: after a while nobody's position is fresh, and only what is
+    under way goes on.
+    """
+
+    def __init__(self, live: LiveSource) -> None:
+        self._live = live
+        self._last: dict[Region, Mapping[CourierId, Position]] = {}
+
+    async def locate(self, region: Region, now: datetime) -> dict[CourierId, Whereabouts]:
+        """Last good position of each courier and its age at `now`."""
+        try:
+            live = await self._live.all(region)
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.warning("positions not read", extra={"event": "positions_not_read", "error": str(exc)})
+        else:
+            self._last[region] = {courier_id: found.position for courier_id, found in live.items()}
+        return {
+            courier_id: Whereabouts(at=position.fix.at, age_s=max(0.0, (now - position.fix.fixed_at).total_seconds()))
+            for courier_id, position in self._last.get(region, {}).items()
+        }
+
+    async def locate_one(self, region: Region, courier_id: CourierId, now: datetime) -> Whereabouts | None:
+        """Last good position of one courier; None when it is not known, or Redis is away."""
+        try:
+            live = await self._live.get(courier_id, region)
+        except (RedisError, OSError, TimeoutError):
+            return None
+        if live is None:
+            return None
+        fix = live.position.fix
+        return Whereabouts(at=fix.at, age_s=max(0.0, (now - fix.fixed_at).total_seconds()))

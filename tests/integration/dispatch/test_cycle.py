@@ -1,0 +1,238 @@
+"""Snapshot, proposal, commit and offers against real servers: nothing lost or doubled, whatever happens between."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dispatch import commit, handover, lease, store
+from dispatch.cycle import CycleParams, Planning
+from dispatch.errors import LeaseLost
+from dispatch.loop import Dispatcher, LoopParams
+from dispatch.order import OrderState
+from dispatch.plan import propose
+from dispatch.travel.chain import TravelChain
+from dispatch.travel.great_circle import GreatCircle
+from dispatch.whereabouts import Locator
+from tests.integration.dispatch.conftest import HOME, RESTAURANT
+from tracking.position import Fix, Position
+
+REGION = "default"
+SECONDS = 10.0
+
+
+class Seen:
+    """Where the couriers of a test stand; the real source is tracking.live."""
+
+    def __init__(self):
+        self.places = {}
+
+    async def all(self, region):
+        now = datetime.now(UTC)
+        return {
+            courier_id: Live(Position(courier_id=courier_id, fix=Fix(at=at, fixed_at=now), received_at=now))
+            for courier_id, at in self.places.items()
+        }
+
+
+class Live:
+    def __init__(self, position):
+        self.position = position
+
+
+@pytest.fixture
+def seen():
+    return Seen()
+
+
+@pytest.fixture
+def planning(city, seen):
+    return planning_of(city, seen)
+
+
+def planning_of(city, seen, **params):
+    return Planning(
+        pool=city.pool,
+        redis=city.redis,
+        travel=TravelChain(great_circle=GreatCircle()),
+        locator=Locator(seen),
+        params=CycleParams(**params),
+    )
+
+
+@pytest.fixture
+async def held(city):
+    return await lease.take(city.pool, REGION, "test", ttl_s=60)
+
+
+async def hire(city, seen, name="Ana", at=RESTAURANT, **columns):
+    courier_id = await city.hire(name, **columns)
+    seen.places[courier_id] = at
+    return courier_id
+
+
+async def prepared(city, planning):
+    """A world and the plan for it, as they are just before the commit."""
+    world = await store.load(city.pool, REGION)
+    return world, propose(await planning.snapshot(world), planning.params.plan)
+
+
+async def put(city, world, plan, held):
+    return await commit.commit(city.pool, world, plan, held, offer_for_s=60)
+
+
+async def test_new_order_is_offered_to_the_courier_nearby(city, seen, planning, held):
+    near = await hire(city, seen, "Ana", RESTAURANT)
+    await hire(city, seen, "Rui", replace(HOME, lat=HOME.lat + 0.05))
+    order = await city.place()
+    cycle = await planning.at_once(held)
+    assert [(offer.order_id, offer.courier_id) for offer in cycle.committed.offers] == [(order.id, near)]
+    assert await city.stops(near) == [(str(order.id), "pickup"), (str(order.id), "dropoff")]
+    assigned = await city.order(order.id)
+    assert (assigned.state, assigned.courier_id) == (OrderState.ASSIGNED, near)
+
+
+async def test_replanning_without_news_changes_nothing(city, seen, planning, held):
+    await hire(city, seen)
+    await city.place()
+    await planning.at_once(held)
+    again = await planning.at_once(held)
+    assert (again.committed.offers, dict(again.committed.routes)) == ((), {})
+
+
+async def test_rejected_order_goes_to_another_courier(city, seen, planning, held):
+    ana, rui = await hire(city, seen, "Ana"), await hire(city, seen, "Rui", HOME)
+    order = await city.place()
+    await planning.at_once(held)
+    async with city.desk() as desk:
+        await handover.reject(desk, await city.open_offer(order.id), ana, reason="tired")
+    await planning.at_once(held)
+    assert (await city.order(order.id)).courier_id == rui
+
+
+async def test_sole_courier_is_not_asked_again_at_once(city, seen, planning, held):
+    ana = await hire(city, seen)
+    order = await city.place()
+    await planning.at_once(held)
+    async with city.desk() as desk:
+        await handover.reject(desk, await city.open_offer(order.id), ana, reason="tired")
+    await planning.at_once(held)
+    assert await city.open_offer(order.id) is None
+    patient = planning_of(city, seen, ask_again_after_s=0)
+    await patient.at_once(held)
+    assert await city.open_offer(order.id) is not None
+
+
+async def test_order_without_a_courier_says_why(city, seen, planning, held):
+    await city.hire("Nobody knows where")
+    order = await city.place()
+    await planning.at_once(held)
+    reasons = await city.pool.fetchval(
+        "SELECT reasons ->> 'no_fresh_position' FROM decisions WHERE order_id = $1", order.id
+    )
+    assert reasons is not None
+
+
+async def test_commit_drops_an_order_cancelled_meanwhile(city, seen, planning, held):
+    ana = await hire(city, seen)
+    order, other = await city.place(), await city.place()
+    world, plan = await prepared(city, planning)
+    async with city.desk() as desk:
+        await desk.cancel(order.id, reason="changed my mind")
+    committed = await put(city, world, plan, held)
+    assert committed.n_dropped == 1
+    assert [offer.order_id for offer in committed.offers] == [other.id]
+    assert {order_id for order_id, _ in await city.stops(ana)} == {str(other.id)}
+    assert (await city.order(order.id)).state is OrderState.CANCELLED
+
+
+async def test_commit_drops_a_route_changed_by_hand_meanwhile(city, seen, planning, held):
+    ana = await hire(city, seen)
+    first = await city.place()
+    world, plan = await prepared(city, planning)
+    by_hand = await city.place()
+    async with city.desk() as desk:
+        await handover.assign(desk, by_hand.id, ana, expires_in=timedelta(minutes=1))
+    committed = await put(city, world, plan, held)
+    assert committed.offers == ()
+    assert [order_id for order_id, _ in await city.stops(ana)] == [str(by_hand.id)] * 2
+    await planning.at_once(held)
+    assert {order_id for order_id, _ in await city.stops(ana)} == {str(first.id), str(by_hand.id)}
+
+
+async def test_same_plan_committed_twice_assigns_once(city, seen, planning, held):
+    await hire(city, seen)
+    order = await city.place()
+    world, plan = await prepared(city, planning)
+    await put(city, world, plan, held)
+    again = await put(city, world, plan, held)
+    assert again.offers == ()
+    assert await city.actions(order.id) == ["place", "assign"]
+
+
+async def test_dispatcher_that_lost_its_lease_commits_nothing(city, seen, planning):
+    await hire(city, seen)
+    order = await city.place()
+    slow = await lease.take(city.pool, REGION, "slow", ttl_s=0.01)
+    world, plan = await prepared(city, planning)
+    await asyncio.sleep(0.02)
+    assert await lease.take(city.pool, REGION, "quick", ttl_s=60) is not None
+    with pytest.raises(LeaseLost):
+        await put(city, world, plan, slow)
+    assert (await city.order(order.id)).state is OrderState.PLACED
+
+
+async def test_lease_is_held_by_one_and_renewed_without_a_new_token(city):
+    first = await lease.take(city.pool, REGION, "a", ttl_s=60)
+    assert await lease.take(city.pool, REGION, "b", ttl_s=60) is None
+    assert await lease.take(city.pool, REGION, "a", ttl_s=60) == first
+    await lease.release(city.pool, REGION, "a")
+    second = await lease.take(city.pool, REGION, "b", ttl_s=60)
+    assert second is not None
+    assert second.token > first.token
+
+
+async def test_courier_gone_off_duty_loses_what_is_not_collected(city, seen, planning, held):
+    ana, rui = await hire(city, seen, "Ana"), await hire(city, seen, "Rui", HOME)
+    order = await city.place()
+    await planning.at_once(held)
+    await city.pool.execute("UPDATE couriers SET on_duty = false WHERE id = $1", ana)
+    await planning.at_once(held)
+    assert (await city.order(order.id)).courier_id == rui
+
+
+async def eventually(check, seconds=SECONDS):
+    for _ in range(int(seconds / 0.02)):
+        if found := await check():
+            return found
+        await asyncio.sleep(0.02)
+    pytest.fail(f"not within {seconds} s")
+
+
+async def test_two_dispatchers_plan_a_region_one_after_the_other(city, seen):
+    """Both run; every order is offered once, and when the one that plans ends, the other takes over."""
+    await hire(city, seen, max_orders=100)
+    stops = [asyncio.Event(), asyncio.Event()]
+    params = LoopParams(tick_s=0.1, lease_s=1.0, retry_s=0.05)
+    dispatchers = [
+        Dispatcher(pool=city.pool, redis=city.redis, planning=planning_of(city, seen, search_s=0), params=params)
+        for _ in stops
+    ]
+    tasks = [asyncio.create_task(d.run(s)) for d, s in zip(dispatchers, stops, strict=True)]
+    orders = [await city.place() for _ in range(5)]
+
+    async def all_offered():
+        return await city.pool.fetchval("SELECT count(*) = $1 FROM offers", len(orders))
+
+    await eventually(all_offered)
+    holder = await city.pool.fetchval("SELECT holder FROM dispatch_leases")
+    first = next(i for i, d in enumerate(dispatchers) if d._holder == holder)
+    stops[first].set()
+    await tasks[first]
+    orders.append(await city.place())
+    await eventually(all_offered)
+    stops[1 - first].set()
+    await tasks[1 - first]
+    for order in orders:
+        assert (await city.actions(order.id)).count("assign") == 1
