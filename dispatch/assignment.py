@@ -106,6 +106,7 @@ def _after_workers(
             places=places[numbers],
             latest=shift_ends_at[numbers],
         )
+    costs += np.array([0 if end.kind >= 0 else problem.idle_value[number] for number, end in enumerate(ends)])
     costs[~allowed[movable]] = FOREVER
     return costs
 

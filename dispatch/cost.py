@@ -64,6 +64,12 @@ def change(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Seq
     return problem.params.weights.change * moved
 
 
+def position(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
+    """What it costs orders yet to come that the courier leaves its place."""
+    del times
+    return problem.idle_value[worker_no] if stops else 0
+
+
 TERMS: Mapping[str, Term] = {
     "travel": travel,
     "delivery": delivery,
@@ -71,6 +77,7 @@ TERMS: Mapping[str, Term] = {
     "overtime": overtime,
     "waiting": waiting,
     "change": change,
+    "position": position,
 }
 
 

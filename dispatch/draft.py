@@ -31,7 +31,7 @@ class Draft:
         """[worker, position]: when it could leave for a stop put there in its route; FOREVER past the end."""
         self.place: npt.NDArray[np.int32] = np.zeros((n_workers, 4), dtype=np.int32)
         for worker_no in range(n_workers):
-            self.put(worker_no, routes[worker_no] if worker_no < len(routes) else ())
+            self.put(worker_no, routes[worker_no])
 
     def put(self, worker_no: int, stops: Stops) -> None:
         """Replace a worker's route; jobs that leave it have no worker until they are put elsewhere."""
@@ -44,11 +44,11 @@ class Draft:
             state = walk(self.problem, worker_no, state, (stop,))
             states.append(state)
             self.worker_of[stop >> 1] = worker_no
-        end = finish(self.problem, worker_no, state)
+        end_cost, excess = finish(self.problem, worker_no, state)
         self.routes[worker_no] = stops
         self.states[worker_no] = states
-        self.cost[worker_no] = end.cost
-        self.excess[worker_no] = end.excess + overload(self.problem, worker_no, stops)
+        self.cost[worker_no] = end_cost
+        self.excess[worker_no] = excess + overload(self.problem, worker_no, stops)
         self._note_positions(worker_no, states)
 
     def _note_positions(self, worker_no: int, states: list[State]) -> None:
@@ -56,10 +56,11 @@ class Draft:
             self.leaves_at = np.hstack([self.leaves_at, np.full_like(self.leaves_at, FOREVER)])
             self.place = np.hstack([self.place, np.zeros_like(self.place)])
         n_locked = self.problem.n_locked[worker_no]
-        row = self.leaves_at[worker_no]
-        row[:n_locked] = FOREVER
-        row[n_locked : len(states)] = [state.leaves_at for state in states[n_locked:]]
-        row[len(states) :] = FOREVER
+        width = self.leaves_at.shape[1]
+        row = [FOREVER] * n_locked + [state.leaves_at for state in states[n_locked:]]
+        if states[n_locked].kind == 0:  # another pickup there joins the stay, which began earlier
+            row[n_locked] = states[n_locked].arrived_at
+        self.leaves_at[worker_no] = row + [FOREVER] * (width - len(row))
         self.place[worker_no, : len(states)] = [state.place for state in states]
 
     def without(self, job_no: int) -> Stops:

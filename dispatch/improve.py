@@ -15,7 +15,9 @@ from dispatch.assignment import chains
 from dispatch.draft import Draft
 from dispatch.insertion import best_in_route, cheapest
 from dispatch.params import Stop
+from dispatch.problem import Problem
 from dispatch.reasons import refusers
+from dispatch.route import price
 from dispatch.snapshot import FOREVER
 
 Allowed = npt.NDArray[np.bool_]
@@ -62,17 +64,32 @@ def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop)
             return
 
 
+def least_cost(problem: Problem, job_no: int) -> int:
+    """What a job costs a courier who stands at the pickup in time and drives straight to the drop-off."""
+    pickup, dropoff = 2 * job_no, 2 * job_no + 1
+    direct_s = problem.direct_s[job_no]
+    starts_at = max(problem.opens_at[pickup], problem.now)
+    drops_at = max(starts_at + problem.service_s[pickup] + direct_s, problem.opens_at[dropoff])
+    late_s = max(drops_at - problem.due_at[dropoff], 0)
+    return (
+        problem.params.weights.travel * direct_s
+        + problem.delivery_rate[job_no] * (drops_at - problem.ready_at[job_no])
+        + problem.late_rate[dropoff] * late_s
+    )
+
+
 def _relocate_one(draft: Draft, allowed: Allowed, job_no: int) -> bool:
     problem, worker_no = draft.problem, draft.worker_of[job_no]
     if worker_no < 0:
         return False
-    before = draft.routes[worker_no]
-    cost_before = draft.cost[worker_no]
-    draft.put(worker_no, draft.without(job_no))
-    saved = cost_before - draft.cost[worker_no]
+    before, rest = draft.routes[worker_no], draft.without(job_no)
+    saved = draft.cost[worker_no] - price(problem, worker_no, rest)[0]
+    if saved - least_cost(problem, job_no) < problem.params.min_gain:
+        return False
+    draft.put(worker_no, rest)
     may = allowed[job_no].copy()
     may[refusers(problem, job_no)] = False
-    found = cheapest(draft, job_no, may, saved - problem.params.min_gain + 1)
+    found = cheapest(draft, job_no, may, saved - problem.params.min_gain + 1, thorough=False)
     if found is None:
         draft.put(worker_no, before)
         return False
@@ -90,6 +107,9 @@ def rematched(draft: Draft, allowed: Allowed, movable: list[int], stop: Stop) ->
         may = allowed.copy()
         for job_no in movable:
             may[job_no, refusers(problem, job_no)] = False
-    other = Draft(problem, chains(draft, may, movable))
+    other = draft.copy()
+    for worker_no, stops in enumerate(chains(draft, may, movable)):
+        if stops != other.routes[worker_no]:
+            other.put(worker_no, stops)
     fill(other, allowed, (job_no for job_no in movable if other.worker_of[job_no] < 0), stop)
     return other

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from dispatch.draft import Draft
 from dispatch.params import Bundling
-from dispatch.problem import Problem, Stops, carried
+from dispatch.problem import Problem, Stops
 from dispatch.route import finish, overload, walk
-from dispatch.snapshot import FOREVER
+from dispatch.snapshot import FOREVER, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def positions(problem: Problem, worker_no: int, stops: Stops, job_no: int) -> It
     if problem.params.bundling is Bundling.ON_THE_WAY:
         yield from ((i, j) for i in range(first, n + 1) for j in range(i, n + 1))
         return
-    n_on_board = len(carried(stops))
+    n_on_board = 2 * sum(stop & 1 for stop in stops) - n
     for i in range(n + 1):
         if n_on_board == 0 and i >= first:
             yield i, i
@@ -64,6 +64,9 @@ def best_in_route(
     """
     The cheapest way to put a job into one route, if it adds less than `below` to the cost and at most `allowance` to
     the excess: 0 for what is free to go elsewhere, FOREVER for what must be in this route.
+
+    A pickup position is skipped when the way there and straight to the door is dear enough already, which is exact
+    where travel times obey the triangle inequality: then a detour never makes the rest of a route cheaper.
     """
     problem, stops, states = draft.problem, draft.routes[worker_no], draft.states[worker_no]
     worker = problem.workers[worker_no]
@@ -73,22 +76,33 @@ def best_in_route(
     old_cost, old_excess = draft.cost[worker_no], draft.excess[worker_no] + allowance
     best: Stops | None = None
     best_cost = min(old_cost + below, FOREVER)
-    collected_before, state = -1, states[0]
+    grows = not worker.breaks and not problem.params.weights.waiting
+    collected_before, state, hopeless = -1, states[0], False
     for i, j in positions(problem, worker_no, stops, job_no):
         if i != collected_before:  # the first leg is common to all drop-off positions
             state = walk(problem, worker_no, states[i], new[:-1])
             collected_before = i
-        if state.excess > old_excess:
+            at_least = state.cost - states[i].cost + _to_door(problem, job_no, state.leaves_at)
+            hopeless = state.excess > old_excess or (grows and old_cost + at_least >= best_cost)
+        if hopeless:
             continue
         rest = (*stops[i:j], new[-1], *stops[j:])
-        end = finish(problem, worker_no, walk(problem, worker_no, state, rest))
-        if end.cost < best_cost and end.excess <= old_excess:
+        cost, excess = finish(problem, worker_no, walk(problem, worker_no, state, rest))
+        if cost < best_cost and excess <= old_excess:
             whole = (*stops[:i], *new[:-1], *rest)
-            if not worker.capacity or end.excess + overload(problem, worker_no, whole) <= old_excess:
-                best, best_cost = whole, end.cost
+            if not worker.capacity or excess + overload(problem, worker_no, whole) <= old_excess:
+                best, best_cost = whole, cost
     if best is None:
         return None
     return Insertion(worker_no=worker_no, stops=best, delta=best_cost - old_cost)
+
+
+def _to_door(problem: Problem, job_no: int, leaves_at: Instant) -> int:
+    """Least cost of a drop-off by a courier who leaves the pickup then."""
+    dropoff = 2 * job_no + 1
+    drops_at = max(leaves_at + problem.direct_s[job_no], problem.opens_at[dropoff])
+    late_s = max(drops_at - problem.due_at[dropoff], 0)
+    return problem.delivery_rate[job_no] * (drops_at - problem.ready_at[job_no]) + problem.late_rate[dropoff] * late_s
 
 
 def earliest_pickups(draft: Draft, job_no: int) -> npt.NDArray[np.int64]:
@@ -101,39 +115,47 @@ def earliest_pickups(draft: Draft, job_no: int) -> npt.NDArray[np.int64]:
     return arrives_at
 
 
-def nearest(draft: Draft, job_no: int, allowed: npt.NDArray[np.bool_], n: int) -> list[int]:
-    """Up to n allowed workers, by when they could be at the pickup from any point of their route and the way there."""
+def nearest(
+    draft: Draft, job_no: int, allowed: npt.NDArray[np.bool_], below: int = FOREVER
+) -> tuple[list[int], list[int]]:
+    """
+    Allowed workers, those first who could be at the pickup soonest (then those with the shortest way), and for each
+    the least that taking the job can add to its route; those for whom that is not less than `below` are left out.
+    """
     problem = draft.problem
-    visit = problem.jobs[job_no].pickup
+    pickup, dropoff = 2 * job_no, 2 * job_no + 1
     score = np.full(len(problem.workers), FOREVER, dtype=np.int64)
+    bound = np.full(len(problem.workers), FOREVER, dtype=np.int64)
+    to_door_s = problem.service_s[pickup] + problem.direct_s[job_no]
     for mode, numbers in problem.workers_of_mode.items():
-        leg_s = problem.travel_s[mode][draft.place[numbers], visit.place]
-        arrives_at = draft.leaves_at[numbers] + leg_s
-        score[numbers] = (np.maximum(arrives_at, visit.opens_at) + leg_s).min(axis=1)
-    score[~allowed] = FOREVER
-    chosen = np.argsort(score, kind="stable")[:n]
-    return [int(number) for number in chosen if score[number] < FOREVER]
+        leg_s = problem.travel_s[mode][draft.place[numbers], problem.place[pickup]]
+        starts_at = np.maximum(draft.leaves_at[numbers] + leg_s, problem.opens_at[pickup])
+        score[numbers] = (starts_at + leg_s).min(axis=1)
+        drops_at = np.maximum(starts_at.min(axis=1) + to_door_s, problem.opens_at[dropoff])
+        late_s = np.maximum(drops_at - problem.due_at[dropoff], 0)
+        bound[numbers] = (
+            problem.delivery_rate[job_no] * (drops_at - problem.ready_at[job_no]) + problem.late_rate[dropoff] * late_s
+        )
+    (possible,) = np.nonzero(allowed & (score < FOREVER) & (bound < below))
+    order = possible[np.argsort(score[possible], kind="stable")]
+    return order.tolist(), bound[order].tolist()
 
 
 def cheapest(
-    draft: Draft, job_no: int, allowed: npt.NDArray[np.bool_], below: int = FOREVER, n: int | None = None
+    draft: Draft, job_no: int, allowed: npt.NDArray[np.bool_], below: int = FOREVER, *, thorough: bool = True
 ) -> Insertion | None:
     """
-    The cheapest feasible insertion of a job over the allowed workers.
+    The cheapest feasible insertion of a job over the allowed workers that adds less than `below`.
 
-    Tries the `n_candidates` nearest first and all others only when none of these can.
+    Tries the `n_candidates` nearest first; when thorough, all others too if none of these can.
     """
-    wanted = n or draft.problem.params.n_candidates
-    tried = nearest(draft, job_no, allowed, wanted)
-    best = _best_of(draft, job_no, tried, below)
-    if best is None and len(tried) == wanted:
-        best = _best_of(draft, job_no, nearest(draft, job_no, allowed, len(allowed))[wanted:], below)
-    return best
-
-
-def _best_of(draft: Draft, job_no: int, worker_nos: list[int], below: int) -> Insertion | None:
+    worker_nos, bounds = nearest(draft, job_no, allowed, below)
+    n_candidates = draft.problem.params.n_candidates
     best: Insertion | None = None
-    for worker_no in worker_nos:
-        found = best_in_route(draft, worker_no, job_no, below if best is None else best.delta)
-        best = found or best
+    for tried, (worker_no, bound) in enumerate(zip(worker_nos, bounds, strict=True)):
+        if tried >= n_candidates and (best is not None or not thorough):
+            break
+        if best is None or bound < best.delta:
+            found = best_in_route(draft, worker_no, job_no, below if best is None else best.delta)
+            best = found or best
     return best

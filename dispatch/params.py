@@ -44,6 +44,8 @@ class Weights:
     """For a second a courier waits at a stop."""
     change: int = 600
     """For moving an order away from the courier who has been shown it."""
+    position: int = 0
+    """For a second by which orders yet to come wait longer because a courier leaves its place."""
     unassigned: int = 14_400
     """For leaving an order without a courier. With more than this at stake an order waits for a better moment."""
     ageing: int = 4
@@ -68,6 +70,10 @@ class Params:
     """So many couriers are tried for an order: those soonest at the pickup. All others too when none of these can."""
     n_rounds: int = 3
     """Passes of improvement at most over the orders that could do better."""
+    absence_s: int = 1500
+    """How long a courier is away for one order, about: the time that `position` looks ahead."""
+    spare_s: int = 0
+    """Orders yet to come wait for a courier who needs longer than this to be there: the time to make them ready."""
     min_gain: int = 30
     """A change must save at least this much, so that plans are calm."""
     search_s: float = 0.0

@@ -4,7 +4,7 @@ The method, on one page: from a snapshot to a proposed plan; no I/O.
     1. keep      the plan in force, less what can no longer be done                    (never worse than before)
     2. fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
     3. rematch   all movable jobs anew as chains of trips: a min-cost flow, several trips ahead
-    4. relocate  jobs one by one to where they cost less; the cheaper of 2 and 3 wins
+    4. relocate  the cheaper of 2 and 3: jobs one by one to where they cost less
     5. search    OR-Tools from there, when it has a time budget                        (dispatch/solver.py)
     6. report    times, cost by term, who must be told now, and why the rest has nobody (dispatch/report.py)
 
@@ -44,9 +44,7 @@ def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
     fill(draft, allowed, wanted, stop)
     movable = [job_no for job_no in range(len(problem.jobs)) if is_movable(draft, job_no, horizon)]
     other = rematched(draft, allowed, movable, stop)
+    if other is not None and other.total() <= draft.total() - params.min_gain:
+        draft = other
     relocate(draft, allowed, movable, stop)
-    if other is not None:
-        relocate(other, allowed, movable, stop)
-        if other.total() <= draft.total() - params.min_gain:
-            draft = other
     return report(draft, table, before)

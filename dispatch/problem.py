@@ -5,14 +5,15 @@ Job j has the stops 2j (pickup) and 2j + 1 (drop-off), so that `stop ^ 1` is the
 Lists by stop are plain lists of ints: a route is walked some ten thousand times a second.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatch.demand import idle_values
 from dispatch.params import Params
-from dispatch.snapshot import Instant, Job, OrderId, Place, PlannedStop, Snapshot, StopKind, Worker
+from dispatch.snapshot import Break, Instant, Job, OrderId, Place, PlannedStop, Snapshot, StopKind, Worker
 from tracking.position import CourierId, Mode
 
 StopNo = int
@@ -42,14 +43,24 @@ class Problem:
     delivery_rate: list[int]
     """By job: cost of a second between ready and drop-off; dearer with priority."""
     ready_at: list[Instant]
+    direct_s: list[int]
+    """By job: from pickup to drop-off in the fastest mode."""
     onboard: list[bool]
     shown_to: list[int]
     """By job: number of the worker who has been shown it, or -1."""
+    idle_value: list[int]
+    """By worker: what leaving its place unguarded costs; see dispatch/demand.py."""
     durations_s: list[npt.NDArray[np.int32]]
     """By worker: the matrix of its mode."""
     distances_m: list[npt.NDArray[np.int32]]
     travel_s: Mapping[Mode, npt.NDArray[np.int32]]
     workers_of_mode: dict[Mode, npt.NDArray[np.int64]]
+    walk_weights: tuple[int, int, int, int]
+    """Of travel, waiting, overtime and change: together with the next two what `route.walk` needs, unpacked at once."""
+    clocks: list[tuple[Callable[[Place, Place], int], Instant, tuple[Break, ...]]]
+    """By worker: travel time, end of shift, breaks."""
+    lists: tuple[list[int], ...]
+    """place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, shown_to."""
     n_locked: list[int]
     """By worker: so many leading stops of its route stay; stops of orders that are no longer open do not count."""
 
@@ -73,8 +84,19 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     jobs, workers = snapshot.jobs, snapshot.workers
     visits = [visit for job in jobs for visit in (job.pickup, job.dropoff)]
     urgency = [1 + max(job.priority, 0) for job in jobs]
-    shown_to = {order_id: number for number, worker in enumerate(workers) for order_id in worker.shown}
+    shown = {order_id: number for number, worker in enumerate(workers) for order_id in worker.shown}
     job_no = {job.order_id: number for number, job in enumerate(jobs)}
+    weights = params.weights
+    durations_s = [snapshot.travel.durations_s[worker.mode] for worker in workers]
+    place = [visit.place for visit in visits]
+    opens_at = [visit.opens_at for visit in visits]
+    due_at = [visit.due_at for visit in visits]
+    closes_at = [visit.closes_at for visit in visits]
+    service_s = [visit.service_s for visit in visits]
+    late_rate = [weights.lateness * factor for factor in urgency for _ in range(2)]
+    delivery_rate = [weights.delivery * factor for factor in urgency]
+    ready_at = [job.ready_at for job in jobs]
+    shown_to = [shown.get(job.order_id, -1) for job in jobs]
     return Problem(
         now=snapshot.now,
         params=params,
@@ -82,25 +104,43 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
         workers=workers,
         job_no=job_no,
         worker_no={worker.courier_id: number for number, worker in enumerate(workers)},
-        place=[visit.place for visit in visits],
-        opens_at=[visit.opens_at for visit in visits],
-        due_at=[visit.due_at for visit in visits],
-        closes_at=[visit.closes_at for visit in visits],
-        service_s=[visit.service_s for visit in visits],
-        late_rate=[params.weights.lateness * factor for factor in urgency for _ in range(2)],
-        delivery_rate=[params.weights.delivery * factor for factor in urgency],
-        ready_at=[job.ready_at for job in jobs],
+        place=place,
+        opens_at=opens_at,
+        due_at=due_at,
+        closes_at=closes_at,
+        service_s=service_s,
+        late_rate=late_rate,
+        delivery_rate=delivery_rate,
+        ready_at=ready_at,
+        direct_s=_direct_s(snapshot),
         onboard=[job.onboard_of is not None for job in jobs],
-        shown_to=[shown_to.get(job.order_id, -1) for job in jobs],
-        durations_s=[snapshot.travel.durations_s[worker.mode] for worker in workers],
+        shown_to=shown_to,
+        idle_value=idle_values(snapshot, params),
+        durations_s=durations_s,
+        distances_m=[snapshot.travel.distances_m[worker.mode] for worker in workers],
         travel_s=snapshot.travel.durations_s,
         workers_of_mode={
             mode: np.array([number for number, worker in enumerate(workers) if worker.mode == mode], dtype=np.int64)
             for mode in sorted({worker.mode for worker in workers})
         },
+        walk_weights=(weights.travel, weights.waiting, weights.overtime, weights.change),
+        clocks=[
+            (matrix.item, worker.shift_ends_at, worker.breaks)
+            for matrix, worker in zip(durations_s, workers, strict=True)
+        ],
+        lists=(place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, shown_to),
         n_locked=[sum(stop.order_id in job_no for stop in worker.route[: worker.n_locked]) for worker in workers],
-        distances_m=[snapshot.travel.distances_m[worker.mode] for worker in workers],
     )
+
+
+def _direct_s(snapshot: Snapshot) -> list[int]:
+    matrices = snapshot.travel.durations_s.values()
+    if not snapshot.jobs or not matrices:
+        return [0] * len(snapshot.jobs)
+    pickups = [job.pickup.place for job in snapshot.jobs]
+    dropoffs = [job.dropoff.place for job in snapshot.jobs]
+    fastest: list[int] = np.min([matrix[pickups, dropoffs] for matrix in matrices], axis=0).tolist()
+    return fastest
 
 
 def carried(stops: Sequence[StopNo]) -> set[int]:

@@ -49,14 +49,9 @@ def walk(  # noqa: PLR0912 - one pass over the rules of time, taken ten thousand
 
     The cost is that of the terms in dispatch/cost.py, fused into one pass because every decision hangs on this loop.
     """
-    worker = problem.workers[worker_no]
-    weights = problem.params.weights
-    travel_weight, waiting_weight, overtime_weight = weights.travel, weights.waiting, weights.overtime
-    duration = problem.durations_s[worker_no].item
-    places, opens, dues, closes = problem.place, problem.opens_at, problem.due_at, problem.closes_at
-    services, ready = problem.service_s, problem.ready_at
-    late_rate, delivery_rate = problem.late_rate, problem.delivery_rate
-    shown_to, shift_ends_at, breaks = problem.shown_to, worker.shift_ends_at, worker.breaks
+    duration, shift_ends_at, breaks = problem.clocks[worker_no]
+    travel_weight, waiting_weight, overtime_weight, change_weight = problem.walk_weights
+    places, opens, dues, closes, services, ready, late_rate, delivery_rate, shown_to = problem.lists
     leaves_at, place, kind, arrived_at, n_breaks, cost, excess = state
     for stop in stops:
         is_dropoff = stop & 1
@@ -93,23 +88,21 @@ def walk(  # noqa: PLR0912 - one pass over the rules of time, taken ten thousand
             if starts_at > shift_ends_at:
                 excess += starts_at - shift_ends_at
             if shown_to[stop >> 1] not in (worker_no, -1):
-                cost += weights.change
+                cost += change_weight
     return State(leaves_at, place, kind, arrived_at, n_breaks, cost, excess)
 
 
-def finish(problem: Problem, worker_no: int, state: State) -> State:
-    """The way to where the courier must end, if anywhere; nothing for a route without stops."""
-    worker = problem.workers[worker_no]
-    if worker.end is None or state.kind < 0:
-        return state
-    weights = problem.params.weights
-    leg_s = problem.durations_s[worker_no].item(state.place, worker.end)
-    late_s = max(state.leaves_at + leg_s - worker.shift_ends_at, 0)
-    return state._replace(
-        leaves_at=state.leaves_at + leg_s,
-        place=worker.end,
-        cost=state.cost + weights.travel * leg_s + weights.overtime * late_s,
-    )
+def finish(problem: Problem, worker_no: int, state: State) -> tuple[int, int]:
+    """Cost and excess of a route driven to its end, the way to where the courier must end included."""
+    if state.kind < 0:
+        return state.cost, state.excess
+    worker, total = problem.workers[worker_no], state.cost + problem.idle_value[worker_no]
+    if worker.end is not None:
+        weights = problem.params.weights
+        leg_s = problem.durations_s[worker_no].item(state.place, worker.end)
+        total += weights.travel * leg_s
+        total += weights.overtime * max(state.leaves_at + leg_s - worker.shift_ends_at, 0)
+    return total, state.excess
 
 
 def overload(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
@@ -135,8 +128,8 @@ def size_in(problem: Problem, job_no: int, dimension: int) -> int:
 
 def price(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple[int, int]:
     """Cost and excess of a whole route."""
-    end = finish(problem, worker_no, walk(problem, worker_no, start(problem, worker_no), stops))
-    return end.cost, end.excess + overload(problem, worker_no, stops)
+    cost, excess = finish(problem, worker_no, walk(problem, worker_no, start(problem, worker_no), stops))
+    return cost, excess + overload(problem, worker_no, stops)
 
 
 def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple[ScheduledStop, ...]:

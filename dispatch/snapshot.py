@@ -143,6 +143,8 @@ class Snapshot:
     jobs: tuple[Job, ...]
     workers: tuple[Worker, ...]
     travel: TravelMatrix
+    demand: Mapping[Place, float] = field(default_factory=dict)
+    """Orders expected at pickup places, per hour; empty: the planner takes no thought for what is not placed yet."""
 
 
 class ReasonCode(StrEnum):
