@@ -40,6 +40,8 @@ class Reason(StrEnum):
     """A device token's fix that names another courier."""
     WRONG_DEVICE = "wrong_device"
     """The device identifier in the payload belongs to another courier than the token."""
+    INVALID = "invalid"
+    """The device itself says that the position is not valid."""
     ENCRYPTED = "encrypted"
     """OwnTracks payload encryption; we hold no key."""
 

@@ -1,0 +1,203 @@
+"""
+The doors for phone apps that are installed as they are: `/ingest/osmand`, `/ingest/owntracks`, `/ingest/gpslogger`.
+
+The token comes in the path, in `?token=`, as the password of HTTP Basic, or as Bearer. With a known token the answer is
+2xx whatever was sent: a phone that is refused tries the same again for ever, or stops for good.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+from litestar import Request, Response, route
+from litestar.datastructures import State
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import FromPath
+
+from app.auth import Caller, token_of
+from app.intake import Intake, sender_of
+from tracking.phones import gpslogger, osmand, owntracks
+from tracking.phones.heard import Heard, SpeedUnit
+from tracking.quality import Reason
+from tracking.screening import Sender, Unusable, Upload
+
+IDENTIFIER_LENGTH: Final = 200
+"""A longer device identifier is nobody's."""
+
+PhoneRequest = Request[Any, Any, Any]
+
+
+@dataclass
+class PhoneOperation(Operation):
+    """The body is whatever the app sends."""
+
+    def __post_init__(self) -> None:
+        """Describe it no further."""
+        anything = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        self.request_body = RequestBody(
+            required=False, content={"application/x-www-form-urlencoded": anything, "application/json": anything}
+        )
+
+
+@route(
+    ["/ingest/osmand", "/ingest/osmand/{token:str}"],
+    http_method=["GET", "POST"],
+    status_code=200,
+    opt={"public": True},
+    tags=["phones"],
+    operation_class=PhoneOperation,
+)
+async def take_osmand(request: PhoneRequest, state: State, token: FromPath[str | None] = None) -> Response[bytes]:
+    """
+    Take a position from Traccar Client, the OsmAnd app, or whatever speaks their format.
+
+    Speeds are in knots unless `?speed_unit=kn|kmh|mph|mps` or the token says otherwise.
+    """
+    caller = await _caller(request, state, token)
+    body = await _body(request, state)
+    if body is None:
+        return await _accept(state, caller, _undecodable(await request.body()), "osmand", b"")
+    query = request.scope["query_string"].decode("latin-1")
+    heard = osmand.read(query, body, now=datetime.now(UTC), unit=_unit(request, caller))
+    return await _accept(state, caller, heard, "osmand", b"")
+
+
+@route(
+    ["/ingest/owntracks", "/ingest/owntracks/{token:str}"],
+    http_method=["POST"],
+    status_code=200,
+    opt={"public": True},
+    tags=["phones"],
+    operation_class=PhoneOperation,
+)
+async def take_owntracks(request: PhoneRequest, state: State, token: FromPath[str | None] = None) -> Response[bytes]:
+    """Take a message from OwnTracks in HTTP mode; the answer is `[]`, for there is nothing to tell the phone."""
+    caller = await _caller(request, state, token)
+    body = await _body(request, state)
+    if body is None:
+        return await _accept(state, caller, _undecodable(await request.body()), "owntracks", b"[]")
+    heard = owntracks.read(
+        body,
+        now=datetime.now(UTC),
+        user=request.headers.get("x-limit-u") or request.query_params.get("u"),
+        device=request.headers.get("x-limit-d") or request.query_params.get("d"),
+        unit=_unit(request, caller),
+    )
+    return await _accept(state, caller, heard, "owntracks", b"[]")
+
+
+@route(
+    ["/ingest/gpslogger", "/ingest/gpslogger/{token:str}"],
+    http_method=["GET", "POST"],
+    status_code=200,
+    opt={"public": True},
+    tags=["phones"],
+    operation_class=PhoneOperation,
+)
+async def take_gpslogger(request: PhoneRequest, state: State, token: FromPath[str | None] = None) -> Response[bytes]:
+    """Take a position from GPSLogger's custom URL; speeds are in m/s unless `?speed_unit=` says otherwise."""
+    caller = await _caller(request, state, token)
+    body = await _body(request, state)
+    if body is None:
+        return await _accept(state, caller, _undecodable(await request.body()), "gpslogger", b"")
+    query = request.scope["query_string"].decode("latin-1")
+    heard = gpslogger.read(query, body, now=datetime.now(UTC), unit=_unit(request, caller))
+    return await _accept(state, caller, heard, "gpslogger", b"")
+
+
+async def _caller(request: PhoneRequest, state: State, token: str | None) -> Caller:
+    """Whose token it is, wherever the app put it; the first place that holds one counts."""
+    intake: Intake = state.intake
+    for found in (token, request.query_params.get("token"), token_of(request.headers)):
+        if found:
+            caller = await intake.authenticator.caller(found)
+            if caller is not None:
+                return caller
+    raise NotAuthorizedException(
+        detail="Put the courier's token into the path, into ?token=, or as the password.",
+        headers={"WWW-Authenticate": 'Basic realm="postrider"'},
+    )
+
+
+async def _body(request: PhoneRequest, state: State) -> bytes | None:
+    """The body as it was before compression; None when it cannot be had."""
+    intake: Intake = state.intake
+    return intake.decompressed(await request.body(), request.headers.get("content-encoding"))
+
+
+def _undecodable(body: bytes) -> Heard:
+    return Heard(unusable=((Reason.UNREADABLE, body),))
+
+
+def _unit(request: PhoneRequest, caller: Caller) -> SpeedUnit | None:
+    """The unit of speeds, where the URL or the token names one; what is no unit is as if it were not there."""
+    asked = parse_qs(request.scope["query_string"].decode("latin-1")).get("speed_unit", [""])[0]
+    try:
+        return SpeedUnit(asked or caller.speed_unit or "")
+    except ValueError:
+        return None
+
+
+async def _accept(state: State, caller: Caller, heard: Heard, source: str, answer: bytes) -> Response[bytes]:
+    intake: Intake = state.intake
+    sender = sender_of(caller)
+    if sender is None:
+        sender = await _sender_by_device(intake, caller, heard)
+        is_own = True
+    else:
+        is_own = await _is_own(intake, caller, heard)
+    unusable = [Unusable(i, reason, payload, sender) for i, (reason, payload) in enumerate(heard.unusable)]
+    readings = heard.readings
+    if not is_own:
+        # Somebody typed in another courier's identifier, or swapped two phones: nobody knows whose way this is.
+        unusable += [
+            Unusable(len(unusable) + i, Reason.WRONG_DEVICE, msgspec.json.encode(reading), sender)
+            for i, reading in enumerate(readings)
+        ]
+        readings = ()
+    await intake.ingest.accept(
+        Upload(
+            region=sender.region,
+            readings=readings,
+            senders=[sender] * len(readings),
+            unusable=unusable,
+            contacts=(sender,),
+            source=source,
+        )
+    )
+    media_type = "application/json" if answer else "text/plain"
+    return Response(answer, status_code=200, media_type=media_type)
+
+
+async def _is_own(intake: Intake, caller: Caller, heard: Heard) -> bool:
+    """
+    False when the payload names another courier.
+
+    An identifier that is nobody's is fine: apps make one up, and the token says whose phone it is.
+    """
+    own = {caller.external_id, str(caller.courier_id)}
+    if heard.devices & own:
+        return True
+    for device in heard.devices:
+        if len(device) <= IDENTIFIER_LENGTH and await intake.roster.owner_of(device) not in {None, caller.courier_id}:
+            return False
+    return True
+
+
+async def _sender_by_device(intake: Intake, caller: Caller, heard: Heard) -> Sender:
+    """The courier a service's request names by id or external id (a gateway that collects from phones)."""
+    if not caller.may_post_for_any_courier:
+        raise PermissionDeniedException(detail="This needs a courier's device token or a service token.")
+    for device in sorted(heard.devices):
+        owner = await intake.roster.owner_of(device) if len(device) <= IDENTIFIER_LENGTH else None
+        sender = None if owner is None else await intake.roster.find(owner)
+        if sender is not None:
+            return sender
+    raise PermissionDeniedException(detail="A service token must name a courier by its id or external id.")
+
+
+route_handlers: list[Any] = [take_osmand, take_owntracks, take_gpslogger]

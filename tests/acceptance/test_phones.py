@@ -1,0 +1,185 @@
+"""Phone apps as they are, against the API in this process: places of a token, replies, what is quarantined."""
+
+import base64
+import time
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+
+from app.auth import Role
+
+WHERE = {"lat": 41.15, "lon": -8.61}
+
+
+@pytest_asyncio.fixture
+async def anna(admin):
+    answer = await admin.post("/v1/couriers", json={"name": "Anna", "mode": "car", "external_id": "anna-1"})
+    return answer.json()["id"]
+
+
+@pytest_asyncio.fixture
+async def token(client_of, anna):
+    phone = await client_of(Role.COURIER, anna)
+    return phone.headers["Authorization"].removeprefix("Bearer ")
+
+
+@pytest_asyncio.fixture
+async def stranger(client_of):
+    """A client without a token of its own."""
+    client = await client_of(Role.VIEWER)
+    client.headers.pop("Authorization")
+    return client
+
+
+@pytest.fixture
+def position_of(admin):
+    async def get(courier_id):
+        answer = await admin.get(f"/v1/couriers/{courier_id}/position")
+        return answer.json() if answer.status_code == 200 else None
+
+    return get
+
+
+async def quarantined_in_log(api):
+    entries = await api.state.intake.log.tail("default", "0", block_ms=None)
+    return [(item.source, item.reason) for entry in entries for item in entry.quarantined()]
+
+
+def basic(user, password):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+async def test_token_is_found_wherever_an_app_can_put_it(stranger, token, anna, position_of):
+    query = f"lat=41.1&lon=-8.6&timestamp={int(time.time()) - 60}"
+    ways = [
+        (f"/ingest/osmand/{token}?{query}", {}),
+        (f"/ingest/osmand/{token}/?{query}", {}),
+        (f"/ingest/osmand?token={token}&{query}", {}),
+        (f"/ingest/osmand?{query}", basic("anna", token)),
+        (f"/ingest/osmand?{query}", {"Authorization": f"Bearer {token}"}),
+    ]
+    for i, (url, headers) in enumerate(ways):
+        for method in ("GET", "POST"):
+            answer = await stranger.request(method, url.replace("lat=41.1", f"lat=41.1{i}"), headers=headers)
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert answer.headers["content-length"] == "0"
+    assert (await position_of(anna))["lat"] == 41.1
+
+
+async def test_unknown_token_is_refused_by_every_door(stranger):
+    for door in ("osmand", "owntracks", "gpslogger"):
+        for url in (f"/ingest/{door}", f"/ingest/{door}/nobody", f"/ingest/{door}?token=nobody"):
+            assert (await stranger.post(url, content=b"{}")).status_code == 401
+
+
+async def test_traccar_client_10_is_shown_in_metres_a_second(stranger, token, anna, position_of):
+    form = {
+        "id": "48241179",
+        **WHERE,
+        "timestamp": int(time.time()) - 5,
+        "speed": "19.44",
+        "bearing": "88",
+        "batt": "71",
+    }
+    answer = await stranger.post(f"/ingest/osmand?token={token}", data=form)
+    assert (answer.status_code, answer.content) == (200, b"")
+    shown = await position_of(anna)
+    assert shown["speed_mps"] == pytest.approx(10.0, abs=0.01)
+
+
+async def test_traccar_client_9_json_is_shown(stranger, token, anna, position_of):
+    at = datetime.now(UTC).isoformat()
+    coords = {"latitude": 41.15, "longitude": -8.61, "accuracy": 5, "speed": 7.5, "heading": -1, "altitude": 5}
+    body = {"location": {"timestamp": at, "coords": coords, "battery": {"level": 0.5}}, "device_id": "48241179"}
+    assert (await stranger.post(f"/ingest/osmand/{token}/", json=body)).status_code == 200
+    shown = await position_of(anna)
+    assert (shown["speed_mps"], shown["course_deg"], shown["battery_pct"]) == (7.5, None, 50.0)
+
+
+async def test_owntracks_is_answered_with_an_empty_list(stranger, token, anna, position_of):
+    message = {
+        "_type": "location",
+        "tid": "JJ",
+        **WHERE,
+        "tst": int(time.time()) - 3,
+        "vel": 36,
+        "topic": "owntracks/jane/phone",
+    }
+    answer = await stranger.post("/ingest/owntracks", json=message, headers=basic("jane", token))
+    assert (answer.status_code, answer.json()) == (200, [])
+    assert answer.headers["content-type"].startswith("application/json")
+    assert (await position_of(anna))["speed_mps"] == 10.0
+    for kind in ("lwt", "dump", "transition", "encrypted"):
+        answer = await stranger.post("/ingest/owntracks", json={"_type": kind}, headers=basic("jane", token))
+        assert (answer.status_code, answer.json()) == (200, [])
+
+
+async def test_gpslogger_without_a_content_type_is_shown(stranger, token, anna, position_of):
+    body = f"lat=41.15&lon=-8.61&timestamp={int(time.time()) - 3}&spd=5.5&dir=0.0&acc=0.0".encode()
+    answer = await stranger.post("/ingest/gpslogger", content=body, headers=basic("anna", token))
+    assert answer.status_code == 200
+    shown = await position_of(anna)
+    assert (shown["speed_mps"], shown["course_deg"], shown["accuracy_m"]) == (5.5, None, None)
+
+
+async def test_heartbeat_is_a_contact_without_a_position(stranger, token, anna, position_of, api):
+    assert (
+        await stranger.post(f"/ingest/osmand/{token}", data={"id": "1", "notificationToken": "abc"})
+    ).status_code == 200
+    assert await position_of(anna) is None
+    await stranger.get(f"/ingest/osmand/{token}?lat=41.15&lon=-8.61&timestamp={int(time.time()) - 50}")
+    await stranger.get(f"/ingest/osmand/{token}?id=1")
+    shown = await position_of(anna)
+    assert shown["contact_age_s"] < 10 < shown["age_s"]
+    assert await quarantined_in_log(api) == []
+
+
+async def test_whatever_a_known_phone_sends_is_answered_2xx_and_kept(stranger, token, api):
+    sent = [
+        ("GET", f"/ingest/osmand/{token}?lat=north&lon=1", b"", {}, "unreadable"),
+        ("POST", f"/ingest/osmand/{token}", b"{", {}, "unreadable"),
+        ("POST", f"/ingest/osmand/{token}", b"\xff\xfe", {}, "unreadable"),
+        ("POST", f"/ingest/osmand/{token}", b"\x1f\x8bnot gzip", {"Content-Encoding": "gzip"}, "unreadable"),
+        ("GET", f"/ingest/osmand/{token}?lat=1&lon=2&timestamp={int(time.time()) + 3600}", b"", {}, "future"),
+        ("GET", f"/ingest/osmand/{token}?lat=0&lon=0", b"", {}, "null_island"),
+        ("GET", f"/ingest/osmand/{token}?lat=100&lon=0", b"", {}, "out_of_range"),
+        ("GET", f"/ingest/osmand/{token}?lat=1&lon=2&mock=true", b"", {}, "mock"),
+        ("GET", f"/ingest/osmand/{token}?lat=1&lon=2&valid=0", b"", {}, "invalid"),
+        ("POST", f"/ingest/owntracks/{token}", b"nonsense", {}, "unreadable"),
+        ("POST", f"/ingest/owntracks/{token}", b'{"_type":"encrypted"}', {}, "encrypted"),
+        ("GET", f"/ingest/gpslogger/{token}?lat=1&lon=2&timestamp=soon", b"", {}, "unreadable"),
+    ]
+    for method, url, body, headers, _ in sent:
+        answer = await stranger.request(method, url, content=body, headers=headers)
+        assert answer.status_code == 200, url
+    assert [reason for _, reason in await quarantined_in_log(api)] == [reason for *_, reason in sent]
+
+
+async def test_device_identifier_may_be_made_up_but_not_another_couriers(
+    admin, stranger, token, anna, api, position_of
+):
+    await admin.post("/v1/couriers", json={"name": "Boris", "mode": "car", "external_id": "boris-1"})
+    for device in ("anna-1", anna, "48241179"):
+        assert (await stranger.get(f"/ingest/osmand/{token}?id={device}&lat=41&lon=-8")).status_code == 200
+    assert await quarantined_in_log(api) == []
+    assert (await stranger.get(f"/ingest/osmand/{token}?id=boris-1&lat=42&lon=-8")).status_code == 200
+    assert await quarantined_in_log(api) == [("osmand", "wrong_device")]
+    assert (await position_of(anna))["lat"] == 41.0
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("kmh", 10.0), ("mps", 36.0), (None, 18.52)])
+async def test_speed_unit_of_the_token_and_of_the_url(admin, stranger, anna, position_of, unit, expected):
+    issued = await admin.post(f"/v1/couriers/{anna}/tokens", json={"speed_unit": unit} if unit else {})
+    token = issued.json()["token"]
+    await stranger.get(f"/ingest/osmand/{token}?lat=41&lon=-8&speed=36&timestamp={int(time.time()) - 9}")
+    assert (await position_of(anna))["speed_mps"] == pytest.approx(expected, abs=0.01)
+    await stranger.get(f"/ingest/osmand/{token}?speed_unit=kmh&lat=41&lon=-8&speed=72")
+    assert (await position_of(anna))["speed_mps"] == pytest.approx(20.0)
+
+
+async def test_service_token_names_the_courier_by_its_identifier(client_of, anna, position_of):
+    gateway = await client_of(Role.SERVICE)
+    assert (await gateway.get("/ingest/osmand?id=anna-1&lat=41&lon=-8")).status_code == 200
+    assert (await position_of(anna))["lat"] == 41.0
+    assert (await gateway.get("/ingest/osmand?id=nobody&lat=41&lon=-8")).status_code == 403
