@@ -1,6 +1,8 @@
 """
 PostgreSQL and Redis for a machine that has neither: from wheels, in a data folder, as children of this process.
 
+With the engine `timescale` the database is TimescaleDB in WebAssembly instead: for watching it at work, not for more.
+
 `Embedded(folder).start()` gives the two URLs. A second start on the folder continues with its data, also after
 kill -9; two at once on one folder are refused.
 """
@@ -15,7 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from app.migrate import Engine
 from app.servers import PostgresServer, RedisServer, Server, ServerFailed
+from app.timescale import TimescaleServer
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +35,9 @@ class FolderInUse(Exception):
 class Embedded:
     """The servers of one data folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, engine: Engine = Engine.POSTGRES) -> None:
         self._folder = folder.absolute()
+        self._engine = engine
         self._lock: int | None = None
         self._servers: list[Server] = []
         self._started: list[Server] = []
@@ -41,6 +46,11 @@ class Embedded:
     def database_url(self) -> str:
         """Of the running PostgreSQL; known after `start`."""
         return self._servers[0].url
+
+    @property
+    def shared_session(self) -> bool:
+        """Whether all clients of the database share one session, as in the setting of that name."""
+        return self._engine is Engine.TIMESCALE
 
     @property
     def redis_url(self) -> str:
@@ -58,7 +68,7 @@ class Embedded:
         self._folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._take_lock()
         try:
-            self._servers = [PostgresServer(self._folder / "postgres"), RedisServer(self._folder / "redis")]
+            self._servers = [self._database(), RedisServer(self._folder / "redis")]
             for server in self._servers:
                 server.start()
                 self._started.append(server)
@@ -66,6 +76,11 @@ class Embedded:
             self.stop()
             raise
         return self
+
+    def _database(self) -> Server:
+        if self._engine is Engine.TIMESCALE:
+            return TimescaleServer(self._folder / "timescale")
+        return PostgresServer(self._folder / "postgres")
 
     def stop(self) -> None:
         """Stop both cleanly; harmless when they are not running."""

@@ -41,14 +41,15 @@ def as_root() -> bool:
     return os.geteuid() == 0
 
 
-def unprivileged(stop_signal: signal.Signals | None = None) -> Credentials:
+def unprivileged(stop_signal: signal.Signals | None = None, *, drop: bool = True) -> Credentials:
     """
-    How to start a child: as nobody when we are root.
+    How to start a child: as nobody when we are root, unless `drop` is false.
 
     With `stop_signal` the child gets that signal when we die, even by kill -9 (Linux, and only when started from the
     main thread: the kernel ties it to the thread that forked).
     """
-    credentials = Credentials(user=NOBODY, group=NOBODY, extra_groups=[]) if as_root() else Credentials()
+    drop = drop and as_root()
+    credentials = Credentials(user=NOBODY, group=NOBODY, extra_groups=[]) if drop else Credentials()
     if stop_signal and sys.platform == "linux" and threading.current_thread() is threading.main_thread():
         prctl, number = ctypes.CDLL(None).prctl, int(stop_signal)
         credentials["preexec_fn"] = lambda: prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

@@ -48,6 +48,7 @@ class Server:
 
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    drops_root: ClassVar[bool] = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = privileges.own_folder(folder)
@@ -72,13 +73,13 @@ class Server:
             self.process = subprocess.Popen(  # noqa: S603  our own program and arguments
                 self._command(),
                 cwd="/",
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": str(self.folder)},
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **self._environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 # Ctrl-C reaches the whole foreground group; the servers are stopped by us, in order.
                 start_new_session=True,
-                **privileges.unprivileged(self.stop_signal),
+                **privileges.unprivileged(self.stop_signal, drop=self.drops_root),
             )
         self._pid_file.write_text(f"{self.process.pid}\n", encoding="ascii")
         self._wait_until(self._ready)
@@ -106,6 +107,9 @@ class Server:
 
     def _prepare(self) -> None:
         raise NotImplementedError
+
+    def _environment(self) -> dict[str, str]:
+        return {}
 
     def _ready(self) -> bool:
         raise NotImplementedError

@@ -15,7 +15,7 @@ import httpx
 
 from app.embedded import Embedded
 from app.metrics import MULTIPROCESS, share_metrics
-from app.migrate import migrate
+from app.migrate import Engine, migrate
 from app.settings import Settings
 from app.tokens import ensure_admin_token
 
@@ -82,13 +82,15 @@ async def servers(settings: Settings) -> AsyncIterator[Settings]:
         yield settings
         return
     over = asyncio.Event()
-    with Embedded(settings.data_dir) as embedded:
+    with Embedded(settings.data_dir, Engine(settings.engine)) as embedded:
         keeper = asyncio.create_task(embedded.supervise(over))
         try:
             yield replace(
                 settings,
                 database_url=settings.database_url or embedded.database_url,
                 redis_url=settings.redis_url or embedded.redis_url,
+                database_shared_session=settings.database_shared_session
+                or (not settings.database_url and embedded.shared_session),
             )
         finally:
             over.set()

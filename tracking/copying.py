@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from tracking.batch import UNKNOWN, UNKNOWN_ALTITUDE, PositionColumns
 from tracking.neighbours import delays_s
+from tracking.rows import POSTGRES_EPOCH_US
 
 COPY_COLUMNS: Final = (
     "fixed_at",
@@ -29,8 +30,6 @@ _NULLABLE: Final = COPY_COLUMNS[8:]
 _TYPES: Final = dict(zip(COPY_COLUMNS, (">i8", "V16", ">i4", ">i4", ">i4", ">i4", *[">i2"] * 7), strict=True))
 _HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
-_POSTGRES_EPOCH_US: Final = 946_684_800_000_000
-"""2000-01-01, where PostgreSQL counts its microseconds from."""
 
 
 def copy_binary(columns: PositionColumns, cells: npt.NDArray[np.int32]) -> bytes:
@@ -68,7 +67,7 @@ def _rows(values: dict[str, npt.NDArray[np.generic]], mask: npt.NDArray[np.bool_
 def _values(columns: PositionColumns, cells: npt.NDArray[np.int32]) -> dict[str, npt.NDArray[np.generic]]:
     ids = np.frombuffer(b"".join(courier_id.bytes for courier_id in columns.courier_ids), dtype="V16")
     return {
-        "fixed_at": columns.fixed_us - _POSTGRES_EPOCH_US,
+        "fixed_at": columns.fixed_us - POSTGRES_EPOCH_US,
         "courier_id": ids[columns.courier],
         "cell": cells,
         "delay_s": delays_s(columns),

@@ -8,52 +8,31 @@ lies around them.
 
 import logging
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import asyncpg
-import h3.api.basic_int as h3
 import numpy as np
-import numpy.typing as npt
 
 from sql import queries
-from tracking.batch import E7, UNKNOWN, UNKNOWN_ALTITUDE, PositionColumns, instant, microseconds
+from tracking.batch import PositionColumns, instant, microseconds
 from tracking.copying import COPY_COLUMNS, arrays, copy_binary
-from tracking.neighbours import N_CONTEXT, Heads, Span, distinct, merge, reach_us, spans
+from tracking.neighbours import N_CONTEXT, Heads, distinct, merge, reach_us, spans
 from tracking.quality import Limits
+from tracking.rows import cells, from_records
+from tracking.tracks import Reader
 
 log = logging.getLogger(__name__)
 
-CELL_RESOLUTION: Final = 8
-"""H3 cells of about 0.7 km²: a few streets, and enough fixes in each to say how fast they are."""
 
-_CELL_SHIFT: Final = 3 * (15 - CELL_RESOLUTION)
-_CELL_MASK: Final = 2 ** (7 + 3 * CELL_RESOLUTION) - 1
-_CELL_FRAME: Final = (1 << 59) | (CELL_RESOLUTION << 52) | (2**_CELL_SHIFT - 1)
-_COLUMNS: Final = ("lat_e7", "lon_e7", "speed_cmps", "course_ddeg", "accuracy_dm", "altitude_m", "battery_pct", "mode")
-_NO_COPY: Final = ("emcc", "emscripten", "wasm")
-"""In the server's version: the WebAssembly build, which COPY crashes."""
-
-
-def pack_cell(cell: int) -> int:
-    """An H3 index of CELL_RESOLUTION as the table's 31 bits: base cell and digits, without what is the same for all."""
-    return cell >> _CELL_SHIFT & _CELL_MASK
-
-
-def unpack_cell(packed: int) -> int:
-    """The H3 index back."""
-    return packed << _CELL_SHIFT | _CELL_FRAME
-
-
-class History:
+class History(Reader):
     """Positions in the database. One instance per process; its methods may be called at the same time."""
 
     def __init__(self, pool: asyncpg.Pool, *, limits: Limits | None = None) -> None:
-        self._pool = pool
+        super().__init__(pool)
         self._limits = limits or Limits()
         self._heads: dict[str, Heads] = {}
         self._turns: dict[str, int] = {}
-        self._copies: bool | None = None
 
     async def insert_many(self, columns: PositionColumns, slot: str = "default") -> int:
         """
@@ -69,11 +48,26 @@ class History:
             return 0
         batch = distinct(columns)
         try:
-            return await self._store(batch, slot, copy=await self._can_copy())
+            return await self._store(batch, slot, copy=await self.can_copy())
         except asyncpg.UniqueViolationError:
             # Somebody stored without taking turns (a courier who changed regions, a restored backup).
             log.warning("positions were stored by somebody else", extra={"event": "turn_missed", "slot": slot})
             return await self._store(batch, slot, copy=False)
+
+    async def erase(self, courier_id: UUID) -> int:
+        """
+        Remove a courier's positions and rollups for good, also those still on the way; how many fixes were removed.
+
+        Speeds by place stay: they name nobody.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(queries["positions.prepare_for_late"])
+            # Waits for writers under way, and makes each look again who was erased.
+            await connection.execute(queries["positions.take_all_turns"])
+            await connection.execute(queries["positions.note_erased"], courier_id)
+            status = await connection.execute(queries["positions.erase"], courier_id)
+            await connection.execute(queries["positions.erase_rollups"], courier_id)
+        return int(status.rpartition(" ")[2])
 
     async def _store(self, batch: PositionColumns, slot: str, *, copy: bool) -> int:
         heads = self._heads.setdefault(slot, Heads())
@@ -122,7 +116,7 @@ class History:
             timedelta(microseconds=reach_us(self._limits)),
             N_CONTEXT,
         )
-        changes = merge(batch, _from_records(records, around), self._limits)
+        changes = merge(batch, from_records(records, [span.courier_id for span in around]), self._limits)
         n_stored = await _insert(connection, changes.new, copy=copy)
         await _mark(connection, changes.remarked)
         await _replace(connection, changes.replaced)
@@ -150,22 +144,8 @@ class History:
         for row in await connection.fetch(queries["positions.latest"], asked, since):
             last_us[row["i"]] = microseconds(row["fixed_at"])
         recent = await connection.fetch(queries["positions.recent"], asked, since, N_CONTEXT)
-        around = [Span(courier_id=courier_id, first_us=0, last_us=0) for courier_id in asked]
-        heads.learn(asked, last_us, _from_records(recent, around))
+        heads.learn(asked, last_us, from_records(recent, asked))
         return batch
-
-    async def _can_copy(self) -> bool:
-        if self._copies is None:
-            version = await self._pool.fetchval(queries["positions.server"])
-            self._copies = not any(word in version for word in _NO_COPY)
-        return self._copies
-
-
-def cells(columns: PositionColumns) -> npt.NDArray[np.int32]:
-    """The table's cell of every fix."""
-    lat, lon = (columns.lat_e7 / E7).tolist(), (columns.lon_e7 / E7).tolist()
-    full = [h3.latlng_to_cell(a, b, CELL_RESOLUTION) for a, b in zip(lat, lon, strict=True)]
-    return (np.array(full, dtype=np.int64) >> _CELL_SHIFT & _CELL_MASK).astype(np.int32)
 
 
 async def _insert(connection: Any, rows: PositionColumns, *, copy: bool) -> int:
@@ -223,30 +203,4 @@ async def _replace(connection: Any, rows: PositionColumns) -> None:
             (ids[place - 1], instant(at), *values)
             for place, at, values in zip(courier, us, zip(*rest, strict=True), strict=True)
         ],
-    )
-
-
-def _from_records(records: list[Any], around: list[Span]) -> PositionColumns:
-    """Rows of positions.around or positions.recent; what a query does not give is unknown."""
-    ids: dict[UUID, int] = {}
-    places = [ids.setdefault(span.courier_id, len(ids)) for span in around]
-    n = len(records)
-    fixed_us = np.array([microseconds(row["fixed_at"]) for row in records], dtype=np.int64)
-    given = set(records[0].keys()) if records else set()
-    columns = {}
-    for name in _COLUMNS:
-        unknown = UNKNOWN_ALTITUDE if name == "altitude_m" else UNKNOWN
-        kind = getattr(PositionColumns.empty(), name).dtype
-        if name in given:
-            columns[name] = np.array([unknown if row[name] is None else row[name] for row in records], dtype=kind)
-        else:
-            columns[name] = np.full(n, unknown, dtype=kind)
-    delay_us = np.array([row["delay_s"] * 1_000_000 if "delay_s" in given else 0 for row in records], dtype=np.int64)
-    return PositionColumns(
-        courier_ids=tuple(ids),
-        courier=np.array([places[row["i"]] for row in records], dtype="<i4"),
-        fixed_us=fixed_us,
-        received_us=fixed_us + delay_us,
-        marks=np.array([row["marks"] for row in records], dtype="<i1"),
-        **columns,
     )

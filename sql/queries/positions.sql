@@ -129,3 +129,101 @@ SET
     lat_e7 = $3, lon_e7 = $4, cell = $5, delay_s = $6, mode = $7, marks = $8, speed_cmps = $9, course_ddeg = $10,
     accuracy_dm = $11, altitude_m = $12, battery_pct = $13
 WHERE courier_id = $1 AND fixed_at = $2;
+
+-- name: track
+-- $1 courier, $2 from, $3 until before, $4 later than (the cursor), $5 marked ones too, $6 how many.
+SELECT
+    fixed_at, lat_e7, lon_e7, delay_s, speed_cmps, course_ddeg, accuracy_dm, altitude_m, battery_pct, mode, marks
+FROM positions
+WHERE courier_id = $1 AND fixed_at >= $2 AND fixed_at < $3 AND fixed_at > $4 AND ($5 OR marks = 0)
+ORDER BY fixed_at
+LIMIT $6;
+
+-- name: track_copy
+-- The same, with the stand-ins of tracking.batch for NULL: rows of one layout.
+SELECT
+    fixed_at,
+    lat_e7,
+    lon_e7,
+    delay_s,
+    coalesce(speed_cmps, -1::smallint) AS speed_cmps,
+    coalesce(course_ddeg, -1::smallint) AS course_ddeg,
+    coalesce(accuracy_dm, -1::smallint) AS accuracy_dm,
+    coalesce(altitude_m, (-32768)::smallint) AS altitude_m,
+    coalesce(battery_pct, -1::smallint) AS battery_pct,
+    mode,
+    marks
+FROM positions
+WHERE courier_id = $1 AND fixed_at >= $2 AND fixed_at < $3 AND fixed_at > $4 AND ($5 OR marks = 0)
+ORDER BY fixed_at
+LIMIT $6
+
+-- name: by_minute
+-- $1 courier, $2 from, $3 until before, $4 later than (the cursor), $5 how many.
+SELECT *
+FROM positions_1m_between($2, $3)
+WHERE courier_id = $1 AND bucket > $4
+ORDER BY bucket
+LIMIT $5;
+
+-- name: by_hour
+SELECT *
+FROM positions_1h_between($2, $3)
+WHERE courier_id = $1 AND bucket > $4
+ORDER BY bucket
+LIMIT $5;
+
+-- name: last_of_region
+-- $1 region, $2 not before (null: 8 days ago).
+SELECT
+    c.id AS courier_id,
+    c.mode AS travels_by,
+    p.*
+FROM couriers AS c
+CROSS JOIN LATERAL (
+    SELECT
+        fixed_at, lat_e7, lon_e7, delay_s, speed_cmps, course_ddeg, accuracy_dm, altitude_m, battery_pct, mode, marks
+    FROM positions
+    WHERE
+        courier_id = c.id AND marks = 0
+        AND fixed_at >= coalesce($2::timestamptz, now() - INTERVAL '8 days')
+    ORDER BY fixed_at DESC
+    LIMIT 1
+) AS p
+WHERE c.region = $1 AND c.deleted_at IS NULL;
+
+-- name: last_of_courier
+-- $1 courier, $2 not before (null: 8 days ago).
+SELECT
+    fixed_at, lat_e7, lon_e7, delay_s, speed_cmps, course_ddeg, accuracy_dm, altitude_m, battery_pct, mode, marks
+FROM positions
+WHERE courier_id = $1 AND marks = 0 AND fixed_at >= coalesce($2::timestamptz, now() - INTERVAL '8 days')
+ORDER BY fixed_at DESC
+LIMIT 1;
+
+-- name: observed_speeds
+-- $1 from, $2 until before, $3 mode or null.
+SELECT
+    cell,
+    mode,
+    ((extract(ISODOW FROM bucket AT TIME ZONE 'UTC') - 1) * 24 + extract(HOUR FROM bucket AT TIME ZONE 'UTC'))::int
+        AS hour_of_week,
+    sum(n_speeds)::bigint AS n_speeds,
+    sum(speeds_cmps)::bigint AS speeds_cmps,
+    sum(n_moving)::bigint AS n_moving,
+    coalesce(sum(moving_cmps), 0)::bigint AS moving_cmps,
+    coalesce(sum(moving_squares), 0)::bigint AS moving_squares
+FROM speeds_1h_between($1, $2)
+WHERE ($3::smallint IS NULL OR mode = $3)
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
+
+-- name: note_erased
+-- $1 courier. With take_all_turns, so that no writer brings back what it holds in memory.
+INSERT INTO erased_couriers (courier_id) VALUES ($1) ON CONFLICT (courier_id) DO NOTHING;
+
+-- name: erase
+DELETE FROM positions WHERE courier_id = $1;
+
+-- name: erase_rollups
+SELECT erase_position_rollups($1);

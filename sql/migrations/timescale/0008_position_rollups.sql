@@ -75,6 +75,30 @@ WITH NO DATA;
 COMMENT ON VIEW speeds_1h IS
 'Speeds that devices reported, by H3 cell, mode and hour: sums and counts; moving: 1 m/s and faster.';
 
+CREATE FUNCTION positions_1m_between(since timestamptz, until timestamptz)
+RETURNS SETOF positions_1m
+LANGUAGE sql STABLE
+AS $$
+    SELECT * FROM positions_1m WHERE bucket >= since AND bucket < until
+$$;
+COMMENT ON FUNCTION positions_1m_between IS 'positions_1m with bucket from since until before until.';
+
+CREATE FUNCTION positions_1h_between(since timestamptz, until timestamptz)
+RETURNS SETOF positions_1h
+LANGUAGE sql STABLE
+AS $$
+    SELECT * FROM positions_1h WHERE bucket >= since AND bucket < until
+$$;
+COMMENT ON FUNCTION positions_1h_between IS 'positions_1h with bucket from since until before until.';
+
+CREATE FUNCTION speeds_1h_between(since timestamptz, until timestamptz)
+RETURNS SETOF speeds_1h
+LANGUAGE sql STABLE
+AS $$
+    SELECT * FROM speeds_1h WHERE bucket >= since AND bucket < until
+$$;
+COMMENT ON FUNCTION speeds_1h_between IS 'speeds_1h with bucket from since until before until.';
+
 ALTER TABLE positions SET (
     timescaledb.enable_columnstore,
     timescaledb.segmentby = 'courier_id',

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracking.batch import PositionColumns
-from tracking.history import History, pack_cell, unpack_cell
+from tracking.history import History
 from tracking.position import CourierId, Fix, LatLon, Mark, Position
+from tracking.rows import pack_cell, unpack_cell
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 COURIERS = [CourierId(UUID(int=number)) for number in (7, 8, 9)]

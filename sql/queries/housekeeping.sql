@@ -1,0 +1,89 @@
+-- What tracking.housekeeping does. asyncpg: $1, $2.
+
+-- name: has_timescaledb
+SELECT count(*) > 0 FROM pg_extension WHERE extname = 'timescaledb';
+
+-- name: take_turn
+-- Until the end of the transaction; the number means nothing.
+SELECT pg_advisory_xact_lock(7761739106);
+
+-- name: retention_of
+-- $1 hypertable or continuous aggregate.
+SELECT (j.config ->> 'drop_after')::interval
+FROM timescaledb_information.jobs AS j
+WHERE
+    j.proc_name = 'policy_retention'
+    AND j.hypertable_name = coalesce(
+        (
+            SELECT a.materialization_hypertable_name
+            FROM timescaledb_information.continuous_aggregates AS a
+            WHERE a.view_name = $1
+        ),
+        $1
+    );
+
+-- name: drop_retention
+SELECT remove_retention_policy($1::text::regclass, if_exists => true);
+
+-- name: add_retention
+SELECT add_retention_policy($1::text::regclass, drop_after => $2::interval);
+
+-- name: compression_of
+SELECT (config ->> 'compress_after')::interval
+FROM timescaledb_information.jobs
+WHERE hypertable_name = 'positions' AND proc_name IN ('policy_compression', 'policy_columnstore');
+
+-- name: drop_compression
+CALL remove_columnstore_policy('positions', if_exists => true);
+
+-- name: add_compression
+CALL add_columnstore_policy('positions', after => $1::interval);
+
+-- name: jobs
+-- Finer ones first: the hours are made of the minutes.
+SELECT job_id, schedule_interval
+FROM timescaledb_information.jobs
+WHERE job_id >= 1000 AND scheduled
+ORDER BY schedule_interval, job_id;
+
+-- name: run_job
+CALL run_job($1);
+
+-- name: begin_horizons
+-- $1, $2: fixes and minutes before this are to go. Where nothing was rolled up yet, begin with the oldest row.
+UPDATE rollup_horizons AS h
+SET kept_until = date_trunc('hour', least(oldest.at, CASE h.of_table WHEN 'positions' THEN $1 ELSE $2 END), 'UTC')
+FROM (
+    SELECT 'positions' AS of_table, min(fixed_at) AS at FROM positions
+    UNION ALL
+    SELECT 'positions_1m', least(min(bucket), (SELECT min(fixed_at) FROM positions)) FROM positions_1m_kept
+) AS oldest
+WHERE h.of_table = oldest.of_table AND h.kept_until = '-infinity';
+
+-- name: take_horizon
+SELECT kept_until FROM rollup_horizons WHERE of_table = $1 FOR UPDATE;
+
+-- name: move_horizon
+UPDATE rollup_horizons SET kept_until = $2 WHERE of_table = $1;
+
+-- name: keep_positions
+-- $1 until before, a whole hour.
+INSERT INTO positions_1m_kept SELECT * FROM positions_1m_made('-infinity', $1);
+
+-- name: keep_speeds
+INSERT INTO speeds_1h_kept SELECT * FROM speeds_1h_made('-infinity', $1);
+
+-- name: delete_positions
+DELETE FROM positions WHERE fixed_at < $1;
+
+-- name: keep_positions_1m
+INSERT INTO positions_1h_kept SELECT * FROM positions_1h_made('-infinity', $1);
+
+-- name: delete_positions_1m
+DELETE FROM positions_1m_kept WHERE bucket < $1;
+
+-- name: drop_hours
+DELETE FROM positions_1h_kept WHERE bucket < $1;
+
+-- name: drop_speeds
+DELETE FROM speeds_1h_kept WHERE bucket < $1;
