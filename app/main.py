@@ -26,6 +26,7 @@ from app.routes import (
     console,
     couriers,
     health,
+    live,
     offers,
     order_steps,
     orders,
@@ -46,6 +47,7 @@ ROUTES = [
     *console.route_handlers,
     *couriers.route_handlers,
     *health.route_handlers,
+    *live.route_handlers,
     *offers.route_handlers,
     *order_steps.route_handlers,
     *orders.route_handlers,
@@ -72,7 +74,8 @@ def create_app(settings: Settings) -> Litestar:
             app.state.channels = CourierChannels(opened.redis)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
-            yield
+            async with live.open_feed(settings, opened.redis) as app.state.feed:
+                yield
             await app.state.intake.ingest.close()
 
     app = Litestar(

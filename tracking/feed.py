@@ -25,11 +25,14 @@ from tracking.view import Frames, Freshness, Message, View
 
 log = logging.getLogger(__name__)
 
-VIEWERS = Gauge("postrider_live_viewers", "Open live streams of this process")
+VIEWERS = Gauge("postrider_live_viewers", "Open live streams of this process", multiprocess_mode="livesum")
 DROPPED = Counter("postrider_live_dropped", "Viewers cut off because they did not read for too long")
 RESETS = Counter("postrider_live_resets", "Viewers that could not resume and began with a new snapshot")
 READER_UP = Gauge(
-    "postrider_live_reader_up", "Whether the reader of a region follows Redis (1) or lost it (0)", ["region"]
+    "postrider_live_reader_up",
+    "Whether the reader of a region follows Redis (1) or lost it (0)",
+    ["region"],
+    multiprocess_mode="livemin",
 )
 READER_RESTARTS = Counter("postrider_live_reader_restarts", "How often a reader lost Redis and began anew")
 

@@ -56,6 +56,8 @@ class Sighting:
     courier_id: str
     fixed_at: datetime
     received_at: datetime
+    contact_at: datetime
+    """When the device was last heard of, as far as it was known when this fix came."""
     lat: float
     lon: float
     accuracy_m: float | None = None

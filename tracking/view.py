@@ -12,6 +12,7 @@ from typing import Final, Self
 import msgspec
 
 from tracking.fleet import Cursor, Fleet, Notice, Sighting, StreamId
+from tracking.live import presence
 from tracking.position import Presence
 from tracking.viewport import Viewport
 
@@ -30,9 +31,7 @@ class Freshness:
 
     def presence(self, age_s: float) -> Presence:
         """Presence of a courier whose last fix is `age_s` old."""
-        if age_s < self.online_within_s:
-            return Presence.ONLINE
-        return Presence.STALE if age_s < self.stale_within_s else Presence.OFFLINE
+        return presence(age_s, online_within_s=self.online_within_s, stale_within_s=self.stale_within_s)
 
 
 class LivePosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +65,7 @@ class LivePosition(msgspec.Struct, frozen=True, kw_only=True):
             course_deg=sighting.course_deg,
             battery_pct=sighting.battery_pct,
             age_s=age_s,
-            contact_age_s=max(0.0, round((now - sighting.received_at).total_seconds(), 1)),
+            contact_age_s=max(0.0, round((now - sighting.contact_at).total_seconds(), 1)),
             status=freshness.presence(age_s),
         )
 

@@ -25,13 +25,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, HeaderParameter
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
+from redis.asyncio import Redis
 
 from app.auth import AuthenticationUnavailable, Authenticator, Role, requires
 from app.dependencies import Pool, Tokens
 from app.problems import BadInput
+from app.settings import Settings
 from sql import queries
-from tracking.feed import DROPPED, Feed, RegionFeed
-from tracking.view import Message, View
+from tracking.feed import DROPPED, Feed, FeedParams, RegionFeed
+from tracking.sightings import LogSightings
+from tracking.view import Freshness, Message, View
 from tracking.viewport import Viewport
 
 log = logging.getLogger(__name__)
@@ -136,6 +139,12 @@ class LiveResponse(Response[None]):
 def _pulse(region: RegionFeed) -> Message:
     body = {"at": datetime.now(UTC), "as_of": region.as_of, "connected": region.is_connected}
     return Message("pulse", msgspec.json.encode(body))
+
+
+def open_feed(settings: Settings, redis: Redis) -> Feed:
+    """The feed of this process; follows no region before somebody looks at it."""
+    freshness = Freshness(online_within_s=settings.online_within_s, stale_within_s=settings.stale_within_s)
+    return Feed(redis, LogSightings(redis), FeedParams(tick_s=settings.live_tick_s, freshness=freshness))
 
 
 async def _until_left(receive: Receive) -> None:

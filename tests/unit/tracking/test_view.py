@@ -18,7 +18,7 @@ BOX = Viewport(west=0, south=0, east=10, north=10)
 
 def sighting(courier: str, second: int, lat: float = 1, lon: float = 1) -> Sighting:
     at = T0 + timedelta(seconds=second)
-    return Sighting(courier_id=courier, fixed_at=at, received_at=at, lat=lat, lon=lon)
+    return Sighting(courier_id=courier, fixed_at=at, received_at=at, contact_at=at, lat=lat, lon=lon)
 
 
 def frames_of(fleet: Fleet) -> Frames:

@@ -1,0 +1,1 @@
+"""A simulated fleet: a made-up town, couriers that move through it, and the requests that their phones would send."""

@@ -1,0 +1,229 @@
+"""
+The business of a simulated town: kitchens that get orders, and couriers that answer offers, collect and deliver.
+
+Couriers are told what happens as their apps would be, by events; what they then do goes through the courier's side of
+the API with their own tokens.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import msgspec
+
+from tracking.position import LatLon
+
+if TYPE_CHECKING:
+    from app.simulate import Fleet, Member, SimulateParams
+
+log = logging.getLogger(__name__)
+
+KITCHENS: Final = 24
+LOOK_AGAIN_S: Final = 30.0
+"""A courier with stops looks at the route so often even when nothing was told: events may be lost."""
+REJECTED: Final = 0.04
+"""Share of offers that couriers turn down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A stop of a courier's route, as the server has it."""
+
+    order_id: str
+    kind: str
+    place: LatLon
+    ready_at: datetime | None = None
+
+
+class Business:
+    """Places orders and plays the couriers' part in them."""
+
+    def __init__(self, params: "SimulateParams", fleet: "Fleet", client: httpx.AsyncClient) -> None:
+        self._params = params
+        self._fleet = fleet
+        self._client = client
+        self._random = Random(f"orders {params.seed}")  # noqa: S311 - a simulation, no secret
+        corners = fleet.town.corners
+        self._kitchens = self._random.sample(corners, min(KITCHENS, len(corners)))
+        self._by_id = {member.courier_id: member for member in fleet.members}
+        self._dirty: set[str] = set(self._by_id)
+        self._serving: set[str] = set()
+        self._woken = asyncio.Event()
+        self._offers: set[str] = set()
+        """Offers being looked at."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def place_orders(self, stop: asyncio.Event) -> None:
+        """Place orders at random moments, so many an hour on average."""
+        while not stop.is_set():
+            pause_s = self._random.expovariate(self._params.orders_per_hour / 3600)
+            if await _pause(pause_s, stop):
+                return
+            with suppress(httpx.TransportError):
+                answer = await self._client.post("/v1/orders", json=self._order(), headers=self._operator())
+                self._fleet.counts.placed += answer.is_success
+
+    def _operator(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._params.token}"}
+
+    def _order(self) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        kitchen = self._random.choice(self._kitchens)
+        customer = self._random.choice(self._fleet.town.corners)
+        ready_at = now + timedelta(seconds=self._random.uniform(240, 720))
+        order: dict[str, Any] = {
+            "pickup": {
+                "lat": round(kitchen.lat, 6),
+                "lon": round(kitchen.lon, 6),
+                "address": f"Kitchen {self._kitchens.index(kitchen) + 1}",
+                "service_s": 60,
+            },
+            "dropoff": {
+                "lat": round(customer.lat, 6),
+                "lon": round(customer.lon, 6),
+                "window": {"to": (ready_at + timedelta(minutes=30)).isoformat()},
+                "service_s": 90,
+            },
+            "ready_at": ready_at.isoformat(),
+        }
+        if self._params.region:
+            order["region"] = self._params.region
+        return order
+
+    async def follow_events(self, stop: asyncio.Event) -> None:
+        """Hear what happens to the fleet's couriers, through restarts of the server."""
+        last_id = ""
+        while not stop.is_set():
+            query = {"last_event_id": last_id} if last_id else {}
+            # One box at the pole: positions are not wanted, only events.
+            query["bbox"] = "0,89.9,1,90"
+            with suppress(httpx.TransportError, httpx.HTTPStatusError):
+                async with self._client.stream(
+                    "GET", "/v1/live", params=query, headers=self._operator(), timeout=httpx.Timeout(10, read=30)
+                ) as answer:
+                    answer.raise_for_status()
+                    self._dirty.update(self._by_id)
+                    async for name, event_id, data in _events(answer, stop):
+                        last_id = event_id or last_id
+                        self._heard(name, data)
+            if await _pause(1.0, stop):
+                return
+
+    def _heard(self, name: str, data: dict[str, Any]) -> None:
+        member = self._by_id.get(str(data.get("courier_id", "")))
+        if member is None:
+            return
+        if data.get("type") == "offer.made":
+            offer_id = str(data["offer_id"])
+            if offer_id not in self._offers:
+                self._offers.add(offer_id)
+                self._keep(asyncio.create_task(self._answer(member, offer_id)))
+        elif name in {"route", "order"}:
+            self._dirty.add(member.courier_id)
+            self._woken.set()
+
+    async def _answer(self, member: "Member", offer_id: str) -> None:
+        """Look at an offer for some seconds, then take it or not."""
+        await asyncio.sleep(self._random.uniform(1, 6))
+        self._offers.discard(offer_id)
+        if self._random.random() < REJECTED:
+            await member.phone.request("POST", f"/v1/offers/{offer_id}/reject", {"reason": "too far"})
+            self._fleet.counts.rejected_offers += 1
+        elif await member.phone.request("POST", f"/v1/offers/{offer_id}/accept") is not None:
+            self._fleet.counts.accepted_offers += 1
+            self._dirty.add(member.courier_id)
+            self._woken.set()
+
+    async def serve_stops(self, stop: asyncio.Event) -> None:
+        """Keep the couriers' routes up to date, and do what is to be done where they arrive."""
+        looked_at = asyncio.get_running_loop().time()
+        while not stop.is_set():
+            now = asyncio.get_running_loop().time()
+            if now - looked_at > LOOK_AGAIN_S:
+                looked_at = now
+                self._dirty.update(member.courier_id for member in self._fleet.members if member.stops)
+            while self._dirty:
+                await self._look(self._by_id[self._dirty.pop()])
+            for member in self._fleet.members:
+                if self._is_there(member) and member.courier_id not in self._serving:
+                    self._serving.add(member.courier_id)
+                    self._keep(asyncio.create_task(self._serve(member, member.stops[0])))
+            self._woken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._woken.wait()
+
+    def _is_there(self, member: "Member") -> bool:
+        return bool(member.stops) and member.heading_for == member.stops[0] and member.body.has_arrived
+
+    async def _look(self, member: "Member") -> None:
+        route = await member.phone.request("GET", f"/v1/couriers/{member.courier_id}/route?geometry=false")
+        if route is None:
+            return
+        member.stops = [
+            Stop(
+                order_id=stop["order_id"],
+                kind=stop["kind"],
+                place=LatLon(stop["lat"], stop["lon"]),
+                ready_at=datetime.fromisoformat(stop["ready_at"]) if stop.get("ready_at") else None,
+            )
+            for stop in route["stops"]
+        ]
+        for offer in route.get("offers", ()):
+            if offer["state"] == "offered":
+                self._heard("offer", {"type": "offer.made", "offer_id": offer["id"], "courier_id": member.courier_id})
+
+    async def _serve(self, member: "Member", stop: Stop) -> None:
+        try:
+            service_s = self._random.uniform(20, 60)
+            if stop.kind == "pickup" and stop.ready_at is not None:
+                service_s = max(service_s, (stop.ready_at - datetime.now(UTC)).total_seconds())
+            await asyncio.sleep(service_s)
+            step = "picked-up" if stop.kind == "pickup" else "delivered"
+            if await member.phone.request("POST", f"/v1/orders/{stop.order_id}/{step}") is not None:
+                self._fleet.counts.picked_up += stop.kind == "pickup"
+                self._fleet.counts.delivered += stop.kind == "dropoff"
+            await self._look(member)
+        finally:
+            self._serving.discard(member.courier_id)
+
+    def close(self) -> None:
+        """Leave what is being answered or served."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _events(answer: httpx.Response, stop: asyncio.Event) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
+    """(name, id, data) of server-sent events."""
+    name, event_id, data = "", "", ""
+    async for line in answer.aiter_lines():
+        if stop.is_set():
+            return
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "id":
+            event_id = value
+        elif field == "data":
+            data = value
+        elif not line and data:
+            yield name, event_id, msgspec.json.decode(data, type=dict[str, Any])
+            name, event_id, data = "", "", ""
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> bool:
+    """Wait; True when the end came meanwhile."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()

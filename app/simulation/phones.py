@@ -1,0 +1,99 @@
+"""The phones of a simulated fleet: each with its own device token, its buffer, and the requests that an app sends."""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from app.simulation.courier import Reading
+
+log = logging.getLogger(__name__)
+
+BUFFER: Final = 2000
+"""Fixes a phone keeps while the server does not answer (almost three hours); then the oldest go."""
+UPLOAD: Final = 200
+"""Fixes sent at once after an outage."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the fleet's phones did and were told."""
+
+    sent: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    failed_requests: int = 0
+    accepted_offers: int = 0
+    rejected_offers: int = 0
+    picked_up: int = 0
+    delivered: int = 0
+    placed: int = 0
+
+
+@dataclass(slots=True)
+class Phone:
+    """One courier's phone."""
+
+    client: httpx.AsyncClient
+    """Shared by the fleet; the token goes with each request."""
+    limit: asyncio.Semaphore
+    """Shared too: so many requests are under way at once."""
+    token: str
+    counts: Counts
+    waiting: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=BUFFER))
+
+    def note(self, reading: Reading, at: datetime) -> None:
+        """Keep a fix until it is sent."""
+        self.waiting.append(_fix(reading, at))
+
+    async def upload(self) -> None:
+        """Send what waits; what was not answered stays for the next time."""
+        while self.waiting:
+            fixes = [self.waiting[i] for i in range(min(UPLOAD, len(self.waiting)))]
+            answer = await self.request("POST", "/v1/positions", fixes)
+            if answer is None:
+                return
+            for _ in fixes:
+                self.waiting.popleft()
+            self.counts.sent += len(fixes)
+            self.counts.accepted += answer.get("accepted", 0)
+            self.counts.quarantined += len(answer.get("quarantined", ()))
+
+    async def request(self, method: str, path: str, body: Any = None) -> dict[str, Any] | None:
+        """The decoded answer, or None when there was none or the server refused; refusals are counted, not raised."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        async with self.limit:
+            try:
+                answer = await self.client.request(
+                    method, path, headers=headers, content=None if body is None else msgspec.json.encode(body)
+                )
+            except httpx.TransportError:
+                self.counts.failed_requests += 1
+                return None
+        if answer.is_success:
+            decoded: dict[str, Any] = answer.json() if answer.content else {}
+            return decoded
+        if answer.status_code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
+            self.counts.failed_requests += 1
+            log.debug("request refused", extra={"event": "simulated_refused", "status": answer.status_code})
+        return None
+
+
+def _fix(reading: Reading, at: datetime) -> dict[str, Any]:
+    fix = {
+        "fixed_at": at.astimezone(UTC),
+        "lat": reading.lat,
+        "lon": reading.lon,
+        "accuracy_m": reading.accuracy_m,
+        "speed_mps": reading.speed_mps,
+        "battery_pct": reading.battery_pct,
+    }
+    if reading.course_deg is not None:
+        fix["course_deg"] = reading.course_deg
+    return fix
