@@ -167,6 +167,93 @@ def token(
     typer.echo(made)
 
 
+Url = Annotated[str, typer.Option(help="Address of the API.", envvar="POSTRIDER_URL")]
+ApiToken = Annotated[str, typer.Option(help="Of a service or an administrator.", envvar="POSTRIDER_TOKEN")]
+
+
+@cli.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="GeoLife CSV, GPX or NDJSON, each also with .gz.", exists=True)],
+    token: ApiToken,
+    url: Url = "http://127.0.0.1:8080",
+    speedup: Annotated[
+        float | None, typer.Option(min=0.001, help="So many times faster than recorded; as fast as it goes by default.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Fixes a request.")] = 500,
+    keep_times: Annotated[bool, typer.Option("--keep-times", help="Do not move the recording to now.")] = False,
+    keep_gaps: Annotated[bool, typer.Option("--keep-gaps", help="Do not shorten pauses to a minute.")] = False,
+    mode: Annotated[str, typer.Option(help="Mode of couriers that are created.")] = "car",
+    region: Annotated[str | None, typer.Option(help="Region of couriers that are created.")] = None,
+) -> None:
+    """Post recorded tracks, and say what became of every fix."""
+    from app.recordings import UnreadableRecording  # noqa: PLC0415
+    from app.replay import ReplayError, ReplayParams  # noqa: PLC0415
+    from app.replay import run as run_replay  # noqa: PLC0415
+
+    params = ReplayParams(
+        files=tuple(files),
+        url=url,
+        token=token,
+        speedup=speedup,
+        batch=batch,
+        keep_times=keep_times,
+        keep_gaps=keep_gaps,
+        mode=mode,
+        region=region,
+    )
+    try:
+        asyncio.run(run_replay(params))
+    except (UnreadableRecording, ReplayError) as exc:
+        typer.echo(str(exc), err=True)
+        raise typer.Exit(1) from exc
+
+
+@cli.command()
+def simulate(
+    token: ApiToken,
+    url: Url = "http://127.0.0.1:8080",
+    couriers: Annotated[int, typer.Option(min=1, help="Size of the fleet.")] = 200,
+    orders_per_hour: Annotated[float, typer.Option(min=0, help="Orders to place; none by default.")] = 0,
+    interval_s: Annotated[float, typer.Option(min=0.2, help="Each courier posts so often.")] = 5,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same town and couriers.")] = 1,
+    lat: Annotated[float, typer.Option(min=-85, max=85, help="Centre of the town.")] = 41.1579,
+    lon: Annotated[float, typer.Option(min=-180, max=180, help="Centre of the town.")] = -8.6291,
+    radius_m: Annotated[float, typer.Option(min=300, help="Size of the town.")] = 3000,
+    duration_s: Annotated[float | None, typer.Option(min=0, help="End by itself after so long.")] = None,
+    freeze: Annotated[list[int] | None, typer.Option(help="Number of a courier that stops moving.")] = None,
+    silence: Annotated[list[int] | None, typer.Option(help="Number of a courier that stops posting.")] = None,
+    detour: Annotated[list[int] | None, typer.Option(help="Number of a courier that drives elsewhere.")] = None,
+    trouble_after_s: Annotated[float, typer.Option(min=0, help="When freeze, silence and detour begin.")] = 60,
+    trouble_for_s: Annotated[float, typer.Option(min=0, help="How long they last.")] = 600,
+    region: Annotated[str | None, typer.Option(help="Region of the fleet.")] = None,
+) -> None:
+    """A made-up fleet that posts through the API, as phones do."""
+    from app.simulate import SimulateParams  # noqa: PLC0415
+    from app.simulate import run as run_simulation  # noqa: PLC0415
+
+    params = SimulateParams(
+        url=url,
+        token=token,
+        couriers=couriers,
+        orders_per_hour=orders_per_hour,
+        interval_s=interval_s,
+        seed=seed,
+        lat=lat,
+        lon=lon,
+        radius_m=radius_m,
+        duration_s=duration_s,
+        freeze=tuple(freeze or ()),
+        silence=tuple(silence or ()),
+        detour=tuple(detour or ()),
+        trouble_after_s=trouble_after_s,
+        trouble_for_s=trouble_for_s,
+        region=region,
+    )
+    counts = asyncio.run(run_simulation(params))
+    for name in counts.__dataclass_fields__:
+        typer.echo(f"{name.replace('_', ' '):<16} {getattr(counts, name)}")
+
+
 @cli.command()
 def check() -> None:
     """Say whether settings, database, schema and Redis are as they should be; exit status 1 if not."""
