@@ -11,7 +11,7 @@ import type { Alert, Config, Courier, Order, Position, Session } from './types'
 export type Tab = 'couriers' | 'orders' | 'alerts'
 export const OPEN_STATES = ['placed', 'offered', 'assigned', 'accepted', 'picked_up']
 
-const TRAIL_MS = 90_000
+const TRAIL_MS = 180_000
 const LATE_KINDS = new Set(['late', 'late_risk'])
 const STUCK_KINDS = new Set(['stuck', 'off_route', 'frozen'])
 

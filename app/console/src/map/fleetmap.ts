@@ -75,6 +75,8 @@ export class FleetMap {
     fences: EMPTY,
   }
   private theme: Theme
+  /** Whether the address said what to look at; asked before the map writes its own place there. */
+  readonly hasPlaceInAddress = /[#&]map=/.test(location.hash)
   private isReady = false
   private rows: Row[] = []
   private selectedId: string | null = null
@@ -114,10 +116,6 @@ export class FleetMap {
     this.map.on('mousemove', (event) => {
       this.map.getCanvas().style.cursor = this.pick(event.point) ? 'pointer' : ''
     })
-  }
-
-  get hasPlaceInAddress(): boolean {
-    return /[#&]map=/.test(location.hash)
   }
 
   destroy(): void {

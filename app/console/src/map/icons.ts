@@ -108,11 +108,11 @@ function marker(state: State): ImageData {
 function beak(state: State): ImageData {
   return canvas((c) => {
     c.beginPath()
-    c.moveTo(C, 1.5)
-    c.lineTo(C + 9.5, 15)
-    c.quadraticCurveTo(C, 9.5, C - 9.5, 15)
+    c.moveTo(C, 3)
+    c.lineTo(C + 11, 19)
+    c.lineTo(C - 11, 19)
     c.closePath()
-    c.lineWidth = 4
+    c.lineWidth = 5
     c.strokeStyle = '#fff'
     c.stroke()
     c.fillStyle = COLOURS[state]
