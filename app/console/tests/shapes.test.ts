@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { age, metresBetween } from '../src/lib/format'
 import { graticule, stepFor } from '../src/map/graticule'
+import { unwrapped } from '../src/map/style'
 import { circle, lengthM, polyline, track } from '../src/map/shapes'
 
 const minute = 60_000
@@ -36,6 +37,12 @@ describe('shapes', () => {
       [-120.95, 40.7],
       [-126.453, 43.252],
     ])
+  })
+
+  it('lets a ring run on over the antimeridian, and closes one around the pole', () => {
+    expect(unwrapped([[179, 0], [-179, 1], [179, 2], [179, 0]])).toEqual([[179, 0], [181, 1], [179, 2], [179, 0]])
+    const pole = unwrapped([[-180, -70], [-60, -70], [60, -70], [180, -70], [-180, -70]])
+    expect(pole.slice(-2)).toEqual([[-180, -90], [-180, -70]])
   })
 
   it('steps the graticule so that some lines are always in view', () => {

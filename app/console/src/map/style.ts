@@ -18,7 +18,7 @@ export function builtIn(theme: Theme): StyleSpecification {
   return {
     version: 8,
     sources: {
-      land: { type: 'geojson', data: empty, tolerance: 0.2 },
+      land: { type: 'geojson', data: empty },
       borders: { type: 'geojson', data: empty },
       graticule: { type: 'geojson', data: empty },
     },
@@ -43,15 +43,41 @@ export function builtIn(theme: Theme): StyleSpecification {
   }
 }
 
+/**
+ * A ring whose longitudes run on past 180° instead of jumping to -180°: the atlas is cut for globes, the map is flat.
+ * A ring around the south pole is closed along the lower edge.
+ */
+export function unwrapped(ring: GeoJSON.Position[]): GeoJSON.Position[] {
+  let turn = 0
+  const flat = ring.map((place, i) => {
+    const step = i ? place[0]! - ring[i - 1]![0]! : 0
+    if (Math.abs(step) > 180) turn -= Math.sign(step) * 360
+    return [place[0]! + turn, place[1]!]
+  })
+  const [first, last] = [flat[0]!, flat.at(-1)!]
+  if (Math.abs(last[0]! - first[0]!) > 180) flat.push([last[0]!, -90], [first[0]!, -90], first)
+  return flat
+}
+
+function flattened(collection: GeoJSON.FeatureCollection): GeoJSON.FeatureCollection {
+  for (const { geometry } of collection.features) {
+    if (geometry.type === 'Polygon') geometry.coordinates = geometry.coordinates.map(unwrapped)
+    if (geometry.type === 'MultiPolygon') geometry.coordinates = geometry.coordinates.map((part) => part.map(unwrapped))
+    if (geometry.type === 'MultiLineString') geometry.coordinates = geometry.coordinates.map(unwrapped)
+  }
+  return collection
+}
+
 let outlines: Promise<{ land: GeoJSON.GeoJSON; borders: GeoJSON.GeoJSON }> | undefined
 
 /** The outlines of Natural Earth (public domain), read once. */
 export function world(): Promise<{ land: GeoJSON.GeoJSON; borders: GeoJSON.GeoJSON }> {
   outlines ??= fetch(countriesUrl)
-    .then((response) => response.json() as Promise<Topology<{ countries: GeometryCollection; land: GeometryCollection }>>)
+    .then((response) => response.json() as Promise<Topology<{ countries: GeometryCollection }>>)
     .then((topology) => ({
-      land: feature(topology, topology.objects.land),
-      borders: mesh(topology, topology.objects.countries),
+      land: flattened(feature(topology, topology.objects.countries)),
+      // Shared borders once; coasts are the edge of the land anyway.
+      borders: mesh(topology, topology.objects.countries, (a, b) => a !== b),
     }))
   return outlines
 }
