@@ -18,9 +18,8 @@ import h3.api.basic_int as h3
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.conformal import NORMAL_P90, PRIOR_SPREAD, Band, Calibration, calibrate
+from dispatch.conformal import Band, Calibration, calibrate
 from dispatch.kriging import Kriging, Places, fit
-from dispatch.travel.times import Factor
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode, Region
 
@@ -82,7 +81,7 @@ class TrackedLeg:
     @property
     def log_factor(self) -> float:
         """log(real / expected), cut back to MOST_LOG_FACTOR."""
-        return min(max(log(self.duration_s / self.base_s), -MOST_LOG_FACTOR), MOST_LOG_FACTOR)
+        return _cut_back(log(self.duration_s / self.base_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +164,8 @@ class TravelModel:
     def log_factors(self, legs: Sequence[tuple[LatLon, LatLon, datetime]]) -> Floats:
         """Log factors of legs (origin, destination, departure), before couriers and calibration."""
         return self.kriging.mean(
-            _places([leg[0] for leg in legs]),
-            _places([leg[1] for leg in legs]),
+            columns_of([leg[0] for leg in legs]),
+            columns_of([leg[1] for leg in legs]),
             np.array([hour_of_week(at, origin.lon) for origin, _, at in legs]),
         )
 
@@ -190,7 +189,7 @@ class TravelModel:
         return Estimate(
             p50_s=base_s * exp(expected),
             band=Band(p10=band.p10 - band.p50, p50=0.0, p90=band.p90 - band.p50),
-            n=float(self.kriging.support(_places([origin]), _places([destination]))[0]),
+            n=float(self.kriging.support(columns_of([origin]), columns_of([destination]))[0]),
         )
 
 
@@ -216,7 +215,7 @@ def learn(
     if len(known) < max(FEWEST_ERRORS, len(legs) // 10):
         known = _with_errors(legs, now=now, n_most=n_most)
     calibration = calibrate(
-        np.array([leg.error for leg in known], dtype=np.float64),
+        _remaining_errors(known, now=now),
         np.array([distance_m(leg.origin, leg.destination) for leg in known]),
     )
     return TravelModel(
@@ -230,17 +229,44 @@ def learn(
     )
 
 
-def courier_effects(legs: Iterable[TrackedLeg], *, now: datetime) -> dict[CourierId, float]:
-    """How much slower (> 0) or faster each courier is than predicted, in logs, shrunk to 0 where legs are few."""
+def courier_sums(legs: Iterable[TrackedLeg], *, now: datetime) -> dict[CourierId, tuple[float, float]]:
+    """Weighted sum and weight of each courier's errors, newer ones counting more."""
     sums: dict[CourierId, tuple[float, float]] = {}
     for leg in legs:
-        if leg.error is None:
-            continue
-        weight = 0.5 ** (max(0.0, (now - leg.departed_at).total_seconds()) / 86_400 / COURIER_HALF_LIFE_DAYS)
-        total, count = sums.get(leg.courier_id, (0.0, 0.0))
-        clipped = min(max(leg.error, -MOST_LOG_FACTOR), MOST_LOG_FACTOR)
-        sums[leg.courier_id] = (total + weight * clipped, count + weight)
-    return {courier_id: total / (count + N_COURIER_PRIOR) for courier_id, (total, count) in sums.items()}
+        if leg.error is not None:
+            total, count = sums.get(leg.courier_id, (0.0, 0.0))
+            weight = _courier_weight(leg, now)
+            sums[leg.courier_id] = (total + weight * _cut_back(leg.error), count + weight)
+    return sums
+
+
+def courier_effects(legs: Iterable[TrackedLeg], *, now: datetime) -> dict[CourierId, float]:
+    """How much slower (> 0) or faster each courier is than predicted, in logs, shrunk to 0 where legs are few."""
+    return {
+        courier_id: total / (count + N_COURIER_PRIOR)
+        for courier_id, (total, count) in courier_sums(legs, now=now).items()
+    }
+
+
+def _remaining_errors(legs: Sequence[TrackedLeg], *, now: datetime) -> Floats:
+    """Errors of the legs beside what their couriers' other legs explain, in the order of the legs."""
+    sums = courier_sums(legs, now=now)
+    left = []
+    for leg in legs:
+        assert leg.error is not None
+        (total, count), weight = sums[leg.courier_id], _courier_weight(leg, now)
+        others = (total - weight * _cut_back(leg.error)) / (count - weight + N_COURIER_PRIOR)
+        left.append(leg.error - others)
+    return np.array(left)
+
+
+def _courier_weight(leg: TrackedLeg, now: datetime) -> float:
+    age_days = max(0.0, (now - leg.departed_at).total_seconds()) / 86_400
+    return float(0.5 ** (age_days / COURIER_HALF_LIFE_DAYS))
+
+
+def _cut_back(error: float) -> float:
+    return min(max(error, -MOST_LOG_FACTOR), MOST_LOG_FACTOR)
 
 
 def _fit(rows: Rows) -> Kriging:
@@ -253,8 +279,8 @@ def _with_errors(legs: Sequence[TrackedLeg], *, now: datetime, n_most: int) -> l
     late = legs[cut:]
     kriging = _fit(condense(legs[:cut], now=now, n_most=n_most))
     predicted = kriging.mean(
-        _places([leg.origin for leg in late]),
-        _places([leg.destination for leg in late]),
+        columns_of([leg.origin for leg in late]),
+        columns_of([leg.destination for leg in late]),
         np.array([hour_of_week(leg.departed_at, leg.origin.lon) for leg in late]),
     )
     return [
@@ -262,51 +288,6 @@ def _with_errors(legs: Sequence[TrackedLeg], *, now: datetime, n_most: int) -> l
     ]
 
 
-def _places(points: Sequence[LatLon]) -> Places:
+def columns_of(points: Sequence[LatLon]) -> Places:
+    """Points as columns."""
     return Places(lat=np.array([p.lat for p in points]), lon=np.array([p.lon for p in points]))
-
-
-class LearnedFactors:
-    """
-    The models in force, as `dispatch.travel` asks for them (`SpeedFactors`).
-
-    Immutable: the learner makes a new one after each fit. `n_least` legs of a region and mode are needed before the
-    great circle is corrected.
-    """
-
-    def __init__(self, models: Iterable[TravelModel] = (), *, n_least: int = 20) -> None:
-        self._models: dict[tuple[Mode, str], list[TravelModel]] = {}
-        self._n_least = n_least
-        for model in models:
-            self._models.setdefault((model.mode, model.base), []).append(model)
-
-    def model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
-        """The model that knows most about a place, None when none reaches there."""
-        near = [model for model in self._models.get((mode, base), ()) if model.reaches(at)]
-        return max(near, key=lambda model: model.n_legs, default=None)
-
-    def factor(self, mode: Mode, origin: LatLon, destination: LatLon, at: datetime) -> Factor:
-        """What is known about one trip."""
-        model = self._great_circle(mode, origin)
-        if model is None:
-            return Factor(value=1.0, spread=PRIOR_SPREAD, n=0)
-        estimate = model.estimate(origin, destination, at, 1.0)
-        spread = (estimate.band.p90 - estimate.band.p10) / (2 * NORMAL_P90)
-        return Factor(value=estimate.p50_s, spread=spread, n=max(1, round(estimate.n)))
-
-    def factors(self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime) -> Floats:
-        """`Factor.value` of all pairs, shape (n, m); NaN where nothing is known."""
-        nothing = np.full((len(origins), len(destinations)), np.nan)
-        if not nothing.size:
-            return nothing
-        model = self._great_circle(mode, origins[0])
-        if model is None:
-            return nothing
-        hour = hour_of_week(at, origins[0].lon)
-        apart_m, means = model.kriging.mean_matrix(_places(origins), _places(destinations), hour)
-        factors: Floats = np.exp(means + model.calibration.p50 * model.calibration.spread(apart_m))
-        return factors
-
-    def _great_circle(self, mode: Mode, at: LatLon) -> TravelModel | None:
-        model = self.model(mode, GREAT_CIRCLE, at)
-        return model if model is not None and model.n_legs >= self._n_least else None

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch.factors import LearnedFactors
 from dispatch.learning import (
     GREAT_CIRCLE,
-    LearnedFactors,
     TrackedLeg,
     condense,
     courier_effects,

@@ -1,0 +1,60 @@
+"""The learned models in force, as the travel chain and the ETAs ask for them; no I/O."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.conformal import NORMAL_P90, PRIOR_SPREAD
+from dispatch.learning import GREAT_CIRCLE, TravelModel, columns_of, hour_of_week
+from dispatch.travel.times import Factor
+from tracking.position import LatLon, Mode
+
+Floats = npt.NDArray[np.float64]
+
+
+class LearnedFactors:
+    """
+    The models in force, as `dispatch.travel` asks for them (`SpeedFactors`).
+
+    Immutable: the learner makes a new one after each fit. `n_least` legs of a region and mode are needed before the
+    great circle is corrected.
+    """
+
+    def __init__(self, models: Iterable[TravelModel] = (), *, n_least: int = 20) -> None:
+        self._models: dict[tuple[Mode, str], list[TravelModel]] = {}
+        self._n_least = n_least
+        for model in models:
+            self._models.setdefault((model.mode, model.base), []).append(model)
+
+    def model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
+        """The model that knows most about a place, None when none reaches there."""
+        near = [model for model in self._models.get((mode, base), ()) if model.reaches(at)]
+        return max(near, key=lambda model: model.n_legs, default=None)
+
+    def factor(self, mode: Mode, origin: LatLon, destination: LatLon, at: datetime) -> Factor:
+        """What is known about one trip."""
+        model = self._great_circle(mode, origin)
+        if model is None:
+            return Factor(value=1.0, spread=PRIOR_SPREAD, n=0)
+        estimate = model.estimate(origin, destination, at, 1.0)
+        spread = (estimate.band.p90 - estimate.band.p10) / (2 * NORMAL_P90)
+        return Factor(value=estimate.p50_s, spread=spread, n=max(1, round(estimate.n)))
+
+    def factors(self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime) -> Floats:
+        """`Factor.value` of all pairs, shape (n, m); NaN where nothing is known."""
+        nothing = np.full((len(origins), len(destinations)), np.nan)
+        if not nothing.size:
+            return nothing
+        model = self._great_circle(mode, origins[0])
+        if model is None:
+            return nothing
+        hour = hour_of_week(at, origins[0].lon)
+        apart_m, means = model.kriging.mean_matrix(columns_of(origins), columns_of(destinations), hour)
+        factors: Floats = np.exp(means + model.calibration.p50 * model.calibration.spread(apart_m))
+        return factors
+
+    def _great_circle(self, mode: Mode, at: LatLon) -> TravelModel | None:
+        model = self.model(mode, GREAT_CIRCLE, at)
+        return model if model is not None and model.n_legs >= self._n_least else None

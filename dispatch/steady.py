@@ -1,0 +1,77 @@
+"""
+Steady arrivals: small changes are not shown, larger ones are approached, a later arrival names its cause; no I/O.
+
+An ETA that jumps back and forth is not believed, one that creeps later in silence is a lie. `settle` stands between
+what `dispatch.eta` finds and what people are told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import exp
+
+from dispatch.eta import Eta, Note
+
+HOLD_S = 20.0
+"""A change of p50 this small is not shown: couriers, lights and GPS jitter."""
+SETTLE_S = 45.0
+"""Time constant with which a larger change is approached."""
+
+CAUSES = frozenset(
+    {
+        Note.ROUTE_CHANGED,
+        Note.STALE_POSITION,
+        Note.SERVICE_OVERRUN,
+        Note.STANDING_STILL,
+        Note.OFF_ROUTE,
+        Note.WINDOW_CHANGED,
+        Note.TIMES_CHANGED,
+        Note.SLOWER_THAN_EXPECTED,
+    }
+)
+"""Of a p50 that moved later, at least one of these is among the warnings."""
+_AT_ONCE = frozenset({Note.ROUTE_CHANGED, Note.WINDOW_CHANGED})
+"""With such a cause the old ETA answered another question: the new one is taken over at once."""
+
+
+def settle(said: Sequence[Eta], found: Sequence[Eta], cause: Note | None = None) -> tuple[Eta, ...]:
+    """
+    What to say now, given what was said before and what is found now; `cause`: what is known to have changed.
+
+    A stop of which nothing was said takes the new ETA as it is. Else p50 stays where it is for changes up to HOLD_S and
+    approaches the new value otherwise, by at most max(elapsed, (1 - exp(-elapsed / SETTLE_S)) x gap), never past it; a
+    changed route or window is another question and is answered at once. A p50 that moves later carries a cause among
+    its warnings. No stop is earlier than the one before it.
+    """
+    known = {eta.stop: eta for eta in said}
+    result: list[Eta] = []
+    for eta in found:
+        before = known.get(eta.stop)
+        settled = eta if before is None else _approach(before, eta, at_once=cause in _AT_ONCE)
+        if result and settled.p50 < result[-1].p50:
+            settled = _ordered(settled, p10=max(settled.p10, result[-1].p10), p50=result[-1].p50, p90=settled.p90)
+        if before is not None and settled.p50 > before.p50 and not CAUSES & set(settled.warnings):
+            settled = replace(settled, warnings=(*settled.warnings, cause or Note.SLOWER_THAN_EXPECTED))
+        result.append(settled)
+    return tuple(result)
+
+
+def _approach(said: Eta, found: Eta, *, at_once: bool) -> Eta:
+    elapsed_s = found.computed_at - said.computed_at
+    happened = found.p90 <= found.computed_at
+    if at_once or happened or elapsed_s < 0:
+        return found
+
+    def towards(old: float, new: float) -> float:
+        gap = abs(new - old)
+        if gap <= HOLD_S:
+            return max(old, found.computed_at)
+        step = min(gap, max(elapsed_s, gap * (1 - exp(-elapsed_s / SETTLE_S))))
+        return max(old + (step if new > old else -step), found.computed_at)
+
+    return _ordered(
+        found, p10=towards(said.p10, found.p10), p50=towards(said.p50, found.p50), p90=towards(said.p90, found.p90)
+    )
+
+
+def _ordered(eta: Eta, *, p10: float, p50: float, p90: float) -> Eta:
+    return replace(eta, p10=min(p10, p50), p50=p50, p90=max(p90, p50))
