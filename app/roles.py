@@ -14,8 +14,10 @@ from app.resources import Resources, resources
 from app.settings import Settings
 from app.supervise import supervise
 from tracking.history import History
+from tracking.live import LivePositions
 from tracking.log import PositionLog
 from tracking.quarantine import QuarantineStore
+from tracking.refill import Refill
 from tracking.roster import Roster
 from tracking.writer import Writer
 
@@ -42,7 +44,10 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     history = History(opened.pool, limits=limits_of(settings))
     regions = Roster(opened.pool).regions
     position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s)
-    return {"writer": Writer(position_log, history, QuarantineStore(opened.pool), regions).run}
+    return {
+        "writer": Writer(position_log, history, QuarantineStore(opened.pool), regions).run,
+        "refill": Refill(LivePositions(opened.redis), history, regions).run,
+    }
 
 
 def _dispatch(settings: Settings, opened: Resources) -> dict[str, Start]:

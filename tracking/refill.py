@@ -1,9 +1,14 @@
-"""Puts live state back when Redis lost its memory: at start, and whenever the marker key is missing."""
+"""
+Looks after live state: puts it back when Redis lost its memory (at start, and whenever the marker key is missing), and
+takes couriers that have been silent for long out of the geo index.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Final, Protocol
 
 import asyncpg
 from redis.exceptions import RedisError
@@ -13,6 +18,10 @@ from tracking.live import LivePositions
 from tracking.position import Region
 
 log = logging.getLogger(__name__)
+
+SILENT_FOR: Final = timedelta(days=1)
+"""Nobody asks for couriers nearby whose last fix is older."""
+PRUNE_EVERY_S: Final = 600.0
 
 
 class LastPositions(Protocol):
@@ -41,9 +50,13 @@ class Refill:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look, refill where needed, until `stop`; an outage is a reason to look again."""
+        pruned_at = monotonic()
         while not stop.is_set():
             try:
                 await self.refill_where_needed()
+                if monotonic() - pruned_at > PRUNE_EVERY_S:
+                    pruned_at = monotonic()
+                    await self.prune()
             except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
                 log.warning("refill postponed", extra={"event": "refill_postponed", "error": type(exc).__name__})
             try:
@@ -62,3 +75,8 @@ class Refill:
             log.info("live state refilled", extra={"event": "live_refilled", "region": region, "n_couriers": n_region})
             n += n_region
         return n
+
+    async def prune(self) -> None:
+        """Take silent couriers out of the geo indices of all regions."""
+        for region in await self._regions():
+            await self._live.prune(region, older_than=datetime.now(UTC) - SILENT_FOR)
