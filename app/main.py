@@ -1,5 +1,6 @@
 """The API: `create_app(settings)` wires it together; no logic here."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from litestar.types import ASGIApp
 from app import logs
 from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.describe import document_problems
+from app.dispatching import cycle_params
 from app.fast import FastPositions
 from app.intake import Intake
 from app.metrics import ObserveMiddleware, metrics
@@ -28,16 +30,20 @@ from app.routes import (
     health,
     live,
     offers,
+    order_import,
     order_steps,
     orders,
     phones,
+    plans,
     positions,
     route,
+    share,
     shifts,
     tokens,
 )
 from app.settings import Settings
 from app.travel import travel_times
+from app.whatif import AT_ONCE, WhatIf
 from dispatch.channel import CourierChannels
 from dispatch.whereabouts import Locator
 from tracking.live import LivePositions
@@ -49,10 +55,13 @@ ROUTES = [
     *health.route_handlers,
     *live.route_handlers,
     *offers.route_handlers,
+    *order_import.route_handlers,
     *order_steps.route_handlers,
     *orders.route_handlers,
     *phones.route_handlers,
+    *plans.route_handlers,
     *route.route_handlers,
+    *share.route_handlers,
     *shifts.route_handlers,
     *positions.route_handlers,
     *tokens.route_handlers,
@@ -71,6 +80,13 @@ def create_app(settings: Settings) -> Litestar:
             app.state.redis = opened.redis
             app.state.travel = travel
             app.state.locator = Locator(LivePositions(opened.redis))
+            app.state.what_if = WhatIf(
+                pool=opened.pool,
+                travel=travel,
+                locator=app.state.locator,
+                params=cycle_params(settings),
+                slots=asyncio.Semaphore(AT_ONCE),
+            )
             app.state.channels = CourierChannels(opened.redis)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
@@ -89,6 +105,7 @@ def create_app(settings: Settings) -> Litestar:
             "authenticator": Provide(_authenticator, sync_to_thread=False),
             "travel": Provide(_travel, sync_to_thread=False),
             "locator": Provide(_locator, sync_to_thread=False),
+            "what_if": Provide(_what_if, sync_to_thread=False),
             "channels": Provide(_channels, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
@@ -139,6 +156,10 @@ def _travel(state: State) -> Any:
 
 def _locator(state: State) -> Any:
     return state.locator
+
+
+def _what_if(state: State) -> Any:
+    return state.what_if
 
 
 def _channels(state: State) -> Any:

@@ -165,7 +165,7 @@ def _stop(stop: StopInForce, order: Order, route: CourierRoute, eta: EtaShape | 
         lat=shape.lat,
         lon=shape.lon,
         state=order.state.value if mine else "planned",
-        eta=eta or _scheduled(stop, route.planned_at),
+        eta=eta or scheduled_eta(stop, route.planned_at),
         address=shape.address,
         contact=shape.contact,
         instructions=shape.instructions,
@@ -177,7 +177,7 @@ def _stop(stop: StopInForce, order: Order, route: CourierRoute, eta: EtaShape | 
     )
 
 
-def _scheduled(stop: StopInForce, planned_at: datetime | None) -> EtaShape | None:
+def scheduled_eta(stop: StopInForce, planned_at: datetime | None) -> EtaShape | None:
     """The arrival that the plan was made for: all there is while no estimate has been made."""
     if stop.arrives_at is None or planned_at is None:
         return None

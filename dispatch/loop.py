@@ -43,6 +43,7 @@ WAKING: Final = frozenset(
         "alert.raised",
         "alert.resolved",
         "courier.changed",
+        "plan.wanted",
     }
 )
 """What may make another plan better. What the dispatcher itself causes is not among it, or it would never sleep."""

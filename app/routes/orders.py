@@ -184,16 +184,24 @@ async def change_order(
 
     An order whose courier may now be the wrong one (mode, skills, size) goes back to `placed`, unless it is pinned.
     """
-    expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await desk.lock_order(OrderId(order_id), version=expected)
-        changed, names = patched(order, data)
-        if names:
-            changed = await desk.change(order, changed, facts={"changed": names})
-            await audit(desk.connection, caller, "order.change", f"order:{order_id}", {"changed": names})
-            if DEMANDS.intersection(names):
-                changed = await handover.reconsider(desk, changed, reason=f"changed: {', '.join(names)}")
+        changed = await change_one(desk, OrderId(order_id), data, caller, if_match=if_match)
     return with_version(shape_of(changed))
+
+
+async def change_one(
+    desk: Desk, order_id: OrderId, data: OrderPatch, caller: Caller, *, if_match: str | None = None
+) -> Order:
+    """Change an order within a desk's transaction; raises VersionConflict, OrderNotOpen, BadInput."""
+    expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
+    order = await desk.lock_order(order_id, version=expected)
+    changed, names = patched(order, data)
+    if names:
+        changed = await desk.change(order, changed, facts={"changed": names})
+        await audit(desk.connection, caller, "order.change", f"order:{order_id}", {"changed": names})
+        if DEMANDS.intersection(names):
+            changed = await handover.reconsider(desk, changed, reason=f"changed: {', '.join(names)}")
+    return changed
 
 
 @get("/v1/orders/{order_id:uuid}/events", guards=[requires(Role.VIEWER)], tags=["orders"])

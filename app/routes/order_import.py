@@ -1,0 +1,82 @@
+"""Many orders at once: `POST /v1/orders/import`."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request, post
+
+from app.audit import audit
+from app.auth import Caller, Role, requires
+from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.order_lines import Line, lines_of
+from app.problems import BadInput, Conflict
+from app.routes.orders import actor_of, place_one
+from dispatch.desk import Desk, at_desk
+
+
+class ImportedLine(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What became of a line."""
+
+    line: int
+    status: Literal["created", "exists", "invalid"]
+    id: UUID | None = None
+    error: str | None = None
+
+
+class Imported(msgspec.Struct, kw_only=True):
+    """What became of a batch; `results` in the order of its lines."""
+
+    n_created: int
+    n_exist: int
+    n_invalid: int
+    results: list[ImportedLine]
+
+
+@post("/v1/orders/import", guards=[requires(Role.DISPATCHER)], status_code=200, tags=["orders"])
+async def import_orders(
+    request: Request[Any, Any, Any],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
+) -> Imported:
+    """
+    Place the orders of a batch, NDJSON (`application/x-ndjson`) or CSV (`text/csv`), in one transaction.
+
+    A line that cannot be used is told with its reason and hinders no other; one whose `external_id` is in use counts
+    as `exists`, so a batch may be sent again. CSV columns: `external_id`, `pickup_lat`, `pickup_lon`,
+    `pickup_address`, `pickup_from`, `pickup_to`, `pickup_name`, `pickup_phone`, the same with `dropoff_`,
+    `dropoff_latest`, `ready_at`, `units`, `weight_g`, `volume_ml`, `mode`, `skills` (joined by `;`), `priority`, …
+    """
+    body = await request.body()
+    lines = lines_of(body, request.headers.get("content-type", ""))
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        before = await answered_before(desk.connection, caller, idempotency_key, body)
+        if before is not None:
+            return msgspec.convert(before, Imported)
+        results = [await _place(desk, line, caller) for line in lines]
+        counts = {status: sum(one.status == status for one in results) for status in ("created", "exists", "invalid")}
+        await audit(desk.connection, caller, "order.import", "orders", counts)
+        answer = Imported(
+            n_created=counts["created"], n_exist=counts["exists"], n_invalid=counts["invalid"], results=results
+        )
+        await remember_answer(desk.connection, caller, idempotency_key, 200, answer)
+    return answer
+
+
+async def _place(desk: Desk, line: Line, caller: Caller) -> ImportedLine:
+    if line.order is None:
+        return ImportedLine(line=line.number, status="invalid", error=line.error)
+    try:
+        order = await place_one(desk, line.order, caller)
+    except Conflict as exc:
+        return ImportedLine(line=line.number, status="exists", id=exc.facts.get("id"))  # type: ignore[arg-type]  # our own fact
+    except BadInput as exc:
+        text = "; ".join(f"{pointer}: {detail}" for pointer, detail in exc.errors) or str(exc)
+        return ImportedLine(line=line.number, status="invalid", error=text)
+    return ImportedLine(line=line.number, status="created", id=order.id)
+
+
+route_handlers: list[Any] = [import_orders]

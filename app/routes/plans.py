@@ -1,0 +1,333 @@
+"""What would happen if, and then doing it: `/v1/plans`."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from app.audit import audit
+from app.auth import Caller, Role, requires
+from app.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
+from app.order_shapes import (
+    NewOrderShape,
+    OrderPatch,
+    OrderShape,
+    ReasonShape,
+    new_order_of,
+    patched,
+    reasons_shape,
+    shape_of,
+)
+from app.problems import BadInput, Conflict
+from app.regions import known_region
+from app.routes.orders import actor_of, change_one, place_one
+from app.whatif import WhatIf
+from dispatch import handover, preview
+from dispatch.desk import Desk, at_desk
+from dispatch.errors import OrderNotFound
+from dispatch.snapshot import OrderId, Plan
+from dispatch.world import World
+from sql import queries
+from tracking.errors import CourierNotFound
+from tracking.position import CourierId, Region
+
+Thinker = NamedDependency[WhatIf]
+"""Parameter `what_if`: plans of worlds that are not."""
+
+MANY = msgspec.Meta(max_length=50)
+
+
+class ChangeOrder(OrderPatch, kw_only=True):
+    """An order that would read differently; only what is given changes."""
+
+    id: UUID
+
+
+class AssignOrder(msgspec.Struct, kw_only=True):
+    """An order that would be given to a courier by hand."""
+
+    order_id: UUID
+    courier_id: UUID
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """What would be different; nothing at all: plan anew."""
+
+    region: str | None = None
+    add_orders: Annotated[list[NewOrderShape], MANY] = []
+    change_orders: Annotated[list[ChangeOrder], MANY] = []
+    cancel_orders: Annotated[list[UUID], MANY] = []
+    remove_couriers: Annotated[list[UUID], MANY] = []
+    """Couriers who would go off duty."""
+    assign: Annotated[list[AssignOrder], MANY] = []
+
+
+class ApplyChanges(Changes, kw_only=True):
+    """What shall be different."""
+
+    basis: str | None = None
+    """`basis` of the preview: answers 409 when orders or routes have changed since."""
+
+
+class TotalsShape(msgspec.Struct, kw_only=True):
+    """A plan in a few figures."""
+
+    cost: int
+    n_orders: int
+    n_unassigned: int
+    n_late: int
+    late_s: int
+    travel_s: int
+
+
+class FateShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a plan makes of an order."""
+
+    courier_id: UUID | None = None
+    pickup_at: datetime | None = None
+    dropoff_at: datetime | None = None
+    late_s: int = 0
+
+
+class DifferenceShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An order that would fare differently."""
+
+    order_id: UUID
+    now: FateShape | None = None
+    then: FateShape | None = None
+
+
+class AddedShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What would become of an order that is not there yet; in the order of `add_orders`."""
+
+    courier_id: UUID | None = None
+    pickup_at: datetime | None = None
+    dropoff_at: datetime | None = None
+    late_s: int = 0
+    cost: dict[str, int] | None = None
+    """What it adds to the courier's route, by term."""
+    reasons: list[ReasonShape] | None = None
+    """Why nobody could take it."""
+
+
+class PreviewShape(msgspec.Struct, kw_only=True):
+    """The plan now, the plan then, and what lies between."""
+
+    basis: str
+    now: TotalsShape
+    then: TotalsShape
+    difference: TotalsShape
+    """`then` minus `now`."""
+    orders: list[DifferenceShape]
+    added: list[AddedShape]
+
+
+class AppliedShape(msgspec.Struct, kw_only=True):
+    """What was done; the dispatcher plans anew at once."""
+
+    orders: list[OrderShape]
+    couriers_off_duty: list[UUID]
+
+
+class WindowQuestion(msgspec.Struct, kw_only=True):
+    """For which order, and which windows."""
+
+    order: NewOrderShape
+    length_s: Annotated[int, msgspec.Meta(ge=300, le=86_400)] = 3600
+    step_s: Annotated[int, msgspec.Meta(ge=300, le=86_400)] = 1800
+    n: Annotated[int, msgspec.Meta(ge=1, le=24)] = 8
+
+
+class WindowAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A window for the drop-off, and whether it could be promised now."""
+
+    from_: datetime = msgspec.field(name="from")
+    to: datetime
+    feasible: bool
+    dropoff_at: datetime | None = None
+    courier_id: UUID | None = None
+    cost: int | None = None
+    """What keeping it would add to the plan."""
+    reasons: list[ReasonShape] | None = None
+
+
+class WindowAnswers(msgspec.Struct, kw_only=True):
+    """Windows, the earliest first."""
+
+    windows: list[WindowAnswer]
+
+
+@post("/v1/plans/preview", guards=[requires(Role.DISPATCHER)], status_code=200, tags=["plans"])
+async def preview_plan(data: JSONBody[Changes], pool: Pool, what_if: Thinker) -> PreviewShape:
+    """
+    What would happen with orders more or less, other windows, couriers less, or an order given away by hand.
+
+    Nothing is changed. Both plans are made now by the same planner, so the difference is what the change does.
+    """
+    region = await _region_of(pool, data)
+    world = await what_if.world(region)
+    changed, added = _changed(world, data, region)
+    now, then = await what_if.plans([world, changed])
+    totals_now, totals_then = preview.totals(now), preview.totals(then)
+    before, after = preview.fates(now), preview.fates(then)
+    return PreviewShape(
+        basis=preview.basis(world),
+        now=TotalsShape(**asdict(totals_now)),
+        then=TotalsShape(**asdict(totals_then)),
+        difference=TotalsShape(
+            **{name: value - getattr(totals_now, name) for name, value in asdict(totals_then).items()}
+        ),
+        orders=[
+            DifferenceShape(order_id=(new or old).order_id, now=_fate(old), then=_fate(new))  # type: ignore[union-attr]  # one of both is there
+            for old, new in preview.differences(before, after)
+            if new is None or new.order_id not in added
+        ],
+        added=[_added(then, order_id, after[order_id]) for order_id in added],
+    )
+
+
+@post("/v1/plans/apply", guards=[requires(Role.DISPATCHER)], status_code=200, tags=["plans"])
+async def apply_plan(
+    data: JSONBody[ApplyChanges],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    settings: CurrentSettings,
+    what_if: Thinker,
+) -> AppliedShape:
+    """Do in one transaction what a preview was asked about; all of it or nothing."""
+    region = await _region_of(pool, data)
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        if data.basis is not None and preview.basis(await what_if.world(region)) != data.basis:
+            raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
+        touched = await _apply(desk, data, caller, expires_in=timedelta(seconds=settings.offer_for_s))
+        for courier_id in data.remove_couriers:
+            await handover.release_courier(desk, CourierId(courier_id), reason="off duty")
+            if await desk.connection.fetchrow(queries["planning.set_duty"], courier_id, False, desk.now) is None:
+                raise CourierNotFound(courier_id=courier_id)
+            desk.events.append((region, "courier.changed", {"courier_id": str(courier_id)}))
+        facts = {"n_orders": len(touched), "couriers_off_duty": data.remove_couriers}
+        await audit(desk.connection, caller, "plan.apply", f"region:{region}", facts)
+        desk.events.append((region, "plan.wanted", {}))
+        orders = [shape_of(await desk.get_order(order_id)) for order_id in touched]
+    return AppliedShape(orders=orders, couriers_off_duty=data.remove_couriers)
+
+
+@post("/v1/plans/windows", guards=[requires(Role.DISPATCHER)], status_code=200, tags=["plans"])
+async def windows_for(data: JSONBody[WindowQuestion], pool: Pool, what_if: Thinker) -> WindowAnswers:
+    """Which windows could we promise for this address? Each is tried as a hard window beside all that is promised."""
+    region = await known_region(pool, data.order.region)
+    new = new_order_of(data.order, region)
+    world = await what_if.world(region)
+    starts = preview.slots(datetime.now(UTC), length_s=data.length_s, step_s=data.step_s, n=data.n)
+    tries = [preview.with_order(world, preview.with_window(new, at, data.length_s)) for at in starts]
+    horizon_s = int((starts[-1] - world.now).total_seconds()) + data.length_s
+    base, *plans = await what_if.plans([world, *(tried for tried, _ in tries)], horizon_s=horizon_s)
+    return WindowAnswers(
+        windows=[
+            _window_answer(at, data.length_s, plan, order_id, base)
+            for at, (_, order_id), plan in zip(starts, tries, plans, strict=True)
+        ]
+    )
+
+
+def _changed(world: World, data: Changes, region: Region) -> tuple[World, list[OrderId]]:
+    """The world with the changes, and the ids of added orders; raises OrderNotFound, CourierNotFound, BadInput."""
+    known = {order.id: order for order in world.orders}
+    couriers = {courier.id for courier in world.couriers}
+    for order_id in (*data.cancel_orders, *(c.id for c in data.change_orders), *(a.order_id for a in data.assign)):
+        if order_id not in known:
+            raise OrderNotFound("There is no such open order in the region.", order_id=str(order_id))
+    for courier_id in (*data.remove_couriers, *(given.courier_id for given in data.assign)):
+        if courier_id not in couriers:
+            raise CourierNotFound("There is no such courier on duty in the region.", courier_id=str(courier_id))
+    added = []
+    for change in data.change_orders:
+        world = preview.with_changed(world, patched(known[OrderId(change.id)], change)[0])
+    for order_id in data.cancel_orders:
+        world = preview.without_order(world, OrderId(order_id))
+    for given in data.assign:
+        world = preview.with_assigned(world, OrderId(given.order_id), CourierId(given.courier_id))
+    for courier_id in data.remove_couriers:
+        world = preview.without_courier(world, CourierId(courier_id))
+    for shape in data.add_orders:
+        world, order_id = preview.with_order(world, new_order_of(shape, region))
+        added.append(order_id)
+    return world, added
+
+
+async def _apply(desk: Desk, data: Changes, caller: Caller, *, expires_in: timedelta) -> list[OrderId]:
+    involved = [c.id for c in data.change_orders] + [*data.cancel_orders] + [given.order_id for given in data.assign]
+    # All at once and in the order of their ids, as everybody does who locks several orders.
+    await desk.connection.fetch(queries["orders.lock_many"], involved)
+    changed = [await change_one(desk, OrderId(change.id), change, caller) for change in data.change_orders]
+    changed += [await desk.cancel(OrderId(order_id), reason="plan") for order_id in data.cancel_orders]
+    changed += [
+        await handover.assign(
+            desk, OrderId(given.order_id), CourierId(given.courier_id), reason="plan", expires_in=expires_in
+        )
+        for given in data.assign
+    ]
+    changed += [await place_one(desk, shape, caller) for shape in data.add_orders]
+    return [order.id for order in changed]
+
+
+async def _region_of(pool: Any, data: Changes) -> Region:
+    named = {shape.region for shape in data.add_orders if shape.region is not None}
+    if len(named | ({data.region} if data.region else set())) > 1:
+        raise BadInput("A plan is of one region.", ("/add_orders", "expected orders of one region"))
+    return await known_region(pool, data.region or next(iter(named), None))
+
+
+def _fate(fate: preview.Fate | None) -> FateShape | None:
+    if fate is None:
+        return None
+    return FateShape(
+        courier_id=fate.courier_id,
+        pickup_at=_at(fate.pickup_at),
+        dropoff_at=_at(fate.dropoff_at),
+        late_s=fate.late_s,
+    )
+
+
+def _added(plan: Plan, order_id: OrderId, fate: preview.Fate) -> AddedShape:
+    given, left = preview.assignment_of(plan, order_id), preview.exclusion_of(plan, order_id)
+    return AddedShape(
+        courier_id=fate.courier_id,
+        pickup_at=_at(fate.pickup_at),
+        dropoff_at=_at(fate.dropoff_at),
+        late_s=fate.late_s,
+        cost=None if given is None else dict(given.cost),
+        reasons=None if left is None else _reasons(left),
+    )
+
+
+def _window_answer(at: datetime, length_s: int, plan: Plan, order_id: OrderId, base: Plan) -> WindowAnswer:
+    fate, left = preview.fates(plan)[order_id], preview.exclusion_of(plan, order_id)
+    # A window that is kept by dropping or delaying another order is not one to promise.
+    kept = len(plan.unassigned) <= len(base.unassigned) and preview.totals(plan).late_s <= preview.totals(base).late_s
+    return WindowAnswer(
+        from_=at,
+        to=at + timedelta(seconds=length_s),
+        feasible=left is None and kept,
+        dropoff_at=_at(fate.dropoff_at),
+        courier_id=fate.courier_id,
+        cost=None if left is not None else plan.cost - base.cost,
+        reasons=None if left is None else _reasons(left),
+    )
+
+
+def _reasons(left: Any) -> list[ReasonShape]:
+    return reasons_shape({code.value: {"n": n, "example": left.example.get(code)} for code, n in left.reasons.items()})
+
+
+def _at(instant: int | None) -> datetime | None:
+    return None if instant is None else datetime.fromtimestamp(instant, UTC)
+
+
+route_handlers: list[Any] = [preview_plan, apply_plan, windows_for]

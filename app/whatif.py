@@ -1,0 +1,65 @@
+"""Plans of worlds that are not: loads a region, changes the copy, and lets the planner think about both."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import asyncpg
+
+from dispatch import store
+from dispatch.cycle import CycleParams, look
+from dispatch.params import Params
+from dispatch.plan import propose
+from dispatch.snapshot import Plan
+from dispatch.travel.times import TravelTimes
+from dispatch.whereabouts import Locator
+from dispatch.world import Whereabouts, World
+from tracking.position import CourierId, Region
+
+PLAN_S = 1.0
+"""Time for one plan of a preview; what is found by then counts."""
+AT_ONCE = 2
+"""Previews one API process computes at a time; the others wait, so that offers and fixes are not kept waiting."""
+
+EMPTY = Plan(routes=(), assignments=(), unassigned=(), cost=0, source="kept")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """Thinks about worlds."""
+
+    pool: asyncpg.Pool
+    travel: TravelTimes
+    locator: Locator
+    params: CycleParams
+    slots: asyncio.Semaphore
+
+    async def world(self, region: Region) -> World:
+        """The region as it is."""
+        return await store.load(self.pool, region)
+
+    async def plans(self, worlds: Sequence[World], *, horizon_s: int | None = None) -> list[Plan]:
+        """
+        A plan for each of the worlds, which are variants of one region at one moment.
+
+        `horizon_s`: how far ahead orders are planned, when farther than usual.
+        """
+        if not worlds:
+            return []
+        params = self.params.plan
+        params = replace(params, search_s=0.0, horizon_s=max(params.horizon_s, horizon_s or 0))
+        seen = await self.locator.locate(worlds[0].region, worlds[0].now)
+        async with self.slots:
+            return [await self._plan(world, seen, params) for world in worlds]
+
+    async def cost(self, region: Region) -> int:
+        """What the plan of the region as it is costs, in the planner's units."""
+        return (await self.plans([await self.world(region)]))[0].cost
+
+    async def _plan(self, world: World, seen: Mapping[CourierId, Whereabouts], params: Params) -> Plan:
+        if not world.orders:
+            return EMPTY
+        snapshot = await look(world, seen, self.travel, self.params)
+        deadline = monotonic() + PLAN_S
+        return await asyncio.to_thread(propose, snapshot, params, lambda: monotonic() > deadline)

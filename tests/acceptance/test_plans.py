@@ -1,0 +1,100 @@
+"""What would happen if, over HTTP: the difference is told, nothing is changed, and applying does it."""
+
+from datetime import UTC, datetime
+
+from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, eventually, town
+
+__all__ = ["dispatcher", "town"]
+
+
+async def preview(town, **changes):
+    answer = await town.staff.post("/v1/plans/preview", json=changes)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_preview_tells_who_would_carry_one_order_more_and_changes_nothing(town):
+    ana, _ = await town.hire("Ana")
+    told = await preview(town, add_orders=[MINIMAL])
+    (added,) = told["added"]
+    assert added["courier_id"] == ana
+    assert added["pickup_at"] < added["dropoff_at"]
+    assert added["cost"]["delivery"] > 0
+    assert told["difference"]["n_orders"] == 1
+    assert told["difference"]["cost"] == told["then"]["cost"] - told["now"]["cost"] > 0
+    assert (await town.staff.get("/v1/orders")).json()["items"] == []
+
+
+async def test_preview_of_an_impossible_order_says_why(town):
+    await town.hire("Ana")
+    told = await preview(town, add_orders=[MINIMAL | {"mode": "car"}])
+    assert [reason["code"] for reason in told["added"][0]["reasons"]] == ["mode"]
+
+
+async def test_preview_of_a_courier_less_moves_the_orders_to_others(town, dispatcher):
+    ana, phone = await town.hire("Ana")
+    order = await town.accepted(phone)
+    rui, _ = await town.hire("Rui", HOME)
+    told = await preview(town, remove_couriers=[ana])
+    (moved,) = told["orders"]
+    assert (moved["order_id"], moved["now"]["courier_id"], moved["then"]["courier_id"]) == (order["id"], ana, rui)
+    assert (await town.order(order["id"]))["courier_id"] == ana
+
+
+async def test_preview_of_a_manual_assignment_tells_what_it_costs(town, dispatcher):
+    _, phone = await town.hire("Near")
+    order = await town.accepted(phone)
+    far, _ = await town.hire("Far", {"lat": 41.18, "lon": -8.65})
+    told = await preview(town, assign=[{"order_id": order["id"], "courier_id": far}])
+    assert told["difference"]["cost"] > 0
+    assert told["orders"][0]["then"]["courier_id"] == far
+
+
+async def test_applying_a_preview_does_what_it_said(town, dispatcher):
+    ana, phone = await town.hire("Ana")
+    order = await town.accepted(phone)
+    _, other = await town.hire("Rui", HOME)
+    told = await preview(town, remove_couriers=[ana], add_orders=[MINIMAL])
+    wanted = {"remove_couriers": [ana], "add_orders": [MINIMAL], "basis": told["basis"]}
+    applied = await town.staff.post("/v1/plans/apply", json=wanted)
+    assert applied.status_code == 200, applied.text
+    await town.offered(other, order["id"])
+
+    async def offered_too():
+        return (await town.order(applied.json()["orders"][0]["id"]))["state"] == "assigned"
+
+    await eventually(offered_too)
+    assert (await town.staff.get(f"/v1/couriers/{ana}")).json()["on_duty"] is False
+
+
+async def test_stale_preview_is_not_applied(town):
+    told = await preview(town, add_orders=[MINIMAL])
+    await town.place()
+    answer = await town.staff.post("/v1/plans/apply", json={"add_orders": [MINIMAL], "basis": told["basis"]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
+
+
+async def test_plan_that_cannot_be_applied_as_a_whole_is_not_applied_at_all(town):
+    order = await town.place()
+    wanted = {"add_orders": [MINIMAL], "assign": [{"order_id": order["id"], "courier_id": order["id"]}]}
+    assert (await town.staff.post("/v1/plans/apply", json=wanted)).status_code == 404
+    assert [one["id"] for one in (await town.staff.get("/v1/orders")).json()["items"]] == [order["id"]]
+
+
+async def test_windows_that_can_be_kept_are_told_apart_from_those_that_cannot(town):
+    await town.hire("Ana")
+    now = datetime.now(UTC)
+    far = {"lat": 41.2496, "lon": -8.6109}  # 11 km: an hour by bicycle
+    question = {"order": {"pickup": RESTAURANT, "dropoff": far}, "length_s": 900, "step_s": 900, "n": 8}
+    windows = (await town.staff.post("/v1/plans/windows", json=question)).json()["windows"]
+    feasible = [window["feasible"] for window in windows]
+    assert feasible[0] is False
+    assert windows[0]["reasons"][0]["code"] == "dropoff_window"
+    assert feasible[-1] is True
+    assert feasible == sorted(feasible)
+    for window in windows:
+        assert window["to"] > now.isoformat()
+        if window["feasible"]:
+            assert window["from"] <= window["to"]
+            assert window["cost"] >= 0
