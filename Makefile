@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ENGINE ?= postgres
+DATA   ?= .postrider/$(ENGINE)
+BENCHMARKS ?= ingest writer nearby history
 STAMP  := $(VENV)/.ready
 
 .PHONY: setup demo test check bench lock clean
@@ -29,11 +31,22 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile
+	POSTGRES_PASSWORD=check $(BIN)/docker-compose -f deploy/compose.yaml config --quiet
 
 test: setup
 	$(BIN)/python -m pytest
 
+demo: setup
+	$(BIN)/postrider demo --engine $(ENGINE) --data-dir $(DATA)
+
+bench: setup
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+
+clean:
+	rm -rf $(VENV) app/console/dist
+
 lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 --extra embedded --group lint --group test --group bench pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 --extra embedded --group build --group lint --group test --group bench pyproject.toml -o requirements/dev.txt

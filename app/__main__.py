@@ -59,18 +59,42 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded serve
 @cli.command()
 def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Every role in one process tree, with embedded servers where no URL is set."""
+    from app.up import up as run_all  # noqa: PLC0415
+
+    settings = _settings(host=host, port=port, data_dir=data_dir)
+    _run_all(lambda stop: run_all(settings, os.environ, stop))
+
+
+@cli.command()
+def demo(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    engine: Annotated[str | None, typer.Option(help="postgres, or timescale for TimescaleDB in WebAssembly.")] = None,
+    couriers: Annotated[int | None, typer.Option(help="Size of the fleet.")] = None,
+) -> None:
+    """A simulated city on this machine: couriers, orders, and the address of the live map."""
+    from app.demo import demo as run_demo  # noqa: PLC0415
+
+    settings = _settings(host=host, port=port, data_dir=data_dir, engine=engine)
+    _run_all(lambda stop: run_demo(settings, os.environ, stop, couriers=couriers))
+
+
+def _run_all(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run the whole program; what keeps it from starting is one line, not a traceback."""
     from app.embedded import FolderInUse  # noqa: PLC0415
     from app.migrate import MigrationError  # noqa: PLC0415
     from app.servers import NotInstalled, ServerFailed  # noqa: PLC0415
     from app.up import StartError  # noqa: PLC0415
-    from app.up import up as run_all  # noqa: PLC0415
 
-    settings = _settings(host=host, port=port, data_dir=data_dir)
+    reasons: list[str] = []
     try:
-        _run(lambda stop: run_all(settings, os.environ, stop))
-    except (StartError, FolderInUse, NotInstalled, ServerFailed, MigrationError) as exc:
-        typer.echo(str(exc), err=True)
-        raise typer.Exit(1) from exc
+        _run(start)
+    except* (StartError, FolderInUse, NotInstalled, ServerFailed, MigrationError) as group:
+        reasons = [str(exc) for exc in group.exceptions]
+    if reasons:
+        typer.echo("\n".join(reasons), err=True)
+        raise typer.Exit(1)
 
 
 @cli.command()

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -31,6 +31,10 @@ STEADY_AFTER_S = 30.0
 """A child that lived this long starts again at once when it dies."""
 
 
+Beside = Callable[[Settings], Coroutine[None, None, None]]
+"""What runs beside the roles once they serve; gets the settings with the servers' addresses."""
+
+
 class StartError(RuntimeError):
     """The program could not start."""
 
@@ -43,12 +47,14 @@ class Child:
     process: asyncio.subprocess.Process | None = None
 
 
-async def up(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event) -> None:
+async def up(
+    settings: Settings, environ: Mapping[str, str], stop: asyncio.Event, *, beside: Beside | None = None
+) -> None:
     """
     Run until `stop` is set.
 
     Starts embedded servers where no URL is set, migrates, makes the first administrator's token, starts the roles, and
-    prints one line when they serve. Raises StartError when they do not.
+    prints one line when they serve; then runs `beside`, if given, until the end. Raises StartError when they do not.
     """
     async with servers(settings) as connected:
         await asyncio.to_thread(migrate, connected.database_url)
@@ -64,6 +70,8 @@ async def up(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event
                 await _wait_until_ready(connected, stop)
                 if not stop.is_set():
                     print(f"postrider ready {connected_url(connected)}", flush=True)  # noqa: T201 - the contract of `up`
+                    if beside is not None:
+                        tasks.append(group.create_task(beside(connected)))
                 await stop.wait()
             finally:
                 for task in tasks:
