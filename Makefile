@@ -10,8 +10,9 @@ STAMP  := $(VENV)/.ready
 .PHONY: setup demo test check bench lock clean
 
 CONSOLE := app/console/dist/index.html
+TIMESCALE := app/timescale_wasm/node_modules/.package-lock.json
 
-setup: $(STAMP) $(CONSOLE)
+setup: $(STAMP) $(CONSOLE) $(TIMESCALE)
 
 $(STAMP): requirements/dev.txt requirements/engines.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +25,10 @@ $(STAMP): requirements/dev.txt requirements/engines.txt pyproject.toml
 
 $(CONSOLE): $(STAMP) app/console/package-lock.json app/console/index.html $(shell find app/console/src app/console/public -type f)
 	$(BIN)/python app/console/build.py
+
+# TimescaleDB in WebAssembly, for the storage tests and `make demo ENGINE=timescale`.
+$(TIMESCALE): $(STAMP) app/timescale_wasm/package-lock.json
+	$(BIN)/python -m app.timescale
 
 check: setup
 	$(BIN)/python app/console/build.py check

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 
 from prometheus_client import start_http_server
@@ -14,6 +15,7 @@ from app.resources import Resources, resources
 from app.settings import Settings
 from app.supervise import supervise
 from tracking.history import History
+from tracking.housekeeping import Housekeeping, Keep
 from tracking.live import LivePositions
 from tracking.log import PositionLog
 from tracking.quarantine import QuarantineStore
@@ -54,9 +56,20 @@ def _dispatch(settings: Settings, opened: Resources) -> dict[str, Start]:
     return {"dispatch": partial(dispatch, settings, opened)}
 
 
+def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
+    """Retention, compression and the quarantine's week."""
+    keep = Keep(
+        raw=timedelta(days=settings.retention_raw_days),
+        by_minute=timedelta(days=settings.retention_1m_days),
+        by_hour=timedelta(days=settings.retention_1h_days),
+        uncompressed=timedelta(days=settings.compress_after_days),
+    )
+    return {"housekeeping": Housekeeping(opened.pool, keep).run}
+
+
 ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {
     "writer": _writer,
     "watch": _nothing,
     "dispatch": _dispatch,
-    "housekeeping": _nothing,
+    "housekeeping": _housekeeping,
 }

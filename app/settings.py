@@ -40,6 +40,14 @@ class Settings:
     """Folder of the embedded servers and of `admin.token`."""
     engine: str = "postgres"
     """Embedded database: `postgres`, or `timescale` for TimescaleDB in WebAssembly."""
+    retention_raw_days: int = 30
+    """Every fix is kept so long; at least 9."""
+    retention_1m_days: int = 90
+    """Tracks by minute are kept so long."""
+    retention_1h_days: int = 365
+    """Tracks by hour, and speeds by place, are kept so long."""
+    compress_after_days: int = 2
+    """TimescaleDB compresses fixes older than this; late ones still find their place."""
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
     log_json: bool | None = None

@@ -6,13 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import redis
 
 from app.migrate import migrate
-from app.servers import PostgresServer, RedisServer
+from app.servers import NotInstalled, PostgresServer, RedisServer
+from app.timescale import TimescaleServer
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +115,36 @@ def own_redis() -> Iterator[Callable[[], RedisServer]]:
             return server
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def timescale_wasm_url() -> Iterator[str]:
+    """A migrated TimescaleDB in WebAssembly; all its clients share one session."""
+    with tempfile.TemporaryDirectory(prefix="postrider-timescale-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        server = TimescaleServer(Path(name) / "timescale")
+        try:
+            server.start()
+        except NotInstalled as missing:
+            pytest.skip(str(missing))
+        migrate(server.url)
+        yield server.url
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def timescale_native_url() -> Iterator[str]:
+    """A migrated database of its own on a native TimescaleDB, where one is named."""
+    url = os.environ.get("POSTRIDER_TEST_TIMESCALE_URL")
+    if not url:
+        pytest.skip("no native TimescaleDB: set POSTRIDER_TEST_TIMESCALE_URL")
+    name = f"postrider_test_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        own = urlsplit(url)._replace(path=f"/{name}").geturl()
+        migrate(own)
+        yield own
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ CALL run_job($1);
 -- name: begin_horizons
 -- $1, $2: fixes and minutes before this are to go. Where nothing was rolled up yet, begin with the oldest row.
 UPDATE rollup_horizons AS h
-SET kept_until = date_trunc('hour', least(oldest.at, CASE h.of_table WHEN 'positions' THEN $1 ELSE $2 END), 'UTC')
+SET kept_until = date_trunc('hour', least(oldest.at, CASE h.of_table WHEN 'positions' THEN $1::timestamptz ELSE $2::timestamptz END), 'UTC')
 FROM (
     SELECT 'positions' AS of_table, min(fixed_at) AS at FROM positions
     UNION ALL
