@@ -27,7 +27,7 @@ from benchmarks.eta_legs import Drivers, TrackPoint, nominal_s
 from benchmarks.scores import best_factor, by_horizon, lower_pct, scores, table
 from dispatch.conformal import Band
 from dispatch.eta import Eta, Journey, Span, StopAhead, foresee
-from dispatch.learning import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, learn
+from dispatch.learning import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
 from dispatch.progress import advance, depart, leg_ahead
 from dispatch.snapshot import OrderId, PlannedStop, StopKind
 from dispatch.steady import settle
@@ -162,7 +162,7 @@ def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: fl
 
     def expect(at: LatLon, unix_s: float) -> Estimate:
         now = datetime.fromtimestamp(unix_s, UTC)
-        base_s = eta_legs.default_s(mode, at, end.at)
+        base_s = default_s(mode, at, end.at)
         return model.estimate(at, end.at, now, base_s, courier_id=eta_legs.NOBODY)
 
     whole = expect(points[0].at, points[0].unix_s)

@@ -23,8 +23,7 @@ from uuid import UUID, uuid5
 import h3.api.basic_int as h3
 import numpy as np
 
-from dispatch.learning import TrackedLeg, hour_of_week
-from dispatch.travel.great_circle import DEFAULT_PACES
+from dispatch.learning import TrackedLeg, default_s, hour_of_week
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode
 
@@ -38,12 +37,6 @@ NEAREST_M = 200.0
 def nominal_s(leg: TrackedLeg) -> float:
     """Great circle at nominal speed."""
     return distance_m(leg.origin, leg.destination) / (NOMINAL_KMH[leg.mode] / 3.6)
-
-
-def default_s(mode: Mode, origin: LatLon, destination: LatLon) -> float:
-    """What the default of dispatch.travel expects: great circle x detour / speed."""
-    pace = DEFAULT_PACES[mode]
-    return max(1.0, distance_m(origin, destination) * pace.detour / pace.speed_mps)
 
 
 # -- (1) road engine

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from dispatch.conformal import Band, Calibration, calibrate
 from dispatch.kriging import Kriging, Places, fit
+from dispatch.travel.great_circle import DEFAULT_PACES
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode, Region
 
@@ -56,6 +57,12 @@ def hour_of_week(at: datetime, lon: float) -> float:
     seconds = at.timestamp() + lon * 240.0
     # The epoch was a Thursday.
     return (seconds / 3600.0 + 72.0) % 168.0
+
+
+def default_s(mode: Mode, origin: LatLon, destination: LatLon) -> float:
+    """What a way takes without a map and without anything learned, at least a second: the base GREAT_CIRCLE."""
+    pace = DEFAULT_PACES[mode]
+    return max(1.0, distance_m(origin, destination) * pace.detour / pace.speed_mps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from benchmarks.eta_legs import (
     Drivers,
     TrackPoint,
     bounds,
-    default_s,
     driven,
     nominal_s,
     read_track,
@@ -21,7 +20,7 @@ from benchmarks.eta_legs import (
     tracked,
 )
 from benchmarks.scores import best_factor, by_horizon, lower_pct, scores
-from dispatch.learning import TrackedLeg
+from dispatch.learning import TrackedLeg, default_s
 from tracking.position import CourierId, LatLon, Mode
 
 SOUTH_WEST = LatLon(41.12, -8.63)

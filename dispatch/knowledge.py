@@ -1,0 +1,94 @@
+"""What was learned, in this process: read from the database, refreshed from time to time, always ready to answer."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import asyncpg
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.factors import LearnedFactors
+from dispatch.learning import TravelModel
+from dispatch.model_bytes import SERVICES, model_from_bytes, services_from_bytes
+from dispatch.service import ServiceTimes
+from dispatch.travel.times import Factor
+from sql import queries
+from tracking.position import LatLon, Mode, Region
+
+log = logging.getLogger(__name__)
+
+NOTHING = ServiceTimes()
+
+
+class Knowledge:
+    """
+    The models in force (`SpeedFactors`) and the service times by region.
+
+    Knows nothing until `refresh` has been called, which is an answer too: the defaults hold. What is there is replaced
+    as a whole, so that readers need no lock.
+    """
+
+    def __init__(self, *, n_least: int = 20) -> None:
+        """`n_least`: legs of a mode that are needed before the great circle is corrected."""
+        self._n_least = n_least
+        self._models: dict[tuple[str, str], TravelModel] = {}
+        self._services: dict[str, ServiceTimes] = {}
+        self._newest = datetime.min.replace(tzinfo=UTC)
+        self.factors_in_force = LearnedFactors(n_least=n_least)
+        self.version = 0
+        """Grows with every change."""
+
+    def services(self, region: Region) -> ServiceTimes:
+        """How long stays take there."""
+        return self._services.get(region, NOTHING)
+
+    def model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
+        """The model that knows most about a place; None when there is none."""
+        return self.factors_in_force.model(mode, base, at)
+
+    def factor(self, mode: Mode, origin: LatLon, destination: LatLon, at: datetime) -> Factor:
+        """See SpeedFactors."""
+        return self.factors_in_force.factor(mode, origin, destination, at)
+
+    def factors(
+        self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime
+    ) -> npt.NDArray[np.float64]:
+        """See SpeedFactors."""
+        return self.factors_in_force.factors(mode, origins, destinations, at)
+
+    async def refresh(self, pool: asyncpg.Pool) -> bool:
+        """Take over what was learned since the last time; whether that was anything. Raises what asyncpg raises."""
+        rows = await pool.fetch(queries["learned_models.changed_since"], self._newest)
+        for row in rows:
+            try:
+                if row["subject"] == SERVICES:
+                    self._services[row["region"]] = services_from_bytes(row["body"])
+                else:
+                    self._models[row["region"], row["subject"]] = model_from_bytes(row["body"], row["region"])
+            except ValueError as exc:
+                log.warning(
+                    "learned model not read",
+                    extra={"event": "learned_model_not_read", "subject": row["subject"], "error": str(exc)},
+                )
+            self._newest = max(self._newest, row["learned_at"])
+        if rows:
+            self.factors_in_force = LearnedFactors(self._models.values(), n_least=self._n_least)
+            self.version += 1
+        return bool(rows)
+
+    async def run(self, stop: asyncio.Event, pool: asyncpg.Pool, *, every_s: float = 30.0) -> None:
+        """Refresh until `stop` is set; a database that is away changes nothing."""
+        while not stop.is_set():
+            try:
+                await self.refresh(pool)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+                log.warning(
+                    "learned models not refreshed",
+                    extra={"event": "learned_models_not_refreshed", "error": type(exc).__name__},
+                )
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await stop.wait()
