@@ -6,8 +6,10 @@ What a token means is cached in the process and, for the hour in which PostgreSQ
 database per fix.
 """
 
+import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -40,6 +42,8 @@ CACHE_SIZE: Final = 100_000
 """Tokens one process remembers; the least recently used goes first."""
 UNKNOWN_TTL_S: Final = 5.0
 """How long an unknown token is remembered as unknown: short, for a token may just have been made elsewhere."""
+CHECK_CHUNK: Final = 5_000
+"""Remembered tokens that one query checks."""
 OUTAGE_TTL_S: Final = 24 * 3600
 """How long Redis remembers a token, to bridge an outage of the database."""
 
@@ -140,20 +144,42 @@ class Authenticator:
         if row is None or not hmac.compare_digest(bytes(row["hash"]), digest):
             self._remember(digest, None, UNKNOWN_TTL_S)
             return None
-        caller = Caller(
-            token_id=row["id"],
-            role=Role(row["role"]),
-            name=row["name"],
-            courier_id=row["courier_id"],
-            region=row["region"],
-            mode=row["mode"],
-            external_id=row["external_id"],
-            speed_unit=row["speed_unit"],
-            expires_at=row["expires_at"],
-        )
+        caller = _caller_of(row)
         self._remember(digest, caller, self._ttl_s)
         await self._remember_in_redis(digest, caller)
         return caller
+
+    async def keep_fresh(self, stop: asyncio.Event) -> None:
+        """
+        Check everything that is remembered, again and again until `stop`, a few thousand tokens a query.
+
+        So a phone that goes on sending costs no query of its own, and a revoked token still works no longer than the
+        cache time. While the database is down, what is known is trusted.
+        """
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._ttl_s / 3):
+                    await stop.wait()
+            await self._check_all()
+
+    async def _check_all(self) -> None:
+        digests = [digest for digest, (caller, _) in self._known.items() if caller is not None]
+        for start in range(0, len(digests), CHECK_CHUNK):
+            chunk = digests[start : start + CHECK_CHUNK]
+            until = monotonic() + self._ttl_s
+            try:
+                rows = await self._pool.fetch(queries["tokens.find_many_by_hash"], chunk, timeout=5)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                good = {digest: known[0] for digest in chunk if (known := self._known.get(digest))}
+            else:
+                good = {bytes(row["hash"]): _caller_of(row) for row in rows}
+            for digest in chunk:
+                # One that was forgotten meanwhile stays forgotten.
+                if digest in self._known:
+                    if digest in good:
+                        self._known[digest] = (good[digest], until)
+                    else:
+                        del self._known[digest]
 
     async def forget(self, digest: bytes) -> None:
         """Distrust a token at once in this process and in Redis; other processes follow within their cache time."""
@@ -164,9 +190,11 @@ class Authenticator:
             # The entry expires by itself, and is asked for only while PostgreSQL is down.
             return
 
-    def forget_all(self) -> None:
-        """Distrust everything this process remembers (a courier was changed or deleted)."""
-        self._known.clear()
+    def forget_courier(self, courier_id: UUID) -> None:
+        """Look up the tokens of a courier that was changed or deleted again."""
+        theirs = [digest for digest, (caller, _) in self._known.items() if caller and caller.courier_id == courier_id]
+        for digest in theirs:
+            del self._known[digest]
 
     def _remember(self, digest: bytes, caller: Caller | None, ttl_s: float) -> None:
         self._known[digest] = (caller, monotonic() + ttl_s)
@@ -193,6 +221,20 @@ class Authenticator:
             caller = msgspec.msgpack.decode(stored, type=Caller)
         self._remember(digest, caller, self._ttl_s)
         return caller
+
+
+def _caller_of(row: Any) -> Caller:
+    return Caller(
+        token_id=row["id"],
+        role=Role(row["role"]),
+        name=row["name"],
+        courier_id=row["courier_id"],
+        region=row["region"],
+        mode=row["mode"],
+        external_id=row["external_id"],
+        speed_unit=row["speed_unit"],
+        expires_at=row["expires_at"],
+    )
 
 
 class AuthenticationUnavailable(Exception):

@@ -42,6 +42,7 @@ from app.routes import (
     tokens,
 )
 from app.settings import Settings
+from app.supervise import supervise
 from app.travel import travel_times
 from app.whatif import AT_ONCE, WhatIf
 from dispatch.channel import CourierChannels
@@ -90,9 +91,14 @@ def create_app(settings: Settings) -> Litestar:
             app.state.channels = CourierChannels(opened.redis)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
-            async with live.open_feed(settings, opened.redis) as app.state.feed:
-                yield
-            await app.state.intake.ingest.close()
+            stop = asyncio.Event()
+            async with live.open_feed(settings, opened.redis) as app.state.feed, asyncio.TaskGroup() as group:
+                group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
+                try:
+                    yield
+                finally:
+                    stop.set()
+                    await app.state.intake.ingest.close()
 
     app = Litestar(
         route_handlers=ROUTES,

@@ -176,7 +176,7 @@ async def change_courier(
             raise Conflict(courier_id=courier_id, version=before.version)
         facts = {"before": {name: getattr(before, name) for name in wanted}, "after": wanted}
         await audit(connection, caller, "courier.change", f"courier:{courier_id}", facts)
-    authenticator.forget_all()
+    authenticator.forget_courier(courier_id)
     await announce(redis, region, "courier.changed", {"courier_id": courier_id})
     return _with_version(courier_of(row))
 

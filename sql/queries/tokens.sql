@@ -8,6 +8,16 @@ WHERE t.hash = $1
   AND (t.expires_at IS NULL OR t.expires_at > now())
   AND (t.courier_id IS NULL OR c.deleted_at IS NULL);
 
+-- name: find_many_by_hash
+-- $1 SHA-256 of tokens. The same for those of them that are good.
+SELECT t.id, t.hash, t.role, t.name, t.courier_id, t.speed_unit, t.expires_at, c.region, c.mode, c.external_id
+FROM tokens t
+LEFT JOIN couriers c ON c.id = t.courier_id
+WHERE t.hash = any($1::bytea[])
+  AND t.revoked_at IS NULL
+  AND (t.expires_at IS NULL OR t.expires_at > now())
+  AND (t.courier_id IS NULL OR c.deleted_at IS NULL);
+
 -- name: add
 -- $1 kind, $2 role, $3 courier id or NULL, $4 name, $5 prefix, $6 hash, $7 speed unit or NULL, $8 expires at or NULL.
 INSERT INTO tokens (kind, role, courier_id, name, prefix, hash, speed_unit, expires_at)

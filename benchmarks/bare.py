@@ -1,0 +1,55 @@
+"""The limit of `benchmarks.ingest`: a bare ASGI function on the same store; no routes, tokens, limits or traces."""
+
+import os
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from tracking.ingest import Ingest
+from tracking.position import Region
+from tracking.reading import decode
+from tracking.screening import Sender, Upload
+
+REGION = Region("bare")
+
+
+class Bare:
+    """Takes every body as the fixes of one of 5,000 couriers, in turn."""
+
+    def __init__(self) -> None:
+        self._senders = [Sender(UUID(int=i << 64 | i), REGION, 1) for i in range(1, 5001)]
+        self._turn = 0
+        self._ingest: Ingest | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        if self._ingest is None:
+            self._ingest = Ingest(Redis.from_url(os.environ["REDIS_URL"]))
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self._turn += 1
+        sender = self._senders[self._turn % len(self._senders)]
+        readings = decode(body).readings
+        receipt = await self._ingest.accept(Upload(region=REGION, readings=readings, senders=[sender] * len(readings)))
+        answer = b'{"accepted":%d}' % receipt.n_accepted
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 202,
+                "headers": [(b"content-length", str(len(answer)).encode())],
+            }
+        )
+        await send({"type": "http.response.body", "body": answer})
+
+
+app = Bare()

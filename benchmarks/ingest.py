@@ -1,0 +1,110 @@
+"""
+Fixes a second that the API accepts, one per request and in batches: python -m benchmarks.ingest --json.
+
+Server, Redis (append-only file, fsync at every append) and the load generator share the machine. Each answer is sent
+after the append. Beside each figure, the limit: a bare ASGI function on the same store in the same run.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import redis
+
+from app.servers import free_port
+from benchmarks.load import post
+from benchmarks.world import ROOT, World, engine_of, hire, parser, report, world
+from tracking.log import RegionKeys
+from tracking.position import Region
+
+GRANIAN = ("--interface", "asgi", "--loop", "uvloop", "--no-ws", "--backlog", "2048", "--no-log")
+
+
+@contextmanager
+def serving(world: World, *command: str) -> Iterator[str]:
+    """A server process; gives its address once it answers."""
+    port = free_port()
+    environ = {
+        **os.environ,
+        "DATABASE_URL": world.database_url,
+        "REDIS_URL": world.redis_url,
+        "POSTRIDER_LOG_LEVEL": "WARNING",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command, "--port", str(port)], cwd=ROOT, env=environ, start_new_session=True
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            try:
+                httpx.post(f"{url}/v1/positions", content=b"[]", timeout=1)
+                break
+            except httpx.TransportError:
+                time.sleep(0.05)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def appended(world: World, region: str) -> int:
+    with redis.Redis.from_url(world.redis_url) as client:
+        return int(client.get(RegionKeys(Region(region)).appended) or 0)
+
+
+def measure(arguments: Any, world: World, url: str, phones: Any, batch: int, region: str) -> dict[str, Any]:
+    # Warm-up: every token is looked up once, scripts and sockets are made.
+    post(url, phones, batch=batch, connections=arguments.connections, seconds=arguments.warm_up)
+    rounds = []
+    for _ in range(arguments.rounds):
+        before = appended(world, region)
+        found = post(url, phones, batch=batch, connections=arguments.connections, seconds=arguments.seconds)
+        # What was answered is in the log; a little more may be, whose answers the generator did not wait for.
+        logged = appended(world, region) - before
+        assert logged >= found["fixes_per_s"] * arguments.seconds * 0.98, (logged, found)
+        rounds.append(found)
+        with redis.Redis.from_url(world.redis_url) as client:
+            keys = RegionKeys(Region(region))
+            client.delete(keys.log, keys.appended, keys.settled)
+    median = sorted(rounds, key=lambda found: found["requests_per_s"])[len(rounds) // 2]
+    spread = [found["requests_per_s"] for found in rounds]
+    return {**median, "spread": f"{min(spread)}-{max(spread)}", "errors": sum(found["errors"] for found in rounds)}
+
+
+def main() -> None:
+    options = parser("ingest", __doc__)
+    options.add_argument("--couriers", type=int, default=5000)
+    options.add_argument("--connections", type=int, default=256)
+    options.add_argument("--seconds", type=int, default=8)
+    options.add_argument("--warm-up", type=int, default=6)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--batch", type=int, default=50)
+    options.add_argument("--batch-connections", type=int, default=32)
+    arguments = options.parse_args()
+    results: dict[str, Any] = {}
+    with world() as servers:
+        engines = engine_of(servers)
+        phones = hire(servers, arguments.couriers)
+        for title, region, command in (
+            ("api", "default", ("app", "api")),
+            ("bare", "bare", ("granian", "benchmarks.bare:app", *GRANIAN)),
+        ):
+            with serving(servers, *command) as url:
+                results[f"{title}, single"] = measure(arguments, servers, url, phones, 1, region)
+                results[f"{title}, batches of {arguments.batch}"] = measure(
+                    arguments, servers, url, phones, arguments.batch, region
+                )
+    for kind in ("single", f"batches of {arguments.batch}"):
+        ratio = results[f"api, {kind}"]["requests_per_s"] / results[f"bare, {kind}"]["requests_per_s"]
+        results[f"api / bare, {kind}"] = {"ratio": round(ratio, 2)}
+    report("ingest", arguments, engines, results)
+
+
+if __name__ == "__main__":
+    main()
