@@ -36,6 +36,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/squawk sql/migrations/*.sql sql/migrations/*/*.sql sql/queries/*.sql
 	$(BIN)/hadolint deploy/Dockerfile
 	POSTGRES_PASSWORD=check $(BIN)/docker-compose -f deploy/compose.yaml config --quiet
 

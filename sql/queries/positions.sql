@@ -139,25 +139,6 @@ WHERE courier_id = $1 AND fixed_at >= $2 AND fixed_at < $3 AND fixed_at > $4 AND
 ORDER BY fixed_at
 LIMIT $6;
 
--- name: track_copy
--- The same, with the stand-ins of tracking.batch for NULL: rows of one layout.
-SELECT
-    fixed_at,
-    lat_e7,
-    lon_e7,
-    delay_s,
-    coalesce(speed_cmps, -1::smallint) AS speed_cmps,
-    coalesce(course_ddeg, -1::smallint) AS course_ddeg,
-    coalesce(accuracy_dm, -1::smallint) AS accuracy_dm,
-    coalesce(altitude_m, (-32768)::smallint) AS altitude_m,
-    coalesce(battery_pct, -1::smallint) AS battery_pct,
-    mode,
-    marks
-FROM positions
-WHERE courier_id = $1 AND fixed_at >= $2 AND fixed_at < $3 AND fixed_at > $4 AND ($5 OR marks = 0)
-ORDER BY fixed_at
-LIMIT $6
-
 -- name: by_minute
 -- $1 courier, $2 from, $3 until before, $4 later than (the cursor), $5 how many.
 SELECT *
@@ -227,3 +208,22 @@ DELETE FROM positions WHERE courier_id = $1;
 
 -- name: erase_rollups
 SELECT erase_position_rollups($1);
+
+-- name: track_copy
+-- As track, with the stand-ins of tracking.batch for NULL: rows of one layout. No semicolon: it goes into COPY (...).
+SELECT
+    fixed_at,
+    lat_e7,
+    lon_e7,
+    delay_s,
+    coalesce(speed_cmps, -1::smallint) AS speed_cmps,
+    coalesce(course_ddeg, -1::smallint) AS course_ddeg,
+    coalesce(accuracy_dm, -1::smallint) AS accuracy_dm,
+    coalesce(altitude_m, (-32768)::smallint) AS altitude_m,
+    coalesce(battery_pct, -1::smallint) AS battery_pct,
+    mode,
+    marks
+FROM positions
+WHERE courier_id = $1 AND fixed_at >= $2 AND fixed_at < $3 AND fixed_at > $4 AND ($5 OR marks = 0)
+ORDER BY fixed_at
+LIMIT $6

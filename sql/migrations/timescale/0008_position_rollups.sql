@@ -54,6 +54,8 @@ SELECT
 FROM positions_1m
 GROUP BY courier_id, time_bucket(INTERVAL '1 hour', bucket)
 WITH NO DATA;
+-- In the query `bucket` would have meant the minute's.
+-- squawk-ignore renaming-column
 ALTER VIEW positions_1h RENAME COLUMN hour TO bucket;
 COMMENT ON VIEW positions_1h IS 'The same by hour, made from the minutes; distance_m includes the way between them.';
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ import redis
 
 from app import privileges
 from app.embedded import Embedded, FolderInUse
+from app.timescale import BRIDGE, TimescaleServer
 
 
 @pytest.fixture
@@ -132,3 +134,45 @@ def test_the_password_is_for_the_owner_alone(folder):
             psycopg.connect(servers.database_url.replace("postrider:", "postrider:x")),
         ):
             pass
+
+
+def test_the_webassembly_timescale_keeps_its_data_and_survives_kill_9(folder):
+    if not (BRIDGE / "node_modules").is_dir():
+        pytest.skip("the WebAssembly TimescaleDB is not installed: run `make setup`")
+    server = TimescaleServer(folder.parent / "timescale")
+    try:
+        server.start()
+        with psycopg.connect(server.url, autocommit=True, prepare_threshold=None) as connection:
+            connection.execute("CREATE EXTENSION timescaledb")
+            connection.execute("CREATE TABLE notes (at timestamptz NOT NULL)")
+            connection.execute("SELECT create_hypertable('notes', by_range('at'))")
+            connection.execute("INSERT INTO notes VALUES (now())")
+            with pytest.raises(psycopg.errors.FeatureNotSupported), connection.cursor().copy("COPY notes FROM STDIN"):
+                pass
+        server.kill()
+        server.start()
+        with psycopg.connect(server.url, autocommit=True, prepare_threshold=None) as connection:
+            assert connection.execute("SELECT count(*) FROM notes").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(server.url.replace("postgres:", "postgres:x", 1))
+    finally:
+        server.stop()
+
+
+def test_clients_of_the_webassembly_timescale_take_turns_by_transaction(timescale_wasm_url):
+    with (
+        psycopg.connect(timescale_wasm_url, prepare_threshold=None) as one,
+        psycopg.connect(timescale_wasm_url, prepare_threshold=None, autocommit=True) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        one.execute("CREATE TABLE turns (n int)")
+        one.execute("INSERT INTO turns VALUES (1)")
+        asked = pool.submit(other.execute, "SELECT count(*) FROM turns")
+        one.execute("INSERT INTO turns VALUES (2)")
+        assert not asked.done()
+        one.commit()
+        assert asked.result().fetchone() == (2,)
+        one.execute("INSERT INTO turns VALUES (3)")
+        one.close()  # in the middle of a transaction: rolled back, and the others go on
+        assert other.execute("SELECT count(*) FROM turns").fetchone() == (2,)
+        other.execute("DROP TABLE turns")

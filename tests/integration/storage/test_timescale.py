@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.storage.test_contract import store, walk
+from tests.integration.storage.test_contract import COURIERS, START, store, walk
 from tracking.housekeeping import Housekeeping, Keep
 
 pytestmark = pytest.mark.parametrize("storage", ["timescale-wasm", "timescale-native"], indirect=True)
@@ -61,3 +61,17 @@ async def test_compressed_chunks_are_smaller_and_read_the_same(storage):
     sizes = await storage.pool.fetchrow("SELECT * FROM hypertable_columnstore_stats('positions')")
     assert sizes["after_compression_total_bytes"] < sizes["before_compression_total_bytes"]
     assert await storage.pool.fetch("SELECT * FROM positions ORDER BY fixed_at") == before
+
+
+async def test_a_track_opens_only_the_chunks_of_its_span(storage):
+    for days in range(4):
+        await store(storage.history, walk(0, 30, START - timedelta(days=days)))
+    plan = await storage.pool.fetch(
+        "EXPLAIN (COSTS OFF) SELECT * FROM positions WHERE courier_id = $1 AND fixed_at >= $2 AND fixed_at < $3",
+        COURIERS[0],
+        START - timedelta(days=2),
+        START - timedelta(days=2) + timedelta(hours=1),
+    )
+    text = "\n".join(row[0] for row in plan)
+    assert text.count("Scan") <= 2, text
+    assert "Seq Scan" not in text

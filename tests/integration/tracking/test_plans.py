@@ -1,0 +1,76 @@
+"""Hot queries use their index: what EXPLAIN says on a table that is large enough to make it matter."""
+
+import json
+
+import pytest
+
+from sql import queries
+
+N_COURIERS, N_FIXES = 50, 2000
+
+
+@pytest.fixture
+async def full(pool):
+    """100,000 fixes of 50 couriers, analysed."""
+    await pool.execute(
+        """
+        INSERT INTO positions (courier_id, fixed_at, lat_e7, lon_e7, cell, delay_s)
+        SELECT
+            lpad(c::text, 32, '0')::uuid, timestamptz '2026-11-20 12:00Z' + i * interval '5 s',
+            411500000, -86100000, 1, 1
+        FROM generate_series(1, $1::int) AS c, generate_series(1, $2::int) AS i
+        ORDER BY i
+        """,
+        N_COURIERS,
+        N_FIXES,
+    )
+    await pool.execute("ANALYZE positions")
+    return pool
+
+
+COURIER = "'00000000-0000-0000-0000-000000000007'"
+DAY = "'2026-11-20 12:00Z', '2026-11-20 12:30Z'"
+HOT = {
+    "positions.track": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', false, 20000)",
+    "positions.track_copy": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', false, 20000)",
+    "positions.last_of_courier": f"({COURIER}, '2026-11-20 12:00Z')",
+    "positions.mark": f"({COURIER}, '2026-11-20 12:00Z', 1::smallint)",
+    "positions.latest": f"(ARRAY[{COURIER}]::uuid[], ARRAY['2026-11-20 12:00Z']::timestamptz[])",
+    "positions.recent": f"(ARRAY[{COURIER}]::uuid[], ARRAY['2026-11-20 12:00Z']::timestamptz[], 4)",
+    "positions.around": (
+        f"(ARRAY[{COURIER}]::uuid[], ARRAY['2026-11-20 12:00Z']::timestamptz[], "
+        "ARRAY['2026-11-20 12:01Z']::timestamptz[], '20 min', 4)"
+    ),
+    "positions.by_minute": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', 20000)",
+    "positions.by_hour": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', 20000)",
+}
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+@pytest.mark.parametrize("name", HOT)
+async def test_a_hot_query_reads_positions_by_its_key(full, name):
+    async with full.acquire() as connection:
+        await connection.execute(f"PREPARE hot AS {queries[name]}")
+        try:
+            # The plan for these values, not one for any.
+            await connection.execute("SET plan_cache_mode = force_custom_plan")
+            answer = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE hot {HOT[name]}")
+        finally:
+            await connection.execute("DEALLOCATE hot")
+    touching = [node for node in nodes(json.loads(answer)[0]["Plan"]) if node.get("Relation Name") == "positions"]
+    scans = [node for node in touching if node["Node Type"].endswith("Scan")]
+    assert scans
+    assert {node.get("Index Name", "positions_key") for node in scans} == {"positions_key"}
+    assert not [node for node in scans if node["Node Type"] == "Seq Scan"]
+
+
+async def test_deleting_the_oldest_fixes_reads_a_range_of_time(full):
+    await full.execute("SELECT brin_summarize_new_values('positions_by_time')")
+    answer = await full.fetchval("EXPLAIN (FORMAT JSON) DELETE FROM positions WHERE fixed_at < '2026-11-20 12:01Z'")
+    names = {node.get("Index Name") for node in nodes(json.loads(answer)[0]["Plan"])}
+    assert "positions_by_time" in names
