@@ -22,6 +22,7 @@ from tracking.quarantine import QuarantineStore
 from tracking.reading import Decoded, Reading, decode
 from tracking.roster import Roster
 from tracking.screening import Receipt, Sender, Unusable, Upload
+from tracking.tracks import Reader
 
 FALLBACK_REGION: Final = Region("default")
 """Where a service's unusable fixes go when no region is known."""
@@ -50,6 +51,7 @@ class Intake:
     live: LivePositions
     log: PositionLog
     quarantine: QuarantineStore
+    reader: Reader
 
     @classmethod
     def build(cls, settings: Settings, opened: Resources, authenticator: Authenticator) -> Self:
@@ -63,6 +65,7 @@ class Intake:
             live=LivePositions(opened.redis),
             log=PositionLog(opened.redis, keep_s=settings.log_keep_s),
             quarantine=QuarantineStore(opened.pool),
+            reader=Reader(opened.pool),
         )
 
     async def take_json(self, caller: Caller, body: bytes, encoding: str | None) -> Receipt:

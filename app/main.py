@@ -40,6 +40,7 @@ from app.routes import (
     share,
     shifts,
     tokens,
+    tracks,
 )
 from app.settings import Settings
 from app.supervise import supervise
@@ -66,6 +67,7 @@ ROUTES = [
     *shifts.route_handlers,
     *positions.route_handlers,
     *tokens.route_handlers,
+    *tracks.route_handlers,
     describe_problem,
     metrics,
 ]

@@ -1,0 +1,143 @@
+"""A courier's way: `GET /v1/couriers/{id}/track`, streamed, in several formats."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Stream
+
+from app.audit import audit
+from app.auth import Role, requires
+from app.dependencies import CurrentCaller, Pool
+from app.intake import Intake
+from app.pages import cursor_of, key_of
+from app.problems import BadInput
+from sql import queries
+from tracking.batch import PositionColumns
+from tracking.errors import CourierNotFound
+from tracking.export import TrackFormat, columns_of, export_of, write
+from tracking.tracks import PAGE, Reader, Resolution, resolution_for
+
+LONGEST: Final = timedelta(days=3660)
+DEFAULT_SPAN: Final = timedelta(days=1)
+PAGE_LIMIT: Final = 100_000
+
+
+@get(
+    "/v1/couriers/{courier_id:uuid}/track",
+    guards=[requires(Role.VIEWER)],
+    tags=["positions"],
+    response_description="The track, as a GeoJSON Feature unless `format` says otherwise",
+)
+async def get_track(
+    request: Request[Any, Any, Any],
+    courier_id: FromPath[UUID],
+    state: State,
+    pool: Pool,
+    caller: CurrentCaller,
+    from_text: Annotated[str | None, QueryParameter(name="from", description="RFC 3339; a day before `to`.")] = None,
+    to_text: Annotated[str | None, QueryParameter(name="to", description="RFC 3339; now.")] = None,
+    resolution: Annotated[Literal["raw", "1m", "1h", "auto"], QueryParameter()] = "auto",
+    file_format: Annotated[TrackFormat, QueryParameter(name="format")] = TrackFormat.GEOJSON,
+    marked: Annotated[bool, QueryParameter(description="Include fixes marked as jumps or as poor.")] = False,
+    limit: Annotated[int | None, QueryParameter(ge=1, le=PAGE_LIMIT, description="Points of a page; all.")] = None,
+    cursor: Annotated[str | None, QueryParameter()] = None,
+) -> Stream:
+    """
+    Where a courier was, in order of time, from `from` until before `to`.
+
+    `resolution=auto` takes every fix of up to a day, minutes of up to a month, else hours. Without `limit` the whole
+    track is streamed; with it, `Link: <…>; rel="next"` leads to the next page (also `properties.next` in GeoJSON).
+    """
+    intake: Intake = state.intake
+    until = _instant("to", to_text) or datetime.now(UTC)
+    since = _instant("from", from_text) or until - DEFAULT_SPAN
+    if not timedelta(0) <= until - since <= LONGEST:
+        raise BadInput("`from` must come before `to`, by ten years at most.", ("/from", "expected from <= to"))
+    if await pool.fetchrow(queries["couriers.find_even_deleted"], courier_id) is None:
+        raise CourierNotFound(courier_id=courier_id)
+    level = resolution_for(until - since) if resolution == "auto" else Resolution(resolution)
+    key = key_of(cursor, tuple[datetime])
+    pages = _Pages(intake.reader, courier_id, level, since, until, with_marked=marked)
+    first = await pages.after(None if key is None else key[0], limit)
+    is_whole = limit is None or len(first.points) < limit
+    more = None if is_whole else cursor_of(first.last_at)
+    await audit(pool, caller, "courier.track", f"courier:{courier_id}", {"from": since, "to": until})
+    export = export_of(file_format, courier_id, with_marks=marked, more=more)
+    headers = {"X-Resolution": level.value}
+    if more is not None:
+        query = urlencode({**dict(request.query_params.items()), "cursor": more})
+        headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    stream = pages.from_page(first) if limit is None else _only(first.points)
+    return Stream(write(export, stream), media_type=export.media_type, headers=headers)
+
+
+class _Page:
+    """Points, and the key after which the next ones come."""
+
+    def __init__(self, points: PositionColumns, last_at: datetime | None) -> None:
+        self.points = points
+        self.last_at = last_at
+
+
+class _Pages:
+    """One track at one resolution."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        courier_id: UUID,
+        resolution: Resolution,
+        since: datetime,
+        until: datetime,
+        *,
+        with_marked: bool,
+    ) -> None:
+        self._reader = reader
+        self._courier_id = courier_id
+        self._resolution = resolution
+        self._span = (since, until)
+        self._with_marked = with_marked
+
+    async def after(self, cursor: datetime | None, limit: int | None = None) -> _Page:
+        """The points after the cursor; without a limit as many as the reader gives at once."""
+        size = limit or PAGE
+        if self._resolution is Resolution.RAW:
+            points = await self._reader.fixes(
+                self._courier_id, *self._span, after=cursor, with_marked=self._with_marked, limit=size
+            )
+            last_at = points.position(len(points) - 1).fix.fixed_at if len(points) else None
+            return _Page(points, last_at)
+        rollups = await self._reader.rollups(self._courier_id, self._resolution, *self._span, after=cursor, limit=size)
+        return _Page(columns_of(self._courier_id, rollups), rollups[-1].bucket_at if rollups else None)
+
+    async def from_page(self, page: _Page) -> AsyncIterator[PositionColumns]:
+        """This page and all that follow."""
+        while page.last_at is not None:
+            yield page.points
+            page = await self.after(page.last_at)
+
+
+async def _only(points: PositionColumns) -> AsyncIterator[PositionColumns]:
+    yield points
+
+
+def _instant(name: str, text: str | None) -> datetime | None:
+    """An RFC 3339 instant; a `+` that nobody escaped arrives as a space. Raises BadInput."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadInput(f"`{name}` is not a time.", (f"/{name}", "expected RFC 3339 with zone, as 2026-11-23T12:00:00Z"))
+
+
+route_handlers: list[Any] = [get_track]
