@@ -9,7 +9,10 @@ import { type Connection, type Frame, Live } from './live'
 import type { Alert, Config, Courier, Order, Position, Session } from './types'
 
 export type Tab = 'couriers' | 'orders' | 'alerts'
-export const OPEN_STATES = ['placed', 'offered', 'assigned', 'accepted', 'picked_up']
+export const OPEN_STATES = ['placed', 'assigned', 'accepted', 'picked_up']
+const CLOSED_STATES = ['delivered', 'cancelled', 'failed', 'returned']
+const MOST_CLOSED = 400
+const stateQuery = (states: string[]) => states.map((state) => `state=${state}`).join('&')
 
 const TRAIL_MS = 180_000
 const LATE_KINDS = new Set(['late', 'late_risk'])
@@ -208,14 +211,25 @@ export class Store {
     this.changed()
   }
 
+  /** All that is open, and what was closed lately. */
   async readOrders(): Promise<void> {
     try {
-      const orders = await api.all<Order>('/v1/orders?limit=500&open=true', 3000)
-      this.orders = new Map(orders.map((order) => [order.id, order]))
+      const [open, closed] = await Promise.all([
+        api.all<Order>(`/v1/orders?limit=1000&${stateQuery(OPEN_STATES)}`, 5000),
+        api.get<{ items: Order[] }>(`/v1/orders?limit=200&${stateQuery(CLOSED_STATES)}`),
+      ])
+      this.orders = new Map([...open, ...closed.items].map((order) => [order.id, order]))
       this.changed()
     } catch (error) {
       if (!(error instanceof api.Problem && error.status === 404)) this.later('all orders', 5000, () => this.readOrders())
     }
+  }
+
+  /** Orders that are not in memory, old ones mostly. */
+  async searchOrders(text: string): Promise<void> {
+    if (!this.orders || text.trim().length < 3) return
+    const found = await api.get<{ items: Order[] }>(`/v1/orders?limit=50&q=${encodeURIComponent(text.trim())}`)
+    this.orders = new Map([...this.orders, ...found.items.map((order) => [order.id, order] as const)])
   }
 
   /** One order again, because we changed it or do not know it. */
@@ -232,6 +246,15 @@ export class Store {
     const fetched = await Promise.all(ids.map((id) => api.find<Order>(`/v1/orders/${id}`).catch(() => null)))
     const orders = new Map(this.orders)
     for (const order of fetched) if (order) orders.set(order.id, order)
+    // The map keeps its order of insertion: the oldest closed ones go first.
+    let nClosed = [...orders.values()].filter((order) => CLOSED_STATES.includes(order.state)).length
+    for (const order of orders.values()) {
+      if (nClosed <= MOST_CLOSED) break
+      if (CLOSED_STATES.includes(order.state) && order.id !== this.orderId) {
+        orders.delete(order.id)
+        nClosed--
+      }
+    }
     this.orders = orders
     this.changed()
   }

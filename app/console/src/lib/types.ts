@@ -27,7 +27,7 @@ export interface Courier {
 
 export interface Eta {
   p50: string
-  p90: string
+  p90: string | null
   computed_at: string
   source: string
   confidence: number | string | null
@@ -42,6 +42,13 @@ export interface Place {
   latest?: string | null
 }
 
+export interface Decision {
+  decided_at: string
+  courier_id?: string
+  cost?: Record<string, number>
+  reasons?: { code: string; n_couriers: number; text: string; example_courier_id?: string }[]
+}
+
 export interface Order {
   id: string
   external_id?: string | null
@@ -49,21 +56,35 @@ export interface Order {
   version: number
   pickup: Place
   dropoff: Place
+  placed_at: string
+  ready_at?: string
   priority?: number
+  pinned?: boolean
   courier_id?: string | null
-  placed_at?: string | null
+  picked_up_at?: string
+  delivered_at?: string
+  reason?: string
   eta?: Eta | null
-  unassigned_reason?: string | null
+  decision?: Decision
 }
 
 export interface OrderEvent {
   at: string
+  action?: string
   type?: string
   state?: string
+  from_state?: string
   actor?: string | null
+  role?: string
+  courier_id?: string
   reason?: string | null
-  comment?: string | null
-  text?: string | null
+}
+
+export interface Comment {
+  id: number
+  at: string
+  actor: string
+  text: string
 }
 
 export interface RouteStop {
