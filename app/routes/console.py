@@ -16,7 +16,7 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException, Permi
 from litestar.params import FromPath, JSONBody
 
 from app.auth import SESSION_COOKIE, Role
-from app.dependencies import CurrentCaller, CurrentSettings, Pool, Tokens
+from app.dependencies import CurrentSettings, Pool, Tokens
 from app.settings import Settings
 from app.static import Asset, answer, load
 from sql import queries
@@ -181,8 +181,9 @@ async def sign_in(
 
 
 @get("/ui/session", opt={"public": True}, include_in_schema=False)
-async def who_am_i(caller: CurrentCaller, pool: Pool) -> Response[Session]:
+async def who_am_i(request: Request[Any, Any, Any], pool: Pool) -> Response[Session]:
     """Who is signed in; 401 when nobody is."""
+    caller = request.user
     if caller is None or not caller.is_at_least(Role.VIEWER):
         raise NotAuthorizedException(detail="Nobody is signed in.")
     return Response(await _session(caller, pool), headers={"cache-control": "no-store"})

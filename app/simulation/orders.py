@@ -76,7 +76,7 @@ class Business:
         now = datetime.now(UTC)
         kitchen = self._random.choice(self._kitchens)
         customer = self._random.choice(self._fleet.town.corners)
-        ready_at = now + timedelta(seconds=self._random.uniform(240, 720))
+        ready_at = now + timedelta(seconds=self._random.uniform(90, 420))
         order: dict[str, Any] = {
             "pickup": {
                 "lat": round(kitchen.lat, 6),

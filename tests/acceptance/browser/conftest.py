@@ -1,0 +1,143 @@
+"""The real program, a real Chromium, and a small fleet that the test moves by hand."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from app.servers import PostgresServer, RedisServer, free_port
+
+ROOT = Path(__file__).parents[3]
+CHROMIUM = os.environ.get("POSTRIDER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+DIST = ROOT / "app" / "console" / "dist" / "index.html"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",
+]
+"""WebGL 2 in software, and no talk with the internet."""
+
+
+class World:
+    """A running API with couriers."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self.token = token
+        self.client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        self.ids: dict[str, str] = {}
+
+    def courier(self, name: str, mode: str = "car") -> str:
+        made = self.client.post("/v1/couriers", json={"name": name, "mode": mode})
+        made.raise_for_status()
+        self.ids[name] = made.json()["id"]
+        return self.ids[name]
+
+    def fix(self, name: str, lat: float, lon: float, *, age_s: float = 0, **more: Any) -> None:
+        at = datetime.now(UTC) - timedelta(seconds=age_s)
+        body = [{"courier_id": self.ids[name], "fixed_at": at.isoformat(), "lat": lat, "lon": lon, **more}]
+        answer = self.client.post("/v1/positions", json=body)
+        answer.raise_for_status()
+        assert answer.json()["accepted"] == 1
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Ends with the module: while Playwright's synchronous API is open, this thread can run no other event loop.
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed, though CI could have installed it")
+        pytest.skip("chromium is not installed")
+    if not DIST.exists():
+        pytest.fail("the console is not built: run make setup")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def database(postgres_server: PostgresServer, template_database: str) -> Iterator[str]:
+    name = f"browser_{os.getpid()}_{time.monotonic_ns()}"
+    with psycopg.connect(postgres_server.url_of("postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY FILE_COPY')
+        yield postgres_server.url_of(name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="module")
+def world(database: str) -> Iterator[World]:
+    """The API and the writer as processes of their own; ended with the module."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postrider-browser-")))
+        folder.chmod(0o755)
+        server = RedisServer(folder / "redis")
+        server.start()
+        stack.callback(server.stop)
+        port = free_port()
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
+        environ |= {"DATABASE_URL": database, "REDIS_URL": server.url, "POSTRIDER_PORT": str(port)}
+        environ |= {"POSTRIDER_LIVE_TICK_S": "0.2"}
+        for role in ("api", "writer", "dispatch"):
+            process = subprocess.Popen([sys.executable, "-m", "app", role], cwd=ROOT, env=environ)
+            stack.callback(_end, process)
+        made = subprocess.run(
+            [sys.executable, "-m", "app", "token", "admin"], cwd=ROOT, env=environ, capture_output=True, check=True
+        )
+        url = f"http://127.0.0.1:{port}"
+        _until(lambda: _is_ready(url))
+        made_world = World(url, made.stdout.decode().strip())
+        stack.callback(made_world.client.close)
+        yield made_world
+
+
+@pytest.fixture
+def page(browser: Browser, world: World) -> Iterator[Page]:
+    """A signed-in page of its own context, that must not raise an error; small and calm, for pixels are slow here."""
+    context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{world.url}/#token={world.token}")
+    yield page
+    context.close()
+    assert problems == []
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _until(condition: Any, within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,182 @@
+"""The live map as support staff use it, in a real Chromium."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+ROOT = Path(__file__).parents[3]
+AXE = ROOT / "app" / "console" / "node_modules" / "axe-core" / "axe.min.js"
+
+MAP_READY = "() => window.__map && window.__map.getLayer('couriers')"
+DRAWN = """name => window.__map.queryRenderedFeatures({layers: ['couriers']})
+    .filter(feature => feature.properties.name === name)
+    .map(feature => ({...feature.properties, at: feature.geometry.coordinates}))[0] || null"""
+AT = """name => {
+    const found = window.__map.queryRenderedFeatures({layers: ['couriers']}).find(f => f.properties.name === name);
+    if (!found) return null;
+    const {x, y} = window.__map.project(found.geometry.coordinates);
+    const {left, top} = window.__map.getContainer().getBoundingClientRect();
+    return {x: x + left, y: y + top};
+}"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fleet(world):
+    """Three couriers within a few hundred metres: one that has just moved, one stale, one long gone."""
+    world.courier("Anna", "bicycle")
+    world.courier("Boris", "car")
+    world.courier("Clara", "foot")
+    for step in range(12):
+        world.fix("Anna", 41.1500 + step * 2e-4, -8.6100, age_s=120 - step * 10, speed_mps=2.2, course_deg=0)
+    world.fix("Boris", 41.1540, -8.6150, age_s=200, accuracy_m=9)
+    world.fix("Clara", 41.1480, -8.6050, age_s=3600)
+
+
+def row(page: Page, name: str):
+    return page.locator("tr[data-courier]", has_text=name)
+
+
+def wait_for_map(page: Page) -> None:
+    page.wait_for_function(MAP_READY)
+
+
+def test_couriers_appear_and_move_on_the_map_and_in_the_list(page, world):
+    world.fix("Anna", 41.1525, -8.6100, speed_mps=2.2, course_deg=0)
+    expect(row(page, "Anna")).to_have_attribute("data-state", "online")
+    expect(row(page, "Boris")).to_have_attribute("data-state", "stale")
+    expect(row(page, "Clara")).to_have_attribute("data-state", "offline")
+    wait_for_map(page)
+    page.wait_for_function(f"name => ({DRAWN})(name) !== null", arg="Anna")
+    drawn = {name: page.evaluate(DRAWN, name) for name in ("Anna", "Boris", "Clara")}
+    assert [drawn[name]["state"] for name in drawn] == ["online", "stale", "offline"]
+    assert page.evaluate("() => ['online', 'stale', 'offline'].every(s => window.__map.hasImage('courier-' + s))")
+    assert re.fullmatch(r"\d+ s", drawn["Anna"]["age"])
+    world.fix("Anna", 41.1530, -8.6101)
+    page.wait_for_function(
+        f"([name, lat]) => {{ const f = ({DRAWN})(name); return f && Math.abs(f.at[1] - lat) < 2e-5 }}",
+        arg=["Anna", 41.1530],
+    )
+
+
+def test_token_leaves_the_address_scripts_cannot_read_the_session_and_nothing_comes_from_elsewhere(page, world):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    wait_for_map(page)
+    assert [url for url in asked if not url.startswith((world.url, "blob:"))] == []
+    expect(row(page, "Anna")).to_be_visible()
+    assert "token" not in page.url
+    assert page.evaluate("() => document.cookie") == ""
+    (cookie,) = page.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+
+
+def test_filter_narrows_list_and_counts_and_stays_in_the_address(page):
+    expect(row(page, "Anna")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Stale 1")).click()
+    expect(page.locator("tr[data-courier]")).to_have_count(1)
+    expect(row(page, "Boris")).to_be_visible()
+    assert "state=stale" in page.url
+    page.reload()
+    expect(page.locator("tr[data-courier]")).to_have_count(1)
+    page.get_by_role("button", name="Show all").first.click()
+    expect(row(page, "Anna")).to_be_visible()
+    page.get_by_role("searchbox").fill("clar")
+    expect(page.locator("tr[data-courier]")).to_have_count(1)
+    expect(row(page, "Clara")).to_be_visible()
+    assert "q=clar" in page.url
+
+
+def test_click_on_the_map_shows_details_and_the_last_hours_track(page, world):
+    wait_for_map(page)
+    page.wait_for_function(f"name => ({AT})(name) !== null", arg="Anna")
+    page.wait_for_function("() => !window.__map.isMoving()")
+    at = page.evaluate(AT, "Anna")
+    page.mouse.click(at["x"], at["y"])
+    expect(page.get_by_role("heading", name="Anna")).to_be_visible()
+    expect(page.locator("[data-track=ready]")).to_be_visible()
+    assert int(page.locator("[data-track]").get_attribute("data-track-fixes")) >= 12
+    page.wait_for_function("() => window.__map.queryRenderedFeatures({layers: ['track']}).length > 0")
+    assert f"courier={world.ids['Anna']}" in page.url
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Anna")).to_have_count(0)
+
+
+def test_selected_courier_has_an_accuracy_circle_and_can_be_followed(page, world):
+    wait_for_map(page)
+    row(page, "Boris").get_by_role("button").click()
+    expect(page.get_by_text("± 9 m")).to_be_visible()
+    page.wait_for_function("() => window.__map.querySourceFeatures('accuracy').length > 0")
+    page.get_by_role("button", name="Follow").click()
+    assert "follow=1" in page.url
+    world.fix("Boris", 41.1542, -8.6155)
+    page.wait_for_function(
+        "lat => Math.abs(window.__map.getCenter().lat - lat) < 3e-4 && !window.__map.isMoving()", arg=41.1542
+    )
+
+
+def test_keys_do_what_the_help_says(page):
+    expect(row(page, "Anna")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.locator("tr.chosen")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("tr.chosen")).to_have_count(0)
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_lost_connection_is_said_with_the_age_of_the_data(page):
+    expect(page.locator("[data-connection=live]")).to_be_visible()
+    page.route("**/v1/live*", lambda route: route.abort())
+    page.evaluate("() => window.dispatchEvent(new Event('offline'))")
+    page.reload()
+    expect(page.locator("[data-connection=connecting], [data-connection=lost]")).to_be_visible()
+    page.unroute("**/v1/live*")
+    expect(page.locator("[data-connection=live]")).to_be_visible(timeout=15_000)
+
+
+def test_stranger_gets_the_login_and_a_wrong_token_is_refused(browser: Browser, world):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(world.url)
+    page.get_by_label("Staff token").fill("pr_x_wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("not a valid staff token")
+    page.get_by_label("Staff token").fill(world.token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(row(page, "Anna")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Staff token")).to_be_visible()
+    context.close()
+
+
+def test_without_webgl_the_list_stays(browser: Browser, world):
+    context = browser.new_context()
+    context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null;")
+    page = context.new_page()
+    page.goto(f"{world.url}/#token={world.token}")
+    expect(page.get_by_text("WebGL 2 is missing")).to_be_visible()
+    row(page, "Boris").get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Boris")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1000, 700), ("dark", 390, 844)])
+def test_page_is_accessible(browser: Browser, world, scheme, width, height):
+    # The content security policy keeps out the checker too.
+    context = browser.new_context(
+        color_scheme=scheme, viewport={"width": width, "height": height}, bypass_csp=True, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(f"{world.url}/#token={world.token}")
+    row(page, "Boris").get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Boris")).to_be_visible()
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])")
+    assert found == []
+    context.close()
