@@ -1,20 +1,32 @@
 """`postrider demo`: everything on this machine, with a simulated city that uses the public API as phones do."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 from app.settings import Settings
 from app.simulate import SimulateParams
 from app.simulate import run as simulate
+from app.simulation.phones import Counts
 from app.supervise import supervise
 from app.up import connected_url, up
-
-log = logging.getLogger(__name__)
 
 COURIERS = {"postgres": 200, "timescale": 40}
 """The WebAssembly database has one session for everybody, so its fleet is a modest one."""
 ORDERS_PER_HOUR = {"postgres": 600.0, "timescale": 60.0}
+
+SUMMARY_EVERY_S = 60.0
+
+
+def summary(counts: Counts) -> str:
+    """The service level so far, in a line."""
+    on_time = counts.delivered - counts.delivered_late
+    level = f"{100 * on_time / counts.delivered:.0f} % in the customer's window" if counts.delivered else "none yet"
+    return (
+        f"orders placed {counts.placed}, offers accepted {counts.accepted_offers} and rejected"
+        f" {counts.rejected_offers}, collected {counts.picked_up}, delivered {counts.delivered} ({level});"
+        f" fixes sent {counts.sent}, accepted {counts.accepted}"
+    )
 
 
 async def demo(
@@ -41,10 +53,16 @@ async def demo(
             detour=(11,),
         )
 
-        async def drive(_: asyncio.Event) -> None:
-            counts = await simulate(params)
-            log.info("simulation ended", extra={"event": "simulation_ended", "counts": counts})
+        counts = Counts()
 
-        await supervise("simulate", drive, stop)
+        async def drive(over: asyncio.Event) -> None:
+            await simulate(params, over, counts)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(supervise("simulate", drive, stop))
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), SUMMARY_EVERY_S)
+                print(summary(counts), flush=True)  # noqa: T201 - what a person came for
 
     await up(settings, environ, stop, beside=city)

@@ -286,14 +286,16 @@ class Fleet:
         return member.number in numbers and 0 <= since_s < self.params.trouble_for_s
 
 
-async def run(params: SimulateParams, stop: asyncio.Event | None = None) -> Counts:
+async def run(params: SimulateParams, stop: asyncio.Event | None = None, counts: Counts | None = None) -> Counts:
     """
     Simulate until `stop` is set, the time is over, or SIGINT or SIGTERM comes; returns what happened.
+
+    `counts` is kept up to date meanwhile.
 
     Raises httpx.HTTPStatusError when the token may not create couriers.
     """
     stop = stop or _until_interrupted()
-    counts = Counts()
+    counts = counts or Counts()
     limits = httpx.Limits(max_connections=MOST_REQUESTS, max_keepalive_connections=MOST_REQUESTS)
     town = await asyncio.to_thread(Town.build, LatLon(params.lat, params.lon), params.radius_m, params.seed)
     async with httpx.AsyncClient(base_url=params.url, timeout=TIMEOUT_S, limits=limits) as client:

@@ -25,6 +25,7 @@ ROLES = ("api", "writer", "watch", "dispatch", "housekeeping")
 READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 15.0
 """Then a child is killed; nothing is lost by that, for what is accepted is in the log."""
+COMPANION_ENDS_WITHIN_S = 5.0
 RESTART_AFTER_S = 0.5
 RESTART_AFTER_AT_MOST_S = 15.0
 STEADY_AFTER_S = 30.0
@@ -65,15 +66,20 @@ async def up(
         child_environ = {**environ, **_environ_of(connected), MULTIPROCESS: os.environ[MULTIPROCESS]}
         children = [Child(role) for role in ROLES]
         async with asyncio.TaskGroup() as group:
+            companion: asyncio.Task[None] | None = None
             tasks = [group.create_task(_keep_running(child, child_environ)) for child in children]
             try:
                 await _wait_until_ready(connected, stop)
                 if not stop.is_set():
                     print(f"postrider ready {connected_url(connected)}", flush=True)  # noqa: T201 - the contract of `up`
                     if beside is not None:
-                        tasks.append(group.create_task(beside(connected)))
+                        companion = group.create_task(beside(connected))
                 await stop.wait()
             finally:
+                if companion is not None:
+                    # It ends by itself, and may still want to say something; the roles serve until then.
+                    await asyncio.wait([companion], timeout=COMPANION_ENDS_WITHIN_S)
+                    tasks.append(companion)
                 for task in tasks:
                     task.cancel()
 

@@ -14,11 +14,14 @@ from app.announce import announce
 from app.audit import audit
 from app.auth import Role, requires
 from app.dependencies import CurrentCaller, Pool, RedisClient, Tokens
+from app.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.problems import BadInput, Conflict
 from app.regions import known_region
 from sql import queries
 from tracking.errors import CourierNotFound
+from tracking.history import History
+from tracking.live import LivePositions
 from tracking.position import CourierId, Mode, Region
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -97,9 +100,22 @@ def _values_of(courier: NewCourier | Courier, region: str) -> tuple[Any, ...]:
 
 
 @post("/v1/couriers", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
-async def add_courier(data: JSONBody[NewCourier], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> Courier:
-    """Add a courier; an `external_id` that is in use answers 409 and names the courier."""
+async def add_courier(
+    data: JSONBody[NewCourier],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
+) -> Courier:
+    """
+    Add a courier.
+
+    An `external_id` that is in use answers 409 and names it; a repeated `Idempotency-Key` answers as before.
+    """
     async with pool.acquire() as connection, connection.transaction():
+        before = await answered_before(connection, caller, idempotency_key, data)
+        if before is not None:
+            return msgspec.convert(before, Courier)
         region = await known_region(connection, data.region)
         try:
             async with connection.transaction():
@@ -107,8 +123,10 @@ async def add_courier(data: JSONBody[NewCourier], pool: Pool, redis: RedisClient
         except asyncpg.UniqueViolationError as exc:
             raise Conflict("A courier with this external_id exists.", external_id=data.external_id) from exc
         await audit(connection, caller, "courier.add", f"courier:{row['id']}")
+        courier = courier_of(row)
+        await remember_answer(connection, caller, idempotency_key, 201, courier)
     await announce(redis, region, "courier.changed", {"courier_id": row["id"]})
-    return courier_of(row)
+    return courier
 
 
 @get("/v1/couriers", guards=[requires(Role.VIEWER)], tags=["couriers"])
@@ -177,6 +195,8 @@ async def change_courier(
         facts = {"before": {name: getattr(before, name) for name in wanted}, "after": wanted}
         await audit(connection, caller, "courier.change", f"courier:{courier_id}", facts)
     authenticator.forget_courier(courier_id)
+    if region != before.region:
+        await LivePositions(redis).forget(courier_id, Region(before.region))
     await announce(redis, region, "courier.changed", {"courier_id": courier_id})
     return _with_version(courier_of(row))
 
@@ -213,7 +233,11 @@ async def remove_courier(
 async def _forget_positions(
     pool: asyncpg.Pool, redis: aioredis.Redis, region: Region, courier_id: CourierId, *, erase: bool
 ) -> None:
-    """Take the courier off the live map, and with `erase` out of history."""
+    """Take the courier off the live map, and with `erase` out of history and quarantine."""
+    if erase:
+        await History(pool).erase(courier_id)
+        await pool.execute(queries["quarantine.erase"], courier_id)
+    await LivePositions(redis).forget(courier_id, region)
 
 
 def version_of(if_match: str | None, version: int | None) -> int | None:

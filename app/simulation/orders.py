@@ -39,6 +39,7 @@ class Stop:
     kind: str
     place: LatLon
     ready_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 class Business:
@@ -171,7 +172,8 @@ class Business:
                 order_id=stop["order_id"],
                 kind=stop["kind"],
                 place=LatLon(stop["lat"], stop["lon"]),
-                ready_at=datetime.fromisoformat(stop["ready_at"]) if stop.get("ready_at") else None,
+                ready_at=_instant(stop.get("ready_at")),
+                due_at=_instant((stop.get("window") or {}).get("to")),
             )
             for stop in route["stops"]
         ]
@@ -189,6 +191,8 @@ class Business:
             if await member.phone.request("POST", f"/v1/orders/{stop.order_id}/{step}") is not None:
                 self._fleet.counts.picked_up += stop.kind == "pickup"
                 self._fleet.counts.delivered += stop.kind == "dropoff"
+                is_late = stop.due_at is not None and stop.due_at < datetime.now(UTC)
+                self._fleet.counts.delivered_late += stop.kind == "dropoff" and is_late
             await self._look(member)
         finally:
             self._serving.discard(member.courier_id)
@@ -201,6 +205,10 @@ class Business:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 async def _events(answer: httpx.Response, stop: asyncio.Event) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:

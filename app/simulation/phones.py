@@ -33,6 +33,8 @@ class Counts:
     rejected_offers: int = 0
     picked_up: int = 0
     delivered: int = 0
+    delivered_late: int = 0
+    """After the end of the customer's window."""
     placed: int = 0
 
 

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
+from app import roles
 from app.auth import Role
 from app.main import create_app
 from app.metrics import ObserveMiddleware
@@ -63,3 +64,13 @@ async def client_of(api: Litestar, settings: Settings) -> AsyncIterator[ClientOf
 @pytest_asyncio.fixture
 async def admin(client_of: ClientOf) -> httpx.AsyncClient:
     return await client_of(Role.ADMIN)
+
+
+@pytest_asyncio.fixture
+async def writer(settings: Settings) -> AsyncIterator[None]:
+    """The writer role, for as long as the test lasts."""
+    stop = asyncio.Event()
+    role = asyncio.create_task(roles.run("writer", settings, stop))
+    yield
+    stop.set()
+    await role

@@ -1,4 +1,8 @@
+import asyncio
+from datetime import UTC, datetime
 from uuid import uuid4
+
+import asyncpg
 
 from app.auth import Role
 
@@ -97,3 +101,32 @@ async def test_who_did_what_is_in_the_audit_log(admin):
     assert [entry["action"] for entry in entries] == ["courier.change", "courier.add"]
     assert entries[0]["facts"] == {"before": {"name": "Anna"}, "after": {"name": "Berta"}}
     assert entries[0]["actor"] == "admin:test admin"
+
+
+async def test_repeated_key_adds_no_second_courier(admin):
+    body, headers = {"name": "Anna", "mode": "car"}, {"Idempotency-Key": "k1"}
+    first = await admin.post("/v1/couriers", json=body, headers=headers)
+    again = await admin.post("/v1/couriers", json=body, headers=headers)
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    other = await admin.post("/v1/couriers", json={**body, "name": "Berta"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+
+
+async def test_erased_courier_leaves_no_positions_behind(admin, settings, writer):
+    courier = (await admin.post("/v1/couriers", json={"name": "Anna", "mode": "car"})).json()
+    fix = {"courier_id": courier["id"], "fixed_at": datetime.now(UTC).isoformat(), "lat": 41.15, "lon": -8.61}
+    assert (await admin.post("/v1/positions", json=[fix, {**fix, "lat": 0, "lon": 0}])).json()["accepted"] == 1
+    connection = await asyncpg.connect(settings.database_url)
+    async with asyncio.timeout(10):
+        while (
+            await connection.fetchval("SELECT (SELECT count(*) FROM positions) + (SELECT count(*) FROM quarantine)") < 2
+        ):
+            await asyncio.sleep(0.02)
+    assert (await admin.get(f"/v1/couriers/{courier['id']}/position")).status_code == 200
+
+    assert (await admin.delete(f"/v1/couriers/{courier['id']}", params={"erase": True})).status_code == 204
+    assert await connection.fetchval("SELECT count(*) FROM positions") == 0
+    assert await connection.fetchval("SELECT count(*) FROM quarantine") == 0
+    assert await connection.fetchval("SELECT name FROM couriers") == "erased"
+    await connection.close()
+    assert (await admin.get("/v1/couriers/nearby", params={"lat": 41.15, "lon": -8.61})).json() == {"couriers": []}

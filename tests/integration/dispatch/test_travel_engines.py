@@ -141,7 +141,7 @@ async def test_a_hanging_engine_costs_the_budget_then_nothing_and_comes_back_by_
 
 async def _until_osrm_answers(travel, at):
     async with asyncio.timeout(30):
-        while (await travel.matrix(Mode.CAR, at, at, NOON, budget_s=1)).weakest() is not Source.OSRM:  # noqa: ASYNC110 - nothing tells when a server answers again
+        while (await travel.matrix(Mode.CAR, at, at, NOON, budget_s=1)).weakest() is not Source.OSRM:
             await asyncio.sleep(0.05)
 
 

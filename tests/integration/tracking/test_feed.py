@@ -86,7 +86,7 @@ async def watching(redis, view=None, params=PARAMS):
 
 async def until(condition, within_s=10.0):
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():
             await asyncio.sleep(0.01)
 
 
