@@ -120,6 +120,11 @@ class Planning:
         plan = await self._search.propose(snapshot, params, halt)
         return await self._finish(world, plan, lease, depth="search", began=began)
 
+    def warm(self) -> None:
+        """Get ready for the first search."""
+        if self._search is not None:
+            self._search.warm()
+
     def close(self) -> None:
         """End the search process."""
         if self._search is not None:

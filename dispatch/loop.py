@@ -31,22 +31,28 @@ log = logging.getLogger(__name__)
 CYCLES = Counter("postrider_dispatch_cycles_total", "Cycles by how they ended.", ["outcome"])
 LEASES = Gauge("postrider_dispatch_leases", "Regions this process plans.")
 
-WAKING: Final = frozenset(
-    {
-        "order.placed",
-        "order.changed",
-        "order.cancelled",
-        "order.picked_up",
-        "order.delivered",
-        "order.failed",
-        "offer.rejected",
-        "alert.raised",
-        "alert.resolved",
-        "courier.changed",
-        "plan.wanted",
-    }
-)
+URGENT: Final = frozenset({"order.placed", "order.changed", "offer.rejected", "alert.raised", "plan.wanted"})
+"""Somebody waits for what comes of these: a search is given up for them."""
+
+WAKING: Final = URGENT | {
+    "order.cancelled",
+    "order.picked_up",
+    "order.delivered",
+    "order.failed",
+    "alert.resolved",
+    "courier.changed",
+}
 """What may make another plan better. What the dispatcher itself causes is not among it, or it would never sleep."""
+
+EXPECTED: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says when the server dies in the middle of its handshake
+    LeaseLost,
+)
+"""A server is away, or another dispatcher was faster: tried again. Everything else is a mistake of ours."""
 
 AILMENTS: Final = frozenset({"stuck", "silent", "offline", "frozen", "late", "late_risk"})
 """Alerts that concern the plan; the others are for people."""
@@ -77,6 +83,7 @@ class _Region:
 
     region: Region
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)
     changed: bool = True
     """Something has happened since the last search."""
     searched_at: float = 0.0
@@ -97,6 +104,7 @@ class Dispatcher:
     async def run(self, stop: asyncio.Event) -> None:
         """Plan until `stop` is set, then give the leases back."""
         running: dict[Region, asyncio.Task[None]] = {}
+        self._planning.warm()
         try:
             async with asyncio.TaskGroup() as group:
                 while not stop.is_set():
@@ -122,6 +130,7 @@ class Dispatcher:
         try:
             while not stop.is_set():
                 state.wake.clear()
+                state.urgent.clear()
                 try:
                     lease = await leases.take(self._pool, region, self._holder, ttl_s=self._params.lease_s)
                     held = await self._turn(state, lease, held=held)
@@ -152,11 +161,11 @@ class Dispatcher:
         await self._planning.at_once(lease)
         CYCLES.labels("planned").inc()
         due = state.changed or monotonic() - state.searched_at > self._params.search_every_s
-        if due and not state.wake.is_set():
+        if due and not state.urgent.is_set():
             state.changed = False
             state.searched_at = monotonic()
-            # A wake ends the search early; what it has found by then is committed if it still fits.
-            await self._planning.search(lease, state.wake)
+            # What it has found when it is given up is committed, if it comes at once and still fits.
+            await self._planning.search(lease, state.urgent)
         return True
 
     async def _listen(self, state: _Region) -> None:
@@ -176,6 +185,8 @@ class Dispatcher:
                 after = event.id
                 if _matters(event):
                     state.changed = True
+                    if event.type in URGENT:
+                        state.urgent.set()
                     state.wake.set()
 
 
@@ -186,7 +197,7 @@ def _matters(event: events.Event) -> bool:
 
 
 def _report_failure(region: Region, exc: Exception) -> None:
-    known = isinstance(exc, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError | LeaseLost)
+    known = isinstance(exc, EXPECTED)
     CYCLES.labels("failed").inc()
     log.log(
         logging.WARNING if known else logging.ERROR,

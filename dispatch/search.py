@@ -10,9 +10,10 @@ import logging
 import multiprocessing
 import os
 import threading
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
+from typing import Any
 
 from dispatch.params import Params
 from dispatch.snapshot import Plan, Snapshot
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 ANSWER_MARGIN_S = 10.0
 """A search that takes so much longer than its budget is taken for dead; covers the first import of OR-Tools."""
+
+HALT_WITHIN_S = 0.05
+"""A search that was halted may answer within this; then its answer is not waited for: a courier is."""
 
 _stop: Event | None = None
 
@@ -32,28 +36,43 @@ class SearchProcess:
         self._context = multiprocessing.get_context("spawn")
         self._halt = self._context.Event()
         self._executor: ProcessPoolExecutor | None = None
-        self._turn = asyncio.Lock()
+        self._running: Future[Plan] | None = None
+
+    def warm(self) -> None:
+        """Start the process and let it import OR-Tools, so that the first search does not wait for that."""
+        self._process().submit(_import)
 
     async def propose(self, snapshot: Snapshot, params: Params, halt: asyncio.Event) -> Plan | None:
         """
-        The plan found within `params.search_s`, or sooner when `halt` is set.
+        The plan found within `params.search_s`, or by the time `halt` is set.
 
-        None when the search failed or did not answer: whatever is in force stays.
+        None when the search failed, did not answer (soon after `halt`), or is still busy with another region:
+        whatever is in force stays.
         """
-        async with self._turn:
-            self._halt.clear()
-            watcher = asyncio.create_task(self._forward(halt))
-            loop = asyncio.get_running_loop()
-            try:
-                async with asyncio.timeout(params.search_s + ANSWER_MARGIN_S):
-                    return await loop.run_in_executor(self._process(), _propose, snapshot, params)
-            except (BrokenProcessPool, TimeoutError) as exc:
-                log.warning("search gave no answer", extra={"event": "search_lost", "error": type(exc).__name__})
+        if self._running is not None and not self._running.done():
+            return None
+        self._halt.clear()
+        self._running = running = self._process().submit(_propose, snapshot, params)
+        answer, halted = asyncio.wrap_future(running), asyncio.create_task(halt.wait())
+        # An answer that is not waited for any more may be an error: it has been looked at.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        either: set[asyncio.Future[Any]] = {answer, halted}
+        try:
+            await asyncio.wait(either, timeout=params.search_s + ANSWER_MARGIN_S, return_when=asyncio.FIRST_COMPLETED)
+            self._halt.set()
+            if halted.done():
+                await asyncio.wait({answer}, timeout=HALT_WITHIN_S)
+            if answer.done():
+                return answer.result()
+            if not halted.done():
+                log.warning("search did not answer", extra={"event": "search_lost"})
                 self.close()
-                return None
-            finally:
-                watcher.cancel()
-                self._halt.set()
+        except BrokenProcessPool:
+            log.warning("search process died", extra={"event": "search_lost"})
+            self.close()
+        finally:
+            halted.cancel()
+        return None
 
     def close(self) -> None:
         """End the process."""
@@ -64,10 +83,6 @@ class SearchProcess:
             process.terminate()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = None
-
-    async def _forward(self, halt: asyncio.Event) -> None:
-        await halt.wait()
-        self._halt.set()
 
     def _process(self) -> Executor:
         if self._executor is None:
@@ -90,6 +105,11 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _import() -> None:
+
+    import dispatch.plan  # noqa: F401, PLC0415
 
 
 def _propose(snapshot: Snapshot, params: Params) -> Plan:
