@@ -5,7 +5,7 @@ The method, on one page: from a snapshot to a proposed plan; no I/O.
     2. fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
     3. rematch   all movable jobs anew as chains of trips: a min-cost flow, several trips ahead
     4. relocate  the cheaper of 2 and 3: jobs one by one to where they cost less
-    5. search    OR-Tools from there, when it has a time budget                        (dispatch/solver.py)
+    5. search    OR-Tools and ruin and recreate from there, given a time budget        (dispatch/solver.py)
     6. report    times, cost by term, who must be told now, and why the rest has nobody (dispatch/report.py)
 
 What is on board stays with its courier, pinned orders stay, the leg being driven stays: none of the steps can touch
@@ -20,6 +20,7 @@ from dispatch.problem import lay_out
 from dispatch.reasons import exclusions
 from dispatch.report import report
 from dispatch.snapshot import Plan, Snapshot
+from dispatch.solver import search
 
 
 def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
@@ -47,4 +48,5 @@ def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
     if other is not None and other.total() <= draft.total() - params.min_gain:
         draft = other
     relocate(draft, allowed, movable, stop)
-    return report(draft, table, before)
+    found = search(draft, allowed, movable, stop)
+    return report(found, table, before, "insertion" if found is draft else "search")
