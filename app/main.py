@@ -24,9 +24,11 @@ from app.metrics import ObserveMiddleware, metrics
 from app.problems import describe_problem, exception_handlers
 from app.resources import resources
 from app.routes import (
+    alerts,
     audit,
     console,
     couriers,
+    geofences,
     health,
     live,
     offers,
@@ -39,6 +41,7 @@ from app.routes import (
     route,
     share,
     shifts,
+    stops,
     tokens,
     tracks,
 )
@@ -51,9 +54,11 @@ from dispatch.whereabouts import Locator
 from tracking.live import LivePositions
 
 ROUTES = [
+    *alerts.route_handlers,
     *audit.route_handlers,
     *console.route_handlers,
     *couriers.route_handlers,
+    *geofences.route_handlers,
     *health.route_handlers,
     *live.route_handlers,
     *offers.route_handlers,
@@ -66,6 +71,7 @@ ROUTES = [
     *share.route_handlers,
     *shifts.route_handlers,
     *positions.route_handlers,
+    *stops.route_handlers,
     *tokens.route_handlers,
     *tracks.route_handlers,
     describe_problem,

@@ -14,6 +14,7 @@ from app.metrics import MULTIPROCESS
 from app.resources import Resources, resources
 from app.settings import Settings
 from app.supervise import supervise
+from app.watching import watch
 from tracking.history import History
 from tracking.housekeeping import Housekeeping, Keep
 from tracking.live import LivePositions
@@ -37,10 +38,6 @@ async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
         await stop.wait()
 
 
-def _nothing(_settings: Settings, _opened: Resources) -> dict[str, Start]:
-    return {}
-
-
 def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     """The log to history, and live state back from history when Redis lost it."""
     history = History(opened.pool, limits=limits_of(settings))
@@ -56,6 +53,11 @@ def _dispatch(settings: Settings, opened: Resources) -> dict[str, Start]:
     return {"dispatch": partial(dispatch, settings, opened)}
 
 
+def _watch(settings: Settings, opened: Resources) -> dict[str, Start]:
+    """Stays, fence events, arrivals at stops and alerts."""
+    return {"watch": partial(watch, settings, opened)}
+
+
 def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Retention, compression and the quarantine's week."""
     keep = Keep(
@@ -69,7 +71,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {
     "writer": _writer,
-    "watch": _nothing,
+    "watch": _watch,
     "dispatch": _dispatch,
     "housekeeping": _housekeeping,
 }

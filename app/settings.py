@@ -66,6 +66,10 @@ class Settings:
     """The dispatcher plans so often when nothing happens."""
     dispatch_lease_s: float = 15.0
     """So long after a dispatcher crashed another may take over its regions."""
+    watch_tick_s: float = 5.0
+    """The watcher looks for silent, late and stuck couriers so often."""
+    watch_lease_s: float = 15.0
+    """So long after a watcher crashed another may take over its regions."""
     dispatch_search_s: float = 2.0
     """Time for the search that improves the plan after offers are made; 0: none."""
     request_body_limit_bytes: int = 8_000_000

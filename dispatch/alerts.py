@@ -245,14 +245,23 @@ def decide(
 def _judge_movement(vigil: Vigil, facts: CourierFacts, params: AlertParams, *, is_quiet: bool) -> Iterator[Verdict]:
     if vigil.last is not None and vigil.still is not None:
         lat, lon = vigil.still.middle
-        for_s = (vigil.last.at_us - max(vigil.still.first.at_us, facts.since_us)) // MICROS
+        still_s = (vigil.last.at_us - vigil.still.first.at_us) // MICROS
+        due_s = min(still_s, (vigil.last.at_us - facts.since_us) // MICROS)
         near_m = min((metres(lat, lon, s.at.lat, s.at.lon) for s in facts.stops), default=None)
-        yield Verdict(
-            kind=AlertKind.STUCK,
-            holds=not is_quiet and near_m is not None and near_m > params.at_stop_m and for_s >= params.stuck_after_s,
-            facts={"still_s": for_s, "still_since_us": vigil.still.first.at_us, "to_nearest_stop_m": _whole(near_m)},
-            expected={"moves_within_s": params.stuck_after_s, "or_at_stop_within_m": params.at_stop_m},
-        )
+        is_at_stop = near_m is not None and near_m <= params.at_stop_m
+        holds = not is_quiet and near_m is not None and not is_at_stop and due_s >= params.stuck_after_s
+        # Without anything to do left (the dispatcher gave it to others) only moving ends it.
+        if holds or is_quiet or is_at_stop or still_s < params.stuck_after_s:
+            yield Verdict(
+                kind=AlertKind.STUCK,
+                holds=holds,
+                facts={
+                    "still_s": still_s,
+                    "still_since_us": vigil.still.first.at_us,
+                    "to_nearest_stop_m": _whole(near_m),
+                },
+                expected={"moves_within_s": params.stuck_after_s, "or_at_stop_within_m": params.at_stop_m},
+            )
     if is_quiet or facts.line is None:
         yield Verdict(kind=AlertKind.OFF_ROUTE, holds=False)
     elif vigil.off_route_n >= params.off_route_fixes or vigil.off_route_n <= -2:

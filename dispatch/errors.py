@@ -12,6 +12,7 @@ What can go wrong in dispatch.
     ├── LeaseLost             another dispatcher plans the region now
     ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
     ├── RouteNotFound
+    ├── AlertNotFound
     └── TravelTimesUnavailable   every source of travel times failed (cannot happen with the great-circle fallback)
 
 A class docstring is the default message; facts are attributes and become members of the problem (app/problems.py).
@@ -60,6 +61,10 @@ class LeaseLost(DispatchError):
 
 class ShareNotFound(DispatchError):
     """The link is not valid any more."""
+
+
+class AlertNotFound(DispatchError):
+    """There is no such alert."""
 
 
 class RouteNotFound(DispatchError):

@@ -4,6 +4,7 @@ What can go wrong in tracking.
     TrackingError
     ├── CourierNotFound
     ├── PositionNotFound   the courier has not sent a usable position yet
+    ├── GeofenceNotFound
     ├── LogFull            the position log is longer than its bound: try again later
     └── LogUnavailable     Redis does not answer: nothing was accepted
 
@@ -26,6 +27,10 @@ class CourierNotFound(TrackingError):
 
 class PositionNotFound(TrackingError):
     """The courier has not sent a usable position yet."""
+
+
+class GeofenceNotFound(TrackingError):
+    """There is no such geofence."""
 
 
 class LogFull(TrackingError):

@@ -218,6 +218,10 @@ class FenceIndex:
         for cell, deep in cells.items():
             at_resolution[cell] = (*at_resolution.get(cell, ()), (fence.key, fence, deep))
 
+    def take_over(self, other: "FenceIndex") -> None:
+        """Become the same as another index, which was built aside; who holds this one need not know."""
+        self.fences, self._cells = other.fences, other._cells  # noqa: SLF001 - of its own class
+
     def remove(self, fence: Fence) -> None:
         """Forget one fence."""
         del self.fences[fence.key]
@@ -241,6 +245,16 @@ class FenceIndex:
     def inside(self, lat: float, lon: float) -> tuple[FenceId, ...]:
         """Fences that contain this point."""
         return tuple(f.id for _, f, deep in self.near(lat, lon) if deep or f.area.depth_m(lat, lon) >= 0)
+
+
+def inside_since(fences: Mapping[FenceId, tuple[int, bool]]) -> FenceState:
+    """State of a courier who is in these fences, each since a moment, with dwelling told or not: to begin from."""
+    return FenceState(
+        near={
+            fence_id.int: _Sighting(inside=True, since_us=since_us, dwelt=dwelt)
+            for fence_id, (since_us, dwelt) in fences.items()
+        }
+    )
 
 
 def step(

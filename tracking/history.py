@@ -67,6 +67,8 @@ class History(Reader):
             await connection.execute(queries["positions.note_erased"], courier_id)
             status = await connection.execute(queries["positions.erase"], courier_id)
             await connection.execute(queries["positions.erase_rollups"], courier_id)
+            for found in ("stays", "fence_events", "stop_visits", "recounts", "alerts"):
+                await connection.execute(queries[f"{found}.erase"], courier_id)
         return int(status.rpartition(" ")[2])
 
     async def _store(self, batch: PositionColumns, slot: str, *, copy: bool) -> int:

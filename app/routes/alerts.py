@@ -1,0 +1,99 @@
+"""Alerts: `/v1/alerts`. They are raised and resolved by the watcher; people acknowledge them."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from app.announce import announce
+from app.audit import audit
+from app.auth import Role, requires
+from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from dispatch.alerts import AlertKind
+from dispatch.errors import AlertNotFound
+from sql import queries
+
+
+class AlertState(StrEnum):
+    """Where an alert stands."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody looks after it; its cause still holds."""
+    RESOLVED = "resolved"
+    """Its cause has ended."""
+
+
+class Alert(msgspec.Struct, kw_only=True):
+    """Something that somebody should look at."""
+
+    id: UUID
+    kind: AlertKind
+    state: AlertState
+    region: str
+    courier_id: UUID
+    order_id: UUID | None
+    raised_at: datetime
+    facts: dict[str, Any]
+    """What was seen."""
+    expected: dict[str, Any]
+    """What would have been in order."""
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    resolution: dict[str, Any] | None
+    """What was seen when the cause had ended."""
+
+
+def alert_of(row: Any) -> Alert:
+    """The only place that knows the columns."""
+    if row["resolved_at"] is not None:
+        state = AlertState.RESOLVED
+    else:
+        state = AlertState.OPEN if row["acknowledged_at"] is None else AlertState.ACKNOWLEDGED
+    values = {name: row[name] for name in Alert.__struct_fields__ if name != "state"}
+    values |= {name: None if row[name] is None else msgspec.json.decode(row[name]) for name in _JSON}
+    return Alert(**{**values, "kind": AlertKind(row["kind"]), "state": state})
+
+
+_JSON = ("facts", "expected", "resolution")
+
+
+@get("/v1/alerts", guards=[requires(Role.VIEWER)], tags=["alerts"])
+async def list_alerts(
+    pool: Pool,
+    state: FromQuery[AlertState | None] = None,
+    kind: FromQuery[AlertKind | None] = None,
+    region: FromQuery[str | None] = None,
+    courier_id: FromQuery[UUID | None] = None,
+    order_id: FromQuery[UUID | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
+) -> Page[Alert]:
+    """Newest first; `state=open` are all whose cause holds, acknowledged or not."""
+    after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
+    rows = await pool.fetch(queries["alerts.list"], region, state, kind, courier_id, order_id, *after, limit)
+    items = [alert_of(row) for row in rows]
+    more = cursor_of(items[-1].raised_at, items[-1].id) if len(items) == limit else None
+    return Page(items=items, next=more)
+
+
+@post("/v1/alerts/{alert_id:uuid}/acknowledge", status_code=200, guards=[requires(Role.SUPPORT)], tags=["alerts"])
+async def acknowledge_alert(alert_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> Alert:
+    """Say that somebody looks after it; the first to say so is remembered."""
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(queries["alerts.acknowledge"], alert_id, datetime.now(UTC), caller.actor)
+        if row is None:
+            raise AlertNotFound(alert_id=alert_id)
+        await audit(connection, caller, "alert.acknowledge", f"alert:{alert_id}", {"kind": row["kind"]})
+    facts = {"alert_id": alert_id, "kind": row["kind"], "courier_id": row["courier_id"]}
+    await announce(redis, row["region"], "alert.acknowledged", facts)
+    return alert_of(row)
+
+
+route_handlers: list[Any] = [list_alerts, acknowledge_alert]

@@ -1,0 +1,207 @@
+"""Geofences and what happened at them: `/v1/geofences`, `/v1/fence-events`."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from app.announce import announce
+from app.audit import audit
+from app.auth import Role, requires
+from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.problems import BadInput
+from sql import queries
+from tracking.area import Area
+from tracking.errors import GeofenceNotFound
+from tracking.fence_rows import check_timezone, hours_of
+from tracking.geofence import FenceEventKind
+
+Clock = Annotated[str, msgspec.Meta(pattern="^[0-9]{2}:[0-9]{2}$", description="HH:MM, up to 24:00.")]
+
+
+class ActiveSpan(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    """A daily span; over midnight when it ends before it begins."""
+
+    from_: Clock
+    to: Clock
+    weekdays: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=6)]], msgspec.Meta(min_length=1, max_length=7)] = [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
+    """Days on which it begins; 0 is Monday."""
+
+
+class Shape(msgspec.Struct, kw_only=True):
+    """GeoJSON geometry: Polygon or MultiPolygon, holes and all, or a Point (with `radius_m` beside it)."""
+
+    type: Literal["Polygon", "MultiPolygon", "Point"]
+    coordinates: list[Any]
+
+
+class NewGeofence(msgspec.Struct, kw_only=True):
+    """A fence to be; `region` defaults to the installation's only one."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+    geometry: Shape
+    radius_m: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None
+    region: Annotated[str, msgspec.Meta(max_length=63)] | None = None
+    tags: Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=32)] = []
+    active: Annotated[list[ActiveSpan], msgspec.Meta(max_length=32)] = []
+    timezone: Annotated[str, msgspec.Meta(max_length=64)] = "UTC"
+    dwell_s: Annotated[int, msgspec.Meta(gt=0, le=7 * 86_400)] | None = None
+
+
+class Geofence(msgspec.Struct, kw_only=True):
+    """A fence in force."""
+
+    id: UUID
+    region: str
+    name: str
+    geometry: dict[str, Any]
+    radius_m: float | None
+    tags: list[str]
+    active: list[dict[str, Any]]
+    timezone: str
+    dwell_s: int | None
+    created_at: datetime
+
+
+class FenceEventView(msgspec.Struct, kw_only=True):
+    """A courier entered, left, or dwelt in a fence."""
+
+    courier_id: UUID
+    fence_id: UUID
+    kind: FenceEventKind
+    at: datetime
+    """When the edge was crossed."""
+    lat: float
+    lon: float
+    passed: bool
+    """Went straight through."""
+    active: bool
+    """Within the fence's active hours."""
+    recorded_at: datetime
+
+
+def geofence_of(row: Any) -> Geofence:
+    """The only place that knows the columns."""
+    values = {name: row[name] for name in Geofence.__struct_fields__}
+    values |= {name: msgspec.json.decode(row[name]) for name in ("geometry", "active")}
+    return Geofence(**values)
+
+
+@post("/v1/geofences", guards=[requires(Role.DISPATCHER)], tags=["geofences"])
+async def add_geofence(data: JSONBody[NewGeofence], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> Geofence:
+    """Add a fence; couriers who are in it already enter it now."""
+    geometry = msgspec.to_builtins(data.geometry)
+    active = msgspec.to_builtins(data.active)
+    _check(geometry, data, active)
+    async with pool.acquire() as connection, connection.transaction():
+        query = "geofences.only_region" if data.region is None else "geofences.region_exists"
+        region = await connection.fetchval(queries[query], *([] if data.region is None else [data.region]))
+        if region is None:
+            raise BadInput("There is no such region.", ("/region", "expected the id of a region"))
+        row = await connection.fetchrow(
+            queries["geofences.add"],
+            region,
+            data.name,
+            msgspec.json.encode(geometry).decode(),
+            data.radius_m,
+            data.tags,
+            msgspec.json.encode(active).decode(),
+            data.timezone,
+            data.dwell_s,
+        )
+        await audit(connection, caller, "geofence.add", f"geofence:{row['id']}", {"name": data.name})
+    await announce(redis, region, "fence.changed", {"fence_id": row["id"]})
+    return geofence_of(row)
+
+
+def _check(geometry: Any, data: NewGeofence, active: list[Any]) -> None:
+    if (data.radius_m is None) == (geometry["type"] == "Point"):
+        raise BadInput("A circle is a Point and a radius.", ("/radius_m", "expected beside a Point, and only there"))
+    try:
+        Area.from_geojson(geometry, radius_m=data.radius_m)
+    except ValueError as exc:
+        raise BadInput("The geometry is no area.", ("/geometry", str(exc))) from exc
+    try:
+        for span in active:
+            hours_of(span)
+    except ValueError as exc:
+        raise BadInput("The active hours make no sense.", ("/active", str(exc))) from exc
+    try:
+        check_timezone(data.timezone)
+    except ValueError as exc:
+        raise BadInput("The time zone is not known.", ("/timezone", str(exc))) from exc
+
+
+@get("/v1/geofences", guards=[requires(Role.VIEWER)], tags=["geofences"])
+async def list_geofences(
+    pool: Pool,
+    region: FromQuery[str | None] = None,
+    tag: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
+) -> Page[Geofence]:
+    """Fences in force, oldest first."""
+    after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
+    rows = await pool.fetch(queries["geofences.list"], region, tag, *after, limit)
+    items = [geofence_of(row) for row in rows]
+    more = cursor_of(items[-1].created_at, items[-1].id) if len(items) == limit else None
+    return Page(items=items, next=more)
+
+
+@get("/v1/geofences/{fence_id:uuid}", guards=[requires(Role.VIEWER)], tags=["geofences"])
+async def get_geofence(fence_id: FromPath[UUID], pool: Pool) -> Geofence:
+    """One fence."""
+    row = await pool.fetchrow(queries["geofences.get"], fence_id)
+    if row is None:
+        raise GeofenceNotFound(fence_id=fence_id)
+    return geofence_of(row)
+
+
+@delete("/v1/geofences/{fence_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["geofences"])
+async def remove_geofence(fence_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> None:
+    """Remove a fence; what happened at it stays on record."""
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(queries["geofences.remove"], fence_id)
+        if row is None:
+            raise GeofenceNotFound(fence_id=fence_id)
+        await audit(connection, caller, "geofence.remove", f"geofence:{fence_id}")
+    await announce(redis, row["region"], "fence.changed", {"fence_id": fence_id})
+
+
+@get("/v1/fence-events", guards=[requires(Role.VIEWER)], tags=["geofences"])
+async def list_fence_events(
+    pool: Pool,
+    region: FromQuery[str | None] = None,
+    fence_id: FromQuery[UUID | None] = None,
+    courier_id: FromQuery[UUID | None] = None,
+    since: Annotated[datetime | None, QueryParameter(name="from")] = None,
+    until: Annotated[datetime | None, QueryParameter(name="to")] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
+) -> Page[FenceEventView]:
+    """What happened at fences, newest first; events found in late fixes are in their place."""
+    for name, at in (("from", since), ("to", until)):
+        if at is not None and at.tzinfo is None:
+            raise BadInput("A time needs its zone.", (f"/{name}", "expected RFC 3339 with a zone, such as a Z"))
+    after = key_of(cursor, tuple[datetime, UUID, UUID, str]) or (None, None, None, None)
+    rows = await pool.fetch(queries["fence_events.list"], region, fence_id, courier_id, since, until, *after, limit)
+    items = [FenceEventView(**{**dict(row), "kind": FenceEventKind(row["kind"])}) for row in rows]
+    last = items[-1] if len(items) == limit else None
+    return Page(
+        items=items, next=None if last is None else cursor_of(last.at, last.courier_id, last.fence_id, last.kind.value)
+    )
+
+
+route_handlers: list[Any] = [add_geofence, list_geofences, get_geofence, remove_geofence, list_fence_events]

@@ -1,0 +1,141 @@
+"""
+Whether a courier has arrived at a stop of the route, or left it, from the fixes; no I/O.
+
+Order-aware: at the next stop it is enough to be near and slow for a moment; at a later one (a courier passes many
+doors) the courier must dwell there. What is found is offered to the courier as "arrived?" and kept beside what the
+courier presses; it decides nothing by itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dispatch.snapshot import OrderId, StopKind
+from tracking.plane import metres
+from tracking.position import LatLon
+
+MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalParams:
+    """What counts as having arrived."""
+
+    near_m: float = 60.0
+    """A door and what GPS makes of it between houses."""
+    slow_mps: float = 2.0
+    """A brisk walk: slower than anything that rides by."""
+    next_s: int = 10
+    """Near and slow for so long at the next stop, and at the others of its place."""
+    later_s: int = 45
+    """... at a stop that is not next."""
+    away_m: float = 100.0
+    """Farther is gone, when two fixes in a row say so."""
+
+
+class ArrivalFix(NamedTuple):
+    """A fix, as little of it as arrivals need."""
+
+    at_us: int
+    lat: float
+    lon: float
+
+
+class RouteStop(NamedTuple):
+    """A stop that is not done yet."""
+
+    order_id: OrderId
+    kind: StopKind
+    at: LatLon
+
+
+StopKey = tuple[OrderId, StopKind]
+
+
+class _Visit(NamedTuple):
+    at: LatLon
+    near_us: int | None = None
+    """First of the fixes in a row that are near and slow."""
+    arrived: bool = False
+    left_us: int | None = None
+    """Last fix near, once one is away."""
+    last_near_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The courier is at a stop since then."""
+
+    key: StopKey
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """The courier left a stop then."""
+
+    key: StopKey
+    at_us: int
+
+
+class ArrivalState(NamedTuple):
+    """Of one courier."""
+
+    last: ArrivalFix | None = None
+    visits: Mapping[StopKey, _Visit] = {}
+
+
+EMPTY = ArrivalState()
+
+
+def step(
+    state: ArrivalState, fix: ArrivalFix, stops: Sequence[RouteStop], params: ArrivalParams
+) -> tuple[ArrivalState, tuple[Arrived | Departed, ...]]:
+    """Take one more fix, later than all before it. A stop that is done keeps its visit until the courier leaves."""
+    last, events = state.last, []
+    mps = None
+    if last is not None and fix.at_us > last.at_us:
+        mps = metres(last.lat, last.lon, fix.lat, fix.lon) * MICROS / (fix.at_us - last.at_us)
+    is_slow = mps is not None and mps <= params.slow_mps
+    visits: dict[StopKey, _Visit] = {}
+    for key, place, dwell_s in _places(state, stops, params):
+        visit = state.visits.get(key, _Visit(place))
+        after, event = _look(visit._replace(at=place), key, fix, is_slow=is_slow, dwell_s=dwell_s, params=params)
+        if after is not None:
+            visits[key] = after
+        if event is not None:
+            events.append(event)
+    return ArrivalState(fix, visits), tuple(events)
+
+
+def _places(
+    state: ArrivalState, stops: Sequence[RouteStop], params: ArrivalParams
+) -> Iterator[tuple[StopKey, LatLon, int]]:
+    """Every stop to look at, where it is, and how long the courier must be there."""
+    open_keys = set()
+    for stop in stops:
+        first = stops[0].at
+        is_next = metres(first.lat, first.lon, stop.at.lat, stop.at.lon) <= params.near_m
+        open_keys.add((stop.order_id, stop.kind))
+        yield (stop.order_id, stop.kind), stop.at, params.next_s if is_next else params.later_s
+    for key, visit in state.visits.items():
+        if key not in open_keys and visit.arrived:
+            yield key, visit.at, params.later_s
+
+
+def _look(
+    visit: _Visit, key: StopKey, fix: ArrivalFix, *, is_slow: bool, dwell_s: int, params: ArrivalParams
+) -> tuple[_Visit | None, Arrived | Departed | None]:
+    away_m = metres(visit.at.lat, visit.at.lon, fix.lat, fix.lon)
+    if visit.arrived:
+        if away_m <= params.away_m:
+            return visit._replace(left_us=None, last_near_us=fix.at_us), None
+        if visit.left_us is None:
+            return visit._replace(left_us=visit.last_near_us), None
+        return None, Departed(key, visit.left_us)
+    if away_m > params.near_m or not is_slow:
+        return None, None
+    near_us = fix.at_us if visit.near_us is None else visit.near_us
+    if fix.at_us - near_us < dwell_s * MICROS:
+        return visit._replace(near_us=near_us, last_near_us=fix.at_us), None
+    return visit._replace(near_us=near_us, arrived=True, last_near_us=fix.at_us), Arrived(key, near_us)

@@ -1,0 +1,158 @@
+"""What alerts must know of the couriers of a region besides their fixes, read from the rows."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import asyncpg
+import msgspec
+
+from dispatch import store
+from dispatch.alerts import AlertParams, CourierFacts, OpenStop
+from dispatch.courier import Courier, pause_at
+from dispatch.order import Order, OrderState
+from dispatch.route_line import RouteLine
+from dispatch.rows import from_json
+from dispatch.snapshot import OrderId, StopKind
+from dispatch.world import NO_ROUTE, RouteInForce, World
+from sql import queries
+from tracking.area import Area
+from tracking.batch import microseconds
+from tracking.position import CourierId, LatLon, Mode, Region
+
+log = logging.getLogger(__name__)
+
+
+class Lines(Protocol):
+    """Where routes lead, on the map."""
+
+    async def line(
+        self, region: Region, courier_id: CourierId, version: int, mode: Mode, stops: Sequence[LatLon]
+    ) -> RouteLine | None:
+        """Line of a route, or None where no map knows it; never waits for a map."""
+        ...
+
+
+class Estimates(Protocol):
+    """When stops will be reached."""
+
+    async def p90(self, region: Region) -> Mapping[tuple[OrderId, StopKind], datetime]:
+        """The p90 of the arrival at every open stop that has an estimate."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionFacts:
+    """A region, as its alerts need it."""
+
+    params: AlertParams
+    couriers: Mapping[CourierId, CourierFacts]
+
+
+class FactsOfRegion:
+    """Reads a region's couriers, routes and settings."""
+
+    def __init__(self, pool: asyncpg.Pool, *, lines: Lines | None = None, estimates: Estimates | None = None) -> None:
+        self._pool = pool
+        self._lines = lines
+        self._estimates = estimates
+        self._areas: dict[str, Area] = {}
+
+    async def load(self, region: Region, now: datetime) -> RegionFacts:
+        """As they are now. Orders that nobody has accepted are no courier's business and not here."""
+        world = await store.load(self._pool, region, now=now)
+        settings = await self._settings(region)
+        p90 = {} if self._estimates is None else await self._estimates.p90(region)
+        held: dict[CourierId, list[Order]] = {}
+        for order in world.orders:
+            if order.courier_id is not None and order.state in {OrderState.ACCEPTED, OrderState.PICKED_UP}:
+                held.setdefault(order.courier_id, []).append(order)
+        area = self._area(settings.get("boundary"))
+        couriers = {
+            courier.id: await self._facts(world, courier, held.get(courier.id, ()), p90, area)
+            for courier in world.couriers
+        }
+        return RegionFacts(params=params_of(settings.get("alerts", {})), couriers=couriers)
+
+    async def _facts(
+        self,
+        world: World,
+        courier: Courier,
+        held: Sequence[Order],
+        p90: Mapping[tuple[OrderId, StopKind], datetime],
+        area: Area | None,
+    ) -> CourierFacts:
+        route = world.routes.get(courier.id, NO_ROUTE)
+        stops = open_stops(route, held, p90)
+        line = None
+        if self._lines is not None and stops:
+            line = await self._lines.line(
+                world.region, courier.id, route.version, courier.mode, [stop.at for stop in stops]
+            )
+        shift = courier.shift_at(world.now)
+        # Breaks have a window to begin in; whoever still carries something in it has not begun.
+        on_break = shift is not None and pause_at(shift, world.now) is not None and not stops
+        since = min((o.accepted_at for o in held if o.accepted_at is not None), default=None)
+        return CourierFacts(
+            mode=courier.mode,
+            on_duty=courier.works_at(world.now),
+            on_break=on_break,
+            stops=stops,
+            line=line,
+            since_us=0 if since is None else microseconds(since),
+            region=area,
+        )
+
+    async def _settings(self, region: Region) -> dict[str, Any]:
+        rows = await self._pool.fetch(queries["planning.regions"])
+        found: dict[str, Any] = next((from_json(row["settings"]) for row in rows if row["id"] == region), {})
+        return found
+
+    def _area(self, boundary: Any) -> Area | None:
+        if boundary is None:
+            return None
+        key = repr(boundary)
+        if key not in self._areas:
+            self._areas = {key: Area.from_geojson(boundary, radius_m=boundary.get("radius_m"))}
+        return self._areas[key]
+
+
+def open_stops(
+    route: RouteInForce, held: Sequence[Order], p90: Mapping[tuple[OrderId, StopKind], datetime]
+) -> tuple[OpenStop, ...]:
+    """What is left to do of orders a courier has accepted, in the order of the route; what it lacks comes last."""
+    orders = {order.id: order for order in held}
+    todo = [
+        (order.id, kind)
+        for order in held
+        for kind in StopKind
+        if not (kind is StopKind.PICKUP and order.state is OrderState.PICKED_UP)
+    ]
+    planned = [(s.stop.order_id, s.stop.kind) for s in route.stops]
+    in_order = [key for key in planned if key in todo] + [key for key in todo if key not in planned]
+    return tuple(_open_stop(orders[order_id], kind, p90.get((order_id, kind))) for order_id, kind in in_order)
+
+
+def _open_stop(order: Order, kind: StopKind, p90: datetime | None) -> OpenStop:
+    if kind is StopKind.PICKUP:
+        return OpenStop(order_id=order.id, kind=kind, at=order.pickup.at)
+    # The recipient was promised the drop-off; a late pickup shows in its estimate.
+    promised = order.dropoff.window.due_at or order.dropoff.window.closes_at
+    return OpenStop(
+        order_id=order.id,
+        kind=kind,
+        at=order.dropoff.at,
+        promised_us=None if promised is None else microseconds(promised),
+        p90_us=None if p90 is None else microseconds(p90),
+    )
+
+
+def params_of(settings: Mapping[str, Any]) -> AlertParams:
+    """Thresholds of a region from its settings; what makes no sense is logged, and all stay at their defaults."""
+    try:
+        return msgspec.convert(settings, AlertParams)
+    except ValueError as exc:  # msgspec.ValidationError is one
+        log.warning("alert settings not used", extra={"event": "alert_settings_bad", "why": str(exc)})
+        return AlertParams()

@@ -1,0 +1,63 @@
+-- name: raise_many
+-- $1 region, $2 now; $3 kinds, $4 couriers, $5 orders or NULL, $6 facts, $7 expected; of one length. Returns those that
+-- were not open already.
+INSERT INTO alerts (region, raised_at, kind, courier_id, order_id, facts, expected)
+SELECT $1, $2, given.kind, given.courier_id, given.order_id, given.facts::jsonb, given.expected::jsonb
+FROM unnest($3::text [], $4::uuid [], $5::uuid [], $6::text [], $7::text [])
+    AS given (kind, courier_id, order_id, facts, expected)
+ON CONFLICT (courier_id, kind, order_id) WHERE resolved_at IS NULL DO NOTHING
+RETURNING *;
+
+-- name: resolve_many
+-- $1 region, $2 now; $3 kinds, $4 couriers, $5 orders or NULL, $6 what was seen; of one length. Returns those that were
+-- open.
+UPDATE alerts AS a SET resolved_at = greatest($2, a.raised_at), resolution = given.facts::jsonb
+FROM unnest($3::text [], $4::uuid [], $5::uuid [], $6::text []) AS given (kind, courier_id, order_id, facts)
+WHERE
+    a.resolved_at IS NULL AND a.region = $1 AND a.kind = given.kind AND a.courier_id = given.courier_id
+    AND a.order_id IS NOT DISTINCT FROM given.order_id
+RETURNING a.*;
+
+-- name: open_in_region
+SELECT kind, courier_id, order_id FROM alerts WHERE region = $1 AND resolved_at IS NULL;
+
+-- name: troubled
+-- Couriers of a region who can be given nothing now: $1 region, $2 kinds.
+SELECT DISTINCT courier_id FROM alerts WHERE region = $1 AND resolved_at IS NULL AND kind = ANY($2::text []);
+
+-- name: counts
+-- Open alerts by kind, for the metrics.
+SELECT kind, count(*) AS n FROM alerts WHERE region = $1 AND resolved_at IS NULL GROUP BY kind;
+
+-- name: get
+SELECT * FROM alerts WHERE id = $1;
+
+-- name: list
+-- Newest first. Each or NULL: $1 region, $2 state (open, acknowledged, resolved), $3 kind, $4 courier, $5 order; $6, $7
+-- the last one seen (raised at, id); $8 most rows. `open` are all that are not resolved.
+SELECT * FROM alerts
+WHERE
+    ($1::text IS NULL OR region = $1)
+    AND (
+        $2::text IS NULL
+        OR ($2 = 'open' AND resolved_at IS NULL)
+        OR ($2 = 'acknowledged' AND resolved_at IS NULL AND acknowledged_at IS NOT NULL)
+        OR ($2 = 'resolved' AND resolved_at IS NOT NULL)
+    )
+    AND ($3::text IS NULL OR kind = $3)
+    AND ($4::uuid IS NULL OR courier_id = $4)
+    AND ($5::uuid IS NULL OR order_id = $5)
+    AND ($6::timestamptz IS NULL OR (raised_at, id) < ($6, $7::uuid))
+ORDER BY raised_at DESC, id DESC
+LIMIT $8;
+
+-- name: acknowledge
+-- $1 alert, $2 now, $3 who. The first to acknowledge counts; a resolved one may be acknowledged too.
+UPDATE alerts SET
+    acknowledged_at = coalesce(acknowledged_at, greatest($2, raised_at)), acknowledged_by = coalesce(acknowledged_by, $3)
+WHERE id = $1
+RETURNING *;
+
+-- name: erase
+-- What was seen of a courier goes; that there was an alert stays.
+UPDATE alerts SET facts = '{}', resolution = NULL WHERE courier_id = $1;

@@ -1,0 +1,37 @@
+-- name: add
+-- $1 region, $2 name, $3 GeoJSON, $4 radius in metres or NULL, $5 tags, $6 active hours (JSON), $7 time zone, $8 dwell
+-- time in seconds or NULL.
+INSERT INTO geofences (region, name, geometry, radius_m, tags, active, timezone, dwell_s)
+VALUES ($1, $2, $3::jsonb, $4, $5, $6::jsonb, $7, $8)
+RETURNING *;
+
+-- name: get
+SELECT * FROM geofences WHERE id = $1 AND deleted_at IS NULL;
+
+-- name: list
+-- Oldest first. $1 region or NULL, $2 tag or NULL; after ($3 created at, $4 id) or NULLs; $5 most rows.
+SELECT * FROM geofences
+WHERE
+    deleted_at IS NULL
+    AND ($1::text IS NULL OR region = $1)
+    AND ($2::text IS NULL OR $2 = ANY(tags))
+    AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4::uuid))
+ORDER BY created_at, id
+LIMIT $5;
+
+-- name: remove
+UPDATE geofences SET deleted_at = clock_timestamp() WHERE id = $1 AND deleted_at IS NULL RETURNING id, region;
+
+-- name: ids_in_force
+-- What a watcher compares with what it knows.
+SELECT id FROM geofences WHERE region = $1 AND deleted_at IS NULL;
+
+-- name: many
+SELECT * FROM geofences WHERE id = ANY($1::uuid []);
+
+-- name: region_exists
+SELECT id FROM regions WHERE id = $1;
+
+-- name: only_region
+-- The region, where there is only one.
+SELECT min(id) AS id FROM regions HAVING count(*) = 1;
