@@ -22,7 +22,7 @@ from tracking.log import PositionLog
 from tracking.quarantine import QuarantineStore
 from tracking.refill import Refill
 from tracking.roster import Roster
-from tracking.writer import Writer
+from tracking.writer import Pace, Writer
 
 Start = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -43,8 +43,10 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     history = History(opened.pool, limits=limits_of(settings))
     regions = Roster(opened.pool).regions
     position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s)
+    takeover_s = settings.writer_takeover_s
+    pace = Pace(claim_idle_ms=int(takeover_s * 1000), claim_every_s=takeover_s / 2)
     return {
-        "writer": Writer(position_log, history, QuarantineStore(opened.pool), regions).run,
+        "writer": Writer(position_log, history, QuarantineStore(opened.pool), regions, pace=pace).run,
         "refill": Refill(LivePositions(opened.redis), history, regions).run,
     }
 
