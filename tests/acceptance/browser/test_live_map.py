@@ -61,12 +61,12 @@ def test_couriers_appear_and_move_on_the_map_and_in_the_list(page, world):
 
 
 def test_token_leaves_the_address_scripts_cannot_read_the_session_and_nothing_comes_from_elsewhere(page, world):
+    expect(row(page, "Anna")).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.reload()
     wait_for_map(page)
     assert [url for url in asked if not url.startswith((world.url, "blob:"))] == []
-    expect(row(page, "Anna")).to_be_visible()
     assert "token" not in page.url
     assert page.evaluate("() => document.cookie") == ""
     (cookie,) = page.context.cookies()
