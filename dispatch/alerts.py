@@ -38,8 +38,8 @@ class AlertKind(StrEnum):
 
 ORDER_KINDS = frozenset({AlertKind.LATE, AlertKind.LATE_RISK})
 """Raised for an order, not for a courier as such."""
-REPLAN_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT, AlertKind.LATE})
-"""These wake the dispatcher."""
+TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})
+"""While one of these is open, the courier is given nothing and what is not collected goes to others."""
 MAX_SPEED_MPS: Mapping[Mode, float] = {Mode.CAR: 70.0, Mode.MOTORCYCLE: 70.0, Mode.BICYCLE: 25.0, Mode.FOOT: 25.0}
 """Nobody is faster; on foot a courier may still take a bus."""
 
@@ -143,6 +143,8 @@ class Vigil(NamedTuple):
     suspect: AlertFix | None = None
     """A fix that `last` cannot have led to; believed if the next one is near it."""
     still: _Still | None = None
+    has_moved: bool = False
+    """Movement was seen. Without, a vigil that has only begun cannot tell that a standstill is over."""
     battery_pct: float | None = None
     off_route_n: int = 0
     """Fixes in a row off the route when positive, on it when negative; 0: not known."""
@@ -190,6 +192,7 @@ def step(vigil: Vigil, fix: AlertFix, facts: CourierFacts, params: AlertParams) 
             # Two fixes agree: the courier really is there, however that came about.
             jump = {"still": None}
     accuracy_m = min(fix.accuracy_m or 0.0, 50.0)
+    still = _still(None if jump else vigil.still, fix, params)
     off_n, off_m, line = 0, 0.0, facts.line
     if line is not None:
         off_m = max(0.0, line.distance_m(fix.lat, fix.lon) - accuracy_m)
@@ -202,7 +205,8 @@ def step(vigil: Vigil, fix: AlertFix, facts: CourierFacts, params: AlertParams) 
     return vigil._replace(
         last=fix,
         suspect=None,
-        still=_still(None if jump else vigil.still, fix, params),
+        still=still,
+        has_moved=vigil.has_moved or (vigil.still is not None and still.first is not vigil.still.first),
         battery_pct=vigil.battery_pct if fix.battery_pct is None else fix.battery_pct,
         off_route_n=off_n,
         off_route_m=off_m,
@@ -251,7 +255,8 @@ def _judge_movement(vigil: Vigil, facts: CourierFacts, params: AlertParams, *, i
         is_at_stop = near_m is not None and near_m <= params.at_stop_m
         holds = not is_quiet and near_m is not None and not is_at_stop and due_s >= params.stuck_after_s
         # Without anything to do left (the dispatcher gave it to others) only moving ends it.
-        if holds or is_quiet or is_at_stop or still_s < params.stuck_after_s:
+        has_moved = vigil.has_moved and still_s < params.stuck_after_s / 2
+        if holds or is_quiet or is_at_stop or has_moved:
             yield Verdict(
                 kind=AlertKind.STUCK,
                 holds=holds,

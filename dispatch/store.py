@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
+from dispatch.alerts import TROUBLE_KINDS
 from dispatch.rows import courier_from_row, from_json, order_from_row, shift_from_row
 from dispatch.snapshot import OrderId, PlannedStop, StopKind
 from dispatch.world import RouteInForce, StopInForce, World
@@ -27,6 +28,7 @@ async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = Non
         couriers = await connection.fetch(queries["planning.couriers"], region)
         routes = await connection.fetch(queries["routes.in_region"], region)
         refused = await connection.fetch(queries["offers.refusals_in_region"], region)
+        troubled = await connection.fetch(queries["alerts.troubled"], region, sorted(TROUBLE_KINDS))
         shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
     shifts_of = {
         courier_id: [shift_from_row(row) for row in rows]
@@ -42,6 +44,7 @@ async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = Non
         couriers=tuple(courier_from_row(row, shifts_of.get(row["id"], [])) for row in couriers),
         routes={row["courier_id"]: route_from_row(row) for row in routes},
         refusals=refusals,
+        troubled=frozenset(row["courier_id"] for row in troubled),
     )
 
 

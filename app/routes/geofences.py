@@ -28,15 +28,9 @@ class ActiveSpan(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
 
     from_: Clock
     to: Clock
-    weekdays: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=6)]], msgspec.Meta(min_length=1, max_length=7)] = [
-        0,
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-    ]
+    weekdays: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=6)]], msgspec.Meta(min_length=1, max_length=7)] = (
+        msgspec.field(default_factory=lambda: list(range(7)))
+    )
     """Days on which it begins; 0 is Monday."""
 
 
