@@ -182,13 +182,15 @@ class PositionColumns:
             return batches[0]
         if not batches:
             return cls.empty()
+        rest = {name: np.concatenate([getattr(b, name) for b in batches]) for name in _DTYPES}
+        if all(batch.courier_ids is batches[0].courier_ids for batch in batches):
+            return cls(courier_ids=batches[0].courier_ids, **rest)
         ids: dict[UUID, int] = {}
         pointers = []
         for batch in batches:
             places = np.array([ids.setdefault(courier_id, len(ids)) for courier_id in batch.courier_ids], dtype="<i4")
             pointers.append(places[batch.courier] if len(batch) else batch.courier)
-        rest = {name: np.concatenate([getattr(b, name) for b in batches]) for name in _DTYPES if name != "courier"}
-        return cls(courier_ids=tuple(ids), courier=np.concatenate(pointers), **rest)
+        return cls(courier_ids=tuple(ids), **{**rest, "courier": np.concatenate(pointers)})
 
     def pack(self) -> bytes:
         """As bytes for the log: MessagePack of the courier ids and the raw little-endian columns, 40 bytes a fix."""

@@ -63,11 +63,17 @@ def distinct(columns: PositionColumns) -> PositionColumns:
     """
     order = np.lexsort((columns.fixed_us, columns.courier))
     rows = columns.take(order)
-    same = (rows.courier[1:] == rows.courier[:-1]) & (rows.fixed_us[1:] == rows.fixed_us[:-1])
-    if not same.any():
+    first = _firsts(rows)
+    if first.all():
         return rows
     rows = columns.take(np.lexsort((*_preference(columns)[::-1], columns.fixed_us, columns.courier)))
-    return rows.take(np.r_[True, ~same])
+    return rows.take(first)
+
+
+def _firsts(rows: PositionColumns) -> Bools:
+    """Of sorted rows, the first one of every instant of a courier."""
+    firsts: Bools = np.r_[True, (np.diff(rows.courier) != 0) | (np.diff(rows.fixed_us) != 0)][: len(rows)]
+    return firsts
 
 
 def delays_s(columns: PositionColumns) -> Int64s:
@@ -102,10 +108,12 @@ def merge(batch: PositionColumns, stored: PositionColumns, limits: Limits) -> Ch
     """
     both = PositionColumns.concat([batch, stored])
     is_stored = np.r_[np.zeros(len(batch), dtype=bool), np.ones(len(stored), dtype=bool)]
-    # The stored row comes first among equals, so that an equal newcomer is dropped.
-    order = np.lexsort((~is_stored, *_preference(both)[::-1], both.fixed_us, both.courier))
+    order = np.lexsort((both.fixed_us, both.courier))
+    first = _firsts(both.take(order))
+    if not first.all():
+        # The stored row comes first among equals, so that an equal newcomer is dropped.
+        order = np.lexsort((~is_stored, *_preference(both)[::-1], both.fixed_us, both.courier))
     rows, is_stored = both.take(order), is_stored[order]
-    first = np.r_[True, (np.diff(rows.courier) != 0) | (np.diff(rows.fixed_us) != 0)]
     instant = np.cumsum(first) - 1
     n = int(instant[-1]) + 1 if len(rows) else 0
     known = np.zeros(n, dtype=bool)
@@ -192,13 +200,15 @@ class Heads:
 
     def forget(self) -> None:
         """Know nothing about anybody."""
-        self._places: dict[UUID, int] = {}
+        # Keyed by the number: hashing a UUID costs ten times as much, and this is asked for every courier of a batch.
+        self._places: dict[int, int] = {}
+        self._asked: tuple[tuple[UUID, ...], Int64s] | None = None
         self._last_us = np.empty(0, dtype=np.int64)
         self._recent = np.empty((0, N_CONTEXT), dtype=_HEAD)
 
     def missing(self, courier_ids: tuple[UUID, ...]) -> list[int]:
         """Places in `courier_ids` of those not remembered."""
-        return [i for i, courier_id in enumerate(courier_ids) if courier_id not in self._places]
+        return [i for i, courier_id in enumerate(courier_ids) if courier_id.int not in self._places]
 
     def learn(self, courier_ids: list[UUID], last_us: list[int], recent: PositionColumns) -> None:
         """
@@ -210,7 +220,8 @@ class Heads:
         if len(self._last_us) + len(courier_ids) > MOST_HEADS:
             self.forget()
         first_place = len(self._last_us)
-        self._places.update({courier_id: first_place + i for i, courier_id in enumerate(courier_ids)})
+        self._asked = None
+        self._places.update({courier_id.int: first_place + i for i, courier_id in enumerate(courier_ids)})
         self._last_us = np.r_[self._last_us, np.array(last_us, dtype=np.int64)]
         empty = np.zeros((len(courier_ids), N_CONTEXT), dtype=_HEAD)
         empty["us"] = NEVER_US
@@ -220,8 +231,9 @@ class Heads:
 
     def drop(self, courier_ids: set[UUID]) -> None:
         """Look these up again next time."""
+        self._asked = None
         for courier_id in courier_ids:
-            self._places.pop(courier_id, None)
+            self._places.pop(courier_id.int, None)
 
     def is_late(self, rows: PositionColumns) -> Bools:
         """Per row: it does not come after everything stored of its courier. All couriers must be remembered."""
@@ -282,7 +294,11 @@ class Heads:
             target["us"][place[has]] = rows.fixed_us[picked]
 
     def _at(self, courier_ids: tuple[UUID, ...]) -> Int64s:
-        return np.fromiter((self._places.get(i, -1) for i in courier_ids), dtype=np.int64, count=len(courier_ids))
+        """The places of couriers; -1 for one not remembered."""
+        if self._asked is None or self._asked[0] is not courier_ids:
+            places = [self._places.get(courier_id.int, -1) for courier_id in courier_ids]
+            self._asked = (courier_ids, np.array(places, dtype=np.int64))
+        return self._asked[1]
 
 
 def _remarked(rows: PositionColumns, remarked: PositionColumns) -> PositionColumns:
