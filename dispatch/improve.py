@@ -14,6 +14,7 @@ from dispatch import cost
 from dispatch.assignment import chains
 from dispatch.draft import Draft
 from dispatch.insertion import best_in_route, cheapest
+from dispatch.keep import holder_of, movable_jobs
 from dispatch.params import Stop
 from dispatch.problem import Problem
 from dispatch.reasons import refusers
@@ -27,11 +28,51 @@ MAX_CHAIN_CELLS = 400_000
 """Jobs times sources that one matching of chains may have: about 30 ms on the machine of benchmarks/README.md."""
 
 
-def fill(draft: Draft, allowed: Allowed, job_nos: Iterable[int], stop: Stop) -> None:
+def settle(draft: Draft, allowed: Allowed, stop: Stop) -> Draft:
+    """
+    Improve a draft until no step changes anything, so that planning again without a change of the world changes nothing.
+
+    It ends: each step lowers what breaks hard rules, or else the cost, by whole units.
+    """
+    horizon = draft.problem.now + draft.problem.params.horizon_s
+    for _ in range(draft.problem.params.n_rounds):
+        shed(draft)
+        fill(draft, allowed, stop)
+        movable = movable_jobs(draft)
+        other = rematched(draft, allowed, movable, stop)
+        if other is not None:
+            draft = other
+        if stop() or not relocate(draft, allowed, movable, stop):
+            break
+    return draft
+
+
+def shed(draft: Draft) -> None:
+    """Take jobs that are free to go out of routes that break a hard rule, as long as that mends something."""
+    problem = draft.problem
+    for worker_no in range(len(problem.workers)):
+        while draft.excess[worker_no] > 0:
+            locked = {stop >> 1 for stop in draft.routes[worker_no][: problem.n_locked[worker_no]]}
+            free = {stop >> 1 for stop in draft.routes[worker_no]} - locked
+            shorter = [
+                (price(problem, worker_no, rest)[1], job_no, rest)
+                for job_no in sorted(free)
+                if holder_of(problem, job_no) is None
+                for rest in [draft.without(job_no)]
+            ]
+            best = min(shorter, default=None)
+            if best is None or best[0] >= draft.excess[worker_no]:
+                break
+            draft.put(worker_no, best[2])
+
+
+def fill(draft: Draft, allowed: Allowed, stop: Stop) -> None:
     """Put jobs nobody has where they add least, the most urgent first; one that is not worth its cost stays out."""
     problem = draft.problem
-    order = sorted(job_nos, key=lambda job_no: (-problem.jobs[job_no].priority, problem.jobs[job_no].placed_at, job_no))
-    for job_no in order:
+    horizon = problem.now + problem.params.horizon_s
+    wanted = [job_no for job_no in draft.unassigned() if problem.jobs[job_no].pickup.opens_at <= horizon]
+    wanted.sort(key=lambda job_no: (-problem.jobs[job_no].priority, problem.jobs[job_no].placed_at, job_no))
+    for job_no in wanted:
         if stop():
             return
         may = allowed[job_no].copy()
@@ -51,17 +92,19 @@ def force(draft: Draft, worker_no: int, job_no: int) -> None:
         draft.put(worker_no, found.stops)
 
 
-def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop) -> None:
-    """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none."""
-    problem = draft.problem
-    for _ in range(problem.params.n_rounds):
+def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop) -> bool:
+    """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none; did any move?"""
+    moved_any = False
+    for _ in range(draft.problem.params.n_rounds):
         moved = False
         for job_no in movable:
             if stop():
-                return
+                return moved_any
             moved |= _relocate_one(draft, allowed, job_no)
         if not moved:
-            return
+            break
+        moved_any = True
+    return moved_any
 
 
 def least_cost(problem: Problem, job_no: int) -> int:
@@ -98,7 +141,7 @@ def _relocate_one(draft: Draft, allowed: Allowed, job_no: int) -> bool:
 
 
 def rematched(draft: Draft, allowed: Allowed, movable: list[int], stop: Stop) -> Draft | None:
-    """A draft in which the movable jobs are matched anew and the rest filled in; None when that is too much work."""
+    """A draft in which the movable jobs are matched anew and the rest filled in; None when it is no better."""
     problem = draft.problem
     if not movable or len(movable) * (len(movable) + len(problem.workers)) > MAX_CHAIN_CELLS or stop():
         return None
@@ -111,5 +154,7 @@ def rematched(draft: Draft, allowed: Allowed, movable: list[int], stop: Stop) ->
     for worker_no, stops in enumerate(chains(draft, may, movable)):
         if stops != other.routes[worker_no]:
             other.put(worker_no, stops)
-    fill(other, allowed, (job_no for job_no in movable if other.worker_of[job_no] < 0), stop)
+    fill(other, allowed, stop)
+    if sum(other.excess) > sum(draft.excess) or other.total() > draft.total() - problem.params.min_gain:
+        return None
     return other

@@ -8,7 +8,6 @@ Orders are delivered, cancelled, collected and pinned while a plan is in force, 
 from dispatch.draft import Draft
 from dispatch.problem import Problem, Stops
 from dispatch.reasons import Exclusions
-from dispatch.route import price
 
 
 def holder_of(problem: Problem, job_no: int) -> int | None:
@@ -29,8 +28,14 @@ def is_movable(draft: Draft, job_no: int, horizon: int) -> bool:
     return all(stop >> 1 != job_no for stop in draft.routes[worker_no][: problem.n_locked[worker_no]])
 
 
+def movable_jobs(draft: Draft) -> list[int]:
+    """The jobs that another courier may get."""
+    horizon = draft.problem.now + draft.problem.params.horizon_s
+    return [job_no for job_no in range(len(draft.problem.jobs)) if is_movable(draft, job_no, horizon)]
+
+
 def kept_routes(problem: Problem, table: Exclusions) -> list[Stops]:
-    """The routes in force, without orders that are closed, held by another, excluded from their courier or too late."""
+    """The routes in force, without orders that are closed, held by another, or excluded from their courier."""
     seen: set[int] = set()
     routes = []
     for worker_no, worker in enumerate(problem.workers):
@@ -46,23 +51,6 @@ def kept_routes(problem: Problem, table: Exclusions) -> list[Stops]:
                 if stop >> 1 in held | free | (locked & whole) and (stop & 1 or not problem.onboard[stop >> 1])
             )
         )
-        kept = _in_time(problem, worker_no, kept, held | locked)
         seen |= {stop >> 1 for stop in kept}
         routes.append(kept)
     return routes
-
-
-def _in_time(problem: Problem, worker_no: int, stops: Stops, fixed: set[int]) -> Stops:
-    """Take out, one by one, the free jobs whose absence mends most of what the route breaks."""
-    excess = price(problem, worker_no, stops)[1]
-    while excess > 0:
-        shorter = [
-            (price(problem, worker_no, rest)[1], job_no, rest)
-            for job_no in sorted({stop >> 1 for stop in stops} - fixed)
-            for rest in [tuple(stop for stop in stops if stop >> 1 != job_no)]
-        ]
-        best = min(shorter, default=None)
-        if best is None or best[0] >= excess:
-            return stops
-        excess, _, stops = best
-    return stops

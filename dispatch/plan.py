@@ -2,9 +2,10 @@
 The method, on one page: from a snapshot to a proposed plan; no I/O.
 
     1. keep      the plan in force, less what can no longer be done                    (never worse than before)
-    2. fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
-    3. rematch   all movable jobs anew as chains of trips: a min-cost flow, several trips ahead
-    4. relocate  the cheaper of 2 and 3: jobs one by one to where they cost less
+    2. shed      what makes a courier break a hard rule, if it is free to go
+    3. fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
+    4. rematch   all movable jobs anew as chains of trips: a min-cost flow, several trips ahead
+       relocate  jobs one by one to where they cost less; 2 to 4 until nothing changes
     5. search    OR-Tools and ruin and recreate from there, given a time budget        (dispatch/solver.py)
     6. report    times, cost by term, who must be told now, and why the rest has nobody (dispatch/report.py)
 
@@ -13,8 +14,8 @@ them. A step that is stopped, fails or finds nothing better leaves the draft of 
 """
 
 from dispatch.draft import Draft
-from dispatch.improve import fill, force, relocate, rematched
-from dispatch.keep import holder_of, is_movable, kept_routes
+from dispatch.improve import force, settle
+from dispatch.keep import holder_of, kept_routes, movable_jobs
 from dispatch.params import Params, Stop, never
 from dispatch.problem import lay_out
 from dispatch.reasons import exclusions
@@ -40,13 +41,6 @@ def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
         if holder is not None:
             force(draft, holder, job_no)
 
-    horizon = problem.now + params.horizon_s
-    wanted = [job_no for job_no in draft.unassigned() if problem.jobs[job_no].pickup.opens_at <= horizon]
-    fill(draft, allowed, wanted, stop)
-    movable = [job_no for job_no in range(len(problem.jobs)) if is_movable(draft, job_no, horizon)]
-    other = rematched(draft, allowed, movable, stop)
-    if other is not None and other.total() <= draft.total() - params.min_gain:
-        draft = other
-    relocate(draft, allowed, movable, stop)
-    found = search(draft, allowed, movable, stop)
+    draft = settle(draft, allowed, stop)
+    found = search(draft, allowed, movable_jobs(draft), stop)
     return report(found, table, before, "insertion" if found is draft else "search")

@@ -19,7 +19,7 @@ from tests.unit.dispatch.worlds import (
     worlds,
 )
 
-laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 all_params = st.builds(
     Params,
     bundling=st.sampled_from(Bundling),
