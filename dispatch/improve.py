@@ -16,7 +16,7 @@ from dispatch.draft import Draft
 from dispatch.insertion import best_in_route, cheapest
 from dispatch.keep import holder_of, movable_jobs
 from dispatch.params import Stop
-from dispatch.problem import Problem
+from dispatch.problem import Problem, Stops
 from dispatch.reasons import refusers
 from dispatch.route import price
 from dispatch.snapshot import FOREVER
@@ -30,20 +30,23 @@ MAX_CHAIN_CELLS = 400_000
 
 def settle(draft: Draft, allowed: Allowed, stop: Stop) -> Draft:
     """
-    Improve a draft until no step changes anything, so that planning again without a change of the world changes nothing.
+    Improve a draft until no step changes anything, so that planning again in an unchanged world changes nothing.
 
     It ends: each step lowers what breaks hard rules, or else the cost, by whole units.
     """
-    horizon = draft.problem.now + draft.problem.params.horizon_s
+    matched: list[Stops] = []
+    settled: list[Stops] = []
     for _ in range(draft.problem.params.n_rounds):
         shed(draft)
         fill(draft, allowed, stop)
         movable = movable_jobs(draft)
-        other = rematched(draft, allowed, movable, stop)
-        if other is not None:
-            draft = other
-        if stop() or not relocate(draft, allowed, movable, stop):
+        while draft.routes != matched:
+            matched = list(draft.routes)
+            draft = rematched(draft, allowed, movable, stop) or draft
+        if draft.routes == settled or stop():
             break
+        relocate(draft, allowed, movable, stop)
+        settled = list(draft.routes)
     return draft
 
 
@@ -92,19 +95,16 @@ def force(draft: Draft, worker_no: int, job_no: int) -> None:
         draft.put(worker_no, found.stops)
 
 
-def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop) -> bool:
-    """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none; did any move?"""
-    moved_any = False
+def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop) -> None:
+    """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none."""
     for _ in range(draft.problem.params.n_rounds):
         moved = False
         for job_no in movable:
             if stop():
-                return moved_any
+                return
             moved |= _relocate_one(draft, allowed, job_no)
         if not moved:
-            break
-        moved_any = True
-    return moved_any
+            return
 
 
 def least_cost(problem: Problem, job_no: int) -> int:

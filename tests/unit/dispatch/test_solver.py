@@ -12,7 +12,7 @@ from dispatch import cost
 from dispatch.clusters import clusters
 from dispatch.draft import Draft
 from dispatch.improve import fill
-from dispatch.keep import holder_of, is_movable, kept_routes
+from dispatch.keep import is_movable, kept_routes
 from dispatch.params import Bundling, Params, never
 from dispatch.piece import cut
 from dispatch.plan import propose
@@ -32,7 +32,7 @@ def begun(snapshot, params):
     table = exclusions(problem)
     draft = Draft(problem, kept_routes(problem, table))
     horizon = problem.now + params.horizon_s
-    fill(draft, table == 0, [job_no for job_no in draft.unassigned() if holder_of(problem, job_no) is None], never)
+    fill(draft, table == 0, never)
     movable = [job_no for job_no in range(len(problem.jobs)) if is_movable(draft, job_no, horizon)]
     return draft, table == 0, movable
 
