@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 from xml.etree.ElementTree import ParseError, iterparse
 
 import msgspec
@@ -82,15 +82,15 @@ def _read(path: Path) -> Iterator[tuple[str, RecordedFix]]:
         raise UnreadableRecording(f"{path}: expected a name that ends in {', '.join(READERS)}, or one of them and .gz")
     stem = path.name.split(".")[0]
     try:
-        with gzip.open(path) if suffixes[-1] == ".gz" else path.open("rb") as file:
-            yield from reader(io.BufferedReader(file), stem)
+        with cast("IO[bytes]", gzip.open(path) if suffixes[-1] == ".gz" else path.open("rb")) as file:
+            yield from reader(file, stem)
     except (OSError, EOFError, ParseError, UnicodeDecodeError) as exc:
         raise UnreadableRecording(f"{path}: {exc}") from exc
     except UnreadableRecording as exc:
         raise UnreadableRecording(f"{path}: {exc}") from exc
 
 
-def _read_csv(file: io.BufferedReader, stem: str) -> Iterator[tuple[str, RecordedFix]]:
+def _read_csv(file: IO[bytes], stem: str) -> Iterator[tuple[str, RecordedFix]]:
     """GeoLife as scikit-mobility writes it: lat,lng,datetime,uid; times are UTC."""
     rows = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
     missing = {"lat", "lng", "datetime"} - set(rows.fieldnames or ())
@@ -104,7 +104,7 @@ def _read_csv(file: io.BufferedReader, stem: str) -> Iterator[tuple[str, Recorde
         yield row.get("uid") or stem, fix
 
 
-def _read_gpx(file: io.BufferedReader, stem: str) -> Iterator[tuple[str, RecordedFix]]:
+def _read_gpx(file: IO[bytes], stem: str) -> Iterator[tuple[str, RecordedFix]]:
     """GPX 1.0 and 1.1: every track point with a time; a track is a courier, by its name or else the file's."""
     track = stem
     for event, element in iterparse(file, ("start", "end")):  # noqa: S314 - files that the operator names
@@ -134,7 +134,7 @@ def _gpx_fix(element: Any) -> RecordedFix | None:
         raise UnreadableRecording(f"track point at {texts['time']}: {exc}") from exc
 
 
-def _read_ndjson(file: io.BufferedReader, stem: str) -> Iterator[tuple[str, RecordedFix]]:
+def _read_ndjson(file: IO[bytes], stem: str) -> Iterator[tuple[str, RecordedFix]]:
     """One fix a line, in the API's shape; `courier_id` (or `courier`, or `uid`) names the courier."""
     for number, line in enumerate(file, 1):
         if not line.strip():
@@ -157,7 +157,7 @@ def _instant(text: str) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-READERS: Final[dict[str, Callable[[io.BufferedReader, str], Iterator[tuple[str, RecordedFix]]]]] = {
+READERS: Final[dict[str, Callable[[IO[bytes], str], Iterator[tuple[str, RecordedFix]]]]] = {
     ".csv": _read_csv,
     ".gpx": _read_gpx,
     ".ndjson": _read_ndjson,
