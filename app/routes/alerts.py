@@ -67,7 +67,7 @@ _JSON = ("facts", "expected", "resolution")
 @get("/v1/alerts", guards=[requires(Role.VIEWER)], tags=["alerts"])
 async def list_alerts(
     pool: Pool,
-    state: FromQuery[AlertState | None] = None,
+    in_state: Annotated[AlertState | None, QueryParameter(name="state")] = None,
     kind: FromQuery[AlertKind | None] = None,
     region: FromQuery[str | None] = None,
     courier_id: FromQuery[UUID | None] = None,
@@ -77,7 +77,7 @@ async def list_alerts(
 ) -> Page[Alert]:
     """Newest first; `state=open` are all whose cause holds, acknowledged or not."""
     after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
-    rows = await pool.fetch(queries["alerts.list"], region, state, kind, courier_id, order_id, *after, limit)
+    rows = await pool.fetch(queries["alerts.list"], region, in_state, kind, courier_id, order_id, *after, limit)
     items = [alert_of(row) for row in rows]
     more = cursor_of(items[-1].raised_at, items[-1].id) if len(items) == limit else None
     return Page(items=items, next=more)
