@@ -53,7 +53,7 @@ def _engine(source: Source, settings: Settings, http: httpx.AsyncClient, redis: 
     )
     match source:
         case Source.OSRM:
-            return Osrm(client=client, urls=_by_mode(settings.osrm_url)) if settings.osrm_url else None
+            return Osrm(client=client, urls=by_mode(settings.osrm_url)) if settings.osrm_url else None
         case Source.VALHALLA:
             return Valhalla(client=client, url=settings.valhalla_url) if settings.valhalla_url else None
         case Source.GOOGLE:
@@ -78,7 +78,7 @@ def _meter(source: Source, settings: Settings, redis: aioredis.Redis) -> SharedM
     return SharedMeter(allowance, redis, engine=source.value) if allowance.is_limited else None
 
 
-def _by_mode(text: str) -> dict[Mode, str]:
+def by_mode(text: str) -> dict[Mode, str]:
     """`http://…` for every mode, or `car=http://…,bicycle=http://…`; a motorcycle goes where cars go."""
     if "=" not in text.split("://", 1)[0]:
         return dict.fromkeys(Mode, text)

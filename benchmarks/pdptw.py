@@ -24,7 +24,8 @@ from dispatch.fleet import Cooling, Fleet, Task
 from dispatch.problem import Stops
 
 SCALE = 100
-COOLING = Cooling(start=30 * SCALE, end=0.3 * SCALE)
+COOLING = Cooling(start=100 * SCALE, end=1 * SCALE)
+"""The temperatures of the paper."""
 
 Solver = Callable[[Task, float, int], list[Stops] | None]
 
