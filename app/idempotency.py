@@ -2,11 +2,14 @@
 `Idempotency-Key`: a POST that is repeated, because its answer was lost, creates nothing twice.
 
 The key is claimed and the answer kept in the transaction that creates: after a crash there is either both or neither.
-Keys are remembered per caller for about a day (housekeeping deletes older ones).
+Keys are remembered per caller for a day.
 """
 
+import asyncio
 import hashlib
-from typing import Annotated, Any
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar.params import HeaderParameter
@@ -14,6 +17,10 @@ from litestar.params import HeaderParameter
 from app.auth import Caller
 from dispatch.errors import IdempotencyKeyReused
 from sql import queries
+
+REMEMBERED_FOR: Final = timedelta(days=1)
+"""A client that repeats a request does so within minutes."""
+FORGET_EVERY_S: Final = 3600.0
 
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)]
 """Parameter of a handler that creates something."""
@@ -43,3 +50,12 @@ async def remember_answer(connection: Any, caller: Caller, key: str | None, stat
     if key is not None:
         text = msgspec.json.encode(body).decode()
         await connection.execute(queries["idempotency_keys.answer"], str(caller.token_id), key, status, text)
+
+
+async def forget_answers(pool: Any, stop: asyncio.Event) -> None:
+    """Delete old keys now and every hour, until `stop` is set."""
+    while not stop.is_set():
+        await pool.execute(queries["idempotency_keys.delete_before"], datetime.now(UTC) - REMEMBERED_FOR)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FORGET_EVERY_S):
+                await stop.wait()

@@ -114,6 +114,14 @@ class DecisionShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     reasons: list[ReasonShape] | None = None
 
 
+class PlanCostShape(msgspec.Struct, kw_only=True):
+    """What a change by hand costs the plan of the region, in the planner's units (about seconds of delivery time)."""
+
+    before: int
+    after: int
+    difference: int
+
+
 class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An order and where it stands."""
 
@@ -144,6 +152,8 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Why it was cancelled or failed."""
     proof: dict[str, str] | None = None
     decision: DecisionShape | None = None
+    plan_cost: PlanCostShape | None = None
+    """Only where an order was given to a courier by hand."""
 
 
 REASON_TEXTS = {
@@ -231,6 +241,13 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         proof=None if order.proof is None else dict(order.proof),
         decision=decision_shape(decision) if decision is not None and order.is_open else None,
     )
+
+
+def plan_cost_shape(before: int | None, after: int | None) -> PlanCostShape | None:
+    """The difference a change by hand makes; None when one of the plans could not be made."""
+    if before is None or after is None:
+        return None
+    return PlanCostShape(before=before, after=after, difference=after - before)
 
 
 def stop_shape(stop: OrderStop) -> StopShape:

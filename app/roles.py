@@ -9,6 +9,7 @@ from functools import partial
 from prometheus_client import start_http_server
 
 from app.dispatching import dispatch
+from app.idempotency import forget_answers
 from app.intake import limits_of
 from app.metrics import MULTIPROCESS
 from app.resources import Resources, resources
@@ -68,7 +69,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
         by_hour=timedelta(days=settings.retention_1h_days),
         uncompressed=timedelta(days=settings.compress_after_days),
     )
-    return {"housekeeping": Housekeeping(opened.pool, keep).run}
+    return {"housekeeping": Housekeeping(opened.pool, keep).run, "forgetting": partial(forget_answers, opened.pool)}
 
 
 ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {

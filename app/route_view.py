@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.order_shapes import StopShape, WindowShape, stop_shape
+from app.order_shapes import PlanCostShape, StopShape, WindowShape, stop_shape
 from app.routes.offers import OfferShape, offer_shape
 from dispatch.order import COURIER_STATES, Order
 from dispatch.rows import from_json, offer_from_row, order_from_row
@@ -72,6 +72,8 @@ class RouteShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     planned_at: datetime | None = None
     geometry: LineString | None = None
     geometry_source: str | None = None
+    plan_cost: PlanCostShape | None = None
+    """Only where the stops were put in order by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

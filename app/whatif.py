@@ -1,11 +1,13 @@
 """Plans of worlds that are not: loads a region, changes the copy, and lets the planner think about both."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
 import asyncpg
+from litestar.di import NamedDependency
 
 from dispatch import store
 from dispatch.cycle import CycleParams, look
@@ -16,6 +18,8 @@ from dispatch.travel.times import TravelTimes
 from dispatch.whereabouts import Locator
 from dispatch.world import Whereabouts, World
 from tracking.position import CourierId, Region
+
+log = logging.getLogger(__name__)
 
 PLAN_S = 1.0
 """Time for one plan of a preview; what is found by then counts."""
@@ -53,9 +57,14 @@ class WhatIf:
         async with self.slots:
             return [await self._plan(world, seen, params) for world in worlds]
 
-    async def cost(self, region: Region) -> int:
-        """What the plan of the region as it is costs, in the planner's units."""
-        return (await self.plans([await self.world(region)]))[0].cost
+    async def cost(self, region: Region) -> int | None:
+        """What the plan of the region as it is costs, in the planner's units; None when that cannot be told."""
+        try:
+            return (await self.plans([await self.world(region)]))[0].cost
+        except Exception:
+            # Told beside a change by hand, which it must never hinder.
+            log.exception("plan not priced", extra={"event": "plan_not_priced", "region": region})
+            return None
 
     async def _plan(self, world: World, seen: Mapping[CourierId, Whereabouts], params: Params) -> Plan:
         if not world.orders:
@@ -63,3 +72,7 @@ class WhatIf:
         snapshot = await look(world, seen, self.travel, self.params)
         deadline = monotonic() + PLAN_S
         return await asyncio.to_thread(propose, snapshot, params, lambda: monotonic() > deadline)
+
+
+Thinker = NamedDependency[WhatIf]
+"""Parameter `what_if` of a handler."""

@@ -16,11 +16,11 @@ from dispatch import lease as leases
 from dispatch.desk import Desk
 from dispatch.lease import Lease
 from dispatch.offer import Offer
-from dispatch.order import COURIER_STATES, ENGINE, Order, OrderState
+from dispatch.order import ENGINE, Order, OrderState
 from dispatch.rows import offer_from_row, order_from_row, to_json
 from dispatch.snapshot import Assignment, OrderId, Plan, PlannedStop, ProposedRoute, StopKind
 from dispatch.store import stop_to_json
-from dispatch.world import NO_ROUTE, RouteInForce, StopInForce, World
+from dispatch.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders
 from sql import queries
 from tracking.position import CourierId, Region
 
@@ -96,7 +96,8 @@ async def commit(
     """
     now = now or datetime.now(UTC)
     orders = {order.id: order for order in world.orders}
-    drafts = [_draft(route, world, orders) for route in plan.routes]
+    held = held_orders(world.orders)
+    drafts = [_draft(route, world, orders, held.get(route.courier_id, ())) for route in plan.routes]
     drafts = [draft for draft in drafts if draft.sequence_changed or draft.times_drifted]
     wanted = [given for given in plan.assignments if _to_be_offered(given, world, orders, now, ask_again_after_s)]
     involved = {draft.courier_id for draft in drafts} | {given.courier_id for given in wanted}
@@ -136,7 +137,7 @@ def _to_be_offered(
     return refused_at is None or now - refused_at >= timedelta(seconds=ask_again_after_s)
 
 
-def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order]) -> _Draft:
+def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order], held: Sequence[Order]) -> _Draft:
     """The proposed route as it is stored; whatever the courier holds is in it, also if the planner left it out."""
     before = world.routes.get(route.courier_id, NO_ROUTE)
     fixed = {stop.stop for stop in before.stops if stop.fixed}
@@ -153,10 +154,9 @@ def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order]) 
         if (order := orders.get(planned.stop.order_id)) is not None and planned.stop.kind in order.open_stops
     ]
     there = {stop.stop for stop in stops}
-    for order in world.orders:
-        if order.courier_id == route.courier_id and order.state in COURIER_STATES:
-            missing = [PlannedStop(order.id, kind) for kind in order.open_stops]
-            stops += [StopInForce(stop=stop) for stop in missing if stop not in there]
+    for order in held:
+        missing = [PlannedStop(order.id, kind) for kind in order.open_stops]
+        stops += [StopInForce(stop=stop) for stop in missing if stop not in there]
     return _Draft(courier_id=route.courier_id, before=before, stops=stops, cost=route.cost)
 
 

@@ -158,7 +158,7 @@ class Planning:
     async def _release_absent(self, world: World) -> bool:
         """Take from couriers who went off duty, or are in trouble, what they have not collected."""
         gone = {courier.id: "off duty" for courier in world.couriers if not courier.on_duty}
-        gone |= dict.fromkeys(world.troubled, "in trouble")
+        gone |= dict.fromkeys(world.lost, "stuck or silent")
         holders = {
             order.courier_id
             for order in world.orders

@@ -5,7 +5,7 @@ Orders' steps and events are written by `dispatch.desk`.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,9 @@ from dispatch.world import RouteInForce, StopInForce, World
 from sql import queries
 from tracking.position import CourierId, Region
 
+LOST_AFTER = timedelta(minutes=3)
+"""So long after the alert a silent courier's orders go to others: tunnels and lifts are shorter."""
+
 
 async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = None) -> World:
     """The region's open orders, couriers and routes, as they were at one moment."""
@@ -28,7 +31,9 @@ async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = Non
         couriers = await connection.fetch(queries["planning.couriers"], region)
         routes = await connection.fetch(queries["routes.in_region"], region)
         refused = await connection.fetch(queries["offers.refusals_in_region"], region)
-        troubled = await connection.fetch(queries["alerts.troubled"], region, sorted(TROUBLE_KINDS))
+        troubled = await connection.fetch(
+            queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER
+        )
         shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
     shifts_of = {
         courier_id: [shift_from_row(row) for row in rows]
@@ -45,6 +50,7 @@ async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = Non
         routes={row["courier_id"]: route_from_row(row) for row in routes},
         refusals=refusals,
         troubled=frozenset(row["courier_id"] for row in troubled),
+        lost=frozenset(row["courier_id"] for row in troubled if row["lost"]),
     )
 
 

@@ -82,7 +82,9 @@ class World:
     routes: Mapping[CourierId, RouteInForce] = field(default_factory=dict)
     refusals: Mapping[OrderId, Mapping[CourierId, datetime]] = field(default_factory=dict)
     troubled: frozenset[CourierId] = frozenset()
-    """Stuck or silent: they keep what is on board and get nothing new."""
+    """Stuck or silent: they get nothing new."""
+    lost: frozenset[CourierId] = frozenset()
+    """Troubled for good: what they have not collected goes to others; what is on board stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,15 @@ def instant(at: datetime) -> Instant:
     return int(at.timestamp())
 
 
+def held_orders(orders: Iterable[Order]) -> dict[CourierId, list[Order]]:
+    """The orders that each courier has: offered, accepted or on board."""
+    held: dict[CourierId, list[Order]] = {}
+    for order in orders:
+        if order.courier_id is not None and order.state in COURIER_STATES:
+            held.setdefault(order.courier_id, []).append(order)
+    return held
+
+
 def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey:
     """
     Jobs, workers and places of a region.
@@ -131,10 +142,7 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey
     stays in the picture while holding orders, with room for nothing more.
     """
     places = _Places()
-    held: dict[CourierId, list[Order]] = {}
-    for order in world.orders:
-        if order.courier_id is not None and order.state in COURIER_STATES:
-            held.setdefault(order.courier_id, []).append(order)
+    held = held_orders(world.orders)
     jobs = tuple(_job(order, places, world.refusals.get(order.id, {})) for order in world.orders)
     ends = {
         courier.id: shift.end

@@ -11,9 +11,10 @@ from litestar.params import FromPath, JSONBody
 from app.audit import audit
 from app.auth import Caller, Role, requires, requires_any
 from app.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
-from app.order_shapes import OrderShape, Text, Version, shape_of
+from app.order_shapes import OrderShape, Text, Version, plan_cost_shape, shape_of
 from app.routes.couriers import version_of
-from app.routes.orders import IfMatch, actor_of, with_version
+from app.routes.orders import IfMatch, actor_of, order_row, with_version
+from app.whatif import Thinker
 from dispatch import handover
 from dispatch.desk import Desk, at_desk
 from dispatch.errors import NotYours
@@ -102,9 +103,16 @@ async def reassign_order(
     redis: RedisClient,
     caller: CurrentCaller,
     settings: CurrentSettings,
+    what_if: Thinker,
     if_match: IfMatch = None,
 ) -> Response[OrderShape]:
-    """Give an order to a courier by hand, who is asked as usual; pinned unless told otherwise."""
+    """
+    Give an order to a courier by hand, who is asked as usual; pinned unless told otherwise.
+
+    `plan_cost` tells what that costs the plan; `POST /v1/plans/preview` tells it beforehand.
+    """
+    region = (await order_row(pool, order_id))["region"]
+    before = await what_if.cost(region)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         order = await handover.assign(
             desk,
@@ -117,7 +125,9 @@ async def reassign_order(
         )
         facts = {"courier_id": data.courier_id, "reason": data.reason}
         await audit(desk.connection, caller, "order.reassign", f"order:{order_id}", facts)
-    return with_version(shape_of(order))
+    shape = shape_of(order)
+    shape.plan_cost = plan_cost_shape(before, await what_if.cost(region))
+    return with_version(shape)
 
 
 @post("/v1/orders/{order_id:uuid}/unassign", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 from litestar import post
-from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from app.audit import audit
@@ -26,7 +25,7 @@ from app.order_shapes import (
 from app.problems import BadInput, Conflict
 from app.regions import known_region
 from app.routes.orders import actor_of, change_one, place_one
-from app.whatif import WhatIf
+from app.whatif import Thinker
 from dispatch import handover, preview
 from dispatch.desk import Desk, at_desk
 from dispatch.errors import OrderNotFound
@@ -35,9 +34,6 @@ from dispatch.world import World
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Region
-
-Thinker = NamedDependency[WhatIf]
-"""Parameter `what_if`: plans of worlds that are not."""
 
 MANY = msgspec.Meta(max_length=50)
 

@@ -16,10 +16,11 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from app.audit import audit
 from app.auth import Caller, Role, requires, requires_any
 from app.dependencies import CurrentCaller, Pool, RedisClient
-from app.order_shapes import Version
+from app.order_shapes import Version, plan_cost_shape
 from app.problems import BadInput
 from app.route_view import CourierRoute, RouteShape, changes_between, load_route, view
 from app.routes.orders import actor_of
+from app.whatif import Thinker
 from dispatch import handover
 from dispatch.channel import CourierChannels
 from dispatch.desk import at_desk
@@ -117,8 +118,11 @@ async def reorder_route(
     caller: CurrentCaller,
     travel: Travel,
     locator: Whereabouts,
+    what_if: Thinker,
 ) -> RouteShape:
-    """Make the stops in this order; the dispatcher keeps it and plans around it."""
+    """Make the stops in this order; the dispatcher keeps it and plans around it. `plan_cost` tells what that costs."""
+    region = (await load_route(pool, CourierId(courier_id))).region
+    before = await what_if.cost(region)
     wanted = [(OrderId(visit.order_id), StopKind(visit.kind)) for visit in data.stops]
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         try:
@@ -127,7 +131,9 @@ async def reorder_route(
             raise BadInput("The stops cannot be made in this order.", ("/stops", str(exc))) from exc
         await audit(desk.connection, caller, "route.reorder", f"courier:{courier_id}")
     route = await load_route(pool, CourierId(courier_id), planned=True)
-    return await view(route, travel, at=await _place_of(route, locator))
+    shape = await view(route, travel, at=await _place_of(route, locator))
+    shape.plan_cost = plan_cost_shape(before, await what_if.cost(region))
+    return shape
 
 
 async def _stream(

@@ -21,10 +21,6 @@ RETURNING a.*;
 -- name: open_in_region
 SELECT kind, courier_id, order_id FROM alerts WHERE region = $1 AND resolved_at IS NULL;
 
--- name: troubled
--- Couriers of a region who can be given nothing now: $1 region, $2 kinds.
-SELECT DISTINCT courier_id FROM alerts WHERE region = $1 AND resolved_at IS NULL AND kind = ANY($2::text []);
-
 -- name: counts
 -- Open alerts by kind, for the metrics.
 SELECT kind, count(*) AS n FROM alerts WHERE region = $1 AND resolved_at IS NULL GROUP BY kind;

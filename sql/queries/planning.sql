@@ -23,3 +23,11 @@ RETURNING id, region, on_duty, version;
 
 -- name: lock_courier
 SELECT id, region, on_duty FROM couriers WHERE id = $1 AND deleted_at IS NULL FOR UPDATE;
+
+-- name: troubled
+-- Couriers who get nothing new now: $1 region, $2 kinds of alerts. `lost`: what they have not collected is taken away, too,
+-- because they are stuck, or the alert is older than $3.
+SELECT courier_id, bool_or(kind = 'stuck' OR raised_at <= $3) AS lost
+FROM alerts
+WHERE region = $1 AND resolved_at IS NULL AND kind = ANY($2::text[])
+GROUP BY courier_id;

@@ -232,6 +232,7 @@ async def test_reassigned_order_is_pinned_to_the_new_courier(town, dispatcher):
     far_id, far = await town.hire("Far", HOME)
     moved = await town.staff.post(f"/v1/orders/{order['id']}/reassign", json={"courier_id": far_id})
     assert (moved.json()["state"], moved.json()["courier_id"], moved.json()["pinned"]) == ("assigned", far_id, True)
+    assert moved.json()["plan_cost"]["difference"] > 0
     await far.post(f"/v1/offers/{await town.offered(far, order['id'])}/accept")
     assert (await town.order(order["id"]))["courier_id"] == far_id
 

@@ -202,6 +202,39 @@ async def test_courier_gone_off_duty_loses_what_is_not_collected(city, seen, pla
     assert (await city.order(order.id)).courier_id == rui
 
 
+async def raise_alert(city, courier_id, kind, at):
+    await city.pool.execute(
+        "INSERT INTO alerts (kind, region, courier_id, raised_at) VALUES ($1, 'default', $2, $3)", kind, courier_id, at
+    )
+
+
+async def test_stuck_courier_loses_what_is_not_collected_until_the_alert_ends(city, seen, planning, held):
+    ana, rui = await hire(city, seen, "Ana"), await hire(city, seen, "Rui", HOME)
+    order = await city.place()
+    await planning.at_once(held)
+    await raise_alert(city, ana, "stuck", datetime.now(UTC))
+    await planning.at_once(held)
+    assert (await city.order(order.id)).courier_id == rui
+    await city.pool.execute("UPDATE alerts SET resolved_at = now() + interval '1 s'")
+    other = await city.place()
+    await planning.at_once(held)
+    assert (await city.order(other.id)).courier_id == ana
+
+
+async def test_courier_just_silent_keeps_what_was_accepted_but_gets_nothing_new(city, seen, planning, held):
+    ana, _ = await hire(city, seen, "Ana"), await hire(city, seen, "Rui", HOME)
+    order = await city.place()
+    await planning.at_once(held)
+    await raise_alert(city, ana, "silent", datetime.now(UTC))
+    other = await city.place()
+    await planning.at_once(held)
+    assert (await city.order(order.id)).courier_id == ana
+    assert (await city.order(other.id)).courier_id != ana
+    await city.pool.execute("UPDATE alerts SET raised_at = raised_at - interval '10 min'")
+    await planning.at_once(held)
+    assert (await city.order(order.id)).courier_id != ana
+
+
 async def eventually(check, seconds=SECONDS):
     for _ in range(int(seconds / 0.02)):
         if found := await check():

@@ -1,0 +1,62 @@
+"""Shifts and offers: valid by construction, and what they allow when."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch.courier import Courier, Shift, ShiftBreak, overlapping
+from dispatch.errors import OfferNotOpen
+from dispatch.offer import Offer, OfferState, check_answerable
+from tracking.position import Mode
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+minutes = st.integers(0, 600).map(lambda n: NOON + timedelta(minutes=n))
+shifts = (
+    st.tuples(minutes, minutes)
+    .filter(lambda pair: pair[0] < pair[1])
+    .map(lambda pair: Shift(starts_at=pair[0], ends_at=pair[1]))
+)
+
+
+@given(shifts, shifts, minutes)
+def test_shifts_overlap_exactly_when_they_share_a_moment(one, other, at):
+    if one.covers(at) and other.covers(at):
+        assert overlapping(one, [other]) is other
+    if overlapping(one, [other]) is None:
+        assert one.ends_at <= other.starts_at or other.ends_at <= one.starts_at
+
+
+@given(st.lists(shifts, max_size=3), minutes, st.booleans())
+def test_courier_works_on_duty_and_inside_the_shifts_if_there_are_any(all_shifts, at, on_duty):
+    courier = Courier(id=UUID(int=1), region="default", mode=Mode.FOOT, on_duty=on_duty, shifts=tuple(all_shifts))
+    inside = not all_shifts or any(shift.starts_at <= at < shift.ends_at for shift in all_shifts)
+    assert courier.works_at(at) == (on_duty and inside)
+
+
+def test_break_outside_the_shift_is_refused():
+    pause = ShiftBreak(opens_at=NOON, closes_at=NOON + timedelta(hours=3), duration_s=600)
+    with pytest.raises(ValueError, match="breaks within the shift"):
+        Shift(starts_at=NOON, ends_at=NOON + timedelta(hours=2), breaks=(pause,))
+
+
+@pytest.mark.parametrize("state", OfferState)
+@pytest.mark.parametrize("after_s", [0, 59, 60, 61])
+def test_offer_can_be_answered_only_while_open_and_in_time(state, after_s):
+    offer = Offer(
+        id=UUID(int=1),
+        order_id=UUID(int=2),
+        courier_id=UUID(int=3),
+        region="default",
+        state=state,
+        offered_at=NOON,
+        expires_at=NOON + timedelta(seconds=60),
+    )
+    now = NOON + timedelta(seconds=after_s)
+    if state is OfferState.OPEN and after_s < 60:
+        check_answerable(offer, now)
+    else:
+        with pytest.raises(OfferNotOpen):
+            check_answerable(offer, now)

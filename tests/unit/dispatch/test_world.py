@@ -1,0 +1,156 @@
+"""How the planner sees a region: jobs, workers and places out of orders, couriers and routes in force."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from dispatch.courier import Courier, Shift, ShiftBreak
+from dispatch.order import Order, OrderState, OrderStop, Window
+from dispatch.snapshot import PlannedStop, StopKind
+from dispatch.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, instant, survey
+from tracking.position import LatLon, Mode
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+KITCHEN, DOOR, CORNER = LatLon(41.15, -8.61), LatLon(41.16, -8.62), LatLon(41.14, -8.60)
+ANA, RUI = UUID(int=101), UUID(int=102)
+
+
+def order(number: int, **facts) -> Order:
+    known = {
+        "id": UUID(int=number),
+        "region": "default",
+        "pickup": OrderStop(at=KITCHEN),
+        "dropoff": OrderStop(at=DOOR),
+        "state": OrderState.PLACED,
+        "version": 1,
+        "placed_at": NOON,
+    }
+    return Order(**(known | facts))
+
+
+def courier(courier_id=ANA, **facts) -> Courier:
+    return Courier(id=courier_id, region="default", mode=Mode.BICYCLE, **facts)
+
+
+def world(*orders: Order, couriers=None, **facts) -> World:
+    couriers = [courier()] if couriers is None else couriers
+    return World(region="default", now=NOON, orders=orders, couriers=tuple(couriers), **facts)
+
+
+SEEN = {ANA: Whereabouts(at=CORNER, age_s=5), RUI: Whereabouts(at=CORNER, age_s=5)}
+
+
+def route_of(*stops: tuple[int, StopKind], fixed: bool = False) -> RouteInForce:
+    at = instant(NOON) + 60
+    return RouteInForce(
+        version=3,
+        stops=tuple(
+            StopInForce(
+                stop=PlannedStop(UUID(int=number), kind), arrives_at=at, starts_at=at, leaves_at=at, fixed=fixed
+            )
+            for number, kind in stops
+        ),
+    )
+
+
+def test_goods_not_ready_yet_open_the_pickup_later():
+    ready_at = NOON + HOUR
+    (job,) = survey(world(order(1, ready_at=ready_at)), SEEN).jobs
+    assert job.pickup.opens_at == job.ready_at == instant(ready_at)
+
+
+def test_goods_without_a_ready_time_were_ready_when_placed():
+    (job,) = survey(world(order(1)), SEEN).jobs
+    assert job.ready_at == instant(NOON)
+
+
+def test_window_becomes_what_is_late_and_what_is_not_allowed():
+    window = Window(opens_at=NOON, due_at=NOON + HOUR, closes_at=NOON + 2 * HOUR)
+    (job,) = survey(world(order(1, dropoff=OrderStop(at=DOOR, window=window))), SEEN).jobs
+    assert (job.dropoff.due_at, job.dropoff.closes_at) == (instant(NOON + HOUR), instant(NOON + 2 * HOUR))
+
+
+@pytest.mark.parametrize(
+    ("state", "onboard", "pinned"),
+    [
+        (OrderState.PLACED, None, None),
+        (OrderState.ASSIGNED, None, ANA),
+        (OrderState.ACCEPTED, None, ANA),
+        (OrderState.PICKED_UP, ANA, ANA),
+    ],
+)
+def test_order_stays_with_the_courier_who_is_asked_or_has_it(state, onboard, pinned):
+    held = order(1, state=state, courier_id=None if state is OrderState.PLACED else ANA)
+    (job,) = survey(world(held), SEEN).jobs
+    assert (job.onboard_of, job.pinned_to) == (onboard, pinned)
+
+
+def test_places_are_numbered_once_and_couriers_come_last():
+    found = survey(world(order(1), order(2)), SEEN)
+    assert found.places == (KITCHEN, DOOR, CORNER)
+    assert found.n_destinations == 2
+    assert found.workers[0].start == 2
+
+
+def test_courier_outside_the_shift_is_not_asked():
+    shift = Shift(starts_at=NOON + HOUR, ends_at=NOON + 2 * HOUR)
+    assert survey(world(order(1), couriers=[courier(shifts=(shift,))]), SEEN).workers == ()
+    at_work = replace(shift, starts_at=NOON - HOUR)
+    (worker,) = survey(world(order(1), couriers=[courier(shifts=(at_work,))]), SEEN).workers
+    assert worker.shift_ends_at == instant(NOON + 2 * HOUR)
+
+
+def test_courier_off_duty_with_goods_on_board_has_room_for_nothing_more():
+    carried = order(1, state=OrderState.PICKED_UP, courier_id=ANA, picked_up_at=NOON)
+    (worker,) = survey(world(carried, couriers=[courier(on_duty=False)]), SEEN).workers
+    assert worker.max_orders == 1
+
+
+def test_courier_in_trouble_gets_nothing_new():
+    (worker,) = survey(world(order(1), troubled=frozenset({ANA})), SEEN).workers
+    assert worker.max_orders == 0
+
+
+def test_break_that_is_over_is_forgotten():
+    over = ShiftBreak(opens_at=NOON - HOUR, closes_at=NOON - HOUR / 2, duration_s=60)
+    ahead = ShiftBreak(opens_at=NOON, closes_at=NOON + HOUR, duration_s=60)
+    shift = Shift(starts_at=NOON - HOUR, ends_at=NOON + HOUR, breaks=(over, ahead))
+    (worker,) = survey(world(order(1), couriers=[courier(shifts=(shift,))]), SEEN).workers
+    assert [pause.opens_at for pause in worker.breaks] == [instant(NOON)]
+
+
+def test_old_position_is_not_fresh_and_an_unknown_one_neither():
+    aged = {ANA: Whereabouts(at=CORNER, age_s=FRESH_WITHIN_S + 1)}
+    assert [w.has_fresh_position for w in survey(world(order(1)), aged).workers] == [False]
+    assert [w.has_fresh_position for w in survey(world(order(1)), {}).workers] == [False]
+
+
+def test_stops_of_closed_orders_and_of_others_are_not_in_the_route():
+    mine = order(1, state=OrderState.ACCEPTED, courier_id=ANA)
+    elsewhere = order(2, state=OrderState.ACCEPTED, courier_id=RUI)
+    route = route_of((3, StopKind.PICKUP), (2, StopKind.PICKUP), (1, StopKind.PICKUP), (1, StopKind.DROPOFF))
+    (worker,) = survey(world(mine, elsewhere, routes={ANA: route}), SEEN).workers
+    assert [stop.order_id for stop in worker.route] == [mine.id, mine.id]
+
+
+def test_leg_being_driven_is_locked_and_an_intention_is_not():
+    route = route_of((1, StopKind.PICKUP), (1, StopKind.DROPOFF))
+    driven = order(1, state=OrderState.ACCEPTED, courier_id=ANA)
+    for one, n_locked in ((driven, 1), (order(1), 0)):
+        (worker,) = survey(world(one, routes={ANA: route}), SEEN).workers
+        assert worker.n_locked == n_locked
+
+
+def test_sequence_fixed_by_hand_is_locked():
+    held = order(1, state=OrderState.ASSIGNED, courier_id=ANA)
+    route = route_of((1, StopKind.PICKUP), (1, StopKind.DROPOFF), fixed=True)
+    (worker,) = survey(world(held, routes={ANA: route}), SEEN).workers
+    assert worker.n_locked == 2
+
+
+def test_who_refused_is_told_to_the_planner():
+    (job,) = survey(world(order(1), refusals={UUID(int=1): {RUI: NOON}}), SEEN).jobs
+    assert job.refused_by == {RUI}
