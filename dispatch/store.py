@@ -31,9 +31,7 @@ async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = Non
         couriers = await connection.fetch(queries["planning.couriers"], region)
         routes = await connection.fetch(queries["routes.in_region"], region)
         refused = await connection.fetch(queries["offers.refusals_in_region"], region)
-        troubled = await connection.fetch(
-            queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER
-        )
+        troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
         shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
     shifts_of = {
         courier_id: [shift_from_row(row) for row in rows]
