@@ -164,8 +164,8 @@ class LivePositions:
         """Couriers within `radius_m` whose fix is not older than `fresh_since`, nearest first, at most `limit`."""
         keys = RegionKeys(region)
         indices = keys.geo if mode is None else (keys.geo[MODES.index(mode) - 1],)
-        lon = at.lon
-        lat = min(max(at.lat, -85.05), 85.05)
+        lon = float(at.lon)
+        lat = min(max(float(at.lat), -85.05), 85.05)  # Redis knows no places nearer to the poles
         hits = await _nearby.run(
             self._redis,
             [keys.live, keys.contacts, *indices],

@@ -98,6 +98,8 @@ class Writer:
         self._regions = regions
         self._pace = pace or Pace()
         self._group = group
+        self._entry_fixes = 1.0
+        """How many fixes an entry has of late; so a read brings about a batch, not five hundred times a large one."""
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -114,18 +116,25 @@ class Writer:
     async def _lane(self, region: Region, stop: asyncio.Event) -> None:
         await self._until_done(lambda: self._log.ensure_group(self._group, region), stop)
         claimed_at = trimmed_at = -1e9
-        while not stop.is_set():
-            entries: list[Entry] = []
-            if monotonic() - claimed_at > self._pace.claim_every_s:
-                claimed_at = monotonic()
-                entries = await self._until_done(lambda: self._claim(region), stop) or []
-            if not entries:
-                entries = await self._until_done(lambda: self._gather(region), stop) or []
-            if entries:
+        # The next batch is read while this one is stored; what is read and not stored stays pending for the next one.
+        async with asyncio.TaskGroup() as group:
+            ahead: asyncio.Task[list[Entry] | None] | None = None
+            while not stop.is_set():
+                entries: list[Entry] = []
+                if monotonic() - claimed_at > self._pace.claim_every_s:
+                    claimed_at = monotonic()
+                    entries = await self._until_done(lambda: self._claim(region), stop) or []
+                if not entries:
+                    ahead = ahead or group.create_task(self._until_done(lambda: self._gather(region), stop))
+                    entries, ahead = await ahead or [], None
+                if entries:
+                    ahead = ahead or group.create_task(self._until_done(lambda: self._gather(region), stop))
+                    await self._store(region, entries, stop)
+                if monotonic() - trimmed_at > self._pace.trim_every_s:
+                    trimmed_at = monotonic()
+                    await self._until_done(lambda: self._tidy(region), stop)
+            if ahead is not None and (entries := await ahead or []):
                 await self._store(region, entries, stop)
-            if monotonic() - trimmed_at > self._pace.trim_every_s:
-                trimmed_at = monotonic()
-                await self._until_done(lambda: self._tidy(region), stop)
 
     async def _claim(self, region: Region) -> list[Entry]:
         return await self._log.claim(
@@ -140,7 +149,7 @@ class Writer:
         """Read until a batch is full or its first entry has waited long enough."""
 
         async def read(block_ms: int) -> list[Entry]:
-            count = self._pace.read_entries
+            count = max(1, min(self._pace.read_entries, int(self._pace.batch_fixes / max(self._entry_fixes, 1.0))))
             return await self._log.read(self._group, self._consumer, region, count=count, block_ms=block_ms)
 
         entries = await read(self._pace.block_ms)
@@ -155,6 +164,8 @@ class Writer:
                 break
             entries += more
             n += sum(entry.n for entry in more)
+        if entries:
+            self._entry_fixes = n / len(entries)
         return entries
 
     async def _store(self, region: Region, entries: list[Entry], stop: asyncio.Event) -> None:

@@ -1,0 +1,119 @@
+"""
+Milliseconds that "the 20 nearest of 50,000 fresh couriers" takes: python -m benchmarks.nearby --json.
+
+Couriers stand in a city of 30 km, denser in its middle; asked about random places, 5 km around, one question after
+another, through the library and through HTTP. Beside it, the limit: one GEOSEARCH of Redis for the 20 nearest, without
+freshness, records or modes.
+"""
+
+import asyncio
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import numpy as np
+from redis.asyncio import Redis
+
+from app.auth import Role
+from app.tokens import make_token
+from benchmarks.ingest import serving
+from benchmarks.world import engine_of, parser, report, world
+from tracking.batch import PositionColumns
+from tracking.live import LivePositions
+from tracking.log import RegionKeys
+from tracking.position import LatLon, Region
+
+REGION = Region("default")
+CENTRE = LatLon(41.15, -8.61)
+RADIUS_M, LIMIT = 5000.0, 20
+
+
+def fleet(n: int, rng: np.random.Generator) -> PositionColumns:
+    now_us = int(time.time() * 1e6)
+    unknown = np.full(n, np.nan)
+    return PositionColumns.from_floats(
+        courier_ids=tuple(UUID(int=(i + 1) << 64 | 1) for i in range(n)),
+        courier=np.arange(n),
+        fixed_us=now_us - rng.integers(0, 60_000_000, n),
+        received_us=np.full(n, now_us),
+        lat=CENTRE.lat + rng.normal(0, 0.07, n),
+        lon=CENTRE.lon + rng.normal(0, 0.09, n),
+        speed_mps=rng.uniform(0, 14, n),
+        course_deg=unknown,
+        accuracy_m=unknown,
+        altitude_m=unknown,
+        battery_pct=unknown,
+        mode=rng.integers(1, 5, n),
+        marks=np.zeros(n, dtype="<i1"),
+    )
+
+
+def told(waits_s: list[float]) -> dict[str, Any]:
+    cuts = statistics.quantiles(waits_s, n=100)
+    return {"p50_ms": round(cuts[49] * 1000, 2), "p99_ms": round(cuts[98] * 1000, 2), "n": len(waits_s)}
+
+
+async def ask(url: str, redis_url: str, token: str, questions: list[LatLon]) -> dict[str, Any]:
+    redis = Redis.from_url(redis_url)
+    live = LivePositions(redis)
+    fresh_since = datetime.now(UTC) - timedelta(minutes=10)
+    waits: dict[str, list[float]] = {"library": [], "http": [], "bare GEOSEARCH": []}
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as client:
+        for i, at in enumerate(questions):
+            began = time.perf_counter()
+            found = await live.nearby(REGION, at, radius_m=RADIUS_M, limit=LIMIT, fresh_since=fresh_since)
+            asked = time.perf_counter()
+            answer = await client.get(
+                "/v1/couriers/nearby", params={"lat": at.lat, "lon": at.lon, "radius_m": RADIUS_M, "limit": LIMIT}
+            )
+            answered = time.perf_counter()
+            await redis.geosearch(
+                RegionKeys(REGION).geo[0],
+                longitude=at.lon,
+                latitude=at.lat,
+                radius=RADIUS_M,
+                unit="m",
+                sort="ASC",
+                count=LIMIT,
+                withdist=True,
+            )
+            bare = time.perf_counter()
+            assert [str(hit.live.courier_id) for hit in found] == [
+                item["courier_id"] for item in answer.json()["couriers"]
+            ]
+            if i >= len(questions) // 10:  # the first ones warm up
+                waits["library"].append(asked - began)
+                waits["http"].append(answered - asked)
+                waits["bare GEOSEARCH"].append(bare - answered)
+    await redis.aclose()
+    return {name: told(found) for name, found in waits.items()}
+
+
+async def put(redis_url: str, columns: PositionColumns) -> None:
+    redis = Redis.from_url(redis_url)
+    await LivePositions(redis).refill(REGION, columns)
+    await redis.aclose()
+
+
+def main() -> None:
+    options = parser("nearby", __doc__)
+    options.add_argument("--couriers", type=int, default=50_000)
+    options.add_argument("--questions", type=int, default=2000)
+    arguments = options.parse_args()
+    rng = np.random.default_rng(1)
+    with world() as servers:
+        engines = engine_of(servers)
+        asyncio.run(put(servers.redis_url, fleet(arguments.couriers, rng)))
+        token = asyncio.run(make_token(servers.database_url, Role.VIEWER, "bench"))
+        places = zip(rng.normal(0, 0.07, arguments.questions), rng.normal(0, 0.09, arguments.questions), strict=True)
+        questions = [LatLon(CENTRE.lat + north, CENTRE.lon + east) for north, east in places]
+        with serving(servers, "app", "api") as url:
+            results = asyncio.run(ask(url, servers.redis_url, token, questions))
+    report("nearby", arguments, engines, results)
+
+
+if __name__ == "__main__":
+    main()
