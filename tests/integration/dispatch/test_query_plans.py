@@ -72,4 +72,4 @@ async def test_hot_queries_read_no_closed_orders(full):
             plan = json.loads(explained)[0]["Plan"]
             whole = {node.get("Relation Name") for node in nodes(plan) if node["Node Type"] == "Seq Scan"}
             scanned[name] = whole & set(tables.split())
-    assert scanned == dict.fromkeys(HOT, set())
+    assert not {name: whole for name, whole in scanned.items() if whole}
