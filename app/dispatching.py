@@ -8,7 +8,7 @@ from app.travel import travel_times
 from dispatch.cycle import CycleParams, Planning
 from dispatch.loop import Dispatcher, LoopParams
 from dispatch.search import SearchProcess
-from dispatch.travel.times import TravelTimes
+from dispatch.travel.times import SpeedFactors, TravelTimes
 from dispatch.whereabouts import Locator
 from tracking.live import LivePositions
 
@@ -36,7 +36,7 @@ def dispatcher(settings: Settings, opened: Resources, travel: TravelTimes) -> Di
     return Dispatcher(pool=opened.pool, redis=opened.redis, planning=planning, params=params)
 
 
-async def dispatch(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
+async def dispatch(settings: Settings, opened: Resources, learned: SpeedFactors, stop: asyncio.Event) -> None:
     """Plan until `stop` is set."""
-    async with travel_times(settings, opened.redis) as travel:
+    async with travel_times(settings, opened.redis, learned=learned) as travel:
         await dispatcher(settings, opened, travel).run(stop)

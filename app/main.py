@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from litestar import Litestar, Router
@@ -15,6 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
 from app import logs
+from app.arriving import arrivals, know
 from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.describe import document_problems
 from app.dispatching import cycle_params
@@ -28,6 +30,7 @@ from app.routes import (
     audit,
     console,
     couriers,
+    eta,
     geofences,
     health,
     live,
@@ -50,6 +53,7 @@ from app.supervise import supervise
 from app.travel import travel_times
 from app.whatif import AT_ONCE, WhatIf
 from dispatch.channel import CourierChannels
+from dispatch.knowledge import Knowledge
 from dispatch.whereabouts import Locator
 from tracking.live import LivePositions
 
@@ -59,6 +63,7 @@ ROUTES = [
     *console.route_handlers,
     *couriers.route_handlers,
     *geofences.route_handlers,
+    *eta.route_handlers,
     *health.route_handlers,
     *live.route_handlers,
     *offers.route_handlers,
@@ -84,7 +89,11 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with resources(settings) as opened, travel_times(settings, opened.redis) as travel:
+        knowledge = Knowledge()
+        async with (
+            resources(settings) as opened,
+            travel_times(settings, opened.redis, learned=knowledge) as travel,
+        ):
             app.state.pool = opened.pool
             app.state.redis = opened.redis
             app.state.travel = travel
@@ -96,12 +105,14 @@ def create_app(settings: Settings) -> Litestar:
                 params=cycle_params(settings),
                 slots=asyncio.Semaphore(AT_ONCE),
             )
+            app.state.arrivals = arrivals(settings, opened, knowledge)
             app.state.channels = CourierChannels(opened.redis)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             stop = asyncio.Event()
             async with live.open_feed(settings, opened.redis) as app.state.feed, asyncio.TaskGroup() as group:
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
+                group.create_task(supervise("knowledge", partial(know, opened, knowledge), stop))
                 try:
                     yield
                 finally:
@@ -119,6 +130,7 @@ def create_app(settings: Settings) -> Litestar:
             "authenticator": Provide(_authenticator, sync_to_thread=False),
             "travel": Provide(_travel, sync_to_thread=False),
             "locator": Provide(_locator, sync_to_thread=False),
+            "arrivals": Provide(_arrivals, sync_to_thread=False),
             "what_if": Provide(_what_if, sync_to_thread=False),
             "channels": Provide(_channels, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
@@ -170,6 +182,10 @@ def _travel(state: State) -> Any:
 
 def _locator(state: State) -> Any:
     return state.locator
+
+
+def _arrivals(state: State) -> Any:
+    return state.arrivals
 
 
 def _what_if(state: State) -> Any:

@@ -8,6 +8,7 @@ from functools import partial
 
 from prometheus_client import start_http_server
 
+from app.arriving import keep_arrivals, know, learn
 from app.dispatching import dispatch
 from app.idempotency import forget_answers
 from app.intake import limits_of
@@ -16,6 +17,7 @@ from app.resources import Resources, resources
 from app.settings import Settings
 from app.supervise import supervise
 from app.watching import watch
+from dispatch.knowledge import Knowledge
 from tracking.history import History
 from tracking.housekeeping import Housekeeping, Keep
 from tracking.live import LivePositions
@@ -53,7 +55,14 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 
 def _dispatch(settings: Settings, opened: Resources) -> dict[str, Start]:
-    return {"dispatch": partial(dispatch, settings, opened)}
+    """Plans, arrivals, and what is learned from both."""
+    knowledge = Knowledge()
+    return {
+        "dispatch": partial(dispatch, settings, opened, knowledge),
+        "arrivals": partial(keep_arrivals, settings, opened, knowledge),
+        "knowledge": partial(know, opened, knowledge),
+        "learner": partial(learn, settings, opened),
+    }
 
 
 def _watch(settings: Settings, opened: Resources) -> dict[str, Start]:

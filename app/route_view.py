@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.eta_shape import EtaShape
 from app.order_shapes import PlanCostShape, StopShape, WindowShape, stop_shape
 from app.routes.offers import OfferShape, offer_shape
 from dispatch.order import COURIER_STATES, Order
@@ -22,17 +23,6 @@ from tracking.position import CourierId, LatLon, Mode, Region
 
 GEOMETRY_BUDGET_S = 0.5
 """Longest wait for the way between stops; straight lines after that."""
-
-
-class EtaShape(msgspec.Struct, kw_only=True):
-    """When the courier arrives, and how sure that is."""
-
-    p50: datetime
-    p90: datetime | None
-    computed_at: datetime
-    source: str
-    confidence: str
-    warnings: list[str]
 
 
 class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -188,8 +178,8 @@ def scheduled_eta(stop: StopInForce, planned_at: datetime | None) -> EtaShape | 
         p90=None,
         computed_at=planned_at,
         source="schedule",
-        confidence="low",
-        warnings=["no estimate yet: the time the plan was made for"],
+        confidence=0.0,
+        warnings=[],
     )
 
 

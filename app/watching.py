@@ -8,6 +8,7 @@ from app.intake import limits_of
 from app.resources import Resources
 from app.settings import Settings
 from app.travel import travel_times
+from dispatch.eta_book import EtaBook
 from dispatch.route_line import RouteLine
 from dispatch.travel.times import Source, TravelTimes
 from dispatch.vigilance import Vigilance
@@ -63,7 +64,8 @@ class EngineLines:
 async def watch(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
     """Watch until `stop` is set."""
     async with travel_times(settings, opened.redis) as travel:
-        facts = FactsOfRegion(opened.pool, lines=EngineLines(travel, LivePositions(opened.redis)))
+        lines = EngineLines(travel, LivePositions(opened.redis))
+        facts = FactsOfRegion(opened.pool, lines=lines, estimates=EtaBook(opened.redis))
         watcher = Watcher(
             pool=opened.pool,
             redis=opened.redis,

@@ -16,15 +16,18 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from app.audit import audit
 from app.auth import Caller, Role, requires, requires_any
 from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.eta_shape import EtaShape, eta_shape
 from app.order_shapes import Version, plan_cost_shape
 from app.problems import BadInput
 from app.route_view import CourierRoute, RouteShape, changes_between, load_route, view
+from app.routes.eta import Arriving
 from app.routes.orders import actor_of
 from app.whatif import Thinker
 from dispatch import handover
 from dispatch.channel import CourierChannels
 from dispatch.desk import at_desk
 from dispatch.errors import NotYours
+from dispatch.eta_answers import Arrivals
 from dispatch.snapshot import OrderId, StopKind
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.times import TravelTimes
@@ -72,6 +75,7 @@ async def get_route(
     caller: CurrentCaller,
     travel: Travel,
     locator: Whereabouts,
+    arrivals: Arriving,
     planned: FromQuery[bool] = False,
     geometry: FromQuery[bool] = True,
 ) -> Response[RouteShape]:
@@ -82,7 +86,7 @@ async def get_route(
     """
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose, planned=planned and caller.is_at_least(Role.VIEWER))
-    shape = await view(route, travel, at=await _place_of(route, locator), geometry=geometry)
+    shape = await _view(route, travel, locator, arrivals, geometry=geometry)
     return Response(shape, headers={"ETag": f'"{shape.version}"'})
 
 
@@ -93,6 +97,7 @@ async def stream_route(
     caller: CurrentCaller,
     travel: Travel,
     locator: Whereabouts,
+    arrivals: Arriving,
     channels: Channels,
 ) -> ServerSentEvent:
     """
@@ -102,7 +107,7 @@ async def stream_route(
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose)
     return ServerSentEvent(
-        _stream(route, pool=pool, travel=travel, locator=locator, channels=channels),
+        _stream(route, pool=pool, travel=travel, locator=locator, arrivals=arrivals, channels=channels),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
@@ -119,6 +124,7 @@ async def reorder_route(
     travel: Travel,
     locator: Whereabouts,
     what_if: Thinker,
+    arrivals: Arriving,
 ) -> RouteShape:
     """Make the stops in this order; the dispatcher keeps it and plans around it. `plan_cost` tells what that costs."""
     region = (await load_route(pool, CourierId(courier_id))).region
@@ -131,16 +137,22 @@ async def reorder_route(
             raise BadInput("The stops cannot be made in this order.", ("/stops", str(exc))) from exc
         await audit(desk.connection, caller, "route.reorder", f"courier:{courier_id}")
     route = await load_route(pool, CourierId(courier_id), planned=True)
-    shape = await view(route, travel, at=await _place_of(route, locator))
+    shape = await _view(route, travel, locator, arrivals)
     shape.plan_cost = plan_cost_shape(before, await what_if.cost(region))
     return shape
 
 
 async def _stream(
-    route: CourierRoute, *, pool: Any, travel: TravelTimes, locator: Locator, channels: CourierChannels
+    route: CourierRoute,
+    *,
+    pool: Any,
+    travel: TravelTimes,
+    locator: Locator,
+    arrivals: Arrivals,
+    channels: CourierChannels,
 ) -> AsyncIterator[ServerSentEventMessage]:
     async with channels.listen(route.region, route.courier_id) as woken:
-        yield await _route_message(route, travel, locator)
+        yield await _route_message(route, travel, locator, arrivals)
         for offer in route.offers:
             yield _message("offer", offer)
         silent_s = 0.0
@@ -159,7 +171,7 @@ async def _stream(
                 yield _message("offer_closed", {"id": offer_id})
             changed = route.fingerprint != before.fingerprint or route.version != before.version
             if changed:
-                yield await _route_message(route, travel, locator)
+                yield await _route_message(route, travel, locator, arrivals)
             if made or gone or changed:
                 silent_s = 0.0
             elif silent_s >= COMMENT_EVERY_S:
@@ -167,8 +179,21 @@ async def _stream(
                 yield ServerSentEventMessage(data=None, comment="still here")
 
 
-async def _route_message(route: CourierRoute, travel: TravelTimes, locator: Locator) -> ServerSentEventMessage:
-    return _message("route", await view(route, travel, at=await _place_of(route, locator)), id_=route.version)
+async def _route_message(
+    route: CourierRoute, travel: TravelTimes, locator: Locator, arrivals: Arrivals
+) -> ServerSentEventMessage:
+    return _message("route", await _view(route, travel, locator, arrivals), id_=route.version)
+
+
+async def _view(
+    route: CourierRoute, travel: TravelTimes, locator: Locator, arrivals: Arrivals, *, geometry: bool = True
+) -> RouteShape:
+    """The route with the arrivals in force and the way between."""
+    told = await arrivals.of_route(route.region, route.courier_id, route_version=route.version)
+    etas: dict[tuple[UUID, str], EtaShape] = {
+        (eta.stop.order_id, eta.stop.kind.value): eta_shape(eta) for eta in told.etas
+    }
+    return await view(route, travel, at=await _place_of(route, locator), etas=etas, geometry=geometry)
 
 
 def _message(event: str, body: Any, id_: int | None = None) -> ServerSentEventMessage:

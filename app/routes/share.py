@@ -16,14 +16,15 @@ from litestar.params import FromPath, PathParameter
 from app.audit import audit
 from app.auth import Role, requires
 from app.dependencies import CurrentCaller, Pool
+from app.eta_shape import EtaShape, eta_shape
 from app.order_shapes import StopShape, stop_shape
-from app.route_view import EtaShape, load_route, scheduled_eta
+from app.routes.eta import Arriving
 from app.routes.orders import order_row
 from app.routes.route import Whereabouts
 from dispatch.errors import OrderNotOpen, ShareNotFound
+from dispatch.eta_answers import Arrivals
 from dispatch.order import Order, OrderState
 from dispatch.rows import order_from_row
-from dispatch.snapshot import StopKind
 from dispatch.whereabouts import Locator
 from sql import queries
 
@@ -87,6 +88,7 @@ async def shared_order(
     request: Request[Any, Any, Any],
     pool: Pool,
     locator: Whereabouts,
+    arrivals: Arriving,
 ) -> Response[Any]:
     """The order behind a link: a page for people, JSON for whoever asks for it. Over as soon as it is delivered."""
     row = await pool.fetchrow(queries["share_links.get"], _hash(token))
@@ -95,7 +97,7 @@ async def shared_order(
     order = order_from_row(await order_row(pool, row["order_id"]))
     if not order.is_open:
         raise ShareNotFound
-    shape = await _shared(pool, locator, order)
+    shape = await _shared(locator, arrivals, order)
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
     if "text/html" in request.headers.get("accept", ""):
         policy = "default-src 'none'; style-src 'unsafe-inline'"
@@ -103,7 +105,7 @@ async def shared_order(
     return Response(shape, media_type="application/json", headers=headers)
 
 
-async def _shared(pool: Any, locator: Locator, order: Order) -> SharedShape:
+async def _shared(locator: Locator, arrivals: Arrivals, order: Order) -> SharedShape:
     # The address is the recipient's own; names, telephone numbers and instructions stay with us.
     stop = stop_shape(order.dropoff)
     shape = SharedShape(
@@ -113,11 +115,8 @@ async def _shared(pool: Any, locator: Locator, order: Order) -> SharedShape:
     )
     if order.courier_id is None:
         return shape
-    route = await load_route(pool, order.courier_id)
-    arrivals = {stop.stop: scheduled_eta(stop, route.planned_at) for stop, _ in route.stops}
-    shape.eta = next(
-        (eta for stop, eta in arrivals.items() if stop.order_id == order.id and stop.kind is StopKind.DROPOFF), None
-    )
+    dropoff = (await arrivals.of_order(order.id)).dropoff
+    shape.eta = None if dropoff is None else eta_shape(dropoff)
     if order.state is OrderState.PICKED_UP:
         seen = await locator.locate_one(order.region, order.courier_id, datetime.now(UTC))
         shape.courier = None if seen is None else SeenAt(lat=seen.at.lat, lon=seen.at.lon, age_s=round(seen.age_s))

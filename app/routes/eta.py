@@ -1,0 +1,42 @@
+"""When an order arrives: `/v1/orders/{id}/eta`."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from app.auth import Role, requires
+from app.eta_shape import OrderEtaShape, eta_shape
+from dispatch.eta import Note
+from dispatch.eta_answers import Arrivals
+
+Arriving = NamedDependency[Arrivals]
+"""Parameter `arrivals`: when couriers arrive."""
+
+
+@get("/v1/orders/{order_id:uuid}/eta", guards=[requires(Role.VIEWER)], tags=["orders"])
+async def get_eta(order_id: FromPath[UUID], arrivals: Arriving) -> OrderEtaShape:
+    """
+    When the order arrives, with its spread; of a delivered order, when that was (source `recorded`).
+
+    409 for an order that will not arrive any more.
+    """
+    found = await arrivals.of_order(order_id)
+    if found.dropoff is None:
+        return OrderEtaShape(
+            p50=None,
+            p90=None,
+            computed_at=datetime.now(UTC),
+            source=None,
+            confidence=0.0,
+            warnings=[Note.NOT_ASSIGNED.value],
+        )
+    shape = msgspec.structs.asdict(eta_shape(found.dropoff))
+    return OrderEtaShape(**shape, pickup=None if found.pickup is None else eta_shape(found.pickup))
+
+
+route_handlers: list[Any] = [get_eta]

@@ -1,0 +1,135 @@
+"""
+Answers: when does the courier arrive? From the book where it is fresh, else computed on the spot.
+
+The book is kept by `dispatch.eta_keeper` from every fix. When nobody keeps it (the role is down, the route is new), an
+answer is made from the last position and what was learned, without an engine and without smoothing: never none.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+from prometheus_client import Counter
+from redis.exceptions import RedisError
+
+from dispatch.errors import OrderNotFound, OrderNotOpen
+from dispatch.eta import RECORDED, Eta
+from dispatch.eta_book import FRESH_S, EtaBook, Told
+from dispatch.following import Following
+from dispatch.forecast import Forecaster
+from dispatch.itinerary import Itinerary, itineraries
+from dispatch.order import OrderState
+from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from sql import queries
+from tracking.live import LivePosition
+from tracking.position import CourierId, Region
+
+log = logging.getLogger(__name__)
+
+ANSWERS = Counter("postrider_eta_answers_total", "Arrivals answered.", ["origin"])
+
+
+class LiveSource(Protocol):
+    """The part of `tracking.live.LivePositions` that is needed."""
+
+    async def get(self, courier_id: UUID, region: Region) -> LivePosition | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderArrivals:
+    """When an order's courier arrives; `pickup` until it was collected."""
+
+    pickup: Eta | None
+    dropoff: Eta | None
+    """None: nobody carries the order yet, and nobody is meant to."""
+
+
+class Arrivals:
+    """Arrivals of a route or an order. Safe to share between tasks."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        book: EtaBook,
+        live: LiveSource,
+        forecaster: Forecaster,
+        *,
+        engine_expected: bool = False,
+    ) -> None:
+        """`engine_expected`: an engine is configured, falling back is worth a warning."""
+        self._pool = pool
+        self._book = book
+        self._live = live
+        self._forecaster = forecaster
+        self._engine_expected = engine_expected
+
+    async def of_route(self, region: Region, courier_id: CourierId, *, route_version: int | None = None) -> Told:
+        """
+        Arrivals at all stops of a courier's route; no etas where there is no route.
+
+        `route_version`: what the caller is going to show; the book's answer to another version is not used.
+        """
+        now = datetime.now(UTC).timestamp()
+        told = await self._read(region, courier_id)
+        is_current = told is not None and route_version in (None, told.route_version)
+        if told is not None and is_current and now - told.computed_at <= FRESH_S:
+            ANSWERS.labels("book").inc()
+            return told
+        ANSWERS.labels("computed").inc()
+        rows = await self._pool.fetch(queries["arrivals.stops"], region, [courier_id])
+        itinerary = itineraries(rows, region).get(courier_id)
+        if itinerary is None:
+            return Told(route_version=route_version or 0, computed_at=now, etas=())
+        return await self._compute(itinerary, now)
+
+    async def of_order(self, order_id: UUID) -> OrderArrivals:
+        """
+        Arrivals at an order's stops; of one that was delivered, when that was.
+
+        Raises OrderNotFound, and OrderNotOpen for an order that was cancelled, has failed or was returned.
+        """
+        row: Mapping[str, Any] | None = await self._pool.fetchrow(queries["arrivals.order"], order_id)
+        if row is None:
+            raise OrderNotFound(order_id=str(order_id))
+        match OrderState(row["state"]):
+            case OrderState.DELIVERED:
+                return OrderArrivals(pickup=None, dropoff=_recorded(order_id, row["delivered_at"].timestamp()))
+            case OrderState.CANCELLED | OrderState.FAILED | OrderState.RETURNED:
+                raise OrderNotOpen("It will not arrive.", order_id=str(order_id), state=row["state"])
+            case _ if row["courier_id"] is None:
+                return OrderArrivals(pickup=None, dropoff=None)
+            case _:
+                courier_id = CourierId(row["courier_id"])
+        told = await self.of_route(row["region"], courier_id)
+        if told.find(order_id, StopKind.DROPOFF) is None:
+            # the book is of a moment before the order came onto the route
+            told = await self.of_route(row["region"], courier_id, route_version=-1)
+        return OrderArrivals(pickup=told.find(order_id, StopKind.PICKUP), dropoff=told.find(order_id, StopKind.DROPOFF))
+
+    async def _read(self, region: Region, courier_id: CourierId) -> Told | None:
+        try:
+            return await self._book.of_courier(region, courier_id)
+        except (RedisError, OSError, TimeoutError, ValueError) as exc:
+            log.warning("arrivals not read", extra={"event": "etas_not_read", "error": type(exc).__name__})
+            return None
+
+    async def _compute(self, itinerary: Itinerary, now: float) -> Told:
+        following = Following(itinerary, engine_expected=self._engine_expected)
+        try:
+            live = await self._live.get(itinerary.courier_id, itinerary.region)
+        except (RedisError, OSError, TimeoutError):
+            live = None
+        if live is not None:
+            fix = live.position.fix
+            following.see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
+        etas = following.tell(self._forecaster, now)
+        return Told(route_version=itinerary.version, computed_at=now, etas=etas)
+
+
+def _recorded(order_id: UUID, at: float) -> Eta:
+    stop = PlannedStop(OrderId(order_id), StopKind.DROPOFF)
+    return Eta(stop=stop, p10=at, p50=at, p90=at, computed_at=at, source=RECORDED, confidence=1.0)

@@ -1,0 +1,153 @@
+"""
+The arrivals in force, in Redis: one hash per region, courier id → what is told of each stop of the route.
+
+Written by `dispatch.eta_keeper`, read by everybody who answers. An entry says when it was computed; nothing is ever
+read as fresh that is not.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from redis.asyncio import Redis
+
+from dispatch.eta import Eta, Note
+from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from tracking.position import CourierId, Region
+
+FRESH_S = 45.0
+"""The keeper tells every courier's arrivals anew at least every 10 s; older than this, it is not at work."""
+KEEP_S = 86_400
+"""A region's hash vanishes a day after its last change."""
+
+
+class _Stop(msgspec.Struct, array_like=True):
+    """One arrival on the wire. Fields are only ever added at the end."""
+
+    order_id: UUID
+    kind: StopKind
+    p10: float
+    p50: float
+    p90: float
+    source: str
+    confidence: float
+    warnings: list[str]
+
+
+class _Entry(msgspec.Struct, array_like=True):
+    """A courier's arrivals on the wire."""
+
+    route_version: int
+    computed_at: float
+    stops: list[_Stop]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(_Entry)
+_NOTES = frozenset(note.value for note in Note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is told of a courier's arrivals."""
+
+    route_version: int
+    computed_at: float
+    """Seconds since the Unix epoch."""
+    etas: tuple[Eta, ...]
+
+    def find(self, order_id: UUID, kind: StopKind) -> Eta | None:
+        """The arrival at one stop."""
+        return next((eta for eta in self.etas if eta.stop == PlannedStop(OrderId(order_id), kind)), None)
+
+
+def key(region: Region) -> str:
+    """Name of the region's hash; the braces make Redis Cluster keep a region's keys together."""
+    return f"pr:{{{region}}}:etas"
+
+
+def pack(route_version: int, computed_at: float, etas: Sequence[Eta]) -> bytes:
+    """Bytes of an entry."""
+    stops = [
+        _Stop(
+            eta.stop.order_id,
+            eta.stop.kind,
+            eta.p10,
+            eta.p50,
+            eta.p90,
+            eta.source,
+            eta.confidence,
+            [note.value for note in eta.warnings],
+        )
+        for eta in etas
+    ]
+    return _encode(_Entry(route_version, computed_at, stops))
+
+
+def unpack(packed: bytes) -> Told:
+    """The entry; ValueError for bytes that are none."""
+    try:
+        entry = _decoder.decode(packed)
+    except msgspec.DecodeError as exc:
+        raise ValueError("expected packed arrivals") from exc
+    etas = tuple(
+        Eta(
+            stop=PlannedStop(OrderId(stop.order_id), stop.kind),
+            p10=stop.p10,
+            p50=stop.p50,
+            p90=stop.p90,
+            computed_at=entry.computed_at,
+            source=stop.source,
+            confidence=stop.confidence,
+            # a newer version may know more notes than this one
+            warnings=tuple(Note(note) for note in stop.warnings if note in _NOTES),
+        )
+        for stop in entry.stops
+    )
+    return Told(route_version=entry.route_version, computed_at=entry.computed_at, etas=etas)
+
+
+class EtaBook:
+    """Reads and writes the hashes; holds no state but the client. Raises what redis raises."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def of_courier(self, region: Region, courier_id: UUID) -> Told | None:
+        """What is told of one courier's stops; None when nothing is."""
+        packed: Any = await self._redis.hget(key(region), courier_id.bytes)
+        return None if packed is None else unpack(packed)
+
+    async def of_region(self, region: Region) -> dict[CourierId, Told]:
+        """What is told of every courier on a route."""
+        entries: Any = await self._redis.hgetall(key(region))
+        return {CourierId(UUID(bytes=courier_id)): unpack(packed) for courier_id, packed in entries.items()}
+
+    async def p90(self, region: Region) -> dict[tuple[OrderId, StopKind], datetime]:
+        """The p90 of the arrival at every stop of the region that is kept up to date."""
+        now = datetime.now(UTC).timestamp()
+        return {
+            (eta.stop.order_id, eta.stop.kind): datetime.fromtimestamp(eta.p90, UTC)
+            for told in (await self.of_region(region)).values()
+            if now - told.computed_at <= FRESH_S
+            for eta in told.etas
+        }
+
+    async def put(
+        self, region: Region, entries: Mapping[CourierId, tuple[int, float, Sequence[Eta]]], gone: Iterable[UUID] = ()
+    ) -> None:
+        """Tell new arrivals (route version, computed at, etas) of some couriers, and forget others; one round trip."""
+        gone = list(gone)
+        if not entries and not gone:
+            return
+        pipe = self._redis.pipeline(transaction=False)
+        if entries:
+            packed: dict[Any, Any] = {courier_id.bytes: pack(*entry) for courier_id, entry in entries.items()}
+            pipe.hset(key(region), mapping=packed)
+            pipe.expire(key(region), KEEP_S)
+        if gone:
+            pipe.hdel(key(region), *(courier_id.bytes for courier_id in gone))
+        await pipe.execute()

@@ -1,0 +1,315 @@
+"""
+Keeps the arrivals: follows every courier on a route, fix by fix, and tells new arrivals in the book.
+
+    position log ──▶ couriers on a route ──▶ dispatch.following ──▶ dispatch.eta_book (Redis) ──▶ API, console, alerts
+    events, timer ──▶ routes from PostgreSQL ──┘        └── ways from the travel chain, in the background
+
+Ingest is not slowed: the log is read from its end, without a group, by whoever holds the region's key in Redis. When
+the keeper is behind, only the last fix of each courier in a batch counts. Nothing is lost with the keeper but the pace
+on the current leg: what was told is read back from the book, so that arrivals stay smooth over a restart.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from prometheus_client import Counter, Gauge, Histogram
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from dispatch.eta_book import EtaBook
+from dispatch.following import Following
+from dispatch.forecast import Forecaster
+from dispatch.holding import Holding
+from dispatch.itinerary import itineraries
+from dispatch.travel.times import TravelTimes
+from sql import queries
+from tracking import events
+from tracking.live import LivePositions
+from tracking.log import Entry, PositionLog, RegionKeys
+from tracking.position import CourierId, Region
+
+log = logging.getLogger(__name__)
+
+FOLLOWED = Gauge("postrider_eta_routes", "Routes whose arrivals this process keeps.", ["region"])
+TOLD = Counter("postrider_eta_told_total", "Arrivals of couriers computed and told.")
+TELL_SECONDS = Histogram(
+    "postrider_eta_batch_seconds",
+    "Time to compute and tell the arrivals of a batch of couriers.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)
+
+Failure = (RedisError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+SLICE = 25
+"""Couriers computed between two chances for other tasks of the process: some 25 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperParams:
+    """How the keeper paces itself."""
+
+    read_block_ms: int = 500
+    """Longest wait of one read of the log."""
+    read_count: int = 200
+    """Log entries read at once."""
+    tell_every_s: float = 10.0
+    """A courier without a new fix is told anew so often: time passes, positions grow stale."""
+    reload_every_s: float = 20.0
+    """All routes are read so often even when no event said that one changed."""
+    hold_s: float = 10.0
+    """So long after a keeper died another takes over."""
+    n_asking: int = 8
+    """Questions to the travel chain at a time."""
+    way_budget_s: float = 2.0
+    """Longest wait for the ways of one route."""
+    regions_every_s: float = 30.0
+    """Looks for new regions so often."""
+    retry_s: float = 1.0
+    """Pause after a failure."""
+
+
+@dataclass(slots=True)
+class _Region:
+    """What the keeper holds of a region."""
+
+    region: Region
+    followings: dict[CourierId, Following] = field(default_factory=dict)
+    told_at: dict[CourierId, float] = field(default_factory=dict)
+    """Monotonic."""
+    changed: set[CourierId] = field(default_factory=set)
+    """Couriers whose route must be read again."""
+    log_id: str = "$"
+    events_id: str | None = None
+    reloaded_at: float = float("-inf")
+    asking: set[asyncio.Task[None]] = field(default_factory=set)
+    """At most one a courier."""
+
+
+class EtaKeeper:
+    """Keeps the arrivals of all regions that nobody else keeps; `run` is a background task."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        redis: Redis,
+        travel: TravelTimes,
+        forecaster: Forecaster,
+        regions: Callable[[], Awaitable[Iterable[Region]]],
+        *,
+        engine_expected: bool = False,
+        params: KeeperParams | None = None,
+    ) -> None:
+        """`engine_expected`: a routing engine is configured."""
+        self._pool = pool
+        self._redis = redis
+        self._log = PositionLog(redis)
+        self._book = EtaBook(redis)
+        self._travel = travel
+        self._forecaster = forecaster
+        self._regions = regions
+        self._engine_expected = engine_expected
+        self._params = params or KeeperParams()
+        self._asking = asyncio.Semaphore(self._params.n_asking)
+        self._holding = Holding(redis, for_s=self._params.hold_s)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep until `stop` is set; a failure in one region does not end the others."""
+        running: dict[Region, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                try:
+                    for region in await self._regions():
+                        if region not in running or running[region].done():
+                            running[region] = group.create_task(self._keep(region, stop))
+                except Failure as exc:
+                    log.warning("regions not read", extra={"event": "regions_not_read", "error": type(exc).__name__})
+                await _wait(stop, self._params.regions_every_s if running else self._params.retry_s)
+
+    async def _keep(self, region: Region, stop: asyncio.Event) -> None:
+        state: _Region | None = None
+        try:
+            while not stop.is_set():
+                try:
+                    if not await self._holding.take(region):
+                        self._let_go(state)
+                        state = None
+                        await _wait(stop, self._params.hold_s / 3)
+                        continue
+                    if state is None:
+                        state = await self._begin(region)
+                    await self._round(state)
+                except Failure as exc:
+                    # from the rows again: events and fixes may have been missed
+                    log.warning(
+                        "arrivals not kept",
+                        extra={"event": "etas_not_kept", "region": region, "error": repr(exc)[:200]},
+                    )
+                    self._let_go(state)
+                    state = None
+                    await _wait(stop, self._params.retry_s)
+        finally:
+            self._let_go(state)
+            with suppress(*Failure):
+                await self._holding.release(region)
+
+    async def _begin(self, region: Region) -> _Region:
+        """Take over a region: routes from the rows, what was told from the book, positions as they are known."""
+        state = _Region(
+            region, log_id=await self._end_of_log(region), events_id=await events.last_id(self._redis, region)
+        )
+        await self._reload(state, None)
+        for courier_id, told in (await self._book.of_region(region)).items():
+            following = state.followings.get(courier_id)
+            if following is None:
+                await self._book.put(region, {}, [courier_id])
+            else:
+                following.said = told.etas
+        log.info(
+            "keeping arrivals",
+            extra={"event": "etas_kept", "region": region, "n_routes": len(state.followings)},
+        )
+        return state
+
+    def _let_go(self, state: _Region | None) -> None:
+        if state is not None:
+            for task in state.asking:
+                task.cancel()
+            FOLLOWED.labels(state.region).set(0)
+
+    async def _round(self, state: _Region) -> None:
+        """Read what is new, at most `read_block_ms`, and tell what follows from it."""
+        await self._hear(state)
+        if monotonic() - state.reloaded_at > self._params.reload_every_s:
+            await self._reload(state, None)
+        elif state.changed:
+            await self._reload(state, list(state.changed))
+        entries = await self._log.tail(
+            state.region, state.log_id, count=self._params.read_count, block_ms=self._params.read_block_ms
+        )
+        seen: set[CourierId] = set()
+        for entry in entries:
+            state.log_id = entry.id
+            seen |= _see(state, entry)
+        overdue = monotonic() - self._params.tell_every_s
+        seen |= {courier_id for courier_id in state.followings if state.told_at.get(courier_id, 0.0) < overdue}
+        await self._tell(state, seen)
+        for courier_id in seen:
+            following = state.followings.get(courier_id)
+            if following is not None and following.wants_ways and following.at is not None:
+                self._ask(state, following)
+
+    async def _hear(self, state: _Region) -> None:
+        """Which routes changed, by the events; a lost event is made good by the next reload."""
+        while told := await events.read(self._redis, state.region, after=state.events_id or events.START):
+            for event in told:
+                state.events_id = event.id
+                courier_id = event.facts.get("courier_id")
+                if courier_id and event.type.partition(".")[0] in ("route", "order", "courier"):
+                    state.changed.add(CourierId(_uuid(courier_id)))
+
+    async def _reload(self, state: _Region, courier_ids: list[CourierId] | None) -> None:
+        """Read routes from the rows: those of some couriers, or all."""
+        state.changed.clear()
+        rows = await self._pool.fetch(queries["arrivals.stops"], state.region, courier_ids)
+        routes = itineraries(rows, state.region)
+        asked = set(state.followings) if courier_ids is None else set(courier_ids)
+        gone = [courier_id for courier_id in asked - routes.keys() if state.followings.pop(courier_id, None)]
+        new = [courier_id for courier_id in routes if courier_id not in state.followings]
+        for courier_id, route in routes.items():
+            following = state.followings.get(courier_id)
+            if following is None:
+                state.followings[courier_id] = Following(route, engine_expected=self._engine_expected)
+                state.told_at[courier_id] = float("-inf")
+            elif following.itinerary != route:
+                following.change(route)
+                state.told_at[courier_id] = float("-inf")
+        for courier_id in gone:
+            state.told_at.pop(courier_id, None)
+        await self._book.put(state.region, {}, gone)
+        await self._locate(state, new)
+        if courier_ids is None:
+            state.reloaded_at = monotonic()
+        FOLLOWED.labels(state.region).set(len(state.followings))
+
+    async def _locate(self, state: _Region, courier_ids: list[CourierId]) -> None:
+        """Where couriers who were not followed are now."""
+        if courier_ids:
+            for courier_id, live in (await LivePositions(self._redis).get_many(courier_ids, state.region)).items():
+                fix = live.position.fix
+                state.followings[courier_id].see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
+
+    async def _tell(self, state: _Region, courier_ids: Iterable[CourierId]) -> None:
+        """Compute the arrivals of some couriers and put them into the book."""
+        todo = [courier_id for courier_id in courier_ids if courier_id in state.followings]
+        for first in range(0, len(todo), SLICE):
+            with TELL_SECONDS.time():
+                now = datetime.now(UTC).timestamp()
+                entries = {}
+                for courier_id in todo[first : first + SLICE]:
+                    following = state.followings[courier_id]
+                    entries[courier_id] = (following.itinerary.version, now, following.tell(self._forecaster, now))
+                    state.told_at[courier_id] = monotonic()
+                await self._book.put(state.region, entries)
+            TOLD.inc(len(entries))
+
+    def _ask(self, state: _Region, following: Following) -> None:
+        """Ask for the ways of a route in the background; not twice at once, and not at all without an engine."""
+        following.wants_ways = False
+        if not self._engine_expected:
+            return
+        task = asyncio.create_task(self._ask_ways(following))
+        state.asking.add(task)
+        task.add_done_callback(state.asking.discard)
+
+    async def _ask_ways(self, following: Following) -> None:
+        async with self._asking:
+            places, asked_at = following.places(), datetime.now(UTC)
+            try:
+                path = await self._travel.route(
+                    following.itinerary.mode, places, asked_at, budget_s=self._params.way_budget_s
+                )
+            except Exception:
+                # Without ways the arrivals go on from what was learned.
+                log.exception("ways not found", extra={"event": "ways_not_found"})
+                return
+            if places[1:] == following.places()[1:]:
+                following.find_ways(places, path.legs, asked_at=asked_at.timestamp())
+
+    async def _end_of_log(self, region: Region) -> str:
+        newest = await self._redis.xrevrange(RegionKeys(region).log, count=1)
+        return _text(newest[0][0]) if newest else "0-0"
+
+
+def _see(state: _Region, entry: Entry) -> set[CourierId]:
+    """Take in the good fixes of a log entry; the couriers on a route among them."""
+    columns = entry.columns()
+    seen: set[CourierId] = set()
+    for row in entry.moved().tolist():
+        courier_id = CourierId(columns.courier_ids[columns.courier[row]])
+        following = state.followings.get(courier_id)
+        if following is not None:
+            fix = columns.position(row).fix
+            following.see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
+            seen.add(courier_id)
+    return seen
+
+
+def _text(value: bytes | str | None) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(str(value))
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()

@@ -1,0 +1,122 @@
+"""Travel and service times with their spread, from what was learned and from an engine where one answered; no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import numpy as np
+
+from dispatch.conformal import Band, Calibration
+from dispatch.eta import Span
+from dispatch.itinerary import Call
+from dispatch.learning import GREAT_CIRCLE, TravelModel, default_s
+from dispatch.service import ServiceTimes
+from dispatch.travel.times import Leg, Source
+from tracking.geo import distance_m
+from tracking.position import CourierId, LatLon, Mode, Region
+
+FALLBACK_SOURCES = frozenset({Source.LEARNED, Source.DEFAULT})
+SAME_PLACE_M = 15.0
+"""Nearer than this there is nothing to drive."""
+_NOTHING_TO_DRIVE = Band(p10=0.0, p50=0.0, p90=0.0)
+
+
+class Known(Protocol):
+    """The part of `dispatch.knowledge.Knowledge` that is needed."""
+
+    version: int
+
+    def model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None: ...
+    def services(self, region: Region) -> ServiceTimes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A leg to forecast; `engine`: what a routing engine said of it, if one did."""
+
+    origin: LatLon
+    destination: LatLon
+    engine: Leg | None = None
+
+
+class Forecaster:
+    """Forecasts legs and stays."""
+
+    def __init__(self, known: Known, *, n_least: int = 20) -> None:
+        """`n_least`: legs a model must have been made of before it corrects anything."""
+        self._known = known
+        self._n_least = n_least
+
+    @property
+    def version(self) -> int:
+        """Grows when something new was learned."""
+        return self._known.version
+
+    def legs(
+        self, mode: Mode, ways: Sequence[Way], at: float, *, courier_id: CourierId | None = None
+    ) -> tuple[Span, ...]:
+        """
+        What each way takes when left about `at`.
+
+        The engine's time where there is one, corrected by what couriers needed on top of it; else the default's time,
+        corrected the same way (source `learned`), or as it is (`default`).
+        """
+        when = datetime.fromtimestamp(at, UTC)
+        spans: dict[int, Span] = {}
+        by_base: dict[str, list[int]] = {}
+        for number, way in enumerate(ways):
+            if distance_m(way.origin, way.destination) < SAME_PLACE_M:
+                source = way.engine.source.value if way.engine is not None else Source.DEFAULT.value
+                spans[number] = Span(p50_s=0.0, band=_NOTHING_TO_DRIVE, source=source)
+            else:
+                by_base.setdefault(_base(way), []).append(number)
+        for base, numbers in by_base.items():
+            mine = [ways[number] for number in numbers]
+            model = self._model(mode, base, mine[0].origin)
+            log_factors = np.zeros(len(mine))
+            if model is not None:
+                log_factors = model.log_factors([(way.origin, way.destination, when) for way in mine])
+                log_factors = log_factors + (model.couriers.get(courier_id, 0.0) if courier_id is not None else 0.0)
+            for number, way, log_factor in zip(numbers, mine, log_factors, strict=True):
+                band = (model.calibration if model else Calibration()).band(distance_m(way.origin, way.destination))
+                spans[number] = Span(
+                    p50_s=_base_s(mode, way) * float(np.exp(log_factor + band.p50)),
+                    band=Band(p10=band.p10 - band.p50, p50=0.0, p90=band.p90 - band.p50),
+                    source=_source(base, model),
+                )
+        return tuple(spans[number] for number in range(len(ways)))
+
+    def band(self, mode: Mode, base: str, at: LatLon, left_m: float) -> Band:
+        """How far off a forecast of this base is that has `left_m` to go."""
+        model = self._model(mode, base, at)
+        band = (model.calibration if model else Calibration()).band(left_m)
+        return Band(p10=band.p10 - band.p50, p50=0.0, p90=band.p90 - band.p50)
+
+    def service(self, region: Region, call: Call, courier_id: CourierId) -> Span:
+        """What the stay at a stop takes."""
+        times = self._known.services(region)
+        p50_s, band = times.expect(call.stop.kind, call.at, courier_id, declared_s=call.declared_s)
+        return Span(p50_s=p50_s, band=band, source=Source.LEARNED.value)
+
+    def _model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
+        model = self._known.model(mode, base, at)
+        return model if model is not None and model.n_legs >= self._n_least else None
+
+
+def _base(way: Way) -> str:
+    if way.engine is None or way.engine.source in FALLBACK_SOURCES:
+        return GREAT_CIRCLE
+    return way.engine.source.value
+
+
+def _base_s(mode: Mode, way: Way) -> float:
+    if way.engine is None or way.engine.source in FALLBACK_SOURCES:
+        return default_s(mode, way.origin, way.destination)
+    return float(max(1, way.engine.duration_s))
+
+
+def _source(base: str, model: TravelModel | None) -> str:
+    if base != GREAT_CIRCLE:
+        return base
+    return Source.DEFAULT.value if model is None else Source.LEARNED.value

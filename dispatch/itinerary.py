@@ -1,0 +1,90 @@
+"""A courier's route as arrivals see it: the stops to be made and what is promised there; no I/O."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from tracking.position import CourierId, LatLon, Mode, Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A stop to be made. Instants are seconds since the Unix epoch."""
+
+    stop: PlannedStop
+    at: LatLon
+    opens_at: float = 0.0
+    promised_at: float | None = None
+    declared_s: float | None = None
+    """What the order says the service takes."""
+    scheduled_at: float | None = None
+    """Arrival that the plan was made for."""
+    is_assigned: bool = True
+    """False: the planner only intends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Itinerary:
+    """Everything a courier is to do, in order."""
+
+    courier_id: CourierId
+    region: Region
+    mode: Mode
+    version: int
+    calls: tuple[Call, ...]
+
+    @property
+    def sequence(self) -> tuple[PlannedStop, ...]:
+        """The stops alone."""
+        return tuple(call.stop for call in self.calls)
+
+
+def continues(before: Itinerary, after: Itinerary) -> bool:
+    """
+    Whether a route goes on as it was: some first stops done, some added at the end, the rest untouched.
+
+    Then what was said of the rest still answers the same question.
+    """
+    old, new = before.sequence, after.sequence
+    for n_done in range(len(old) + 1):
+        done, rest = old[:n_done], old[n_done:]
+        if rest == new[: len(rest)] and (rest or not new) and not set(done) & set(new):
+            return True
+    return False
+
+
+def windows_changed(before: Itinerary, after: Itinerary) -> bool:
+    """Whether a stop that stays opens at another time."""
+    old = {call.stop: call.opens_at for call in before.calls}
+    return any(old.get(call.stop, call.opens_at) != call.opens_at for call in after.calls)
+
+
+def itineraries(rows: Iterable[Mapping[str, Any]], region: Region) -> dict[CourierId, Itinerary]:
+    """Routes from rows of the query `arrivals.stops`."""
+    found: dict[CourierId, Itinerary] = {}
+    for courier_id, of_courier in groupby(rows, key=lambda row: row["courier_id"]):
+        mine = list(of_courier)
+        found[CourierId(courier_id)] = Itinerary(
+            courier_id=CourierId(courier_id),
+            region=region,
+            mode=Mode(mine[0]["mode"]),
+            version=mine[0]["version"],
+            calls=tuple(_call(row) for row in mine),
+        )
+    return found
+
+
+def _call(row: Mapping[str, Any]) -> Call:
+    kind = StopKind(row["kind"])
+    opens_at, promised_at = row[f"{kind}_opens_at"], row[f"{kind}_promised_at"]
+    return Call(
+        stop=PlannedStop(OrderId(row["order_id"]), kind),
+        at=LatLon(row[f"{kind}_lat"], row[f"{kind}_lon"]),
+        opens_at=opens_at.timestamp() if opens_at is not None else 0.0,
+        promised_at=promised_at.timestamp() if promised_at is not None else None,
+        declared_s=row[f"{kind}_service_s"],
+        scheduled_at=row["scheduled_at"],
+        is_assigned=row["is_assigned"],
+    )

@@ -1,0 +1,31 @@
+-- name: stops
+-- $1 region, $2 couriers (NULL: all): the stops still to be made, in the order of each route, with what an arrival
+-- depends on. Stops that the planner only intends are among them.
+SELECT
+    r.courier_id, c.mode, r.version, s.nth, (s.stop ->> 'arrives_at')::bigint AS scheduled_at,
+    o.id AS order_id, s.stop ->> 'kind' AS kind, o.courier_id IS NOT NULL AS is_assigned,
+    o.pickup_lat, o.pickup_lon, greatest(o.pickup_opens_at, o.ready_at) AS pickup_opens_at,
+    coalesce(o.pickup_due_at, o.pickup_closes_at) AS pickup_promised_at, o.pickup_service_s,
+    o.dropoff_lat, o.dropoff_lon, o.dropoff_opens_at,
+    coalesce(o.dropoff_due_at, o.dropoff_closes_at) AS dropoff_promised_at, o.dropoff_service_s
+FROM routes AS r
+INNER JOIN couriers AS c ON r.courier_id = c.id
+CROSS JOIN jsonb_array_elements(r.stops) WITH ORDINALITY AS s (stop, nth)
+INNER JOIN orders AS o ON o.id = (s.stop ->> 'order_id')::uuid
+WHERE
+    r.region = $1 AND ($2::uuid[] IS NULL OR r.courier_id = ANY($2::uuid[]))
+    AND (o.courier_id = r.courier_id OR o.courier_id IS NULL)
+    AND (o.state IN ('placed', 'assigned', 'accepted') OR (o.state = 'picked_up' AND s.stop ->> 'kind' = 'dropoff'))
+ORDER BY r.courier_id, s.nth;
+
+-- name: order
+-- $1 order: what says where its arrival is to be found.
+SELECT o.id, o.region, o.state, o.delivered_at, coalesce(o.courier_id, r.courier_id) AS courier_id,
+    o.courier_id IS NOT NULL AS is_assigned
+FROM orders AS o
+LEFT JOIN routes AS r
+    ON
+        o.courier_id IS NULL AND o.state = 'placed' AND r.region = o.region
+        AND r.stops @> jsonb_build_array(jsonb_build_object('order_id', o.id::text))
+WHERE o.id = $1
+LIMIT 1;

@@ -1,0 +1,286 @@
+"""Arrivals kept from fixes on real servers, and answered from the book or on the spot."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from dispatch.errors import OrderNotFound, OrderNotOpen
+from dispatch.eta import RECORDED, Note
+from dispatch.eta_answers import Arrivals
+from dispatch.eta_book import EtaBook, key
+from dispatch.eta_keeper import EtaKeeper, KeeperParams
+from dispatch.forecast import Forecaster
+from dispatch.knowledge import Knowledge
+from dispatch.rows import to_json
+from dispatch.snapshot import StopKind
+from dispatch.travel.great_circle import GreatCircle
+from dispatch.travel.times import Leg, RoutePath, Source
+from tests.integration.dispatch.conftest import HOME, RESTAURANT
+from tracking import events
+from tracking.ingest import Ingest
+from tracking.live import LivePositions
+from tracking.position import LatLon, Region
+from tracking.reading import Reading
+from tracking.screening import Sender, Upload
+
+REGION = Region("default")
+FAST = KeeperParams(read_block_ms=30, tell_every_s=0.5, reload_every_s=5.0, hold_s=1.0, retry_s=0.05)
+
+
+class Engine(GreatCircle):
+    """A maps API that knows straight ways."""
+
+    async def route(self, mode, places, departs_at, *, budget_s=1.0):
+        path = self.route_now(mode, places, departs_at)
+        return RoutePath(
+            legs=tuple(
+                Leg(duration_s=leg.duration_s, distance_m=leg.distance_m, geometry=leg.geometry, source=Source.OSRM)
+                for leg in path.legs
+            )
+        )
+
+
+async def put_on_route(city, order, courier_id, state="accepted", version=1):
+    """The order is the courier's, with both stops to be made."""
+    await city.pool.execute(
+        "UPDATE orders SET courier_id = $2, state = $3, assigned_at = now(), accepted_at = now() WHERE id = $1",
+        order.id,
+        courier_id,
+        state,
+    )
+    stops = [{"order_id": str(order.id), "kind": kind} for kind in ("pickup", "dropoff")]
+    await city.pool.execute(
+        "INSERT INTO routes (courier_id, region, version, stops) VALUES ($1, 'default', $2, $3::jsonb)",
+        courier_id,
+        version,
+        to_json(stops),
+    )
+
+
+async def report(city, courier_id, at, *, age_s=0.0):
+    """The courier's phone sends a fix."""
+    reading = Reading(fixed_at=datetime.now(UTC) - timedelta(seconds=age_s), lat=at.lat, lon=at.lon, accuracy_m=5.0)
+    ingest = Ingest(city.redis)
+    await ingest.accept(Upload(region=REGION, readings=(reading,), senders=[Sender(courier_id, REGION, 3)]))
+    await ingest.close()
+
+
+def keeper_of(city, **more):
+    async def regions():
+        return [REGION]
+
+    return EtaKeeper(
+        city.pool,
+        city.redis,
+        Engine(),
+        Forecaster(Knowledge()),
+        regions,
+        **({"engine_expected": True, "params": FAST} | more),
+    )
+
+
+@asynccontextmanager
+async def keeping(city, **more):
+    stop = asyncio.Event()
+    task = asyncio.create_task(keeper_of(city, **more).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        async with asyncio.timeout(5):
+            await task
+
+
+async def until(condition, timeout_s=10.0):
+    """What an async condition returns once it is true."""
+    async with asyncio.timeout(timeout_s):
+        while not (found := await condition()):
+            await asyncio.sleep(0.02)
+        return found
+
+
+def arrivals_of(city):
+    return Arrivals(city.pool, EtaBook(city.redis), LivePositions(city.redis), Forecaster(Knowledge()))
+
+
+@pytest.fixture
+async def ride(city):
+    """An order on the route of a courier who is 1.5 km from the restaurant: (order, courier id)."""
+    courier_id = await city.hire()
+    order = await city.place()
+    await put_on_route(city, order, courier_id)
+    await report(city, courier_id, AFAR)
+    return order, courier_id
+
+
+AFAR = LatLon(RESTAURANT.lat, RESTAURANT.lon + 0.018)
+NEARER = LatLon(RESTAURANT.lat, RESTAURANT.lon + 0.012)
+
+
+async def test_a_route_gets_arrivals_and_every_fix_renews_them(city, ride):
+    _, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        first = await until(lambda: book.of_courier(REGION, courier_id))
+        assert [eta.stop.kind for eta in first.etas] == [StopKind.PICKUP, StopKind.DROPOFF]
+        await until(lambda: _source(book, courier_id, "osrm"))
+        before = await book.of_courier(REGION, courier_id)
+        await report(city, courier_id, NEARER)
+        after = await until(lambda: _newer(book, courier_id, before.computed_at))
+    assert after.etas[0].p50 < first.etas[1].p50
+    assert after.etas[0].p50 < after.etas[1].p50
+
+
+async def _source(book, courier_id, source):
+    told = await book.of_courier(REGION, courier_id)
+    return told is not None and told.etas[0].source == source
+
+
+async def _newer(book, courier_id, than):
+    told = await book.of_courier(REGION, courier_id)
+    return told if told is not None and told.computed_at > than else None
+
+
+async def test_alerts_read_the_p90_of_what_is_kept_up_to_date(city, ride):
+    order, courier_id = ride
+    book = EtaBook(city.redis)
+    told = await arrivals_of(city).of_route(REGION, courier_id)
+    now = datetime.now(UTC).timestamp()
+    await book.put(REGION, {courier_id: (1, now, told.etas)})
+    found = await book.p90(REGION)
+    assert found[order.id, StopKind.DROPOFF].timestamp() == pytest.approx(told.etas[1].p90)
+    await book.put(REGION, {courier_id: (1, now - 600, told.etas)})
+    assert await book.p90(REGION) == {}
+
+
+async def test_a_changed_route_is_told_at_once_and_a_finished_one_is_forgotten(city, ride):
+    order, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        await until(lambda: book.of_courier(REGION, courier_id))
+        await city.pool.execute("UPDATE orders SET state = 'picked_up', picked_up_at = now() WHERE id = $1", order.id)
+        stops = [{"order_id": str(order.id), "kind": "dropoff"}]
+        await city.pool.execute(
+            "UPDATE routes SET stops = $2::jsonb, version = 2 WHERE courier_id = $1", courier_id, to_json(stops)
+        )
+        await events.publish(city.redis, REGION, "route.changed", {"courier_id": str(courier_id), "version": 2})
+
+        async def one_stop():
+            told = await book.of_courier(REGION, courier_id)
+            return told is not None and len(told.etas) == 1 and told.route_version == 2
+
+        await until(one_stop)
+        await city.pool.execute("DELETE FROM routes")
+        await events.publish(city.redis, REGION, "route.changed", {"courier_id": str(courier_id), "version": 3})
+
+        async def forgotten():
+            return await book.of_courier(REGION, courier_id) is None
+
+        await until(forgotten)
+
+
+async def test_another_keeper_takes_over_and_goes_on_from_what_was_told(city, ride):
+    _, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        await until(lambda: _source(book, courier_id, "osrm"))
+    before = await book.of_courier(REGION, courier_id)
+    async with keeping(city):
+        after = await until(lambda: _newer(book, courier_id, before.computed_at))
+    assert abs(after.etas[0].p50 - before.etas[0].p50) < 30
+
+
+async def test_two_keepers_share_the_regions_and_one_is_enough(city, ride):
+    _, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city), keeping(city):
+        told = await until(lambda: book.of_courier(REGION, courier_id))
+        assert await until(lambda: _newer(book, courier_id, told.computed_at))
+        assert await city.redis.get(f"pr:{{{REGION}}}:etas:keeper") is not None
+
+
+async def test_a_database_away_for_a_moment_does_not_end_it(city, ride, monkeypatch):
+    _, courier_id = ride
+    book = EtaBook(city.redis)
+    keeper = keeper_of(city)
+    real, calls = keeper._pool.fetch, []
+
+    async def flaky(*arguments, **more):
+        calls.append(1)
+        if len(calls) <= 2:
+            raise OSError("away")
+        return await real(*arguments, **more)
+
+    class Pool:
+        fetch = staticmethod(flaky)
+
+    monkeypatch.setattr(keeper, "_pool", Pool())
+    stop = asyncio.Event()
+    task = asyncio.create_task(keeper.run(stop))
+    assert await until(lambda: book.of_courier(REGION, courier_id))
+    stop.set()
+    await task
+
+
+async def test_without_a_keeper_arrivals_are_computed_on_the_spot(city, ride):
+    order, courier_id = ride
+    found = await arrivals_of(city).of_order(order.id)
+    assert found.pickup.p50 < found.dropoff.p50
+    assert found.dropoff.source == "default"
+    told = await arrivals_of(city).of_route(REGION, courier_id)
+    assert len(told.etas) == 2
+
+
+async def test_an_old_entry_of_the_book_is_not_used(city, ride):
+    order, courier_id = ride
+    stale = datetime.now(UTC).timestamp() - 600
+    computed = await arrivals_of(city).of_route(REGION, courier_id)
+    await EtaBook(city.redis).put(REGION, {courier_id: (1, stale, computed.etas)})
+    assert (await arrivals_of(city).of_order(order.id)).dropoff.computed_at > stale + 500
+
+
+async def test_an_entry_nobody_understands_is_not_used(city, ride):
+    order, courier_id = ride
+    await city.redis.hset(key(REGION), courier_id.bytes, b"rubbish")
+    assert (await arrivals_of(city).of_order(order.id)).dropoff is not None
+
+
+async def test_orders_without_an_arrival_say_why(city, ride):
+    order, _ = ride
+    arrivals = arrivals_of(city)
+    waiting = await city.place()
+    assert (await arrivals.of_order(waiting.id)).dropoff is None
+    with pytest.raises(OrderNotFound):
+        await arrivals.of_order(uuid4())
+    await city.pool.execute(
+        "UPDATE orders SET state = 'delivered', picked_up_at = now(), delivered_at = now(), closed_at = now()"
+        " WHERE id = $1",
+        order.id,
+    )
+    delivered = (await arrivals.of_order(order.id)).dropoff
+    assert (delivered.source, delivered.confidence) == (RECORDED, 1.0)
+    await city.pool.execute("UPDATE orders SET state = 'cancelled', closed_at = now() WHERE id = $1", waiting.id)
+    with pytest.raises(OrderNotOpen):
+        await arrivals.of_order(waiting.id)
+
+
+async def test_an_order_only_intended_for_a_courier_has_an_arrival_that_says_so(city):
+    courier_id = await city.hire()
+    order = await city.place()
+    stops = [{"order_id": str(order.id), "kind": kind} for kind in ("pickup", "dropoff")]
+    await city.pool.execute(
+        "INSERT INTO routes (courier_id, region, stops) VALUES ($1, 'default', $2::jsonb)", courier_id, to_json(stops)
+    )
+    await report(city, courier_id, HOME)
+    dropoff = (await arrivals_of(city).of_order(order.id)).dropoff
+    assert Note.NOT_ASSIGNED in dropoff.warnings
+
+
+async def test_a_promise_at_risk_is_told(city, ride):
+    order, _ = ride
+    await city.pool.execute("UPDATE orders SET dropoff_due_at = now() + interval '1 minute' WHERE id = $1", order.id)
+    dropoff = (await arrivals_of(city).of_order(order.id)).dropoff
+    assert Note.WINDOW_MISSED in dropoff.warnings
