@@ -109,7 +109,7 @@ def main() -> None:
         asyncio.run(put(servers.redis_url, fleet(arguments.couriers, rng)))
         token = asyncio.run(make_token(servers.database_url, Role.VIEWER, "bench"))
         places = zip(rng.normal(0, 0.07, arguments.questions), rng.normal(0, 0.09, arguments.questions), strict=True)
-        questions = [LatLon(CENTRE.lat + north, CENTRE.lon + east) for north, east in places]
+        questions = [LatLon(CENTRE.lat + float(north), CENTRE.lon + float(east)) for north, east in places]
         with serving(servers, "app", "api") as url:
             results = asyncio.run(ask(url, servers.redis_url, token, questions))
     report("nearby", arguments, engines, results)

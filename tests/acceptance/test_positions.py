@@ -5,13 +5,17 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 
 from app.auth import Role
 from app.fast import FastPositions
+from app.main import create_app
 from app.metrics import ObserveMiddleware
+from app.settings import Settings
+from app.tokens import make_token
 
 
 def fix(age_s=1.0, lat=41.15, lon=-8.61, **more):
@@ -208,3 +212,70 @@ async def test_nearby_lists_fresh_couriers_nearest_first(admin, phone_of):
     on_foot = await admin.get("/v1/couriers/nearby", params={"lat": 41.15, "lon": -8.61, "mode": "foot", "limit": 1})
     assert [item["courier_id"] for item in on_foot.json()["couriers"]] == [ids[0]]
     assert (await admin.get("/v1/couriers/nearby", params={"lat": 95, "lon": 0})).status_code == 400
+
+
+async def test_redis_down_is_said_at_once_and_postgresql_down_is_not_felt(own_postgres, own_redis):
+    """The phone hears 503 with Retry-After from the one, and nothing of the other."""
+    postgres, store = own_postgres(), own_redis()
+    settings = Settings(database_url=postgres.url, redis_url=store.url)
+    api = create_app(settings)
+    token, _ = await device(settings)
+    async with api.lifespan(), client_with(api, token) as phone:
+        assert (await phone.post("/v1/positions", json=fix(9))).status_code == 202
+        postgres.kill()
+        for i in range(3):
+            assert (await phone.post("/v1/positions", json=fix(8 - i))).status_code == 202
+        store.kill()
+        for path in ("/v1/positions", f"/ingest/osmand/{token}?lat=41.15&lon=-8.61"):
+            answer = await phone.post(path, json=fix(2))
+            assert (answer.status_code, answer.json()["code"]) == (503, "log-unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_full_log_is_answered_with_503_and_retry_after(database_url, redis_url):
+    settings = Settings(database_url=database_url, redis_url=redis_url, log_limit_fixes=3)
+    api = create_app(settings)
+    token, _ = await device(settings)
+    async with api.lifespan(), client_with(api, token) as phone:
+        assert (await phone.post("/v1/positions", json=[fix(i) for i in range(3)])).status_code == 202
+        answer = await phone.post("/v1/positions", json=fix(9))
+        assert (answer.status_code, answer.json()["code"]) == (503, "log-full")
+        assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_what_happens_to_fixes_is_counted(admin, phone_of):
+    phone = await phone_of(await new_courier(admin))
+    before = await counters(admin)
+    await phone.post("/v1/positions", json=[fix(1), fix(2), fix(-3600)])
+    after = await counters(admin)
+    grown = {name: value - before.get(name, 0.0) for name, value in after.items() if value != before.get(name, 0.0)}
+    assert grown["postrider_fixes_accepted_total"] == 2
+    assert grown['postrider_fixes_quarantined_total{reason="future"}'] == 1
+    assert grown["postrider_fix_age_seconds_count"] == 2
+    assert grown["postrider_ingest_commits_total"] == 1
+
+
+async def counters(client):
+    text = (await client.get("/metrics")).text
+    lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines if "_created" not in name}
+
+
+async def device(settings):
+    """A courier's token and id, made without the API."""
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        courier_id = await connection.fetchval(
+            "INSERT INTO couriers (name, mode, region) VALUES ('Anna', 'car', 'default') RETURNING id"
+        )
+    finally:
+        await connection.close()
+    return await make_token(settings.database_url, Role.COURIER, "phone", courier=str(courier_id)), courier_id
+
+
+def client_with(api, token):
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=FastPositions(ObserveMiddleware(api), api.state)),
+        base_url="http://postrider",
+        headers={"Authorization": f"Bearer {token}"},
+    )
