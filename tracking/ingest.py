@@ -178,10 +178,11 @@ class Ingest:
             packed_quarantine,
             self._limits.jump_speed_mps,
             self._limits.jump_slack_m,
-            int(now_s * 1000),
-            len(screened.heard_of),
-            *screened.heard_of,
+            2 * len(screened.heard_of),
         ]
+        contact_ms = int(now_s * 1000)
+        for courier_id in screened.heard_of:
+            args += (courier_id, contact_ms)
         ids = [courier_id.bytes for courier_id in columns.courier_ids]
         for i, row in enumerate(rows.tolist()):
             args += (ids[columns.courier[row]], row, records[i * RECORD.itemsize : (i + 1) * RECORD.itemsize])

@@ -2,7 +2,7 @@
 --
 -- KEYS  1 log, 2 appended, 3 settled, 4 live, 5 suspects, 6 contacts, 7.. geo index by mode (car, motorcycle, bicycle, foot)
 -- ARGV  1 most fixes the log may hold unread, 2 fixes in this batch, 3 packed fixes, 4 packed quarantine,
---       5 jump speed m/s, 6 jump slack m, 7 now in ms, 8 number of couriers heard of, then their ids,
+--       5 jump speed m/s, 6 jump slack m, 7 length of what comes next: per courier heard of, id and contact in ms;
 --       then per candidate: courier id, its row in the batch, its live record (tracking/live.py); oldest first per courier
 -- Returns -1 when the log is full (nothing was changed), else the entry's id, or 0 where nothing was to be appended.
 local bound, n = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -31,13 +31,13 @@ local function reachable(from, to)
     return distance_m <= speed_mps * gap_s + slack_m + from.slack_m + to.slack_m
 end
 
-local n_contacts = tonumber(ARGV[8])
-for i = 9, 8 + n_contacts do
-    redis.call('HSET', KEYS[6], ARGV[i], ARGV[7])
+local last_contact = 7 + tonumber(ARGV[7])
+for i = 8, last_contact, 1000 do -- Lua's stack bears some thousand at once
+    redis.call('HSET', KEYS[6], unpack(ARGV, i, math.min(i + 999, last_contact)))
 end
 
 local moved = {}
-for i = 9 + n_contacts, #ARGV, 3 do
+for i = last_contact + 1, #ARGV, 3 do
     local id, record = ARGV[i], ARGV[i + 2]
     local stored = redis.call('HGET', KEYS[4], id)
     local new, live = read(record), stored and read(stored)
