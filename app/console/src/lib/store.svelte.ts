@@ -40,6 +40,8 @@ export class Store {
   hasAlerts = $state(false)
   /** Counts the changes of the selected courier's route, so that its panel reads it again. */
   routeVersion = $state(0)
+  /** Counts the changes of the geofences. */
+  fenceVersion = $state(0)
   /** What a screen reader is told. */
   announcement = $state('')
   acting = new SvelteSet<string>()
@@ -178,6 +180,7 @@ export class Store {
       this.staleOrders.add(orderId)
       this.later('orders', 400, () => this.readStaleOrders())
     }
+    if (event.type === 'fence.changed') this.fenceVersion++
     if (subject === 'alert') this.later('alerts', 300, () => this.readAlerts())
     if (subject === 'courier') {
       if (event.deleted === true) {

@@ -112,7 +112,9 @@ export interface Alert {
   raised_at?: string
   acknowledged_at?: string | null
   resolved_at?: string | null
+  acknowledged_by?: string | null
   facts?: Record<string, unknown>
+  expected?: Record<string, unknown>
 }
 
 export interface Page<T> {
