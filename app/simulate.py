@@ -136,6 +136,10 @@ class SimulateParams:
     duration_s: float | None = None
     """Ends by itself after so long; None: when interrupted."""
     orders_per_hour: float = 0.0
+    ready_in_s: tuple[float, float] = (90, 420)
+    """Orders are ready so long after they were placed, shortest and longest."""
+    think_s: tuple[float, float] = (1, 6)
+    """A courier looks at an offer for so long, shortest and longest."""
     freeze: tuple[int, ...] = ()
     """Numbers of couriers (from 1) that stop moving, though they go on posting."""
     silence: tuple[int, ...] = ()

@@ -77,7 +77,7 @@ class Business:
         now = datetime.now(UTC)
         kitchen = self._random.choice(self._kitchens)
         customer = self._random.choice(self._fleet.town.corners)
-        ready_at = now + timedelta(seconds=self._random.uniform(90, 420))
+        ready_at = now + timedelta(seconds=self._random.uniform(*self._params.ready_in_s))
         order: dict[str, Any] = {
             "pickup": {
                 "lat": round(kitchen.lat, 6),
@@ -131,7 +131,7 @@ class Business:
 
     async def _answer(self, member: "Member", offer_id: str) -> None:
         """Look at an offer for some seconds, then take it or not."""
-        await asyncio.sleep(self._random.uniform(1, 6))
+        await asyncio.sleep(self._random.uniform(*self._params.think_s))
         self._offers.discard(offer_id)
         if self._random.random() < REJECTED:
             await member.phone.request("POST", f"/v1/offers/{offer_id}/reject", {"reason": "too far"})

@@ -37,8 +37,9 @@ FLAGS = [
 class World:
     """A running API with couriers."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, redis_url: str) -> None:
         self.url = url
+        self.redis_url = redis_url
         self.token = token
         self.client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
         self.ids: dict[str, str] = {}
@@ -72,7 +73,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def database(postgres_server: PostgresServer, template_database: str) -> Iterator[str]:
     name = f"browser_{os.getpid()}_{time.monotonic_ns()}"
     with psycopg.connect(postgres_server.url_of("postgres"), autocommit=True) as connection:
@@ -81,9 +82,9 @@ def database(postgres_server: PostgresServer, template_database: str) -> Iterato
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def world(database: str) -> Iterator[World]:
-    """The API and the writer as processes of their own; ended with the module."""
+    """The API and the writer as processes of their own; ended after the last browser test."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postrider-browser-")))
         folder.chmod(0o755)
@@ -94,7 +95,7 @@ def world(database: str) -> Iterator[World]:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
         environ |= {"DATABASE_URL": database, "REDIS_URL": server.url, "POSTRIDER_PORT": str(port)}
         environ |= {"POSTRIDER_LIVE_TICK_S": "0.2"}
-        for role in ("api", "writer", "dispatch"):
+        for role in ("api", "writer", "watch", "dispatch"):
             process = subprocess.Popen([sys.executable, "-m", "app", role], cwd=ROOT, env=environ)
             stack.callback(_end, process)
         made = subprocess.run(
@@ -102,7 +103,7 @@ def world(database: str) -> Iterator[World]:
         )
         url = f"http://127.0.0.1:{port}"
         _until(lambda: _is_ready(url))
-        made_world = World(url, made.stdout.decode().strip())
+        made_world = World(url, made.stdout.decode().strip(), server.url)
         stack.callback(made_world.client.close)
         yield made_world
 

@@ -397,6 +397,24 @@ export class FleetMap {
         'circle-stroke-color': dark ? '#38bdf8' : '#0284c7',
       },
     })
+    // Below the markers: the map places labels from the top down, so markers come first and labels keep clear of them.
+    map.addLayer({
+      id: 'couriers-text',
+      type: 'symbol',
+      source: 'couriers',
+      filter: ['!', ['has', 'point_count']],
+      minzoom: 12.5,
+      layout: {
+        'text-field': ['format', ['get', 'name'], {}, '  ', {}, ['get', 'age'], { 'font-scale': 0.88 }],
+        'text-size': 12,
+        'text-anchor': 'top',
+        'text-offset': [0, 1.25],
+        'text-optional': true,
+        'text-padding': 3,
+        'symbol-sort-key': ['case', ['get', 'selected'], -1, ['get', 'rank']],
+      },
+      paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.8 },
+    })
     map.addLayer({
       id: 'beaks',
       type: 'symbol',
@@ -419,26 +437,8 @@ export class FleetMap {
       layout: {
         'icon-image': ['concat', 'courier-', ['get', 'state']],
         'icon-allow-overlap': true,
-        'icon-ignore-placement': true,
         'symbol-sort-key': ['-', 10, ['get', 'rank']],
       },
-    })
-    map.addLayer({
-      id: 'couriers-text',
-      type: 'symbol',
-      source: 'couriers',
-      filter: ['!', ['has', 'point_count']],
-      minzoom: 12.5,
-      layout: {
-        'text-field': ['format', ['get', 'name'], {}, '  ', {}, ['get', 'age'], { 'font-scale': 0.88 }],
-        'text-size': 12,
-        'text-anchor': 'top',
-        'text-offset': [0, 1.25],
-        'text-optional': true,
-        'text-padding': 3,
-        'symbol-sort-key': ['case', ['get', 'selected'], -1, ['get', 'rank']],
-      },
-      paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.8 },
     })
     map.addLayer({
       id: 'stops',
