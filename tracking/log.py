@@ -209,6 +209,13 @@ class PositionLog:
         fields: dict[Any, Any] = {**entry.fields, b"entry": entry.id, b"why": why[:500]}
         await self._redis.xadd(RegionKeys(region).dead, fields, maxlen=1000, approximate=True)
 
+    async def forget_consumers(self, group: str, region: Region, *, idle_s: float = 3600.0) -> None:
+        """Remove consumers that hold nothing and have not read for so long: processes that ended long ago."""
+        key = RegionKeys(region).log
+        for consumer in await self._redis.xinfo_consumers(key, group):
+            if consumer["pending"] == 0 and consumer["idle"] > idle_s * 1000:
+                await self._redis.xgroup_delconsumer(key, group, consumer["name"])
+
     async def trim(self, region: Region) -> int:
         """Remove what every group has acknowledged and is older than `keep_s`; how many entries went."""
         keys = RegionKeys(region)

@@ -114,7 +114,7 @@ class Writer:
                 await _pause(stop, self._pace.regions_every_s)
 
     async def _lane(self, region: Region, stop: asyncio.Event) -> None:
-        await self._until_done(lambda: self._log.ensure_group(self._group, region), stop)
+        await self._until_done(lambda: self._begin(region), stop)
         claimed_at = trimmed_at = -1e9
         # The next batch is read while this one is stored; what is read and not stored stays pending for the next one.
         async with asyncio.TaskGroup() as group:
@@ -135,6 +135,10 @@ class Writer:
                     await self._until_done(lambda: self._tidy(region), stop)
             if ahead is not None and (entries := await ahead or []):
                 await self._store(region, entries, stop)
+
+    async def _begin(self, region: Region) -> None:
+        await self._log.ensure_group(self._group, region)
+        await self._log.forget_consumers(self._group, region)
 
     async def _claim(self, region: Region) -> list[Entry]:
         return await self._log.claim(

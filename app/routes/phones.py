@@ -14,12 +14,14 @@ import msgspec
 from litestar import Request, Response, route
 from litestar.datastructures import State
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
 
 from app.auth import Caller, token_of
 from app.intake import Intake, sender_of
+from app.problems import TooMuch
 from tracking.phones import gpslogger, osmand, owntracks
 from tracking.phones.heard import Heard, SpeedUnit
 from tracking.quality import Reason
@@ -59,8 +61,8 @@ async def take_osmand(request: PhoneRequest, state: State, token: FromPath[str |
     """
     caller = await _caller(request, state, token)
     body = await _body(request, state)
-    if body is None:
-        return await _accept(state, caller, _undecodable(await request.body()), "osmand", b"")
+    if isinstance(body, Heard):
+        return await _accept(state, caller, body, "osmand", b"")
     query = request.scope["query_string"].decode("latin-1")
     heard = osmand.read(query, body, now=datetime.now(UTC), unit=_unit(request, caller))
     return await _accept(state, caller, heard, "osmand", b"")
@@ -78,8 +80,8 @@ async def take_owntracks(request: PhoneRequest, state: State, token: FromPath[st
     """Take a message from OwnTracks in HTTP mode; the answer is `[]`, for there is nothing to tell the phone."""
     caller = await _caller(request, state, token)
     body = await _body(request, state)
-    if body is None:
-        return await _accept(state, caller, _undecodable(await request.body()), "owntracks", b"[]")
+    if isinstance(body, Heard):
+        return await _accept(state, caller, body, "owntracks", b"[]")
     heard = owntracks.read(
         body,
         now=datetime.now(UTC),
@@ -102,8 +104,8 @@ async def take_gpslogger(request: PhoneRequest, state: State, token: FromPath[st
     """Take a position from GPSLogger's custom URL; speeds are in m/s unless `?speed_unit=` says otherwise."""
     caller = await _caller(request, state, token)
     body = await _body(request, state)
-    if body is None:
-        return await _accept(state, caller, _undecodable(await request.body()), "gpslogger", b"")
+    if isinstance(body, Heard):
+        return await _accept(state, caller, body, "gpslogger", b"")
     query = request.scope["query_string"].decode("latin-1")
     heard = gpslogger.read(query, body, now=datetime.now(UTC), unit=_unit(request, caller))
     return await _accept(state, caller, heard, "gpslogger", b"")
@@ -123,14 +125,20 @@ async def _caller(request: PhoneRequest, state: State, token: str | None) -> Cal
     )
 
 
-async def _body(request: PhoneRequest, state: State) -> bytes | None:
-    """The body as it was before compression; None when it cannot be had."""
+async def _body(request: PhoneRequest, state: State) -> bytes | Heard:
+    """
+    The body as it was before compression, or what to keep of one that cannot be read.
+
+    One that is too large is not refused: the phone would send it again for ever.
+    """
     intake: Intake = state.intake
-    return intake.decompressed(await request.body(), request.headers.get("content-encoding"))
-
-
-def _undecodable(body: bytes) -> Heard:
-    return Heard(unusable=((Reason.UNREADABLE, body),))
+    body = b""
+    try:
+        body = await request.body()
+        text = intake.decompressed(body, request.headers.get("content-encoding"))
+    except (RequestEntityTooLarge, TooMuch):
+        text = None
+    return Heard(unusable=((Reason.UNREADABLE, body),)) if text is None else text
 
 
 def _unit(request: PhoneRequest, caller: Caller) -> SpeedUnit | None:

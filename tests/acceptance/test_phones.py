@@ -135,12 +135,13 @@ async def test_heartbeat_is_a_contact_without_a_position(stranger, token, anna, 
     assert await quarantined_in_log(api) == []
 
 
-async def test_whatever_a_known_phone_sends_is_answered_2xx_and_kept(stranger, token, api):
+async def test_whatever_a_known_phone_sends_is_answered_2xx_and_kept(stranger, token, api, settings):
     sent = [
         ("GET", f"/ingest/osmand/{token}?lat=north&lon=1", b"", {}, "unreadable"),
         ("POST", f"/ingest/osmand/{token}", b"{", {}, "unreadable"),
         ("POST", f"/ingest/osmand/{token}", b"\xff\xfe", {}, "unreadable"),
         ("POST", f"/ingest/osmand/{token}", b"\x1f\x8bnot gzip", {"Content-Encoding": "gzip"}, "unreadable"),
+        ("POST", f"/ingest/osmand/{token}", b"x" * (settings.request_body_limit_bytes + 1), {}, "unreadable"),
         ("GET", f"/ingest/osmand/{token}?lat=1&lon=2&timestamp={int(time.time()) + 3600}", b"", {}, "future"),
         ("GET", f"/ingest/osmand/{token}?lat=0&lon=0", b"", {}, "null_island"),
         ("GET", f"/ingest/osmand/{token}?lat=100&lon=0", b"", {}, "out_of_range"),

@@ -13,7 +13,7 @@ from tracking.batch import PositionColumns
 from tracking.errors import LogFull, LogUnavailable
 from tracking.ingest import Bounds, Ingest
 from tracking.live import LivePositions
-from tracking.log import HISTORY, WATCH, PositionLog
+from tracking.log import HISTORY, WATCH, PositionLog, RegionKeys
 from tracking.position import LatLon, Mode, Region
 from tracking.quality import Reason
 from tracking.reading import Reading
@@ -242,6 +242,18 @@ async def test_entries_of_a_dead_consumer_are_claimed(redis):
     await ingest.accept(upload(ANNA, reading()))
     [entry] = await everything(log)
     assert [claimed.id for claimed in await log.claim(HISTORY, "heir", CITY, idle_ms=0)] == [entry.id]
+
+
+async def test_consumers_that_ended_are_forgotten_unless_they_hold_something(redis):
+    ingest, log = ingest_of(redis), PositionLog(redis)
+    await log.ensure_group(HISTORY, CITY)
+    await log.read(HISTORY, "idle", CITY, block_ms=0)
+    await ingest.accept(upload(ANNA, reading()))
+    await log.read(HISTORY, "holding", CITY)
+    await asyncio.sleep(0.01)
+    await log.forget_consumers(HISTORY, CITY, idle_s=0.001)
+    left = await redis.xinfo_consumers(RegionKeys(CITY).log, HISTORY)
+    assert [consumer["name"] for consumer in left] == [b"holding"]
 
 
 @asynccontextmanager
