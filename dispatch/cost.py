@@ -88,9 +88,16 @@ def by_term(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> dict[s
 
 
 def unassigned(problem: Problem, job_no: int) -> int:
-    """What it costs to leave an order without a courier: more with priority and with the time since it was placed."""
-    weights = problem.params.weights
+    """
+    What it costs to leave an order without a courier: more with priority and with the time since it was placed.
+
+    The delivery time and lateness that it has already are part of it: they come with any route that takes it, and would
+    otherwise make an order the less worth taking the longer it waits.
+    """
+    weights, now = problem.params.weights, problem.now
     job = problem.jobs[job_no]
-    age_s = max(problem.now - job.placed_at, 0)
+    left = (1 + max(job.priority, 0)) * (weights.unassigned + weights.ageing * max(now - job.placed_at, 0))
+    had = problem.delivery_rate[job_no] * max(now - job.ready_at, 0)
+    had += sum(problem.late_rate[stop] * max(now - problem.due_at[stop], 0) for stop in (2 * job_no, 2 * job_no + 1))
     taken_back = weights.change if problem.shown_to[job_no] >= 0 else 0
-    return (1 + max(job.priority, 0)) * (weights.unassigned + weights.ageing * age_s) + taken_back
+    return left + had + taken_back

@@ -1,0 +1,239 @@
+"""Named situations of a dispatcher's day: reasons, late commitment, bundles, refusals, priorities, calm."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from dispatch.assignment import match
+from dispatch.params import Bundling, Params, Weights
+from dispatch.plan import propose
+from dispatch.snapshot import FOREVER, Break, ReasonCode, Visit
+from tests.unit.dispatch.worlds import (
+    NOW,
+    courier_id,
+    dropoff,
+    job,
+    order_id,
+    pickup,
+    with_plan,
+    worker,
+    world,
+)
+from tracking.position import Mode
+
+# A street: places 0 to 4, a kilometre (200 s by car) apart.
+STREET = [(0, 0), (1000, 0), (2000, 0), (3000, 0), (4000, 0)]
+
+
+def stops_of(plan, n: int):
+    (route,) = [route for route in plan.routes if route.courier_id == courier_id(n)]
+    return tuple(row.stop for row in route.stops)
+
+
+def assignment(plan, n: int):
+    (found,) = [row for row in plan.assignments if row.order_id == order_id(n)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("order", "courier", "reason"),
+    [
+        ({}, {"has_fresh_position": False}, ReasonCode.NO_FRESH_POSITION),
+        ({"modes": frozenset({Mode.BICYCLE})}, {}, ReasonCode.MODE),
+        ({"skills": frozenset({"cold"})}, {}, ReasonCode.SKILLS),
+        ({"size": (3,)}, {"capacity": (2,)}, ReasonCode.CAPACITY),
+        ({}, {"range_m": 500}, ReasonCode.RANGE),
+        ({}, {"shift_ends_at": NOW + 60}, ReasonCode.SHIFT_END),
+        ({}, {"max_orders": 0}, ReasonCode.MAX_ORDERS),
+        ({"pickup": Visit(place=1, closes_at=NOW + 60)}, {}, ReasonCode.PICKUP_WINDOW),
+        ({"dropoff": Visit(place=4, closes_at=NOW + 400)}, {}, ReasonCode.DROPOFF_WINDOW),
+        ({"pickup": Visit(place=1, opens_at=NOW + 90_000)}, {}, ReasonCode.NOT_YET),
+        ({"pinned_to": courier_id(7)}, {}, ReasonCode.PINNED),
+    ],
+)
+def test_unassigned_order_names_the_constraint_that_excludes_the_courier(order, courier, reason):
+    plan = propose(world(STREET, [replace(job(0, 1, 4), **order)], [worker(0, 0, **courier)]), Params())
+    (left,) = plan.unassigned
+    assert left.reasons == {reason: 1}
+    assert left.example == {reason: courier_id(0)}
+
+
+def test_reasons_are_counted_over_all_candidates_with_an_example_each():
+    couriers = [
+        worker(0, 0, has_fresh_position=False),
+        worker(1, 0, mode=Mode.FOOT),
+        worker(2, 0, mode=Mode.FOOT),
+        worker(3, 0, range_m=10),
+    ]
+    plan = propose(world(STREET, [job(0, 1, 4, modes=frozenset({Mode.CAR}))], couriers), Params())
+    (left,) = plan.unassigned
+    assert left.reasons == {ReasonCode.MODE: 2, ReasonCode.NO_FRESH_POSITION: 1, ReasonCode.RANGE: 1}
+    assert left.example[ReasonCode.MODE] == courier_id(1)
+
+
+def test_load_of_the_route_excludes_a_courier_by_capacity():
+    """The courier carries two units for the far end; a third fits nowhere before the window of the new order closes."""
+    carried = job(0, 0, 4, size=(2,), onboard_of=courier_id(0))
+    late = replace(job(1, 1, 2, size=(1,)), dropoff=Visit(place=2, closes_at=NOW + 600))
+    plan = propose(world(STREET, [carried, late], [worker(0, 0, capacity=(2,), route=(dropoff(0),))]), Params())
+    (left,) = plan.unassigned
+    assert left.reasons == {ReasonCode.CAPACITY: 1}
+
+
+def test_order_not_worth_its_cost_says_so():
+    weights = Weights(unassigned=10, ageing=0)
+    plan = propose(world(STREET, [job(0, 4, 0)], [worker(0, 0)]), Params(weights=weights))
+    assert plan.unassigned[0].reasons == {ReasonCode.NOT_WORTH_IT: 1}
+
+
+def test_nobody_on_duty_is_a_reason():
+    plan = propose(world(STREET, [job(0, 1, 2)], []), Params())
+    assert plan.unassigned[0].reasons == {ReasonCode.NO_COURIERS: 0}
+
+
+def test_one_impossible_order_does_not_empty_the_answer():
+    impossible = replace(job(0, 1, 4), dropoff=Visit(place=4, closes_at=NOW - 1))
+    plan = propose(world(STREET, [impossible, job(1, 1, 2)], [worker(0, 0)]), Params())
+    assert [row.order_id for row in plan.unassigned] == [order_id(0)]
+    assert stops_of(plan, 0) == (pickup(1), dropoff(1))
+
+
+def test_refused_order_goes_to_another_courier_and_back_only_when_nobody_else_can():
+    refused = job(0, 1, 2, refused_by=frozenset({courier_id(0)}))
+    near, far = worker(0, 1), worker(1, 4)
+    assert assignment(propose(world(STREET, [refused], [near, far]), Params()), 0).courier_id == courier_id(1)
+    off = replace(far, has_fresh_position=False)
+    assert assignment(propose(world(STREET, [refused], [near, off]), Params()), 0).courier_id == courier_id(0)
+
+
+def test_order_is_fixed_only_when_its_courier_must_leave_for_it():
+    """The way is 200 s and the lead 120 s: an order ready in ten minutes is fixed after 280 s, not before."""
+    snapshot = world(STREET, [job(0, 1, 2, ready_at=NOW + 600)], [worker(0, 0)])
+    assert not assignment(propose(snapshot, Params()), 0).commit
+    assert not assignment(propose(replace(snapshot, now=NOW + 279), Params()), 0).commit
+    assert assignment(propose(replace(snapshot, now=NOW + 280), Params()), 0).commit
+
+
+def test_look_ahead_waits_for_a_courier_who_will_be_near_and_free_in_time():
+    soon_near = replace(worker(0, 1), available_at=NOW + 500)
+    plan = propose(world(STREET, [job(0, 1, 2, ready_at=NOW + 600)], [soon_near, worker(1, 4)]), Params())
+    assert assignment(plan, 0).courier_id == courier_id(0)
+    assert not assignment(plan, 0).commit
+
+
+def test_one_courier_is_given_trips_one_after_another_as_known_orders_allow():
+    orders = [job(0, 0, 1), job(1, 1, 2, ready_at=NOW + 500), job(2, 2, 3, ready_at=NOW + 1000)]
+    plan = propose(world(STREET, orders, [worker(0, 0)]), Params(bundling=Bundling.NONE))
+    assert stops_of(plan, 0) == (pickup(0), dropoff(0), pickup(1), dropoff(1), pickup(2), dropoff(2))
+    assert [row.commit for row in plan.assignments] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("bundling", "n_on_board"),
+    [(Bundling.NONE, 1), (Bundling.SAME_PICKUP, 2), (Bundling.ON_THE_WAY, 2)],
+)
+def test_orders_of_one_place_share_a_trip_where_the_rule_allows_it(bundling, n_on_board):
+    plan = propose(world(STREET, [job(0, 1, 4), job(1, 1, 4)], [worker(0, 0)]), Params(bundling=bundling))
+    load = most = 0
+    for stop in stops_of(plan, 0):
+        load += 1 if stop.kind == "pickup" else -1
+        most = max(most, load)
+    assert most == n_on_board
+
+
+def test_order_on_the_way_is_collected_while_another_is_on_board():
+    orders = [job(0, 0, 4), job(1, 1, 2)]
+    plan = propose(world(STREET, orders, [worker(0, 0)]), Params(bundling=Bundling.ON_THE_WAY))
+    assert stops_of(plan, 0) == (pickup(0), pickup(1), dropoff(1), dropoff(0))
+    same = propose(world(STREET, orders, [worker(0, 0)]), Params(bundling=Bundling.SAME_PICKUP))
+    assert stops_of(same, 0)[1].kind == "dropoff"
+
+
+def test_urgent_order_goes_first_and_gets_the_only_courier():
+    orders = [job(0, 1, 2), job(1, 1, 3, priority=3)]
+    plan = propose(world(STREET, orders, [worker(0, 0)]), Params(bundling=Bundling.NONE))
+    assert stops_of(plan, 0)[0] == pickup(1)
+    alone = propose(world(STREET, orders, [worker(0, 0, max_orders=1)]), Params())
+    assert [row.order_id for row in alone.unassigned] == [order_id(0)]
+
+
+def test_order_that_was_not_worth_it_is_taken_when_it_has_waited():
+    weights = Weights(unassigned=1000, ageing=4)
+    fresh = replace(job(0, 4, 0, ready_at=NOW), placed_at=NOW, pickup=Visit(place=4, opens_at=NOW))
+    snapshot = world(STREET, [fresh], [worker(0, 0)])
+    assert propose(snapshot, Params(weights=weights)).unassigned
+    assert not propose(replace(snapshot, now=NOW + 3600), Params(weights=weights)).unassigned
+
+
+def test_shown_order_stays_until_moving_it_is_worth_the_change():
+    shown = worker(0, 0, route=(pickup(0), dropoff(0)), shown=frozenset({order_id(0)}))
+    better = worker(1, 1)
+    snapshot = world(STREET, [job(0, 1, 2)], [shown, better])
+    calm, restless = Params(weights=Weights(change=600)), Params(weights=Weights(change=0))
+    assert assignment(propose(snapshot, calm), 0).courier_id == courier_id(0)
+    assert propose(snapshot, calm).source == "kept"
+    assert assignment(propose(snapshot, restless), 0).courier_id == courier_id(1)
+    moved = assignment(propose(snapshot, Params(weights=Weights(change=10))), 0)
+    assert moved.courier_id == courier_id(1)
+    assert moved.cost["change"] == 10
+
+
+def test_break_is_taken_within_its_window():
+    pause = Break(opens_at=NOW + 100, closes_at=NOW + 500, duration_s=900)
+    plan = propose(world(STREET, [job(0, 1, 2), job(1, 3, 4)], [worker(0, 0, breaks=(pause,))]), Params())
+    rows = plan.routes[0].stops
+    gaps = [after.arrives_at - before.leaves_at for before, after in pairwise(rows)]
+    assert any(gap >= 900 for gap in gaps)
+    assert rows[0].arrives_at == NOW + 200
+
+
+def test_order_cancelled_or_collected_meanwhile_leaves_the_rest_of_the_route_as_it_was():
+    snapshot = world(STREET, [job(0, 1, 2), job(1, 2, 3), job(2, 3, 4)], [worker(0, 0)])
+    planned = with_plan(snapshot, propose(snapshot, Params(bundling=Bundling.NONE)))
+    assert len(planned.workers[0].route) == 6
+    rest = replace(planned, jobs=(replace(planned.jobs[0], onboard_of=courier_id(0)), planned.jobs[2]))
+    plan = propose(rest, Params(bundling=Bundling.NONE))
+    assert stops_of(plan, 0) == (dropoff(0), pickup(2), dropoff(2))
+    assert plan.unassigned == ()
+
+
+def test_courier_too_late_for_an_order_loses_it_to_another_who_can():
+    order = replace(job(0, 1, 2), pickup=Visit(place=1, opens_at=NOW, closes_at=NOW + 300, service_s=60))
+    delayed = replace(worker(0, 0, route=(pickup(0), dropoff(0))), available_at=NOW + 1000)
+    plan = propose(world(STREET, [order], [delayed, worker(1, 2)]), Params())
+    assert assignment(plan, 0).courier_id == courier_id(1)
+
+
+def test_pinned_order_stays_even_where_it_is_too_late():
+    order = replace(job(0, 1, 2, pinned_to=courier_id(0)), pickup=Visit(place=1, closes_at=NOW + 300))
+    delayed = replace(worker(0, 0), available_at=NOW + 1000)
+    plan = propose(world(STREET, [order], [delayed, worker(1, 2)]), Params())
+    assert assignment(plan, 0).courier_id == courier_id(0)
+    assert assignment(plan, 0).commit
+
+
+def test_courier_who_is_missed_least_is_sent_when_several_are_in_time():
+    """Both stand 1 km from the pickup; orders are expected where the first of them stands."""
+    snapshot = world(STREET, [job(0, 2, 3, ready_at=NOW + 900)], [worker(0, 1), worker(1, 3)])
+    params = Params(weights=Weights(position=5))
+    assert assignment(propose(replace(snapshot, demand={1: 10.0}), params), 0).courier_id == courier_id(1)
+    assert assignment(propose(replace(snapshot, demand={3: 10.0}), params), 0).courier_id == courier_id(0)
+
+
+def test_matching_takes_each_courier_once_at_least_cost_and_leaves_out_what_is_too_dear():
+    costs = np.array([[1, 5, FOREVER], [2, 9, FOREVER], [FOREVER, FOREVER, FOREVER], [50, 60, 70]], dtype=np.int64)
+    chosen = match(costs, np.array([100, 100, 100, 40], dtype=np.int64))
+    assert chosen.tolist() == [1, 0, -1, -1]
+
+
+def test_matching_a_thousand_orders_is_the_same_every_time_and_close_to_no_order_left():
+    rng = np.random.default_rng(0)
+    orders, couriers = rng.random((1000, 2)) * 10_000, rng.random((1500, 2)) * 10_000
+    costs = np.hypot(*(orders[:, None, :] - couriers[None]).transpose(2, 0, 1)).astype(np.int64)
+    skip = np.full(1000, 100_000, dtype=np.int64)
+    chosen = match(costs, skip)
+    assert (chosen >= 0).all()
+    assert len(set(chosen.tolist())) == 1000
+    assert match(costs, skip).tolist() == chosen.tolist()
