@@ -81,9 +81,12 @@ TERMS: Mapping[str, Term] = {
 }
 
 
-def by_term(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> dict[str, int]:
-    """Cost of a route by term."""
-    times = schedule(problem, worker_no, stops)
+def by_term(
+    problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop] | None = None
+) -> dict[str, int]:
+    """Cost of a route by term; `times` are its scheduled stops where the caller has them."""
+    if times is None:
+        times = schedule(problem, worker_no, stops)
     return {name: term(problem, worker_no, stops, times) for name, term in TERMS.items()}
 
 

@@ -107,6 +107,13 @@ def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop)
             return
 
 
+def regret(draft: Draft) -> int:
+    """What the draft costs beyond the least that each of its orders could cost by itself."""
+    problem = draft.problem
+    assigned = (job_no for job_no, worker_no in enumerate(draft.worker_of) if worker_no >= 0)
+    return draft.total() - sum(least_cost(problem, job_no) for job_no in assigned)
+
+
 def least_cost(problem: Problem, job_no: int) -> int:
     """What a job costs a courier who stands at the pickup in time and drives straight to the drop-off."""
     pickup, dropoff = 2 * job_no, 2 * job_no + 1

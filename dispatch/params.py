@@ -80,6 +80,8 @@ class Params:
     """Seconds for the search by OR-Tools (depth b); 0: insertion and matching only."""
     search_iterations: int | None = None
     """Limit of the search in iterations instead of seconds: the same plan on every run."""
+    search_above: int = 0
+    """Search only when the plan costs so much more than if each order had a courier to itself at its pickup in time."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ them. A step that is stopped, fails or finds nothing better leaves the draft of 
 """
 
 from dispatch.draft import Draft
-from dispatch.improve import force, settle
+from dispatch.improve import force, regret, settle
 from dispatch.keep import holder_of, kept_routes, movable_jobs
 from dispatch.params import Params, Stop, never
 from dispatch.problem import lay_out
@@ -42,5 +42,7 @@ def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
             force(draft, holder, job_no)
 
     draft = settle(draft, allowed, stop)
-    found = search(draft, allowed, movable_jobs(draft), stop)
+    found = draft
+    if regret(draft) >= params.search_above:
+        found = search(draft, allowed, movable_jobs(draft), stop)
     return report(found, table, before, "insertion" if found is draft else "search")

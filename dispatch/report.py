@@ -16,12 +16,12 @@ def report(draft: Draft, table: Exclusions, before: list[Stops], source: str = "
     for worker_no, worker in enumerate(problem.workers):
         stops = draft.routes[worker_no]
         times = schedule(problem, worker_no, stops)
-        terms = by_term(problem, worker_no, stops)
+        terms = by_term(problem, worker_no, stops, times)
         routes.append(ProposedRoute(courier_id=worker.courier_id, stops=times, cost=terms))
         due = due_now(draft, worker_no, times)
         for job_no in dict.fromkeys(stop >> 1 for stop in stops):
             rest = tuple(stop for stop in stops if stop >> 1 != job_no)
-            without = by_term(problem, worker_no, rest)
+            without = by_term(problem, worker_no, rest) if rest else dict.fromkeys(terms, 0)
             assignments.append(
                 Assignment(
                     order_id=problem.jobs[job_no].order_id,
