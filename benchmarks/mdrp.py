@@ -36,11 +36,21 @@ RECENT_MIN = 30
 
 PARAMS = Params(
     weights=Weights(
-        travel=0, delivery=10, lateness=10, overtime=0, waiting=0, change=0, unassigned=1_000_000, ageing=0
+        travel=0,
+        delivery=10,
+        lateness=10,
+        overtime=0,
+        waiting=0,
+        change=0,
+        position=1,
+        unassigned=1_000_000,
+        ageing=0,
     ),
     bundling=Bundling.SAME_PICKUP,
     commit_lead_s=0,
     min_gain=60,
+    search_iterations=40,
+    search_above=6000,
 )
 
 

@@ -1,17 +1,25 @@
 """
-What a courier is worth where it stands idle, for orders that are not placed yet; no I/O.
+What a courier is worth where it stands idle, for orders that are not placed yet, and where it would be worth more;
+no I/O.
 
 Of couriers who could all be in time for an order, the best to send is the one who is missed least: where others are
 near, or where few orders are expected.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from dispatch.params import Params
-from dispatch.snapshot import Snapshot
+from dispatch.snapshot import Move, Snapshot
 
 ALONE_S = 1800
 """Where nobody else could come, the next courier is taken to need so much longer than the one who leaves."""
+MAX_TARGETS = 50
+"""Places with most expected orders that an idle courier may be sent to."""
+
+Floats = npt.NDArray[np.float64]
 
 
 def idle_values(snapshot: Snapshot, params: Params) -> list[int]:
@@ -23,20 +31,57 @@ def idle_values(snapshot: Snapshot, params: Params) -> list[int]:
     workers, weight = snapshot.workers, params.weights.position
     if not snapshot.demand or not weight or not workers:
         return [0] * len(workers)
-    places = np.fromiter(snapshot.demand.keys(), dtype=np.int64)
-    per_s = np.fromiter(snapshot.demand.values(), dtype=np.float64) / 3600
-    response_s = np.array(
-        [
-            max(worker.available_at - snapshot.now, 0) + snapshot.travel.durations_s[worker.mode][worker.start, places]
-            for worker in workers
-        ]
-    )
-    response_s = np.maximum(response_s - params.spare_s, 0)
-    nearest = response_s.argmin(axis=0)
-    column = np.arange(len(places))
-    first_s = response_s[nearest, column].copy()
+    places, n_expected = _expected(snapshot, params)
+    response_s = np.maximum(_response_s(snapshot, places) - params.spare_s, 0)
+    nearest, column = response_s.argmin(axis=0), np.arange(len(places))
+    first_s = response_s[nearest, column]
     response_s[nearest, column] = first_s + ALONE_S
     missed_s = np.minimum(response_s.min(axis=0) - first_s, ALONE_S)
-    lost = np.bincount(nearest, weights=missed_s * per_s * params.absence_s, minlength=len(workers))
+    lost = np.bincount(nearest, weights=missed_s * n_expected, minlength=len(workers))
     values: list[int] = np.rint(weight * lost).astype(np.int64).tolist()
     return values
+
+
+def moves(snapshot: Snapshot, params: Params, idle: Sequence[int]) -> tuple[Move, ...]:
+    """
+    Where to send idle workers, one after another, each where it then saves most waiting of orders to come.
+
+    A worker is sent only when that saves at least `reposition_above_s` beyond what its leaving its place costs.
+    """
+    if params.reposition_above_s is None or not snapshot.demand or not idle:
+        return ()
+    places, n_expected = _expected(snapshot, params)
+    targets = np.argsort(-n_expected, kind="stable")[:MAX_TARGETS]
+    response_s = _response_s(snapshot, places)
+    advice = []
+    for worker_no in idle:
+        worker = snapshot.workers[worker_no]
+        travel_s = snapshot.travel.durations_s[worker.mode]
+        others_s = np.delete(response_s, worker_no, axis=0).min(axis=0, initial=ALONE_S)
+        stays_s = float((n_expected * np.minimum(others_s, response_s[worker_no])).sum())
+        from_target_s = travel_s[np.ix_(places[targets], places)]
+        goes_s = (n_expected * np.minimum(others_s, from_target_s)).sum(axis=1) + travel_s[
+            worker.start, places[targets]
+        ]
+        best = int(goes_s.argmin())
+        saves_s = int(stays_s - goes_s[best])
+        place = int(places[targets[best]])
+        if place != worker.start and saves_s >= params.reposition_above_s:
+            advice.append(Move(courier_id=worker.courier_id, place=place, saves_s=saves_s))
+            response_s[worker_no] = from_target_s[best]
+    return tuple(advice)
+
+
+def _expected(snapshot: Snapshot, params: Params) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Places with expected orders, and how many while a courier is away for one order."""
+    per_hour = np.fromiter(snapshot.demand.values(), dtype=np.float64)
+    return np.fromiter(snapshot.demand.keys(), dtype=np.int64), per_hour * params.absence_s / 3600
+
+
+def _response_s(snapshot: Snapshot, places: npt.NDArray[np.int64]) -> Floats:
+    """[worker, place]: from now until the worker could be at the place."""
+    rows = [
+        max(worker.available_at - snapshot.now, 0) + snapshot.travel.durations_s[worker.mode][worker.start, places]
+        for worker in snapshot.workers
+    ]
+    return np.array(rows, dtype=np.float64)

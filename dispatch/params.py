@@ -74,6 +74,8 @@ class Params:
     """How long a courier is away for one order, about: the time that `position` looks ahead."""
     spare_s: int = 0
     """Orders yet to come wait for a courier who needs longer than this to be there: the time to make them ready."""
+    reposition_above_s: int | None = None
+    """Send an idle courier towards expected demand when orders to come then wait so much less in all; None: never."""
     min_gain: int = 30
     """A change must save at least this much, so that plans are calm."""
     search_s: float = 0.0

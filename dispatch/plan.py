@@ -13,6 +13,9 @@ What is on board stays with its courier, pinned orders stay, the leg being drive
 them. A step that is stopped, fails or finds nothing better leaves the draft of the step before.
 """
 
+from dataclasses import replace
+
+from dispatch.demand import moves
 from dispatch.draft import Draft
 from dispatch.improve import force, regret, settle
 from dispatch.keep import holder_of, kept_routes, movable_jobs
@@ -45,4 +48,6 @@ def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
     found = draft
     if regret(draft) >= params.search_above:
         found = search(draft, allowed, movable_jobs(draft), stop)
-    return report(found, table, before, "insertion" if found is draft else "search")
+    idle = [number for number, stops in enumerate(found.routes) if not stops]
+    plan = report(found, table, before, "insertion" if found is draft else "search")
+    return replace(plan, moves=moves(snapshot, params, idle))

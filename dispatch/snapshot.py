@@ -215,6 +215,16 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """An idle courier to be sent towards expected demand: advice, with nothing to collect there yet."""
+
+    courier_id: CourierId
+    place: Place
+    saves_s: int
+    """By how much orders expected soon would wait less, in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Routes and reasons for a snapshot. Couriers whose route does not change are included."""
 
@@ -224,3 +234,5 @@ class Plan:
     cost: int
     source: str
     """Which depth made it: `insertion`, `search`, or `kept` (the plan in force)."""
+    moves: tuple[Move, ...] = ()
+    """Where to send idle couriers; empty unless `Params.reposition_above_s` is set."""

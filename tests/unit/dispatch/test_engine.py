@@ -222,6 +222,20 @@ def test_courier_who_is_missed_least_is_sent_when_several_are_in_time():
     assert assignment(propose(replace(snapshot, demand={3: 10.0}), params), 0).courier_id == courier_id(0)
 
 
+def test_idle_courier_is_sent_towards_expected_orders_only_where_that_is_set_and_nobody_is_near():
+    snapshot = replace(world(STREET, [], [worker(0, 0), worker(1, 0)]), demand={4: 20.0})
+    setting = Params(reposition_above_s=600)
+    assert propose(snapshot, Params()).moves == ()
+    (move,) = propose(snapshot, setting).moves  # one goes, and the other is then not needed there
+    assert (move.courier_id, move.place) == (courier_id(0), 4)
+    # 20 orders an hour are 8.33 in 1500 s; each waits 800 s less; the way is 800 s.
+    assert move.saves_s == int(20 * 1500 / 3600 * 800 - 800)
+    there = replace(snapshot, workers=(snapshot.workers[0], worker(1, 4)))
+    assert propose(there, setting).moves == ()
+    busy = replace(snapshot, jobs=(job(0, 1, 2), job(1, 1, 2)), workers=(worker(0, 0, max_orders=2),))
+    assert propose(busy, setting).moves == ()
+
+
 def test_matching_takes_each_courier_once_at_least_cost_and_leaves_out_what_is_too_dear():
     costs = np.array([[1, 5, FOREVER], [2, 9, FOREVER], [FOREVER, FOREVER, FOREVER], [50, 60, 70]], dtype=np.int64)
     chosen = match(costs, np.array([100, 100, 100, 40], dtype=np.int64))
