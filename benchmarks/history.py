@@ -94,7 +94,7 @@ def fleet(n_fixes: int, n_couriers: int, seed: int, batch: int = 50_000) -> Iter
 def noisy_copies(folder: Path, n_copies: int, seed: int) -> Iterator[PositionColumns]:
     """
     Shifted copies of a real person's track, each a courier; speed, course and accuracy filled with noise over 0 to
-    50 m/s, 0 to 360 degrees and 0 to 100 m, the worst case for compression. Times shifted to begin a hundred days ago.
+    30 m/s, 0 to 360 degrees and 0 to 50 m, the worst case for compression. Times shifted to begin a hundred days ago.
     """
     rng = np.random.default_rng(seed)
     with gzip.open(folder / "gps" / "geolife_001.csv.gz", "rt") as file:
@@ -113,9 +113,9 @@ def noisy_copies(folder: Path, n_copies: int, seed: int) -> Iterator[PositionCol
             received_us=(fixed_us + 1_000_000).astype("<i8"),
             lat_e7=np.rint((lat + copy * 0.01) * 1e7).astype("<i4"),
             lon_e7=np.rint((lon + copy * 0.01) * 1e7).astype("<i4"),
-            speed_cmps=rng.integers(0, 5000, n).astype("<i2"),
+            speed_cmps=rng.integers(0, 3000, n).astype("<i2"),
             course_ddeg=rng.integers(0, 3600, n).astype("<i2"),
-            accuracy_dm=rng.integers(0, 1000, n).astype("<i2"),
+            accuracy_dm=rng.integers(0, 500, n).astype("<i2"),
             altitude_m=np.full(n, UNKNOWN_ALTITUDE, dtype="<i2"),
             battery_pct=np.full(n, -1, dtype="<i2"),
             mode=np.ones(n, dtype="<i1"),

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 OLDEST_FIX: Final = timedelta(days=7)
 """A fix may come this late; what is kept must reach farther back."""
+MANY_FIXES: Final = 5_000_000
+"""Where a day brings more, chunks are a day long: some 800 MB before compression."""
 STEP: Final = timedelta(hours=1)
 """Plain PostgreSQL rolls up and deletes so much in one transaction, so that no lock and no WAL burst lasts long."""
 
@@ -94,6 +96,7 @@ class Housekeeping:
         async with self._pool.acquire() as connection, connection.transaction():
             # One of several housekeepers at a time; the others wait and then find nothing to change.
             await connection.execute(queries["housekeeping.take_turn"])
+            await self._set_chunks(connection)
             for table, age in self._retention().items():
                 config = await connection.fetchval(queries["housekeeping.retention_of"], table)
                 if config != age:
@@ -103,6 +106,17 @@ class Housekeeping:
             if await connection.fetchval(queries["housekeeping.compression_of"]) != self._keep.uncompressed:
                 await connection.execute(queries["housekeeping.drop_compression"])
                 await connection.execute(queries["housekeeping.add_compression"], self._keep.uncompressed)
+
+    async def _set_chunks(self, connection: asyncpg.Connection) -> None:
+        """
+        A chunk holds a week, or a day of a large fleet: the newest index must fit into memory, yet the columnstore
+        packs small chunks badly (2 bytes a fix more, measured). Holds for chunks to come.
+        """
+        n = await connection.fetchval(queries["housekeeping.fixes_of_a_day"], self._now() - timedelta(days=1))
+        wanted = timedelta(days=1 if n > MANY_FIXES else 7)
+        if await connection.fetchval(queries["housekeeping.chunk_length"]) != wanted:
+            await connection.execute(queries["housekeeping.set_chunk_length"], wanted)
+            log.info("chunk length set", extra={"event": "chunk_length_set", "days": wanted.days})
 
     def _retention(self) -> dict[str, timedelta]:
         return {

@@ -7,6 +7,18 @@ SELECT count(*) > 0 FROM pg_extension WHERE extname = 'timescaledb';
 -- Until the end of the transaction; the number means nothing.
 SELECT pg_advisory_xact_lock(7761739106);
 
+-- name: fixes_of_a_day
+-- $1 since.
+SELECT coalesce(sum(n_fixes), 0)::bigint FROM positions_1h WHERE bucket >= $1;
+
+-- name: chunk_length
+SELECT time_interval
+FROM timescaledb_information.dimensions
+WHERE hypertable_name = 'positions' AND column_name = 'fixed_at';
+
+-- name: set_chunk_length
+SELECT set_chunk_time_interval('positions', $1::interval);
+
 -- name: retention_of
 -- $1 hypertable or continuous aggregate.
 SELECT (j.config ->> 'drop_after')::interval

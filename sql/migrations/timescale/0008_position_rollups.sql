@@ -1,7 +1,7 @@
 -- What tracks and analyses need of many fixes: by minute, by hour, and the speeds seen in each place; fixes with marks left out.
 
 CREATE MATERIALIZED VIEW positions_1m
-WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+WITH (timescaledb.continuous, timescaledb.materialized_only = false, timescaledb.chunk_interval = '7 days') AS
 SELECT
     courier_id,
     time_bucket(INTERVAL '1 minute', fixed_at) AS bucket,
@@ -28,7 +28,7 @@ COMMENT ON VIEW positions_1m IS
 'Good fixes of a courier by minute. distance_m: along the fixes of the bucket; speeds_cmps: their sum.';
 
 CREATE MATERIALIZED VIEW positions_1h
-WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+WITH (timescaledb.continuous, timescaledb.materialized_only = false, timescaledb.chunk_interval = '30 days') AS
 SELECT
     courier_id,
     time_bucket(INTERVAL '1 hour', bucket) AS hour,
@@ -60,7 +60,7 @@ ALTER VIEW positions_1h RENAME COLUMN hour TO bucket;
 COMMENT ON VIEW positions_1h IS 'The same by hour, made from the minutes; distance_m includes the way between them.';
 
 CREATE MATERIALIZED VIEW speeds_1h
-WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+WITH (timescaledb.continuous, timescaledb.materialized_only = false, timescaledb.chunk_interval = '30 days') AS
 SELECT
     cell,
     mode,

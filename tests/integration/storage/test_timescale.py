@@ -64,14 +64,28 @@ async def test_compressed_chunks_are_smaller_and_read_the_same(storage):
 
 
 async def test_a_track_opens_only_the_chunks_of_its_span(storage):
-    for days in range(4):
-        await store(storage.history, walk(0, 30, START - timedelta(days=days)))
+    for weeks in range(4):
+        await store(storage.history, walk(0, 30, START - timedelta(weeks=weeks)))
     plan = await storage.pool.fetch(
         "EXPLAIN (COSTS OFF) SELECT * FROM positions WHERE courier_id = $1 AND fixed_at >= $2 AND fixed_at < $3",
         COURIERS[0],
-        START - timedelta(days=2),
-        START - timedelta(days=2) + timedelta(hours=1),
+        START - timedelta(weeks=2),
+        START - timedelta(weeks=2) + timedelta(hours=1),
     )
     text = "\n".join(row[0] for row in plan)
     assert text.count("Scan") <= 2, text
     assert "Seq Scan" not in text
+
+
+async def test_a_large_fleet_gets_chunks_of_a_day_and_a_small_one_of_a_week(storage, monkeypatch):
+    async def length():
+        return await storage.pool.fetchval(
+            "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'positions'"
+        )
+
+    await store(storage.history, walk(0, 100))
+    await storage.refresh()
+    for many, days in [(10, 1), (1000, 7)]:
+        monkeypatch.setattr("tracking.housekeeping.MANY_FIXES", many)
+        await Housekeeping(storage.pool, Keep()).once()
+        assert await length() == timedelta(days=days)
