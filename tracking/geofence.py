@@ -30,7 +30,7 @@ FenceId = NewType("FenceId", UUID)
 MICROS = 1_000_000
 RESOLUTIONS = (10, 9, 7, 5, 3)
 """H3 resolutions of the index, hexagon edges of 76 m, 200 m, 1.4 km, 9.9 km, 69 km."""
-CELLS_PER_FENCE = 400
+CELLS_PER_FENCE = 1200
 """About so many cells cover a fence: the finest resolution is taken that needs no more."""
 BUFFER_M = 30.0
 """A fix farther outside than this may not find the fence in the index; ways are looked up every twice this."""
@@ -181,7 +181,7 @@ class FenceState(NamedTuple):
     near: Mapping[int, _Sighting] = {}
     """By the fence's key."""
     depths: Mapping[int, float] = {}
-    """Depth of `last` in the fences found near it that it is not deep inside of."""
+    """Depth of `last` in the fences found near it that it is not deep inside of; or a value nearer to 0."""
     passing: tuple[_Passing, ...] = ()
 
 
@@ -271,7 +271,8 @@ def step(
     is_quiet = not here and not state.near and not state.depths and not state.passing
     if is_quiet and (last is None or not _is_long(last, fix)):
         return FenceState(fix, last), ()
-    look = _Look(state, fix, index, params)
+    way_m = 0.0 if last is None else metres(last.lat, last.lon, fix.lat, fix.lon)
+    look = _Look(state, fix, way_m, index, params)
     look.believe()
     look.around(here)
     look.away()
@@ -281,11 +282,12 @@ def step(
 class _Look:
     """One fix weighed for every fence it may concern."""
 
-    __slots__ = ("depths", "events", "fix", "index", "near", "params", "state")
+    __slots__ = ("depths", "events", "fix", "index", "near", "params", "state", "way_m")
 
-    def __init__(self, state: FenceState, fix: FenceFix, index: FenceIndex, params: FenceParams) -> None:
+    def __init__(self, state: FenceState, fix: FenceFix, way_m: float, index: FenceIndex, params: FenceParams) -> None:
         self.state = state
         self.fix = fix
+        self.way_m = way_m
         self.index = index
         self.params = params
         self.near: dict[int, _Sighting] = {}
@@ -303,7 +305,8 @@ class _Look:
 
     def around(self, here: tuple[_Entry, ...]) -> None:
         """Weigh the fences that the index found here; the commonest cases first, without a call."""
-        fix, before = self.fix, self.state.near
+        fix, before, depths, way_m = self.fix, self.state.near, self.state.depths, self.way_m
+        sure_m = way_m + self.params.max_exit_m
         for key, fence, deep in here:
             sighting = before.get(key)
             if deep:
@@ -317,7 +320,15 @@ class _Look:
                 elif fix.at_us >= fence.since_us:
                     self._weigh(fence, sighting or _OUTSIDE, BUFFER_M)
                 continue
-            depth_m = self.depths[key] = fence.area.depth_m(fix.lat, fix.lon)
+            # A depth changes by no more than the way: far from the edge it need not be measured.
+            depth_m = depths.get(key, 0.0)
+            if depth_m > sure_m:
+                depth_m -= way_m
+            elif depth_m < -sure_m:
+                depth_m += way_m
+            else:
+                depth_m = fence.area.depth_m(fix.lat, fix.lon)
+            self.depths[key] = depth_m
             if sighting is not None:
                 self._weigh(fence, sighting, depth_m)
             elif depth_m >= 0 and fix.at_us >= fence.since_us:
@@ -342,7 +353,7 @@ class _Look:
             else:
                 self._pass_by_fix(fence, sighting)
         elif sighting.first is None:
-            cross_us = _crossed_us(fence, self.state.last, fix, inside=sighting.inside, depth_m=depth_m)
+            cross_us = _crossed_us(fence, self.state.last, fix, inside=sighting.inside)
             self._confirm(fence, sighting._replace(n=1, cross_us=cross_us, first=fix, before=self.state.last), fix)
         else:
             self._confirm(fence, sighting._replace(n=sighting.n + 1), sighting.first)
@@ -391,7 +402,7 @@ class _Look:
         is_long = _is_long(a, b)
         if not is_long and not self.depths and not self.state.depths:
             return ()
-        way_m = metres(a.lat, a.lon, b.lat, b.lon)
+        way_m = self.way_m
         depths_a, depths_b = self.state.depths, self.depths
         # The way can only reach a fence when it is at least as long as the two ends are far from it.
         reach_m = way_m - BUFFER_M
@@ -435,13 +446,14 @@ def _is_long(a: FenceFix, b: FenceFix) -> bool:
     return metres(a.lat, a.lon, b.lat, b.lon) > 2 * BUFFER_M
 
 
-def _crossed_us(fence: Fence, last: FenceFix | None, fix: FenceFix, *, inside: bool, depth_m: float) -> int:
+def _crossed_us(fence: Fence, last: FenceFix | None, fix: FenceFix, *, inside: bool) -> int:
     """When the edge was crossed between the last fix and this: by the distances to it; without a last fix, now."""
     if last is None or fix.at_us - last.at_us > MAX_STEP_S * MICROS:
         return fix.at_us
     before_m = fence.area.depth_m(last.lat, last.lon)
     if (before_m >= 0) != inside:
         return last.at_us if inside else fix.at_us  # already over the line, but within the margin
+    depth_m = fence.area.depth_m(fix.lat, fix.lon)
     share = abs(before_m) / (abs(before_m) + abs(depth_m)) if before_m or depth_m else 1.0
     return last.at_us + round(share * (fix.at_us - last.at_us))
 
