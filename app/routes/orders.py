@@ -230,13 +230,22 @@ async def list_events(order_id: FromPath[UUID], pool: Pool) -> Page[EventShape]:
 
 @post("/v1/orders/{order_id:uuid}/comments", guards=[requires(Role.SUPPORT)], tags=["orders"])
 async def add_comment(
-    order_id: FromPath[UUID], data: JSONBody[NewComment], pool: Pool, redis: RedisClient, caller: CurrentCaller
+    order_id: FromPath[UUID],
+    data: JSONBody[NewComment],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
 ) -> CommentShape:
     """Add a remark for colleagues."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        row = await desk.comment(OrderId(order_id), data.text)
+        before = await answered_before(desk.connection, caller, idempotency_key, [str(order_id), data.text])
+        if before is not None:
+            return msgspec.convert(before, CommentShape)
+        shape = _comment(await desk.comment(OrderId(order_id), data.text))
         await audit(desk.connection, caller, "order.comment", f"order:{order_id}")
-    return _comment(row)
+        await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
+    return shape
 
 
 @get("/v1/orders/{order_id:uuid}/comments", guards=[requires(Role.VIEWER)], tags=["orders"])

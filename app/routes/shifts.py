@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from app.audit import audit
 from app.auth import Caller, Role, requires, requires_any
 from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.order_shapes import Instant, Latitude, Longitude
 from app.pages import Page
 from app.problems import BadInput, Conflict
@@ -81,11 +82,19 @@ async def list_shifts(
 
 @post("/v1/couriers/{courier_id:uuid}/shifts", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
 async def add_shift(
-    courier_id: FromPath[UUID], data: JSONBody[NewShift], pool: Pool, redis: RedisClient, caller: CurrentCaller
+    courier_id: FromPath[UUID],
+    data: JSONBody[NewShift],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
 ) -> ShiftShape:
     """Add a shift; one that shares time with another answers 409. Whoever has shifts works only inside them."""
     shift = _shift_of(data)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
+        before = await answered_before(desk.connection, caller, idempotency_key, [str(courier_id), data])
+        if before is not None:
+            return msgspec.convert(before, ShiftShape)
         courier = await _lock_courier(desk.connection, courier_id)
         rows = await desk.connection.fetch(queries["shifts.of_courier"], courier_id, shift.starts_at, shift.ends_at)
         if (other := overlapping(shift, [shift_from_row(row) for row in rows])) is not None:
@@ -101,7 +110,9 @@ async def add_shift(
         )
         await audit(desk.connection, caller, "shift.add", f"courier:{courier_id}", {"shift_id": row["id"]})
         desk.events.append((courier["region"], "courier.changed", {"courier_id": str(courier_id)}))
-    return _shape(courier_id, shift_from_row(row))
+        shape = _shape(courier_id, shift_from_row(row))
+        await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
+    return shape
 
 
 @delete("/v1/couriers/{courier_id:uuid}/shifts/{shift_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])

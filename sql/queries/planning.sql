@@ -2,8 +2,10 @@
 SELECT id, settings FROM regions ORDER BY id;
 
 -- name: couriers
--- Everybody who is on duty in a region, or still has an order there.
-SELECT c.*
+-- Everybody who is on duty in a region, or still has an order there; the latter may be off duty, gone or elsewhere now.
+SELECT
+    c.id, $1::text AS region, c.mode, c.name, c.capacity, c.skills, c.max_orders,
+    c.on_duty AND c.deleted_at IS NULL AND c.region = $1 AS on_duty
 FROM couriers AS c
 WHERE
     (c.region = $1 AND c.deleted_at IS NULL AND c.on_duty)

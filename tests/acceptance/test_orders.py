@@ -177,6 +177,22 @@ async def test_repeated_post_with_its_key_creates_one_order(town):
     assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
 
 
+async def test_repeated_comments_and_shifts_with_their_key_are_made_once(town):
+    ana, _ = await town.hire("Ana", None)
+    order = await town.place()
+    now = datetime.now(UTC)
+    shift = {"starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=4)).isoformat()}
+    for number, (url, body) in enumerate(
+        [(f"/v1/orders/{order['id']}/comments", {"text": "hello"}), (f"/v1/couriers/{ana}/shifts", shift)]
+    ):
+        headers = {"Idempotency-Key": f"k{number}"}
+        first = await town.staff.post(url, json=body, headers=headers)
+        again = await town.staff.post(url, json=body, headers=headers)
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json() == again.json()
+        assert len((await town.staff.get(url)).json()["items"]) == 1
+
+
 async def test_concurrent_posts_with_one_key_create_one_order(town):
     async def post():
         return await town.staff.post("/v1/orders", json=MINIMAL, headers={"Idempotency-Key": "k"})

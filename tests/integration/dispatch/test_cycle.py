@@ -12,6 +12,7 @@ from dispatch.errors import LeaseLost
 from dispatch.loop import Dispatcher, LoopParams
 from dispatch.order import OrderState
 from dispatch.plan import propose
+from dispatch.search import SearchProcess
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.whereabouts import Locator
@@ -200,6 +201,34 @@ async def test_courier_gone_off_duty_loses_what_is_not_collected(city, seen, pla
     await city.pool.execute("UPDATE couriers SET on_duty = false WHERE id = $1", ana)
     await planning.at_once(held)
     assert (await city.order(order.id)).courier_id == rui
+
+
+async def test_courier_who_was_removed_gets_nothing_new_and_loses_what_is_not_collected(city, seen, planning, held):
+    ana, rui = await hire(city, seen, "Ana"), await hire(city, seen, "Rui", HOME)
+    order = await city.place()
+    await planning.at_once(held)
+    await city.pool.execute("UPDATE couriers SET deleted_at = now() WHERE id = $1", ana)
+    await planning.at_once(held)
+    assert (await city.order(order.id)).courier_id == rui
+
+
+async def test_search_leaves_every_order_in_exactly_one_route(city, seen, held):
+    for number in range(3):
+        await hire(city, seen, f"C{number}", [RESTAURANT, HOME][number % 2])
+    later = datetime.now(UTC) + timedelta(minutes=30)
+    orders = [await city.place(ready_at=later if number % 2 else None) for number in range(8)]
+    planning = planning_of(city, seen, search_s=0.3)
+    planning._search = SearchProcess()
+    await planning.at_once(held)
+    cycle = await planning.search(held, asyncio.Event())
+    planning.close()
+    assert cycle is not None
+    assert cycle.plan is not None
+    rows = await city.pool.fetch(
+        "SELECT stop ->> 'order_id' AS id, stop ->> 'kind' AS kind FROM routes, jsonb_array_elements(stops) AS stop"
+    )
+    found = sorted((row["id"], row["kind"]) for row in rows)
+    assert found == sorted((str(order.id), kind) for order in orders for kind in ("pickup", "dropoff"))
 
 
 async def raise_alert(city, courier_id, kind, at):
