@@ -103,9 +103,11 @@ def api(host: Host = None, port: Port = None) -> None:
     from granian import Granian  # noqa: PLC0415
     from granian.constants import Interfaces, Loops  # noqa: PLC0415
 
+    from app.graceful import warn_workers_first  # noqa: PLC0415
+
     settings = _settings(host=host, port=port)
     _end_with_parent()
-    Granian(
+    server = Granian(
         "app.main:asgi",
         factory=True,
         address=settings.host,
@@ -118,7 +120,9 @@ def api(host: Host = None, port: Port = None) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=10,
         log_enabled=False,
-    ).serve()
+    )
+    server.on_startup(warn_workers_first)
+    server.serve()
 
 
 def _end_with_parent() -> None:

@@ -193,17 +193,16 @@ class Feed:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._is_closed = True
+        self.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def end(self) -> None:
+        """Let every viewer go: the process is about to end."""
+        self._is_closed = True
         for feed in self._regions.values():
             feed.end()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the process is about to end."""
-        return self._is_closed
 
     async def region(self, name: str) -> RegionFeed:
         """
