@@ -21,6 +21,10 @@ from dispatch.strings import Tuning, remove_strings
 
 BLINK: Final = 0.01
 """Share of routes overlooked when an order is put back (the paper's beta): without it the same comes out every time."""
+LEFT_OUT: Final = 3
+"""What an order costs while it is left out, in mean distances of an order."""
+N_CYCLES: Final = 2
+"""Times the temperature falls: what froze in a poor basin gets another chance."""
 MAX_REMEMBERED: Final = 300_000
 """Insertions and timings remembered; when full they start again empty. About 150 MB."""
 
@@ -245,18 +249,19 @@ class Fleet:
     def _shorten(self, routes: list[Stops], clock: "_Clock") -> list[Stops]:
         """Routes no more and no longer than `routes`, by simulated annealing."""
         start, end = self._cooling.start, self._cooling.end
-        here = best = (len(routes), self.length(routes))
+        here = best = self.length(routes)
+        # An order may be left out for a while: with few vehicles there is no other way from one good plan to the next.
+        penalty = LEFT_OUT * best // self._task.n_orders
         tour, best_routes = _Tour(routes, []), routes
         while not clock.is_over():
-            tried = self._step(tour, here[0])
-            if tried.left:
-                continue
-            there = (len(tried.routes), self.length(tried.routes))
-            temperature = start * (end / start) ** clock.progress
-            if there[0] < here[0] or there[1] < here[1] - temperature * log(1.0 - self._chance.random()):
+            tried = self._step(tour, len(best_routes))
+            there = self.length(tried.routes) + penalty * len(tried.left)
+            temperature = start * (end / start) ** (clock.progress * N_CYCLES % 1.0)
+            if there < here - temperature * log(1.0 - self._chance.random()):
                 tour, here = tried, there
-                if there < best:
-                    best, best_routes = there, tried.routes
+            if not tried.left and (len(tried.routes), there) < (len(best_routes), best):
+                tour, here = tried, there
+                best, best_routes = there, tried.routes
         return best_routes
 
     def _step(self, tour: _Tour, limit: int) -> _Tour:
