@@ -42,6 +42,9 @@ HOT = {
         "ARRAY['2026-11-20 12:01Z']::timestamptz[], '20 min', 4)"
     ),
     "positions.by_minute": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', 20000)",
+    "recounts.fixes": f"({COURIER}, '2026-11-20 12:00Z')",
+    "recounts.recent_fixes": f"(ARRAY[{COURIER}]::uuid[], '2026-11-20 12:00Z')",
+    "recounts.between": f"({COURIER}, {DAY}, 20000)",
     "positions.by_hour": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', 20000)",
 }
 

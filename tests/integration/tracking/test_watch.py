@@ -143,6 +143,23 @@ async def world(database_url, redis_url):
         yield World(pool, redis)
 
 
+async def leave_session_alone(_connection):
+    """RESET ALL would set the search path of every client of a shared session."""
+
+
+@pytest.fixture(params=["timescale_wasm_url", "timescale_native_url"])
+async def timescale_world(request, redis_url):
+    url = request.getfixturevalue(request.param)
+    shared = request.param == "timescale_wasm_url"
+    options = {"reset": leave_session_alone, "statement_cache_size": 0, "max_size": 3} if shared else {}
+    redis = Redis.from_url(redis_url)
+    async with asyncpg.create_pool(url, min_size=0, **options) as pool:
+        yield World(pool, redis)
+        await pool.execute("TRUNCATE positions, stays, fence_events, geofences, alerts, recounts, watch_leases CASCADE")
+        await pool.execute("DELETE FROM couriers")
+    await redis.aclose()
+
+
 async def until(condition, timeout_s=20.0):
     async with asyncio.timeout(timeout_s):
         while True:
@@ -252,6 +269,26 @@ async def test_the_other_watcher_takes_over_when_one_dies(world):
             await world.post(ana, fixes[60:])
             await until(world.settled)
             await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+
+
+async def test_on_timescale_late_fixes_and_silence_come_to_the_same_rows(timescale_world):
+    world = timescale_world
+    ana = await world.hire()
+    await world.fence(600, 0, 80)
+    await world.pool.execute(
+        """UPDATE regions SET settings = '{"alerts": {"silent_after_s": 1}}' WHERE id = 'default'"""
+    )
+    fixes = recent(walk(ROUND))
+    late = fixes[60:120]
+    async with world.writing(), world.watching():
+        await world.post(ana, [*fixes[:60], *fixes[120:]])
+        await until(world.settled)
+        await world.post(ana, late)
+        await until(world.settled)
+        await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+        await until(lambda: world.pool.fetchval("SELECT count(*) FROM alerts WHERE kind = 'silent'"))
+    await world.pool.execute("UPDATE regions SET settings = '{}'")
+    assert [kind for kind, _, _ in await world.fence_events(ana.courier_id)] == ["enter", "exit"]
 
 
 async def test_an_erased_courier_leaves_no_findings(world):
