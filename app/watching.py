@@ -18,6 +18,7 @@ from tracking.log import PositionLog
 from tracking.position import CourierId, LatLon, Mode, Region
 from tracking.roster import Roster
 from tracking.watch import Watcher, WatchParams
+from tracking.writer import OUTAGES
 
 ENGINES = frozenset(Source) - {Source.LEARNED, Source.DEFAULT}
 """Sources that know streets; a straight line between stops says nothing about who left the route."""
@@ -53,8 +54,12 @@ class EngineLines:
     async def _ask(
         self, region: Region, courier_id: CourierId, version: int, mode: Mode, stops: Sequence[LatLon]
     ) -> None:
-        live = await self._live.get(courier_id, region)
+        try:
+            live = await self._live.get(courier_id, region)
+        except OUTAGES:
+            live = None
         if live is None:
+            self._lines.pop(courier_id, None)  # asked for again at the next look
             return
         path = await self._travel.route(mode, [live.position.fix.at, *stops], datetime.now(UTC))
         if path.source in ENGINES and len(path.geometry) >= 2:

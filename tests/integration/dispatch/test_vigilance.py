@@ -8,6 +8,7 @@ import pytest
 
 from dispatch import handover
 from dispatch.order import OrderState, OrderStop, Window
+from dispatch.snapshot import StopKind
 from dispatch.vigilance import Vigilance
 from dispatch.watching import FactsOfRegion
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
@@ -173,6 +174,27 @@ async def test_an_order_late_is_one_alert_that_ends_with_the_delivery(city, watc
         await desk.deliver(await desk.lock_order(order.id))
     await watch.drive(ana, RESTAURANT, 5)
     assert await alerts(city) == []
+
+
+class Booked:
+    """Estimates that say what the test wants."""
+
+    def __init__(self):
+        self.found = {}
+
+    async def p90(self, _region):
+        return self.found
+
+
+async def test_a_p90_after_the_promise_is_a_risk_until_it_is_early_again(city, watch, ana):
+    booked = Booked()
+    watch.vigilance = Vigilance(pool=city.pool, redis=city.redis, facts=FactsOfRegion(city.pool, estimates=booked))
+    due = watch.now + timedelta(minutes=20)
+    order = await carrying(city, ana, dropoff=OrderStop(at=HOME, window=Window(due_at=due)))
+    for p90, expected in ((-120, []), (30, ["late_risk"]), (-30, ["late_risk"]), (-90, [])):
+        booked.found = {(order.id, StopKind.DROPOFF): due + timedelta(seconds=p90)}
+        await watch.drive(ana, RESTAURANT, 5)
+        assert [kind for kind, _ in await alerts(city)] == expected
 
 
 async def test_thresholds_are_the_regions_own(city, watch, ana):
