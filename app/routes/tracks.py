@@ -1,6 +1,7 @@
 """A courier's way: `GET /v1/couriers/{id}/track`, streamed, in several formats."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -8,6 +9,8 @@ from uuid import UUID
 
 from litestar import Request, get
 from litestar.datastructures import State
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
@@ -26,10 +29,24 @@ from tracking.tracks import PAGE, Reader, Resolution, resolution_for
 LONGEST: Final = timedelta(days=3660)
 DEFAULT_SPAN: Final = timedelta(days=1)
 PAGE_LIMIT: Final = 100_000
+MEDIA_TYPES: Final = ("application/geo+json", "text/csv", "application/gpx+xml")
+
+
+@dataclass
+class TrackOperation(Operation):
+    """One media type for each format."""
+
+    def __post_init__(self) -> None:
+        """Document them all."""
+        if self.responses is not None and isinstance(found := self.responses.get("200"), OpenAPIResponse):
+            found.content = {
+                media_type: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING)) for media_type in MEDIA_TYPES
+            }
 
 
 @get(
     "/v1/couriers/{courier_id:uuid}/track",
+    operation_class=TrackOperation,
     guards=[requires(Role.VIEWER)],
     tags=["positions"],
     response_description="The track, as a GeoJSON Feature unless `format` says otherwise",

@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.tokens import make_token
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = 10
+EXAMPLES = 6
 """Requests an operation; a night's run may take more."""
 
 
