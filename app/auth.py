@@ -11,7 +11,6 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -124,6 +123,8 @@ class Authenticator:
         self._redis = redis
         self._ttl_s = ttl_s
         self._known: OrderedDict[bytes, tuple[Caller | None, float]] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Future[bool]] = {}
+        self._asking: asyncio.Task[None] | None = None
 
     def remembered(self, token: str) -> Caller | None:
         """The caller, if this process knows the token and still trusts that; never waits."""
@@ -137,17 +138,48 @@ class Authenticator:
         if known is not None and known[1] > monotonic():
             self._known.move_to_end(digest)
             return known[0]
-        try:
-            row = await self._pool.fetchrow(queries["tokens.find_by_hash"], digest, timeout=2)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        answer = self._asked.get(digest)
+        if answer is None:
+            answer = self._asked[digest] = asyncio.get_running_loop().create_future()
+            if self._asking is None:
+                self._asking = asyncio.create_task(self._ask(), name="tokens asked for")
+        # Others may wait for the same answer: one of them going away must not take it from them.
+        if not await asyncio.shield(answer):
             return await self._during_outage(digest, known)
-        if row is None or not hmac.compare_digest(bytes(row["hash"]), digest):
-            self._remember(digest, None, UNKNOWN_TTL_S)
-            return None
-        caller = _caller_of(row)
-        self._remember(digest, caller, self._ttl_s)
-        await self._remember_in_redis(digest, caller)
-        return caller
+        found = self._known.get(digest)
+        return None if found is None else found[0]
+
+    async def _ask(self) -> None:
+        """
+        Look up the tokens that are asked for, together: thousands of phones come back at once after a restart.
+
+        Ends when nothing is asked any more. The answer to each is whether the database could be asked.
+        """
+        asked: list[bytes] = []
+        try:
+            await asyncio.sleep(0)  # the requests that are here already join the first query
+            while asked := list(self._asked)[:CHECK_CHUNK]:
+                found: dict[bytes, Caller] | None
+                try:
+                    rows = await self._pool.fetch(queries["tokens.find_many_by_hash"], asked, timeout=2)
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    found = None
+                else:
+                    found = {bytes(row["hash"]): _caller_of(row) for row in rows}
+                for digest in asked:
+                    if found is not None:
+                        caller = found.get(digest)
+                        self._remember(digest, caller, self._ttl_s if caller else UNKNOWN_TTL_S)
+                    answer = self._asked.pop(digest)
+                    if not answer.done():
+                        answer.set_result(found is not None)
+                await self._remember_in_redis(found or {})
+        finally:
+            self._asking = None
+            for answer in self._asked.values():  # only where this task was cancelled or hit a defect
+                if not answer.done():
+                    answer.set_exception(AuthenticationUnavailable())
+            self._asked.clear()
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """
@@ -202,11 +234,15 @@ class Authenticator:
         while len(self._known) > CACHE_SIZE:
             self._known.popitem(last=False)
 
-    async def _remember_in_redis(self, digest: bytes, caller: Caller) -> None:
-        try:
-            await self._redis.set(_redis_key(digest), msgspec.msgpack.encode(caller), ex=OUTAGE_TTL_S)
-        except RedisError:
-            return  # only a help for a later outage of the database
+    async def _remember_in_redis(self, callers: dict[bytes, Caller]) -> None:
+        if not callers:
+            return
+        # Only a help for a later outage of the database: nobody waits for it long, or fails with it.
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(1), self._redis.pipeline(transaction=False) as pipe:
+                for digest, caller in callers.items():
+                    pipe.set(_redis_key(digest), msgspec.msgpack.encode(caller), ex=OUTAGE_TTL_S)
+                await pipe.execute()
 
     async def _during_outage(self, digest: bytes, known: tuple[Caller | None, float] | None) -> Caller | None:
         caller = known[0] if known is not None else None

@@ -1,15 +1,5 @@
--- name: find_by_hash
--- $1 SHA-256 of the token. What a token is good for, with the facts of its courier; no row: unknown, revoked, expired.
-SELECT t.id, t.hash, t.role, t.name, t.courier_id, t.speed_unit, t.expires_at, c.region, c.mode, c.external_id
-FROM tokens t
-LEFT JOIN couriers c ON c.id = t.courier_id
-WHERE t.hash = $1
-  AND t.revoked_at IS NULL
-  AND (t.expires_at IS NULL OR t.expires_at > now())
-  AND (t.courier_id IS NULL OR c.deleted_at IS NULL);
-
 -- name: find_many_by_hash
--- $1 SHA-256 of tokens. The same for those of them that are good.
+-- $1 SHA-256 of tokens. What each is good for, with the facts of its courier; no row: unknown, revoked, expired.
 SELECT t.id, t.hash, t.role, t.name, t.courier_id, t.speed_unit, t.expires_at, c.region, c.mode, c.external_id
 FROM tokens t
 LEFT JOIN couriers c ON c.id = t.courier_id
