@@ -21,6 +21,7 @@ from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.describe import document_problems
 from app.dispatching import cycle_params
 from app.fast import FastPositions
+from app.graceful import when_streams_must_end
 from app.intake import Intake
 from app.metrics import ObserveMiddleware, metrics
 from app.problems import describe_problem, exception_handlers
@@ -113,6 +114,7 @@ def create_app(settings: Settings) -> Litestar:
             async with live.open_feed(settings, opened.redis) as app.state.feed, asyncio.TaskGroup() as group:
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("knowledge", partial(know, opened, knowledge), stop))
+                when_streams_must_end(partial(_end_streams, app.state))
                 try:
                     yield
                 finally:
@@ -152,6 +154,11 @@ def create_app(settings: Settings) -> Litestar:
     )
     document_problems(app.openapi_schema)
     return app
+
+
+def _end_streams(state: State) -> None:
+    state.feed.end()
+    state.channels.end()
 
 
 def _pool(state: State) -> Any:

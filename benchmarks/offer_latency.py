@@ -4,9 +4,10 @@ From POST of an order to the offer on the courier's stream, through the whole sy
     python -m benchmarks.offer_latency [--couriers 150] [--orders 200] [--per-second 2] [--json]
 
 Starts `postrider up` with embedded servers in a temporary folder, or uses a running one with `--url` and `--token`.
-Couriers stand scattered over a city, listen to their streams, accept every offer and deliver it 3 s later. There are
-more of them than orders: when everybody near is busy the planner keeps an order back on purpose (it commits late), and
-that wait is not what is measured here. The client shares the machine with the system.
+Couriers stand scattered over a city, listen to their streams, accept every offer and deliver it at once; besides there
+are orders that are open all the time, because they will be ready only in fifty minutes. No courier is busy for long, on
+purpose: the planner commits late, so it keeps an order back whose best courier is not free yet, and that wait is not
+what is measured. The client shares the machine with the system.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -35,7 +36,8 @@ ROOT = Path(__file__).parents[1]
 CENTRE = (41.155, -8.62)
 SPREAD_DEG = 0.03
 """About 3 km around the centre."""
-DELIVER_AFTER_S = 3.0
+READY_IN = timedelta(minutes=50)
+"""Of the orders that stay open."""
 OFFER_WITHIN_S = 15.0
 """An order that nobody was offered for so long is counted as missed."""
 
@@ -125,7 +127,6 @@ async def _listen(phone: httpx.AsyncClient, courier_id: str, run: Run, group: as
 async def _carry(phone: httpx.AsyncClient, offer: dict[str, Any]) -> None:
     if (await phone.post(f"/v1/offers/{offer['id']}/accept")).status_code != httpx.codes.OK:
         return
-    await asyncio.sleep(DELIVER_AFTER_S)
     for step in ("picked-up", "delivered"):
         await phone.post(f"/v1/orders/{offer['order_id']}/{step}")
 
@@ -141,6 +142,9 @@ async def measure(options: argparse.Namespace, url: str, token: str) -> Run:
         for number in range(options.couriers):
             group.create_task(courier(url, staff, run, scattered(dice), number, over))
         await asyncio.sleep(5 + options.couriers / 50)
+        ready_at = (datetime.now(UTC) + READY_IN).isoformat()
+        for _ in range(options.open):
+            await _place(staff, run, dice, counts=False, ready_at=ready_at)
         placing = []
         for number in range(-options.warm_up, options.orders):
             placing.append(group.create_task(_place(staff, run, dice, counts=number >= 0)))
@@ -152,9 +156,12 @@ async def measure(options: argparse.Namespace, url: str, token: str) -> Run:
     return run
 
 
-async def _place(staff: httpx.AsyncClient, run: Run, dice: random.Random, *, counts: bool) -> None:
+async def _place(
+    staff: httpx.AsyncClient, run: Run, dice: random.Random, *, counts: bool, ready_at: str | None = None
+) -> None:
+    order = {"pickup": scattered(dice), "dropoff": scattered(dice), "ready_at": ready_at}
     began = monotonic()
-    answer = await staff.post("/v1/orders", json={"pickup": scattered(dice), "dropoff": scattered(dice)})
+    answer = await staff.post("/v1/orders", json=order)
     if counts:
         run.post_s.append(monotonic() - began)
         run.posted[answer.json()["id"]] = began
@@ -164,7 +171,7 @@ def summary(run: Run, options: argparse.Namespace) -> dict[str, Any]:
     """The figures, milliseconds."""
     latencies = sorted(run.offered[i] - began for i, began in run.posted.items() if i in run.offered)
     return {
-        "settings": {"couriers": options.couriers, "orders": options.orders, "per_second": options.per_second},
+        "settings": {name: getattr(options, name) for name in ("couriers", "orders", "per_second", "open", "seed")},
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version()},
         "n_offered": len(latencies),
         "n_missed": len(run.posted) - len(latencies),
@@ -185,6 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--warm-up", type=int, default=20, help="orders placed first that do not count")
     parser.add_argument("--per-second", type=float, default=2.0)
+    parser.add_argument("--open", type=int, default=50, help="orders that stay open")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--url", help="a running Postrider; its administrator's token with --token")
     parser.add_argument("--token", default="")

@@ -39,6 +39,14 @@ class CourierChannels:
     def __init__(self, redis: aioredis.Redis) -> None:
         self._redis = redis
         self._readers: dict[Region, _Reader] = {}
+        self.is_ended = False
+        """The process is about to end: listeners let go."""
+
+    def end(self) -> None:
+        """Let every listener go."""
+        self.is_ended = True
+        for reader in self._readers.values():
+            _wake(flag for flags in reader.flags.values() for flag in flags)
 
     @asynccontextmanager
     async def listen(self, region: Region, courier_id: CourierId) -> AsyncIterator[asyncio.Event]:

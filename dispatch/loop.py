@@ -69,6 +69,10 @@ class LoopParams:
     """Plans so often when nothing happens: times pass, couriers move, orders fall due."""
     lease_s: float = 15.0
     """So long after a crash another dispatcher may take over."""
+    calm_s: float = 0.5
+    """What is not urgent waits so long for company: ten deliveries in a moment are one cycle, not ten."""
+    search_after_s: float = 5.0
+    """Searches no sooner after the last search: it costs a core while it lasts."""
     search_every_s: float = 30.0
     """Searches again after this time even when nothing happened."""
     regions_every_s: float = 30.0
@@ -141,6 +145,8 @@ class Dispatcher:
                     retry_s = min(retry_s * 2, self._params.tick_s)
                     continue
                 await _wait_any(state.wake, stop, self._params.tick_s if held else self._params.lease_s / 3)
+                if not state.urgent.is_set():
+                    await _wait_any(state.urgent, stop, self._params.calm_s)
         finally:
             listener.cancel()
             if held:
@@ -160,8 +166,8 @@ class Dispatcher:
             return False
         await self._planning.at_once(lease)
         CYCLES.labels("planned").inc()
-        due = state.changed or monotonic() - state.searched_at > self._params.search_every_s
-        if due and not state.urgent.is_set():
+        pause_s = self._params.search_after_s if state.changed else self._params.search_every_s
+        if monotonic() - state.searched_at > pause_s and not state.urgent.is_set():
             state.changed = False
             state.searched_at = monotonic()
             # What it has found when it is given up is committed, if it comes at once and still fits.

@@ -41,10 +41,11 @@ Channels = NamedDependency[CourierChannels]
 Whereabouts = NamedDependency[Locator]
 """Parameter `locator`: where couriers are."""
 
-LOOK_EVERY_S = 5.0
-"""A stream looks at the rows so often when nothing wakes it: events may be lost while Redis is away."""
-COMMENT_EVERY_S = 15.0
-"""A stream that is silent for longer is cut off by some proxies."""
+LOOK_EVERY_S = 15.0
+"""
+A stream looks at the rows so often when nothing wakes it (events may be lost while Redis is away), and says that it is
+still there: some proxies cut off a stream that is silent for longer.
+"""
 
 
 class Visit(msgspec.Struct, kw_only=True):
@@ -155,13 +156,13 @@ async def _stream(
         yield await _route_message(route, travel, locator, arrivals)
         for offer in route.offers:
             yield _message("offer", offer)
-        silent_s = 0.0
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await woken.wait()
-            silent_s += 0.0 if woken.is_set() else LOOK_EVERY_S
             woken.clear()
+            if channels.is_ended:
+                return
             before, route = route, await load_route(pool, route.courier_id)
             made, gone = changes_between(before.offers, route.offers)
             # The offer first: it is what a courier waits for, and the way between stops takes a moment to find.
@@ -169,13 +170,9 @@ async def _stream(
                 yield _message("offer", offer)
             for offer_id in gone:
                 yield _message("offer_closed", {"id": offer_id})
-            changed = route.fingerprint != before.fingerprint or route.version != before.version
-            if changed:
+            if route.fingerprint != before.fingerprint or route.version != before.version:
                 yield await _route_message(route, travel, locator, arrivals)
-            if made or gone or changed:
-                silent_s = 0.0
-            elif silent_s >= COMMENT_EVERY_S:
-                silent_s = 0.0
+            elif not made and not gone:
                 yield ServerSentEventMessage(data=None, comment="still here")
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -52,4 +53,18 @@ def test_open_stream_does_not_hold_up_the_end(api_process, database_url):
         except httpx.RemoteProtocolError:
             pass  # the server may close the connection without the last chunk
     # A worker that waits for its streams is killed after 10 s; this one went by itself.
+    assert process.wait(timeout=9) == 0
+
+
+def test_open_stream_of_a_courier_does_not_hold_up_the_end(api_process, database_url):
+    process, url = api_process
+    staff = {"Authorization": f"Bearer {asyncio.run(make_token(database_url, Role.ADMIN, 'staff'))}"}
+    courier = httpx.post(f"{url}/v1/couriers", json={"name": "Ana", "mode": "car"}, headers=staff).json()["id"]
+    with httpx.stream("GET", f"{url}/v1/couriers/{courier}/route/stream", headers=staff, timeout=30) as stream:
+        lines = stream.iter_lines()
+        assert any(line == "event: route" for line in lines)
+        process.terminate()
+        with suppress(httpx.RemoteProtocolError):
+            for _ in lines:
+                pass
     assert process.wait(timeout=9) == 0
