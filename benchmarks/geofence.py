@@ -19,7 +19,8 @@ from uuid import UUID
 import h3.api.basic_int as h3
 
 from tracking.area import Area
-from tracking.geofence import EMPTY, Fence, FenceFix, FenceId, FenceIndex, FenceParams, FenceState, step
+from tracking.fence import Fence, FenceId, FenceIndex
+from tracking.geofence import EMPTY, FenceFix, FenceParams, FenceState, step
 from tracking.plane import METRES_PER_DEGREE
 from tracking.position import LatLon
 

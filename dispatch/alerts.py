@@ -1,7 +1,7 @@
 """
 Alerts: what support should look at, from a courier's fixes, route and silence; no I/O.
 
-`step` folds a courier's fixes, in order of time, into a `Vigil`. `judge` says at a moment, for every kind of alert,
+`dispatch.vigil` folds a courier's fixes into what they have shown. `judge` says at a moment, for every kind of alert,
 whether its cause holds, has ended, or cannot be told (then whatever is open stays open). `decide` compares that with
 the alerts that are open and names those to raise and to resolve. Causes are levels, not edges, so a watcher that
 restarts, or two at once, come to the same alerts; that no two of a kind are open for a courier and order is held by a
@@ -10,157 +10,14 @@ unique index. Every kind has hysteresis: what ends a cause is weaker than what b
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from dispatch.route_line import RouteLine
-from dispatch.snapshot import OrderId, StopKind
-from tracking.area import Area
-from tracking.plane import d_lon_deg, metres
-from tracking.position import LatLon, Mode
+from dispatch.alert_facts import AlertKind, AlertParams, CourierFacts, OpenStop
+from dispatch.snapshot import OrderId
+from dispatch.vigil import Vigil
+from tracking.plane import metres
 
 MICROS = 1_000_000
-
-
-class AlertKind(StrEnum):
-    """What may be wrong with a courier or an order."""
-
-    STUCK = "stuck"
-    SILENT = "silent"
-    FROZEN = "frozen"
-    OFF_ROUTE = "off_route"
-    LATE_RISK = "late_risk"
-    LATE = "late"
-    LOW_BATTERY = "low_battery"
-    OUTSIDE_REGION = "outside_region"
-    IMPOSSIBLE_JUMP = "impossible_jump"
-
-
-ORDER_KINDS = frozenset({AlertKind.LATE, AlertKind.LATE_RISK})
-"""Raised for an order, not for a courier as such."""
-TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})
-"""While one of these is open, the courier is given nothing new; see `dispatch.store` for what is taken away."""
-MAX_SPEED_MPS: Mapping[Mode, float] = {Mode.CAR: 70.0, Mode.MOTORCYCLE: 70.0, Mode.BICYCLE: 25.0, Mode.FOOT: 25.0}
-"""Nobody is faster; on foot a courier may still take a bus."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertParams:
-    """Thresholds of a region; `regions.settings -> 'alerts'` may hold any of them."""
-
-    stuck_after_s: int = 300
-    stuck_within_m: float = 50.0
-    """No fix farther than this from the middle of the others: noise, not movement."""
-    at_stop_m: float = 75.0
-    """This close to an open stop a courier is at work, not stuck."""
-    silent_after_s: int = 120
-    frozen_after_s: int = 120
-    off_route_m: float = 150.0
-    back_on_route_m: float = 100.0
-    off_route_fixes: int = 3
-    late_risk_s: int = 0
-    """Raised when the p90 of the arrival is later than promised by more than this."""
-    late_risk_clear_s: int = 60
-    """Ends when the p90 is earlier than promised by this."""
-    late_after_s: int = 0
-    low_battery_pct: float = 15.0
-    battery_ok_pct: float = 20.0
-    outside_m: float = 200.0
-    outside_fixes: int = 3
-    jump_m: float = 2_000.0
-    """Shorter impossible jumps are bad reception: GeoLife 001 has six of 0.5 to 1.5 km in 53 days."""
-    jump_clear_s: int = 300
-    """An impossible jump is over when none came for so long."""
-
-    def __post_init__(self) -> None:
-        if not (self.back_on_route_m <= self.off_route_m and self.low_battery_pct <= self.battery_ok_pct):
-            raise ValueError("expected back_on_route_m <= off_route_m and low_battery_pct <= battery_ok_pct")
-        if min(self.stuck_after_s, self.silent_after_s, self.frozen_after_s, self.off_route_fixes) <= 0:
-            raise ValueError("expected thresholds above 0")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenStop:
-    """A stop the courier has not done yet."""
-
-    order_id: OrderId
-    kind: StopKind
-    at: LatLon
-    promised_us: int | None = None
-    """Service has to begin by then (microseconds since the epoch); None: nothing was promised."""
-    p90_us: int | None = None
-    """When the courier will have arrived with a probability of 90 %; None: no estimate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourierFacts:
-    """What alerts need to know of a courier besides the fixes."""
-
-    mode: Mode = Mode.CAR
-    on_duty: bool = True
-    on_break: bool = False
-    stops: tuple[OpenStop, ...] = ()
-    """Open stops of the route, in order."""
-    line: RouteLine | None = None
-    """Where the route leads; None: not known, or no route."""
-    since_us: int = 0
-    """Since when the courier has had something to do without a break; standing still before that means nothing."""
-    region: Area | None = None
-    """The region's outline; None: none was given."""
-
-
-class AlertFix(NamedTuple):
-    """A fix, as little of it as alerts need."""
-
-    at_us: int
-    lat: float
-    lon: float
-    accuracy_m: float | None = None
-    battery_pct: float | None = None
-
-
-class _Still(NamedTuple):
-    """Fixes of a courier that does not move."""
-
-    first: AlertFix
-    sum_lat: float
-    """Over the fixes, of degrees north of `first`."""
-    sum_lon: float
-    n: int
-    moved: tuple[AlertFix, ...] = ()
-    """Fixes in a row that lie elsewhere: noise, or the courier moving."""
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return self.first.lat + self.sum_lat / self.n, self.first.lon + self.sum_lon / self.n
-
-
-class Vigil(NamedTuple):
-    """What the fixes of one courier have shown so far."""
-
-    last: AlertFix | None = None
-    """The last believable fix."""
-    suspect: AlertFix | None = None
-    """A fix that `last` cannot have led to; believed if the next one is near it."""
-    still: _Still | None = None
-    has_moved: bool = False
-    """Movement was seen. Without, a vigil that has only begun cannot tell that a standstill is over."""
-    battery_pct: float | None = None
-    off_route_n: int = 0
-    """Fixes in a row off the route when positive, on it when negative; 0: not known."""
-    off_route_m: float = 0.0
-    line: RouteLine | None = None
-    """The route that `off_route_n` is about."""
-    outside_n: int = 0
-    """Fixes in a row outside the region when positive, inside when negative; 0: not known."""
-    outside_m: float = 0.0
-    jump_us: int | None = None
-    """Fix time of the last impossible jump."""
-    jump_m: float = 0.0
-    jump_mps: float = 0.0
-
-
-EMPTY = Vigil()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,42 +35,6 @@ class Verdict:
 
 AlertKey = tuple[AlertKind, OrderId | None]
 """Tells the alerts of one courier apart."""
-
-
-def step(vigil: Vigil, fix: AlertFix, facts: CourierFacts, params: AlertParams) -> Vigil:
-    """Take one more fix, later than all before it."""
-    last, jump = vigil.last, {}
-    if last is not None:
-        way_m, mps = _leap(last, fix)
-        if way_m > params.jump_m and mps > MAX_SPEED_MPS[facts.mode]:
-            is_new = vigil.suspect is None or not _is_near(vigil.suspect, fix, facts.mode, params)
-            if is_new:
-                return vigil._replace(suspect=fix, jump_us=fix.at_us, jump_m=way_m, jump_mps=mps)
-            # Two fixes agree: the courier really is there, however that came about.
-            jump = {"still": None}
-    accuracy_m = min(fix.accuracy_m or 0.0, 50.0)
-    still = _still(None if jump else vigil.still, fix, params)
-    off_n, off_m, line = 0, 0.0, facts.line
-    if line is not None:
-        off_m = max(0.0, line.distance_m(fix.lat, fix.lon) - accuracy_m)
-        counted = vigil.off_route_n if vigil.line is line or vigil.line == line else 0
-        off_n = _count(counted, is_out=off_m > params.off_route_m, is_in=off_m < params.back_on_route_m)
-    outside_n, outside_m = 0, 0.0
-    if facts.region is not None:
-        outside_m = -facts.region.depth_m(fix.lat, fix.lon) - accuracy_m
-        outside_n = _count(vigil.outside_n, is_out=outside_m > params.outside_m, is_in=outside_m <= 0)
-    return vigil._replace(
-        last=fix,
-        suspect=None,
-        still=still,
-        has_moved=vigil.has_moved or (vigil.still is not None and still.first is not vigil.still.first),
-        battery_pct=vigil.battery_pct if fix.battery_pct is None else fix.battery_pct,
-        off_route_n=off_n,
-        off_route_m=off_m,
-        line=line,
-        outside_n=outside_n,
-        outside_m=outside_m,
-    )
 
 
 def judge(
@@ -359,43 +180,6 @@ def _judge_promise(stop: OpenStop, params: AlertParams, *, now_us: int) -> Itera
                 facts={"p90_after_promise_s": over_s, "p90_us": stop.p90_us, "stop": stop.kind.value},
                 expected={"promised_us": stop.promised_us},
             )
-
-
-def _still(still: _Still | None, fix: AlertFix, params: AlertParams) -> _Still:
-    if still is None:
-        return _Still(fix, 0.0, 0.0, 1)
-    lat, lon = still.middle
-    if metres(lat, lon, fix.lat, fix.lon) <= params.stuck_within_m:
-        first = still.first
-        return _Still(
-            first,
-            still.sum_lat + fix.lat - first.lat,
-            still.sum_lon + d_lon_deg(first.lon, fix.lon),
-            still.n + 1,
-        )
-    moved = (*still.moved, fix)
-    if len(moved) < 2:
-        return still._replace(moved=moved)
-    # Two fixes elsewhere: the courier moved, and may stand still anew from the first of them.
-    return _still(_Still(moved[0], 0.0, 0.0, 1), fix, params)
-
-
-def _count(n: int, *, is_out: bool, is_in: bool) -> int:
-    """Fixes in a row: up when out, down when in, unchanged between."""
-    if is_out:
-        return max(n, 0) + 1
-    return min(n, 0) - 1 if is_in else n
-
-
-def _leap(a: AlertFix, b: AlertFix) -> tuple[float, float]:
-    """Metres and metres a second between two fixes; fix times are whole seconds on some phones, so at least one."""
-    way_m = metres(a.lat, a.lon, b.lat, b.lon)
-    return way_m, way_m / max(1.0, (b.at_us - a.at_us) / MICROS)
-
-
-def _is_near(suspect: AlertFix, fix: AlertFix, mode: Mode, params: AlertParams) -> bool:
-    way_m, mps = _leap(suspect, fix)
-    return way_m <= params.jump_m or mps <= MAX_SPEED_MPS[mode]
 
 
 def _whole(value: float | None) -> int | None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from dispatch.alerts import TROUBLE_KINDS
+from dispatch.alert_facts import TROUBLE_KINDS
 from dispatch.rows import courier_from_row, from_json, order_from_row, shift_from_row
 from dispatch.snapshot import OrderId, PlannedStop, StopKind
 from dispatch.world import RouteInForce, StopInForce, World

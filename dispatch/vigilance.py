@@ -17,10 +17,12 @@ import msgspec
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge
 
-from dispatch import alerts, arrivals
-from dispatch.alerts import AlertFix, AlertKey, AlertKind, CourierFacts, Verdict, Vigil
+from dispatch import alerts, arrivals, vigil
+from dispatch.alert_facts import AlertKind, CourierFacts
+from dispatch.alerts import AlertKey, Verdict
 from dispatch.arrivals import ArrivalFix, ArrivalParams, ArrivalState, Arrived, RouteStop
 from dispatch.snapshot import OrderId
+from dispatch.vigil import AlertFix, Vigil
 from dispatch.watching import RegionFacts
 from sql import queries
 from tracking import events
@@ -88,13 +90,13 @@ class Vigilance:
             courier_id = CourierId(rows.courier_ids[rows.courier[i]])
             received_us = int(rows.received_us[i])
             watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), received_us)
-            vigil = watched.vigils[courier_id]
-            newest = vigil.suspect or vigil.last
+            before = watched.vigils[courier_id]
+            newest = before.suspect or before.last
             if rows.marks[i] or (newest is not None and rows.fixed_us[i] <= newest.at_us):
                 continue
             facts = watched.facts.couriers.get(courier_id, NOBODY)
             fix = _fix(rows, i)
-            watched.vigils[courier_id] = after = alerts.step(vigil, fix, facts, watched.facts.params)
+            watched.vigils[courier_id] = after = vigil.step(before, fix, facts, watched.facts.params)
             if after.last is fix:
                 found += [(courier_id, event) for event in self._arrive(watched, courier_id, fix, facts)]
         await self._note_arrivals(region, found)
@@ -115,7 +117,7 @@ class Vigilance:
             of_courier = facts.couriers.get(courier_id, NOBODY)
             verdicts = list(
                 alerts.judge(
-                    watched.vigils.get(courier_id, alerts.EMPTY),
+                    watched.vigils.get(courier_id, vigil.EMPTY),
                     of_courier,
                     facts.params,
                     contact_us=watched.contact_us.get(courier_id),
@@ -141,7 +143,7 @@ class Vigilance:
             return
         assert watched.facts is not None
         params = watched.facts.params
-        watched.vigils.update(dict.fromkeys(new, alerts.EMPTY))
+        watched.vigils.update(dict.fromkeys(new, vigil.EMPTY))
         since = now - timedelta(seconds=2 * params.stuck_after_s)
         for row in await self._pool.fetch(queries["recounts.recent_fixes"], new, since):
             courier_id = CourierId(row["courier_id"])
@@ -153,7 +155,7 @@ class Vigilance:
                 row["battery_pct"],
             )
             facts = watched.facts.couriers.get(courier_id, NOBODY)
-            watched.vigils[courier_id] = alerts.step(watched.vigils[courier_id], fix, facts, params)
+            watched.vigils[courier_id] = vigil.step(watched.vigils[courier_id], fix, facts, params)
 
     async def _hear(self, watched: _Watched, region: Region) -> None:
         """Contacts without a position count too: a phone that says it has none is not silent."""

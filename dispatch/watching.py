@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from dispatch import store
-from dispatch.alerts import AlertParams, CourierFacts, OpenStop
+from dispatch.alert_facts import AlertParams, CourierFacts, OpenStop
 from dispatch.courier import Courier, pause_at
 from dispatch.order import Order, OrderState
 from dispatch.route_line import RouteLine

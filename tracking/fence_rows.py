@@ -8,7 +8,7 @@ import msgspec
 
 from tracking.area import Area
 from tracking.batch import microseconds
-from tracking.geofence import ActiveHours, Fence, FenceId
+from tracking.fence import ActiveHours, Fence, FenceId
 
 
 def fence_from_row(row: Mapping[str, Any]) -> Fence:

@@ -15,7 +15,8 @@ import asyncpg
 
 from sql import queries
 from tracking.batch import E7, instant, microseconds
-from tracking.geofence import FenceEvent, FenceId, FenceIndex, FenceState, inside_since
+from tracking.fence import FenceId, FenceIndex
+from tracking.geofence import FenceEvent, FenceState, inside_since
 from tracking.motion import Began, Closed, Stay
 from tracking.position import CourierId, Region
 from tracking.track import Said, TrackFix

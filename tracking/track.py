@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tracking import geofence, motion
-from tracking.geofence import FenceEvent, FenceFix, FenceIndex, FenceParams, FenceState
+from tracking.fence import FenceIndex
+from tracking.geofence import FenceEvent, FenceFix, FenceParams, FenceState
 from tracking.motion import MotionParams, Sample
 from tracking.plane import metres
 from tracking.quality import N_WITNESSES, Limits, jump_marks

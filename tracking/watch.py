@@ -29,9 +29,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from sql import queries
 from tracking import events
 from tracking.batch import MODES, PositionColumns, instant
+from tracking.fence import FenceIndex
 from tracking.fence_rows import fence_from_row
 from tracking.findings import Batch, Findings, Happening
-from tracking.geofence import FenceIndex, FenceParams
+from tracking.geofence import FenceParams
 from tracking.log import HISTORY, WATCH, Entry, PositionLog
 from tracking.motion import DEFAULT_PARAMS, MotionParams
 from tracking.position import CourierId, Mark, Mode, Region

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from dispatch.alerts import EMPTY, AlertFix, AlertKind, AlertParams, CourierFacts, OpenStop, decide, judge, step
+from dispatch.alert_facts import AlertKind, AlertParams, CourierFacts, OpenStop
+from dispatch.alerts import decide, judge
 from dispatch.route_line import RouteLine
 from dispatch.snapshot import OrderId, StopKind
+from dispatch.vigil import EMPTY, AlertFix, step
 from tests.unit.tracking.tracks import MICROS, at, geolife, walk
 from tracking.area import Area
 from tracking.motion import MotionParams, Sample, Stay, segments

@@ -9,17 +9,8 @@ from hypothesis import strategies as st
 
 from tests.unit.tracking.tracks import MICROS, NOON_US, PORTO, at, walk
 from tracking.area import FAR_M, Area
-from tracking.geofence import (
-    EMPTY,
-    ActiveHours,
-    Fence,
-    FenceEventKind,
-    FenceFix,
-    FenceId,
-    FenceIndex,
-    FenceParams,
-    step,
-)
+from tracking.fence import ActiveHours, Fence, FenceId, FenceIndex
+from tracking.geofence import EMPTY, FenceEventKind, FenceFix, FenceParams, step
 from tracking.plane import metres
 from tracking.position import LatLon
 

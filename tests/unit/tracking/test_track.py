@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.unit.tracking.tracks import MICROS, at, geolife, walk
 from tracking.area import Area
-from tracking.geofence import Fence, FenceId, FenceIndex, FenceParams
+from tracking.fence import Fence, FenceId, FenceIndex
+from tracking.geofence import FenceParams
 from tracking.motion import MotionParams
 from tracking.position import LatLon
 from tracking.quality import Limits
