@@ -118,13 +118,13 @@ def measure_events(*, n_couriers: int, n_orders: int, n_events: int, seed: int) 
 
 def measure_full(*, n_couriers: int, n_orders: int, seconds: float, seed: int) -> dict[str, Any]:
     """
-    A replan of everything within `seconds`, beside insertion alone.
+    A replan of everything within `seconds`, from the plan that insertion and matching made, however long that took.
 
-    `seconds` is all of it: laying out, insertion, search and report. The search gets what insertion is known to leave.
+    `seconds` is all of it: laying out, a pass of insertion and matching, search, report.
     """
     city = City(n_couriers=n_couriers, n_orders=n_orders, seed=seed)
     began = perf_counter()
-    quick = propose(city.snapshot, PARAMS, lambda: perf_counter() - began > seconds)
+    quick = propose(city.snapshot, PARAMS)
     quick_s = perf_counter() - began
     snapshot = in_force(city.snapshot, quick)
     snapshot = replace(snapshot, workers=tuple(replace(worker, shown=frozenset()) for worker in snapshot.workers))

@@ -87,7 +87,9 @@ def best_in_route(
         if hopeless:
             continue
         rest = (*stops[i:j], new[-1], *stops[j:])
-        cost, excess = finish(problem, worker_no, walk(problem, worker_no, state, rest))
+        cost, excess = finish(
+            problem, worker_no, walk(problem, worker_no, state, rest, best_cost if grows else FOREVER)
+        )
         if cost < best_cost and excess <= old_excess:
             whole = (*stops[:i], *new[:-1], *rest)
             if not worker.capacity or excess + overload(problem, worker_no, whole) <= old_excess:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dispatch.problem import Problem, StopNo, carried
-from dispatch.snapshot import Instant, Place, ScheduledStop
+from dispatch.snapshot import FOREVER, Instant, Place, ScheduledStop
 
 OVERLOAD_S = 100_000
 """Excess of a unit of load over capacity, or of an order over `max_orders`: more than any lateness that occurs."""
@@ -41,11 +41,11 @@ def start(problem: Problem, worker_no: int) -> State:
     return State(free_at, worker.start, -1, free_at, 0, 0, 0)
 
 
-def walk(  # noqa: PLR0912 - one pass over the rules of time, taken ten thousand times a second
-    problem: Problem, worker_no: int, state: State, stops: Iterable[StopNo]
+def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten thousand times a second
+    problem: Problem, worker_no: int, state: State, stops: Iterable[StopNo], until: int = FOREVER
 ) -> State:
     """
-    Drive on from a state over more stops, adding up cost and excess.
+    Drive on from a state over more stops, adding up cost and excess; given up when the cost has passed `until`.
 
     The cost is that of the terms in dispatch/cost.py, fused into one pass because every decision hangs on this loop.
     """
@@ -89,6 +89,8 @@ def walk(  # noqa: PLR0912 - one pass over the rules of time, taken ten thousand
                 excess += starts_at - shift_ends_at
             if shown_to[stop >> 1] not in (worker_no, -1):
                 cost += change_weight
+        if cost > until:
+            break
     return State(leaves_at, place, kind, arrived_at, n_breaks, cost, excess)
 
 
