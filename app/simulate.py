@@ -147,7 +147,7 @@ class SimulateParams:
     detour: tuple[int, ...] = ()
     """Numbers of couriers that drive somewhere else than their route says."""
     trouble_after_s: float = 60.0
-    """When those three begin."""
+    """When those three begin; with orders, a freeze and a detour wait until the courier is on the way to a stop."""
     trouble_for_s: float = 600.0
     """How long they last; then all go on as if nothing had been."""
     region: str | None = None
@@ -165,6 +165,7 @@ class Member:
     """What the server wants done, next first; empty: nothing."""
     heading_for: Stop | None = None
     stepped_at: float = 0.0
+    trouble_since: float | None = None
 
 
 class Fleet:
@@ -256,10 +257,10 @@ class Fleet:
     def _move(self, member: Member) -> None:
         now = monotonic()
         body = member.body
-        body.is_frozen = self._has_trouble(self.params.freeze, member)
+        body.is_frozen = self._has_trouble(self.params.freeze, member, under_way=True)
         body.step(now - member.stepped_at)
         member.stepped_at = now
-        if self._has_trouble(self.params.detour, member):
+        if self._has_trouble(self.params.detour, member, under_way=True):
             if body.has_arrived:
                 self._wander(member)
             member.heading_for = None
@@ -285,9 +286,17 @@ class Fleet:
     def _way(self, start: LatLon, end: LatLon) -> Sequence[LatLon]:
         return self.town.path(self.town.way(self.town.nearest(start), self.town.nearest(end)))
 
-    def _has_trouble(self, numbers: tuple[int, ...], member: Member) -> bool:
-        since_s = monotonic() - self._began - self.params.trouble_after_s
-        return member.number in numbers and 0 <= since_s < self.params.trouble_for_s
+    def _has_trouble(self, numbers: tuple[int, ...], member: Member, *, under_way: bool = False) -> bool:
+        """Whether it is the courier's time of trouble; `under_way`: it begins when the courier next goes to a stop."""
+        now = monotonic()
+        if member.number not in numbers or now < self._began + self.params.trouble_after_s:
+            return False
+        if member.trouble_since is None:
+            waits_for_orders = under_way and self.params.orders_per_hour > 0
+            if waits_for_orders and (not member.stops or member.body.has_arrived):
+                return False
+            member.trouble_since = now
+        return now - member.trouble_since < self.params.trouble_for_s
 
 
 async def run(params: SimulateParams, stop: asyncio.Event | None = None, counts: Counts | None = None) -> Counts:

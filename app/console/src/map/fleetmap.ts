@@ -408,9 +408,9 @@ export class FleetMap {
         'text-field': ['format', ['get', 'name'], {}, '  ', {}, ['get', 'age'], { 'font-scale': 0.88 }],
         'text-size': 12,
         'text-anchor': 'top',
-        'text-offset': [0, 1.25],
+        'text-offset': [0, 1.45],
         'text-optional': true,
-        'text-padding': 3,
+        'text-padding': 1,
         'symbol-sort-key': ['case', ['get', 'selected'], -1, ['get', 'rank']],
       },
       paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.8 },
@@ -437,6 +437,7 @@ export class FleetMap {
       layout: {
         'icon-image': ['concat', 'courier-', ['get', 'state']],
         'icon-allow-overlap': true,
+        'icon-padding': 0,
         'symbol-sort-key': ['-', 10, ['get', 'rank']],
       },
     })
