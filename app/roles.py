@@ -44,13 +44,13 @@ async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
 def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     """The log to history, and live state back from history when Redis lost it."""
     history = History(opened.pool, limits=limits_of(settings))
-    regions = Roster(opened.pool).regions
+    roster = Roster(opened.pool)
     position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s)
     takeover_s = settings.writer_takeover_s
     pace = Pace(claim_idle_ms=int(takeover_s * 1000), claim_every_s=takeover_s / 2)
     return {
-        "writer": Writer(position_log, history, QuarantineStore(opened.pool), regions, pace=pace).run,
-        "refill": Refill(LivePositions(opened.redis), history, regions).run,
+        "writer": Writer(position_log, history, QuarantineStore(opened.pool), roster.regions, pace=pace).run,
+        "refill": Refill(LivePositions(opened.redis), history, roster).run,
     }
 
 

@@ -1,11 +1,10 @@
 """
-Looks after live state: puts it back when Redis lost its memory (at start, and whenever the marker key is missing), and
-takes couriers that have been silent for long out of the geo index.
+Looks after live state: puts it back when Redis lost its memory (at start, and whenever the marker key is missing),
+takes couriers that have been silent for long out of the geo index, and those who are gone out of everything.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final, Protocol
@@ -14,14 +13,17 @@ import asyncpg
 from redis.exceptions import RedisError
 
 from tracking.batch import PositionColumns
+from tracking.errors import LogUnavailable
 from tracking.live import LivePositions
-from tracking.position import Region
+from tracking.roster import Roster
 
 log = logging.getLogger(__name__)
 
 SILENT_FOR: Final = timedelta(days=1)
 """Nobody asks for couriers nearby whose last fix is older."""
-PRUNE_EVERY_S: Final = 600.0
+PRUNE_EVERY_S: Final = 300.0
+CHUNK: Final = 5_000
+"""Couriers that one query looks up."""
 
 
 class LastPositions(Protocol):
@@ -39,13 +41,13 @@ class Refill:
         self,
         live: LivePositions,
         history: LastPositions,
-        regions: Callable[[], Awaitable[Sequence[Region]]],
+        roster: Roster,
         *,
         every_s: float = 2.0,
     ) -> None:
         self._live = live
         self._history = history
-        self._regions = regions
+        self._roster = roster
         self._every_s = every_s
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -57,7 +59,7 @@ class Refill:
                 if monotonic() - pruned_at > PRUNE_EVERY_S:
                     pruned_at = monotonic()
                     await self.prune()
-            except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            except (RedisError, OSError, LogUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
                 log.warning("refill postponed", extra={"event": "refill_postponed", "error": type(exc).__name__})
             try:
                 async with asyncio.timeout(self._every_s):
@@ -68,7 +70,7 @@ class Refill:
     async def refill_where_needed(self) -> int:
         """How many couriers were put back."""
         n = 0
-        for region in await self._regions():
+        for region in await self._roster.regions():
             if await self._live.is_complete(region):
                 continue
             n_region = await self._live.refill(region, await self._history.last_positions(region))
@@ -77,6 +79,13 @@ class Refill:
         return n
 
     async def prune(self) -> None:
-        """Take silent couriers out of the geo indices of all regions."""
-        for region in await self._regions():
+        """Take silent couriers out of the geo indices, and who was removed or went to another region out of it all."""
+        for region in await self._roster.regions():
             await self._live.prune(region, older_than=datetime.now(UTC) - SILENT_FOR)
+            columns, _ = await self._live.all_columns(region)
+            for start in range(0, len(columns), CHUNK):
+                # A removed courier's phone is heard for some seconds more, and puts its courier back on the map.
+                members = await self._roster.find_many(columns.courier_ids[start : start + CHUNK])
+                for courier_id, member in members.items():
+                    if member is None or member.region != region:
+                        await self._live.forget(courier_id, region)

@@ -19,6 +19,7 @@ from tracking.quality import Reason
 from tracking.quarantine import QuarantineStore
 from tracking.reading import Reading
 from tracking.refill import Refill
+from tracking.roster import Roster
 from tracking.screening import Sender, Unusable, Upload
 from tracking.writer import Pace, Writer
 
@@ -205,7 +206,12 @@ async def test_emptied_redis_gets_live_state_back_from_history(database_url, red
         )
         await client.flushall()
         live = LivePositions(client)
-        refill = Refill(live, History(pool), regions)
+        refill = Refill(live, History(pool), Roster(pool, ttl_s=0))
         assert await refill.refill_where_needed() == 1
         assert (await live.get(ANNA.courier_id, CITY)).position.fix.fixed_at == NOW - timedelta(seconds=50)
         assert await refill.refill_where_needed() == 0
+        await refill.prune()
+        assert await live.get(ANNA.courier_id, CITY)
+        await pool.execute("UPDATE couriers SET deleted_at = now()")
+        await refill.prune()
+        assert await live.get(ANNA.courier_id, CITY) is None
