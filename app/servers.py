@@ -234,6 +234,8 @@ class PostgresServer(Server):
             "unix_socket_directories": "",
             "max_connections": "200",
             "shared_buffers": "128MB",
+            # Disks without a head to move: a track is read by its key, in order, not gathered and sorted.
+            "random_page_cost": "1.1",
             "timezone": "UTC",
             "log_timezone": "UTC",
             **self._settings,
