@@ -135,6 +135,36 @@ async def test_order_without_a_courier_says_why(city, seen, planning, held):
     assert reasons is not None
 
 
+async def test_order_in_a_city_without_couriers_says_so(city, planning, held):
+    order = await city.place()
+    await planning.at_once(held)
+    reasons = await city.pool.fetchval("SELECT reasons FROM decisions WHERE order_id = $1", order.id)
+    assert "no_couriers" in reasons
+
+
+async def test_accepted_order_whose_courier_is_nowhere_to_be_found_stays_with_the_courier(city, seen, planning, held):
+    ana = await hire(city, seen)
+    order = await city.place()
+    await planning.at_once(held)
+    async with city.desk() as desk:
+        await handover.accept(desk, await city.open_offer(order.id), ana)
+    seen.places.clear()
+    await planning.at_once(held)
+    assert (await city.order(order.id)).courier_id == ana
+    assert len(await city.stops(ana)) == 2
+
+
+async def test_order_on_board_of_a_courier_off_duty_stays_in_the_route(city, seen, planning, held):
+    ana = await hire(city, seen)
+    order = await city.place()
+    await planning.at_once(held)
+    async with city.desk() as desk:
+        await desk.pick_up(await desk.lock_order(order.id))
+    await city.pool.execute("UPDATE couriers SET on_duty = false")
+    await planning.at_once(held)
+    assert await city.stops(ana) == [(str(order.id), "dropoff")]
+
+
 async def test_commit_drops_an_order_cancelled_meanwhile(city, seen, planning, held):
     ana = await hire(city, seen)
     order, other = await city.place(), await city.place()
