@@ -28,6 +28,8 @@ export class Store {
   now = $state(Date.now())
   hasSnapshot = $state(false)
 
+  /** Which region is looked at; one at a time, for a region is a city. */
+  region = $state('')
   tab = $state<Tab>('couriers')
   filter = $state.raw<Filter>(EVERYTHING)
   courierId = $state<string | null>(null)
@@ -112,10 +114,7 @@ export class Store {
     this.session = null
     this.isSignedOut = true
     this.hasSnapshot = false
-    for (const map of [this.couriers, this.positions, this.trails]) map.clear()
-    this.orders = null
-    this.alerts = []
-    this.changed()
+    this.empty()
   }
 
   can(role: 'support' | 'dispatcher'): boolean {
@@ -125,11 +124,12 @@ export class Store {
 
   private open(): void {
     this.live?.close()
-    const region = this.session?.region ?? ''
+    const known = this.session?.regions ?? []
+    if (!known.includes(this.region)) this.region = this.session?.region ?? ''
     void this.readCouriers()
     void this.readOrders()
     void this.readAlerts()
-    this.live = new Live(region ? `/v1/live?region=${encodeURIComponent(region)}` : '/v1/live', {
+    this.live = new Live(`/v1/live?${this.inRegion}`, {
       onSnapshot: (frame) => {
         this.positions.clear()
         this.take(frame)
@@ -149,6 +149,27 @@ export class Store {
       },
       onSignedOut: () => this.signedOut(),
     })
+  }
+
+  private get inRegion(): string {
+    return this.region ? `region=${encodeURIComponent(this.region)}` : ''
+  }
+
+  /** Look at another region: forget this one, read that one. */
+  setRegion(region: string): void {
+    this.region = region
+    this.select(null)
+    this.hasSnapshot = false
+    this.empty()
+    this.writeAddress()
+    this.open()
+  }
+
+  private empty(): void {
+    for (const map of [this.couriers, this.positions, this.trails]) map.clear()
+    this.orders = null
+    this.alerts = []
+    this.changed()
   }
 
   private take(frame: Frame): void {
@@ -207,7 +228,7 @@ export class Store {
   }
 
   async readCouriers(): Promise<void> {
-    const couriers = await api.all<Courier>('/v1/couriers?limit=1000').catch(() => null)
+    const couriers = await api.all<Courier>(`/v1/couriers?limit=1000&${this.inRegion}`).catch(() => null)
     if (!couriers) return
     this.couriers.clear()
     for (const courier of couriers) this.couriers.set(courier.id, courier)
@@ -218,8 +239,8 @@ export class Store {
   async readOrders(): Promise<void> {
     try {
       const [open, closed] = await Promise.all([
-        api.all<Order>(`/v1/orders?limit=1000&${stateQuery(OPEN_STATES)}`, 5000),
-        api.get<{ items: Order[] }>(`/v1/orders?limit=200&${stateQuery(CLOSED_STATES)}`),
+        api.all<Order>(`/v1/orders?limit=1000&${this.inRegion}&${stateQuery(OPEN_STATES)}`, 5000),
+        api.get<{ items: Order[] }>(`/v1/orders?limit=200&${this.inRegion}&${stateQuery(CLOSED_STATES)}`),
       ])
       this.orders = new Map([...open, ...closed.items].map((order) => [order.id, order]))
       this.changed()
@@ -263,7 +284,7 @@ export class Store {
   }
 
   async readAlerts(): Promise<void> {
-    const page = await api.find<{ items: Alert[] }>('/v1/alerts?state=open&limit=500').catch(() => null)
+    const page = await api.find<{ items: Alert[] }>(`/v1/alerts?state=open&limit=500&${this.inRegion}`).catch(() => null)
     if (!page) return
     this.hasAlerts = true
     this.alerts = page.items
@@ -345,6 +366,7 @@ export class Store {
   private readAddress(): void {
     const query = new URLSearchParams(location.search)
     this.filter = fromQuery(query)
+    this.region = query.get('region') ?? this.region
     const tab = query.get('tab')
     this.tab = tab === 'orders' || tab === 'alerts' ? tab : 'couriers'
     this.courierId = query.get('courier')
@@ -357,6 +379,7 @@ export class Store {
     intoQuery(this.filter, query)
     const put = (name: string, value: string | null) => (value ? query.set(name, value) : query.delete(name))
     put('tab', this.tab === 'couriers' ? null : this.tab)
+    put('region', this.region && this.region !== this.session?.region ? this.region : null)
     put('courier', this.courierId)
     put('order', this.orderId)
     put('follow', this.follows ? '1' : null)
