@@ -44,8 +44,11 @@ N_JOBS: Final = 30
 SLICE_S: Final = 0.15
 """Time for one cluster, so that `stop` is asked often enough: the search itself cannot be interrupted."""
 SLICE_ITERATIONS: Final = 30
-SOLVER_SHARE: Final = 0.3
-"""Part of the time or of the iterations that OR-Tools gets."""
+SOLVER_SHARE: Final = 0.6
+"""
+Part of the time or of the iterations that OR-Tools gets. Alone, in 1.7 s of processor time on 200 couriers and 500
+orders, it saves 2.2 % and the exact ruin and recreate 1.3 %; with 20 couriers and 50 orders 0.4 % and 5 %.
+"""
 NO_LIMIT: Final = 10**6
 
 
