@@ -149,6 +149,8 @@ def simulate(instance: Instance, params: Params = PARAMS) -> Day:
             day.open_meals[meal.name] = meal
             day.placed_at.append(meal.placed_at)
             day.n_placed[meal.pickup_place] += 1
+        for meal in [meal for meal in day.open_meals.values() if meal.placed_at + instance.latest_min <= day.now]:
+            del day.open_meals[meal.name]
         leaves_at = decide(day, travel, params)
         events = [meals[-1].placed_at] if meals else []
         events += [minute for minute in (*day.free_at.values(), leaves_at) if minute > day.now]
@@ -190,6 +192,7 @@ def as_job(instance: Instance, meal: Meal) -> Job:
         dropoff=Visit(
             place=meal.dropoff_place,
             due_at=60 * (meal.placed_at + instance.target_min - before_dropoff),
+            closes_at=60 * (meal.placed_at + instance.latest_min - before_dropoff),
             service_s=60 * instance.dropoff_min,
         ),
         placed_at=60 * meal.placed_at,

@@ -48,6 +48,9 @@ def _violations_of_trip(instance: Instance, trip: Trip) -> Iterator[str]:
         yield f"{who} does not go to the restaurant after being sent"
     if trip.pickup_at < leaves_at + int(instance.travel_min[origin, restaurant]) + ceil(before_pickup):
         yield f"{who} collects before being there"
+    for meal, dropoff_at in zip(trip.meals, trip.dropoff_at, strict=True):
+        if dropoff_at - meal.placed_at > instance.latest_min:
+            yield f"{who} delivers {meal.name} after the longest click-to-door"
     clock = trip.pickup_at + before_pickup
     if len(legs) != len(trip.meals):
         yield f"{who} does not make one leg for each order"

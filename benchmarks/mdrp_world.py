@@ -4,7 +4,8 @@ A Grubhub instance and its day: what is known when, what couriers do once told; 
 Rules (D. Reyes et al., "Meal Delivery Routing: The Grubhub Instances", 2018): an order and its ready time are known
 from its placement on; half of each service time passes before a pickup or drop-off happens and half after; orders
 share a trip only from one restaurant; a courier once sent is not diverted, does not collect after the off-time, may
-deliver after it, and waits where the last trip ended.
+deliver after it, and waits where the last trip ended. The longest click-to-door of 90 minutes is kept as well, though
+the official evaluator does not check it.
 """
 
 from collections.abc import Sequence
@@ -59,6 +60,8 @@ class Instance:
     pickup_min: int
     dropoff_min: int
     target_min: int
+    latest_min: int
+    """Longest click-to-door allowed: an order that cannot be delivered by then is not delivered."""
     pay_per_order: float
     pay_per_hour: float
 
@@ -85,7 +88,7 @@ def read_instance(folder: Path) -> Instance:
     orders = _rows(folder / "orders.txt")
     couriers = _rows(folder / "couriers.txt")
     (parameters,) = _rows(folder / "instance_parameters.txt")
-    metres_per_minute, pickup_min, dropoff_min, target_min, _, pay_per_order, pay_per_hour = parameters
+    metres_per_minute, pickup_min, dropoff_min, target_min, latest_min, pay_per_order, pay_per_hour = parameters
     points = [(row[1], row[2]) for row in (*restaurants, *orders, *couriers)]
     place_of = {row[0]: number for number, row in enumerate(restaurants)}
     first_order, first_courier = len(restaurants), len(restaurants) + len(orders)
@@ -120,6 +123,7 @@ def read_instance(folder: Path) -> Instance:
         pickup_min=int(pickup_min),
         dropoff_min=int(dropoff_min),
         target_min=int(target_min),
+        latest_min=int(latest_min),
         pay_per_order=float(pay_per_order),
         pay_per_hour=float(pay_per_hour),
     )

@@ -60,6 +60,7 @@ def test_trips_are_the_same_whatever_is_placed_later(instance):
         ({"pickup_at": 1}, "not ready"),
         ({"pickup_at": 5000}, "after the off-time"),
         ({"assigned_at": 0}, "not placed yet"),
+        ({"dropoff_at": 200}, "longest click-to-door"),
         ({"dropoff_at": (1, 2)}, "before being there"),
         ({"moves": ()}, "one leg for each order"),
     ],
@@ -70,7 +71,8 @@ def test_checker_finds_a_broken_rule(instance, change, complaint):
     if "moves" in change:
         change = {"moves": trip.moves[:-1]}
     if "dropoff_at" in change:
-        change = {"dropoff_at": tuple(1 for _ in trip.dropoff_at)}
+        at = 1 if isinstance(change["dropoff_at"], tuple) else change["dropoff_at"]
+        change = {"dropoff_at": tuple(at for _ in trip.dropoff_at)}
     broken = [*(other for other in trips if other is not trip), replace(trip, **change)]
     assert any(complaint in text for text in violations(instance, broken))
 
