@@ -129,10 +129,10 @@ class Findings:
             for row in rows
         ]
 
-    async def inside_before(self, courier_id: CourierId, at_us: int) -> FenceState:
+    async def inside_before(self, courier_id: CourierId, at_us: int, index: FenceIndex) -> FenceState:
         """The fences a courier was in at an instant, as the recorded events have it."""
         rows = await self._pool.fetch(queries["fence_events.inside_before"], courier_id, instant(at_us))
-        return inside_since({FenceId(row["fence_id"]): (microseconds(row["at"]), row["dwelt"]) for row in rows})
+        return inside_since({FenceId(row["fence_id"]): (microseconds(row["at"]), row["dwelt"]) for row in rows}, index)
 
     async def note_late(self, region: Region, late: Mapping[CourierId, int], *, now: datetime) -> None:
         """Note couriers to be counted again from an instant on (microseconds)."""

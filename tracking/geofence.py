@@ -20,8 +20,11 @@ from tracking.fence import BUFFER_M, Entry, Fence, FenceId, FenceIndex
 from tracking.plane import d_lon_deg, metres
 
 MICROS = 1_000_000
+NEVER_US = 2**63
 MAX_STEP_S = 60
 """A straight way between fixes farther apart in time says little about where the courier was."""
+LONG_M = 2 * BUFFER_M
+"""A fence in the middle of a longer way may be in the index of neither end."""
 
 
 class FenceEventKind(StrEnum):
@@ -84,7 +87,8 @@ class _Sighting(NamedTuple):
     """As confirmed."""
     since_us: int = 0
     """Of the enter, when inside."""
-    dwelt: bool = False
+    dwells_us: int = NEVER_US
+    """When it becomes dwelling, when inside and not dwelling yet."""
     n: int = 0
     """Fixes in a row that speak against `inside`."""
     cross_us: int = 0
@@ -123,14 +127,16 @@ class FenceState(NamedTuple):
 EMPTY = FenceState()
 
 
-def inside_since(fences: Mapping[FenceId, tuple[int, bool]]) -> FenceState:
+def inside_since(fences: Mapping[FenceId, tuple[int, bool]], index: FenceIndex) -> FenceState:
     """State of a courier who is in these fences, each since a moment, with dwelling told or not: to begin from."""
-    return FenceState(
-        near={
-            fence_id.int: _Sighting(inside=True, since_us=since_us, dwelt=dwelt)
-            for fence_id, (since_us, dwelt) in fences.items()
-        }
-    )
+    near = {}
+    for fence_id, (since_us, dwelt) in fences.items():
+        fence = index.fences.get(fence_id.int)
+        if fence is not None:
+            is_over = dwelt or fence.dwell_s is None
+            dwells_us = NEVER_US if is_over else since_us + (fence.dwell_s or 0) * MICROS
+            near[fence.key] = _Sighting(inside=True, since_us=since_us, dwells_us=dwells_us)
+    return FenceState(near=near)
 
 
 def step(
@@ -144,10 +150,10 @@ def step(
         kept = {i: s._replace(n=0, first=None, before=None) for i, s in state.near.items() if s.inside}
         state, last = FenceState(near=kept), None
     here = index.near(fix.lat, fix.lon)
-    is_quiet = not here and not state.near and not state.depths and not state.passing
-    if is_quiet and (last is None or not _is_long(last, fix)):
-        return FenceState(fix, last), ()
     way_m = 0.0 if last is None else metres(last.lat, last.lon, fix.lat, fix.lon)
+    is_quiet = not here and not state.near and not state.depths and not state.passing
+    if is_quiet and way_m <= LONG_M:
+        return FenceState(fix, last), ()
     look = _Look(state, fix, way_m, index, params)
     look.believe()
     look.around(here)
@@ -158,12 +164,14 @@ def step(
 class _Look:
     """One fix weighed for every fence it may concern."""
 
-    __slots__ = ("depths", "events", "fix", "index", "near", "params", "state", "way_m")
+    __slots__ = ("depths", "events", "fix", "index", "margin_m", "near", "params", "state", "way_m")
 
     def __init__(self, state: FenceState, fix: FenceFix, way_m: float, index: FenceIndex, params: FenceParams) -> None:
         self.state = state
         self.fix = fix
         self.way_m = way_m
+        # How far outside is outside, and a third of how long a way is surely one.
+        self.margin_m = max(params.exit_m, min(fix.accuracy_m or 0.0, params.max_exit_m))
         self.index = index
         self.params = params
         self.near: dict[int, _Sighting] = {}
@@ -186,29 +194,24 @@ class _Look:
         for key, fence, deep in here:
             sighting = before.get(key)
             if deep:
-                if (
-                    sighting is not None
-                    and sighting.inside
-                    and not sighting.n
-                    and (sighting.dwelt or not fence.dwell_s)
-                ):
-                    self.near[key] = sighting
-                elif fix.at_us >= fence.since_us:
-                    self._weigh(fence, sighting or _OUTSIDE, BUFFER_M)
-                continue
-            # A depth changes by no more than the way: far from the edge it need not be measured.
-            depth_m = depths.get(key, 0.0)
-            if depth_m > sure_m:
-                depth_m -= way_m
-            elif depth_m < -sure_m:
-                depth_m += way_m
+                depth_m = BUFFER_M
             else:
-                depth_m = fence.area.depth_m(fix.lat, fix.lon)
-            self.depths[key] = depth_m
-            if sighting is not None:
+                # A depth changes by no more than the way: far from the edge it need not be measured.
+                depth_m = depths.get(key, 0.0)
+                if depth_m > sure_m:
+                    depth_m -= way_m
+                elif depth_m < -sure_m:
+                    depth_m += way_m
+                else:
+                    depth_m = fence.area.depth_m(fix.lat, fix.lon)
+                self.depths[key] = depth_m
+            if sighting is None:
+                if depth_m >= 0 and fix.at_us >= fence.since_us:
+                    self._weigh(fence, _OUTSIDE, depth_m)
+            elif depth_m >= 0 and sighting.inside and not sighting.n and fix.at_us < sighting.dwells_us:
+                self.near[key] = sighting
+            else:
                 self._weigh(fence, sighting, depth_m)
-            elif depth_m >= 0 and fix.at_us >= fence.since_us:
-                self._weigh(fence, _OUTSIDE, depth_m)
 
     def away(self) -> None:
         """Weigh the fences the courier was in or at, and is not near enough for the index to find."""
@@ -220,7 +223,7 @@ class _Look:
 
     def _weigh(self, fence: Fence, sighting: _Sighting, depth_m: float) -> None:
         fix = self.fix
-        is_contrary = depth_m <= -self._margin_m() if sighting.inside else depth_m >= 0
+        is_contrary = depth_m <= -self.margin_m if sighting.inside else depth_m >= 0
         if not is_contrary:
             if sighting.inside:
                 if sighting.n:
@@ -244,15 +247,14 @@ class _Look:
             self.events.append(_event(fence, FenceEventKind.EXIT, sighting.cross_us, first))
         else:
             self.events.append(_event(fence, FenceEventKind.ENTER, sighting.cross_us, first))
-            self._remain(fence, _Sighting(inside=True, since_us=sighting.cross_us))
+            dwells_us = NEVER_US if fence.dwell_s is None else sighting.cross_us + fence.dwell_s * MICROS
+            self._remain(fence, _Sighting(inside=True, since_us=sighting.cross_us, dwells_us=dwells_us))
 
     def _remain(self, fence: Fence, sighting: _Sighting) -> None:
         """Inside, and perhaps long enough to be dwelling."""
-        if fence.dwell_s is not None and not sighting.dwelt:
-            dwelt_us = sighting.since_us + fence.dwell_s * MICROS
-            if self.fix.at_us >= dwelt_us:
-                self.events.append(_event(fence, FenceEventKind.DWELL, dwelt_us, self.fix))
-                sighting = sighting._replace(dwelt=True)
+        if self.fix.at_us >= sighting.dwells_us:
+            self.events.append(_event(fence, FenceEventKind.DWELL, sighting.dwells_us, self.fix))
+            sighting = sighting._replace(dwells_us=NEVER_US)
         self.near[fence.key] = sighting
 
     def _pass_by_fix(self, fence: Fence, sighting: _Sighting) -> None:
@@ -261,21 +263,17 @@ class _Look:
         if before is None or first is None or fix.at_us - before.at_us > 2 * MAX_STEP_S * MICROS:
             return
         way_m = metres(before.lat, before.lon, fix.lat, fix.lon)
-        if way_m >= 3 * self._margin_m() and _went_on(before, first, fix):
+        if way_m >= 3 * self.margin_m and _went_on(before, first, fix):
             exit_us = max(sighting.cross_us + 1, fix.at_us)
             self.events.append(_event(fence, FenceEventKind.ENTER, sighting.cross_us, first, passed=True))
             self.events.append(_event(fence, FenceEventKind.EXIT, exit_us, fix, passed=True))
-
-    def _margin_m(self) -> float:
-        """How far outside is outside, and a third of how long a way is surely one."""
-        return max(self.params.exit_m, min(self.fix.accuracy_m or 0.0, self.params.max_exit_m))
 
     def passing(self) -> tuple[_Passing, ...]:
         """Fences that the straight way from the last fix leads through, though both ends lie outside."""
         a, b, before = self.state.last, self.fix, self.state.before
         if a is None or before is None or b.at_us - a.at_us > MAX_STEP_S * MICROS:
             return ()
-        is_long = _is_long(a, b)
+        is_long = self.way_m > LONG_M
         if not is_long and not self.depths and not self.state.depths:
             return ()
         way_m = self.way_m
@@ -286,7 +284,7 @@ class _Look:
         likely += [k for k, depth_m in depths_a.items() if depth_m < 0 <= reach_m + depth_m and k not in depths_b]
         if is_long:
             likely += [k for k in self._along(a, b, way_m) if k not in depths_a and k not in depths_b]
-        if not likely or way_m < 2 * self._margin_m() or not _went_on(b, a, before):
+        if not likely or way_m < 2 * self.margin_m or not _went_on(b, a, before):
             return ()
         found: list[_Passing] = []
         for key in sorted(set(likely)):
@@ -312,14 +310,6 @@ class _Look:
 def _went_on(a: FenceFix, b: FenceFix, c: FenceFix) -> bool:
     """Whether a, b, c look like a way, and b not like a stray fix: c is not back where a was."""
     return metres(a.lat, a.lon, c.lat, c.lon) >= metres(a.lat, a.lon, b.lat, b.lon) / 2
-
-
-def _is_long(a: FenceFix, b: FenceFix) -> bool:
-    """Whether the way is so long that a fence in its middle may be in the index of neither end."""
-    # 1 degree of latitude is 111 km; the cheap test first.
-    if abs(a.lat - b.lat) * 111_000 > 2 * BUFFER_M:
-        return True
-    return metres(a.lat, a.lon, b.lat, b.lon) > 2 * BUFFER_M
 
 
 def _crossed_us(fence: Fence, last: FenceFix | None, fix: FenceFix, *, inside: bool) -> int:

@@ -250,7 +250,7 @@ class Watcher:
             if noted_at is not None:
                 await self._findings.settle(courier_id, noted_at)  # erased meanwhile
             return
-        base = State(None, await self._findings.inside_before(courier_id, start_us))
+        base = State(None, await self._findings.inside_before(courier_id, start_us, seen.index))
         params = self._track_params(seen.modes.get(courier_id, Mode.CAR))
         # Off the event loop: a day of fixes takes a tenth of a second.
         track, said = await asyncio.to_thread(Track.fold, fixes, params, seen.index, base)
