@@ -114,6 +114,7 @@ TIMEOUT_S: Final = 10.0
 MOST_REQUESTS: Final = 32
 """Requests under way at once, of the whole fleet."""
 TOKEN_LIFE: Final = timedelta(days=2)
+STAND_IN_AFTER_S: Final = 60.0
 WANDER_M: Final = 2000.0
 """A courier without orders drifts to places about this near."""
 
@@ -165,7 +166,6 @@ class Member:
     """What the server wants done, next first; empty: nothing."""
     heading_for: Stop | None = None
     stepped_at: float = 0.0
-    trouble_since: float | None = None
 
 
 class Fleet:
@@ -179,6 +179,8 @@ class Fleet:
         self._client = client
         self._limit = asyncio.Semaphore(MOST_REQUESTS)
         self._began = monotonic()
+        self._victims: dict[str, dict[int, float]] = {}
+        """For each trouble who has it, and since when."""
 
     async def enlist(self) -> None:
         """Find or create the couriers and give each phone a token."""
@@ -251,16 +253,16 @@ class Fleet:
             due = max(due + every_s, monotonic())
             self._move(member)
             member.phone.note(member.body.read(), datetime.now(UTC))
-            if not self._has_trouble(self.params.silence, member):
+            if not self._has_trouble("silence", self.params.silence, member):
                 await member.phone.upload()
 
     def _move(self, member: Member) -> None:
         now = monotonic()
         body = member.body
-        body.is_frozen = self._has_trouble(self.params.freeze, member, under_way=True)
+        body.is_frozen = self._has_trouble("freeze", self.params.freeze, member)
         body.step(now - member.stepped_at)
         member.stepped_at = now
-        if self._has_trouble(self.params.detour, member, under_way=True):
+        if self._has_trouble("detour", self.params.detour, member):
             if body.has_arrived:
                 self._wander(member)
             member.heading_for = None
@@ -286,17 +288,26 @@ class Fleet:
     def _way(self, start: LatLon, end: LatLon) -> Sequence[LatLon]:
         return self.town.path(self.town.way(self.town.nearest(start), self.town.nearest(end)))
 
-    def _has_trouble(self, numbers: tuple[int, ...], member: Member, *, under_way: bool = False) -> bool:
-        """Whether it is the courier's time of trouble; `under_way`: it begins when the courier next goes to a stop."""
-        now = monotonic()
-        if member.number not in numbers or now < self._began + self.params.trouble_after_s:
+    def _has_trouble(self, kind: str, numbers: tuple[int, ...], member: Member) -> bool:
+        """Whether it is the courier's time of trouble; a freeze and a detour begin when the courier goes to a stop."""
+        since_s = monotonic() - self._began - self.params.trouble_after_s
+        if not numbers or since_s < 0:
             return False
-        if member.trouble_since is None:
-            waits_for_orders = under_way and self.params.orders_per_hour > 0
-            if waits_for_orders and (not member.stops or member.body.has_arrived):
+        victims = self._victims.setdefault(kind, {})
+        if member.number not in victims:
+            waits_for_orders = kind != "silence" and self.params.orders_per_hour > 0
+            if waits_for_orders and (not member.stops or member.body.has_arrived or self._is_a_victim(member)):
                 return False
-            member.trouble_since = now
-        return now - member.trouble_since < self.params.trouble_for_s
+            # Who was named may get no order for long: then the next one who is under way stands in.
+            is_named = member.number in numbers
+            stands_in = waits_for_orders and since_s > STAND_IN_AFTER_S
+            if len(victims) >= len(numbers) or not (is_named or stands_in):
+                return False
+            victims[member.number] = since_s
+        return since_s - victims[member.number] < self.params.trouble_for_s
+
+    def _is_a_victim(self, member: Member) -> bool:
+        return any(member.number in victims for victims in self._victims.values())
 
 
 async def run(params: SimulateParams, stop: asyncio.Event | None = None, counts: Counts | None = None) -> Counts:
