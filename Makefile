@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ENGINE ?= postgres
 DATA   ?= .postrider/$(ENGINE)
-BENCHMARKS ?= ingest writer nearby history
+RECORDED ?= $(or $(POSTRIDER_DATA),../shared/data)
 STAMP  := $(VENV)/.ready
 
 .PHONY: setup demo test check bench lock clean
@@ -47,7 +47,11 @@ demo: setup
 	$(BIN)/postrider demo --engine $(ENGINE) --data-dir $(DATA)
 
 bench: setup
-	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+	for name in ingest writer nearby history replan matching offer_latency geofence stays eta eta_answers; do \
+	  echo "$$name:"; $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+	$(BIN)/python -m benchmarks.mdrp $(RECORDED)/mdrp --json
+	$(BIN)/python -m benchmarks.pdptw $(RECORDED)/lilim/pdptw100/*.txt --seconds 10 --json
+	$(BIN)/python -m benchmarks.rappi $(RECORDED)/rappi --json
 
 clean:
 	rm -rf $(VENV) app/console/dist
