@@ -42,6 +42,8 @@ class AlertParams:
     at_stop_m: float = 75.0
     """This close to an open stop a courier is at work, not stuck."""
     silent_after_s: int = 120
+    silent_at_most_s: int = 43_200
+    """Silent for longer, a courier has gone home and forgotten to go off duty: no alert any more."""
     frozen_after_s: int = 120
     off_route_m: float = 150.0
     back_on_route_m: float = 100.0

@@ -117,7 +117,7 @@ def _judge_contact(
     is_silent = silent_s > params.silent_after_s
     yield Verdict(
         kind=AlertKind.SILENT,
-        holds=is_silent and not is_quiet,
+        holds=is_silent and silent_s <= params.silent_at_most_s and not is_quiet,
         facts={"silent_s": silent_s, "last_contact_us": contact_us},
         expected={"contact_within_s": params.silent_after_s},
     )

@@ -263,6 +263,18 @@ def test_leaving_the_region_takes_several_fixes():
     assert watched(stray, CourierFacts(region=region)) == []
 
 
+def test_a_courier_who_went_home_is_not_silent_for_ever():
+    fix = at(0, 0, 0)
+    vigil = step(EMPTY, AlertFix(fix.at_us, fix.lat, fix.lon), CourierFacts(), PARAMS)
+
+    def is_silent(after_s):
+        now_us = fix.at_us + after_s * MICROS
+        verdicts = judge(vigil, CourierFacts(), PARAMS, contact_us=fix.at_us, now_us=now_us)
+        return any(v.holds for v in verdicts if v.kind is AlertKind.SILENT)
+
+    assert [is_silent(s) for s in (60, 600, 40_000, 50_000)] == [False, True, True, False]
+
+
 def test_nothing_is_told_of_a_courier_never_heard_of():
     assert [v for v in judge(EMPTY, CourierFacts(), PARAMS, contact_us=None, now_us=0) if v.holds] == []
 
