@@ -264,11 +264,11 @@ class EtaKeeper:
         following.wants_ways = False
         if not self._engine_expected:
             return
-        task = asyncio.create_task(self._ask_ways(following))
+        task = asyncio.create_task(self._ask_ways(state, following))
         state.asking.add(task)
         task.add_done_callback(state.asking.discard)
 
-    async def _ask_ways(self, following: Following) -> None:
+    async def _ask_ways(self, state: _Region, following: Following) -> None:
         async with self._asking:
             places, asked_at = following.places(), datetime.now(UTC)
             try:
@@ -281,6 +281,8 @@ class EtaKeeper:
                 return
             if places[1:] == following.places()[1:]:
                 following.find_ways(places, path.legs, asked_at=asked_at.timestamp())
+                if following.itinerary.courier_id in state.followings:
+                    state.told_at[following.itinerary.courier_id] = float("-inf")
 
     async def _end_of_log(self, region: Region) -> str:
         newest = await self._redis.xrevrange(RegionKeys(region).log, count=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -112,7 +113,8 @@ async def ride(city):
     courier_id = await city.hire()
     order = await city.place()
     await put_on_route(city, order, courier_id)
-    await report(city, courier_id, AFAR)
+    # long enough ago that the next fix is no jump
+    await report(city, courier_id, AFAR, age_s=100.0)
     return order, courier_id
 
 
@@ -123,7 +125,8 @@ NEARER = LatLon(RESTAURANT.lat, RESTAURANT.lon + 0.012)
 async def test_a_route_gets_arrivals_and_every_fix_renews_them(city, ride):
     _, courier_id = ride
     book = EtaBook(city.redis)
-    async with keeping(city):
+    # Nothing but the fix can renew them in time.
+    async with keeping(city, params=replace(FAST, tell_every_s=60.0, reload_every_s=60.0)):
         first = await until(lambda: book.of_courier(REGION, courier_id))
         assert [eta.stop.kind for eta in first.etas] == [StopKind.PICKUP, StopKind.DROPOFF]
         await until(lambda: _source(book, courier_id, "osrm"))

@@ -5,12 +5,13 @@ from itertools import pairwise
 from math import exp
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch.conformal import Band
-from dispatch.eta import RECORDED, Eta, Journey, Note, Span, StopAhead, foresee
+from dispatch.eta import N_SCENARIOS, RECORDED, Eta, Journey, Note, Span, StopAhead, foresee, quantiles
 from dispatch.snapshot import OrderId, PlannedStop, StopKind
 from dispatch.steady import CAUSES, HOLD_S, SETTLE_S, settle
 from tracking.position import LatLon
@@ -148,6 +149,12 @@ def test_the_weakest_source_on_the_way_is_told():
     assert [Note.FALLBACK_USED in eta.warnings for eta in etas] == [False, True, True]
     quiet = foresee(route(stop(1, source="learned")), now=NOW, engine_expected=False)
     assert Note.FALLBACK_USED not in quiet[0].warnings
+
+
+@given(st.lists(st.floats(0, 2e9), min_size=N_SCENARIOS, max_size=N_SCENARIOS))
+def test_quantiles_are_those_of_numpy(arrivals):
+    values = np.array(arrivals)
+    assert quantiles(values) == pytest.approx(tuple(np.quantile(values, (0.1, 0.5, 0.9))))
 
 
 def test_long_routes_are_foreseen_to_the_end():
