@@ -49,6 +49,7 @@ PARAMS = Params(
     bundling=Bundling.SAME_PICKUP,
     commit_lead_s=0,
     min_gain=60,
+    thorough=True,
     search_iterations=40,
     search_above=6000,
 )

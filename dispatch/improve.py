@@ -34,6 +34,7 @@ def settle(draft: Draft, allowed: Allowed, stop: Stop) -> Draft:
 
     It ends: each step lowers what breaks hard rules, or else the cost, by whole units.
     """
+    before = list(draft.routes)
     matched: list[Stops] = []
     settled: list[Stops] = []
     for _ in range(draft.problem.params.n_rounds):
@@ -45,7 +46,7 @@ def settle(draft: Draft, allowed: Allowed, stop: Stop) -> Draft:
             draft = rematched(draft, allowed, movable, stop) or draft
         if draft.routes == settled or stop():
             break
-        relocate(draft, allowed, movable, stop)
+        relocate(draft, allowed, movable, before, stop)
         settled = list(draft.routes)
     return draft
 
@@ -95,16 +96,33 @@ def force(draft: Draft, worker_no: int, job_no: int) -> None:
         draft.put(worker_no, found.stops)
 
 
-def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], stop: Stop) -> None:
+def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], before: list[Stops], stop: Stop) -> None:
     """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none."""
     for _ in range(draft.problem.params.n_rounds):
         moved = False
-        for job_no in movable:
+        for job_no in movable if draft.problem.params.thorough else worth_a_look(draft, movable, before):
             if stop():
                 return
             moved |= _relocate_one(draft, allowed, job_no)
         if not moved:
             return
+
+
+def worth_a_look(draft: Draft, movable: Iterable[int], before: list[Stops]) -> list[int]:
+    """
+    Jobs in routes that are not what they were, and jobs that are late: where a change of the world shows.
+
+    In a world that did not change the first are none and the late ones were looked at when the plan was made.
+    """
+    problem = draft.problem
+    late = {
+        stop >> 1
+        for stops, states in zip(draft.routes, draft.states, strict=True)
+        for stop, state in zip(stops, states[1:], strict=True)
+        if max(state.arrived_at, problem.opens_at[stop]) > problem.due_at[stop]
+    }
+    changed = {number for number, stops in enumerate(draft.routes) if stops != before[number]}
+    return [job_no for job_no in movable if job_no in late or draft.worker_of[job_no] in changed]
 
 
 def regret(draft: Draft) -> int:

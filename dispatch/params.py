@@ -68,6 +68,8 @@ class Params:
     """An order is fixed when its courier must leave within this time: the time an offer and an answer take."""
     n_candidates: int = 12
     """So many couriers are tried for an order: those soonest at the pickup. All others too when none of these can."""
+    thorough: bool = False
+    """Improve every order that could do better; False: only those that are late or share a route with what changed."""
     n_rounds: int = 20
     """Passes of improvement at most over the orders that could do better; far fewer are needed for a stable plan."""
     absence_s: int = 1500

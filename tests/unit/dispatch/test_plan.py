@@ -23,6 +23,7 @@ laws = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 all_params = st.builds(
     Params,
     bundling=st.sampled_from(Bundling),
+    thorough=st.booleans(),
     weights=st.builds(Weights, waiting=st.integers(0, 2), change=st.integers(0, 900)),
 )
 
