@@ -23,7 +23,7 @@ BLINK: Final = 0.01
 """Share of routes overlooked when an order is put back (the paper's beta): without it the same comes out every time."""
 LEFT_OUT: Final = 3
 """What an order costs while it is left out, in mean distances of an order."""
-N_CYCLES: Final = 2
+N_CYCLES: Final = 3
 """Times the temperature falls: what froze in a poor basin gets another chance."""
 MAX_REMEMBERED: Final = 300_000
 """Insertions and timings remembered; when full they start again empty. About 150 MB."""
@@ -63,7 +63,7 @@ class Cooling:
     start: float
     end: float
     """Both in units of distance."""
-    fleet_share: float = 0.3
+    fleet_share: float = 0.2
     """Part of the time for saving vehicles."""
     tuning: Tuning = field(default_factory=Tuning)
 
