@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.servers import PostgresServer, RedisServer, free_port
 
@@ -32,6 +32,9 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
 ]
 """WebGL 2 in software, and no talk with the internet."""
+
+
+expect.set_options(timeout=30_000)  # a busy machine draws slowly
 
 
 class World:
@@ -95,7 +98,7 @@ def world(database: str) -> Iterator[World]:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
         environ |= {"DATABASE_URL": database, "REDIS_URL": server.url, "POSTRIDER_PORT": str(port)}
         environ |= {"POSTRIDER_LIVE_TICK_S": "0.2"}
-        for role in ("api", "writer", "watch", "dispatch"):
+        for role in ("api", "writer", "dispatch"):
             process = subprocess.Popen([sys.executable, "-m", "app", role], cwd=ROOT, env=environ)
             stack.callback(_end, process)
         made = subprocess.run(
@@ -112,6 +115,7 @@ def world(database: str) -> Iterator[World]:
 def page(browser: Browser, world: World) -> Iterator[Page]:
     """A signed-in page of its own context, that must not raise an error; small and calm, for pixels are slow here."""
     context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
+    context.set_default_timeout(60_000)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

@@ -73,8 +73,9 @@ def test_token_leaves_the_address_scripts_cannot_read_the_session_and_nothing_co
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
 
 
-def test_filter_narrows_list_and_counts_and_stays_in_the_address(page):
-    expect(row(page, "Anna")).to_be_visible()
+def test_filter_narrows_list_and_counts_and_stays_in_the_address(page, world):
+    world.fix("Anna", 41.1530, -8.6101)
+    expect(row(page, "Anna")).to_have_attribute("data-state", "online")
     page.get_by_role("button", name=re.compile("^Stale 1")).click()
     expect(page.locator("tr[data-courier]")).to_have_count(1)
     expect(row(page, "Boris")).to_be_visible()

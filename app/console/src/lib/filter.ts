@@ -7,7 +7,7 @@ export const STATES = ['stuck', 'late', 'busy', 'online', 'stale', 'offline'] as
 export type State = (typeof STATES)[number]
 
 export const STATE_WORDS: Record<State, string> = {
-  stuck: 'Stuck',
+  stuck: 'Trouble',
   late: 'Late',
   busy: 'On a job',
   online: 'Free',
@@ -16,7 +16,7 @@ export const STATE_WORDS: Record<State, string> = {
 }
 
 export const STATE_HELP: Record<State, string> = {
-  stuck: 'Does not move though a stop is open',
+  stuck: 'Does not move, or is off the route',
   late: 'An order will be or is late',
   busy: 'Has orders',
   online: 'Has no order',

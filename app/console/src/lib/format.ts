@@ -30,6 +30,7 @@ const withDate = new Intl.DateTimeFormat(undefined, {
 /** "14:05", or with the day when it is not today. */
 export function time(at: string | number | Date, now: number = Date.now()): string {
   const date = new Date(at)
+  if (Number.isNaN(date.getTime())) return '–'
   return Math.abs(date.getTime() - now) < 12 * 3_600_000 ? timeOnly.format(date) : withDate.format(date)
 }
 

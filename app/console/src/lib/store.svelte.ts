@@ -16,7 +16,7 @@ const stateQuery = (states: string[]) => states.map((state) => `state=${state}`)
 
 const TRAIL_MS = 180_000
 const LATE_KINDS = new Set(['late', 'late_risk'])
-const STUCK_KINDS = new Set(['stuck', 'off_route', 'frozen'])
+const STUCK_KINDS = new Set(['stuck', 'off_route'])
 
 export class Store {
   config = $state.raw<Config | null>(null)

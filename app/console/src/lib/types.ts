@@ -26,7 +26,8 @@ export interface Courier {
 }
 
 export interface Eta {
-  p50: string
+  /** Null while nobody has the order. */
+  p50: string | null
   p90: string | null
   computed_at: string
   source: string
