@@ -1,21 +1,22 @@
 """What a courier is to do: `/v1/couriers/{id}/route`, as JSON and as a stream; and reordering it by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from app.audit import audit
-from app.auth import Caller, Role, requires, requires_any
-from app.dependencies import CurrentCaller, Pool, RedisClient
+from app.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
+from app.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.eta_shape import EtaShape, eta_shape
 from app.order_shapes import Version, plan_cost_shape
 from app.problems import BadInput
@@ -94,12 +95,14 @@ async def get_route(
 @get("/v1/couriers/{courier_id:uuid}/route/stream", guards=[requires_any], tags=["courier"])
 async def stream_route(
     courier_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
     pool: Pool,
     caller: CurrentCaller,
     travel: Travel,
     locator: Whereabouts,
     arrivals: Arriving,
     channels: Channels,
+    authenticator: Tokens,
 ) -> ServerSentEvent:
     """
     Server-Sent Events: `route` at once and whenever it changes, `offer` for each open offer and every new one,
@@ -107,8 +110,17 @@ async def stream_route(
     """
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose)
+    is_allowed = partial(_is_still_allowed, authenticator, request.auth)
     return ServerSentEvent(
-        _stream(route, pool=pool, travel=travel, locator=locator, arrivals=arrivals, channels=channels),
+        _stream(
+            route,
+            pool=pool,
+            travel=travel,
+            locator=locator,
+            arrivals=arrivals,
+            channels=channels,
+            is_allowed=is_allowed,
+        ),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
@@ -151,6 +163,7 @@ async def _stream(
     locator: Locator,
     arrivals: Arrivals,
     channels: CourierChannels,
+    is_allowed: Callable[[], Awaitable[bool]],
 ) -> AsyncIterator[ServerSentEventMessage]:
     async with channels.listen(route.region, route.courier_id) as woken:
         yield await _route_message(route, travel, locator, arrivals)
@@ -161,7 +174,7 @@ async def _stream(
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await woken.wait()
             woken.clear()
-            if channels.is_ended:
+            if channels.is_ended or not await is_allowed():
                 return
             before, route = route, await load_route(pool, route.courier_id)
             made, gone = changes_between(before.offers, route.offers)
@@ -173,7 +186,15 @@ async def _stream(
             if route.fingerprint != before.fingerprint or route.version != before.version:
                 yield await _route_message(route, travel, locator, arrivals)
             elif not made and not gone:
-                yield ServerSentEventMessage(data=None, comment="still here")
+                yield ServerSentEventMessage(data=None, comment="still here", sep="\n")
+
+
+async def _is_still_allowed(authenticator: Authenticator, token: str) -> bool:
+    """A stolen phone's stream ends when its token is revoked."""
+    try:
+        return await authenticator.caller(token) is not None
+    except AuthenticationUnavailable:
+        return True  # an outage is no reason to leave a courier without a route
 
 
 async def _route_message(

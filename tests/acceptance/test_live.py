@@ -23,13 +23,14 @@ def settings(database_url, redis_url):
 class Stream:
     """One open answer."""
 
-    def __init__(self, api, token, *, headers=(), **query):
+    def __init__(self, api, token, *, path="/v1/live", headers=(), **query):
         self.events = asyncio.Queue()
         self.status = None
         self.text = b""
         self.last_id = None
         self.can_send = asyncio.Event()
         self.can_send.set()
+        self.over = asyncio.Event()
         self._left = asyncio.Event()
         scope = {
             "type": "http",
@@ -37,8 +38,8 @@ class Stream:
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",
-            "path": "/v1/live",
-            "raw_path": b"/v1/live",
+            "path": path,
+            "raw_path": path.encode(),
             "root_path": "",
             "query_string": urlencode(query).encode(),
             "headers": [(b"authorization", f"Bearer {token}".encode()), (b"host", b"postrider"), *headers],
@@ -56,6 +57,8 @@ class Stream:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             return
+        if not message.get("more_body", False):
+            self.over.set()
         self.text += message.get("body", b"")
         *blocks, self.text = self.text.split(b"\n\n")
         for block in blocks:
