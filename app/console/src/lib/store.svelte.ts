@@ -57,6 +57,8 @@ export class Store {
   private frame = 0
   private readonly waiting = new Map<string, ReturnType<typeof setTimeout>>()
   private readonly staleOrders = new Set<string>()
+  /** Orders that changed while the list was being read: what was read of them may be old. */
+  private readonly changedMeanwhile = new Set<string>()
   private knownAlerts = new Set<string>()
 
   /** Every courier, urgent or not. */
@@ -126,14 +128,15 @@ export class Store {
     this.live?.close()
     const known = this.session?.regions ?? []
     if (!known.includes(this.region)) this.region = this.session?.region ?? ''
-    void this.readCouriers()
-    void this.readOrders()
-    void this.readAlerts()
     this.live = new Live(`/v1/live?${this.inRegion}`, {
       onSnapshot: (frame) => {
         this.positions.clear()
         this.take(frame)
         this.hasSnapshot = true
+        // Only now: what happens from here on is told, so nothing can fall between the lists and the stream.
+        void this.readCouriers()
+        void this.readOrders()
+        void this.readAlerts()
       },
       onDelta: (frame) => this.take(frame),
       onEvent: (subject, event) => this.happened(subject, event),
@@ -141,12 +144,7 @@ export class Store {
         this.connection = connection
         this.asOf = asOf
       },
-      onReset: () => {
-        void this.readCouriers()
-        void this.readOrders()
-        void this.readAlerts()
-        this.routeVersion++
-      },
+      onReset: () => this.routeVersion++,
       onSignedOut: () => this.signedOut(),
     })
   }
@@ -199,6 +197,7 @@ export class Store {
     const orderId = event.order_id
     if (typeof orderId === 'string') {
       this.staleOrders.add(orderId)
+      this.changedMeanwhile.add(orderId)
       this.later('orders', 400, () => this.readStaleOrders())
     }
     if (event.type === 'fence.changed') this.fenceVersion++
@@ -237,6 +236,7 @@ export class Store {
 
   /** All that is open, and what was closed lately. */
   async readOrders(): Promise<void> {
+    this.changedMeanwhile.clear()
     try {
       const [open, closed] = await Promise.all([
         api.all<Order>(`/v1/orders?limit=1000&${this.inRegion}&${stateQuery(OPEN_STATES)}`, 5000),
@@ -244,6 +244,8 @@ export class Store {
       ])
       this.orders = new Map([...open, ...closed.items].map((order) => [order.id, order]))
       this.changed()
+      for (const id of this.changedMeanwhile) this.staleOrders.add(id)
+      await this.readStaleOrders()
     } catch (error) {
       if (!(error instanceof api.Problem && error.status === 404)) this.later('all orders', 5000, () => this.readOrders())
     }
@@ -266,6 +268,7 @@ export class Store {
     if (!this.orders) return
     const ids = [...this.staleOrders]
     this.staleOrders.clear()
+    if (!ids.length) return
     if (ids.length > 40) return this.readOrders()
     const fetched = await Promise.all(ids.map((id) => api.find<Order>(`/v1/orders/${id}`).catch(() => null)))
     const orders = new Map(this.orders)
