@@ -112,8 +112,10 @@ class Reader:
     ) -> PositionColumns:
         """A page of a track: the fixes from `since` until before `until`, later than the cursor `after`."""
         arguments = (courier_id, since, until, after or since - timedelta(days=1), with_marked, limit)
+        # Asked before a connection is taken: a full pool of callers that each wait for a second one would never move.
+        copies = await self.can_copy()
         async with self._pool.acquire() as connection:
-            if not await self.can_copy():
+            if not copies:
                 return from_records(await connection.fetch(queries["positions.track"], *arguments), [courier_id])
             received = _Sink()
             # Rows of one layout, read by numpy: a day of fixes in a few milliseconds, without an object per value.

@@ -1,9 +1,11 @@
 """Reading back: tracks raw and rolled up, last positions, speeds; retention; erasing."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from tracking.batch import PositionColumns
@@ -123,3 +125,9 @@ async def test_an_erased_courier_leaves_nothing_and_cannot_come_back(history, po
     assert len(await history.fixes(ANNA, START, START + timedelta(hours=1), with_marked=True)) == 0
     assert await history.rollups(ANNA, Resolution.MINUTE, START, START + timedelta(hours=1)) == ()
     assert len(await history.fixes(BEN, START, START + timedelta(hours=1))) == 20
+
+
+async def test_reading_needs_one_connection_at_a_time(database_url):
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=1) as pool, asyncio.timeout(20):
+        assert len(await History(pool).fixes(ANNA, START, START + timedelta(hours=1))) == 0
+        assert await History(pool).insert_many(PositionColumns.from_positions([fix(0)])) == 1
