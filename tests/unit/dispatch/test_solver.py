@@ -23,7 +23,7 @@ from dispatch.snapshot import FOREVER
 from dispatch.solver import search, solve
 from tests.unit.dispatch.worlds import NOW, job, worker, world, worlds
 
-laws = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def begun(snapshot, params):
@@ -69,7 +69,7 @@ def assert_lawful(found, start, allowed, movable):
 @laws
 @given(worlds(), st.sampled_from(Bundling), st.integers(0, 3))
 def test_search_obeys_every_rule_and_is_never_worse_than_its_start(snapshot, bundling, seed):
-    params = Params(bundling=bundling, search_iterations=60, seed=seed)
+    params = Params(bundling=bundling, search_iterations=20, seed=seed)
     draft, allowed, movable = begun(snapshot, params)
     routes, total = list(draft.routes), draft.total()
     found = search(draft, allowed, movable, never)
@@ -83,7 +83,7 @@ def test_search_obeys_every_rule_and_is_never_worse_than_its_start(snapshot, bun
 @given(worlds())
 def test_a_plan_found_by_search_is_never_worse_than_one_without(snapshot):
     quick = propose(snapshot, Params())
-    deep = propose(snapshot, Params(search_iterations=40))
+    deep = propose(snapshot, Params(search_iterations=20))
     assert deep.cost <= quick.cost
     assert deep.source in {"search", "insertion", "kept"}
 
@@ -91,7 +91,7 @@ def test_a_plan_found_by_search_is_never_worse_than_one_without(snapshot):
 @laws
 @given(worlds(), st.integers(0, 3))
 def test_same_seed_and_iterations_give_the_same_plan(snapshot, seed):
-    params = Params(search_iterations=40, seed=seed)
+    params = Params(search_iterations=20, seed=seed)
     assert propose(snapshot, params) == propose(snapshot, params)
 
 
@@ -192,4 +192,4 @@ def test_search_treats_instants_far_away_as_no_limit():
     snapshot = replace(
         snapshot, jobs=tuple(replace(j, dropoff=replace(j.dropoff, due_at=FOREVER)) for j in snapshot.jobs)
     )
-    assert propose(snapshot, Params(search_iterations=40)).cost <= propose(snapshot, Params()).cost
+    assert propose(snapshot, Params(search_iterations=20)).cost <= propose(snapshot, Params()).cost
