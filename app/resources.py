@@ -1,5 +1,6 @@
 """Opens and closes what outlives a request: the asyncpg pool and the Redis client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from app.settings import Settings
 
 DATABASE_TIMEOUT_S = 10.0
 REDIS_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,15 @@ def open_redis(settings: Settings) -> aioredis.Redis:
     )
 
 
+async def _close(pool: asyncpg.Pool) -> None:
+    """Say goodbye to the database, but not for long: it may be gone."""
+    try:
+        await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pool.terminate()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next round
+
+
 @asynccontextmanager
 async def resources(settings: Settings) -> AsyncIterator[Resources]:
     """Open both, and close both whatever happens."""
@@ -62,6 +73,6 @@ async def resources(settings: Settings) -> AsyncIterator[Resources]:
         try:
             yield Resources(pool, redis)
         finally:
-            pool.terminate()
+            await _close(pool)
     finally:
         await redis.aclose()

@@ -136,7 +136,7 @@ async def test_stops_show_stays_trips_and_gaps_of_history(admin, pool):
     assert 3000 < items[3]["duration_s"] < 3600
     assert items[3]["straight_m"] == pytest.approx(900, rel=0.1)
     assert items[-1]["departed_at"] is None
-    hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    hour_ago = (datetime.now(UTC) - timedelta(hours=1, seconds=60)).isoformat()
     later = (await admin.get(f"/v1/couriers/{courier_id}/stops", params={"from": hour_ago})).json()["items"]
     assert later == items[2:]
 

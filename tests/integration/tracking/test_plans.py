@@ -75,5 +75,7 @@ async def test_a_hot_query_reads_positions_by_its_key(full, name):
 async def test_deleting_the_oldest_fixes_reads_a_range_of_time(full):
     await full.execute("SELECT brin_summarize_new_values('positions_by_time')")
     answer = await full.fetchval("EXPLAIN (FORMAT JSON) DELETE FROM positions WHERE fixed_at < '2026-11-20 12:01Z'")
-    names = {node.get("Index Name") for node in nodes(json.loads(answer)[0]["Plan"])}
-    assert "positions_by_time" in names
+    found = list(nodes(json.loads(answer)[0]["Plan"]))
+    assert "Seq Scan" not in {node["Node Type"] for node in found}
+    # Of few couriers PostgreSQL 18 rather skips along the key; of many it takes the ranges of time.
+    assert {"positions_by_time", "positions_key"} & {node.get("Index Name") for node in found}
