@@ -11,9 +11,9 @@ from litestar.di import NamedDependency
 
 from dispatch import store
 from dispatch.cycle import CycleParams, look
-from dispatch.params import Params
-from dispatch.plan import propose
-from dispatch.snapshot import Plan
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan
+from dispatch.planning.propose import propose
 from dispatch.travel.times import TravelTimes
 from dispatch.whereabouts import Locator
 from dispatch.world import Whereabouts, World

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import numpy as np
 
-from dispatch.params import Params
-from dispatch.plan import propose
-from dispatch.snapshot import Job, OrderId, Place, Plan, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan
+from dispatch.planning.propose import propose
+from dispatch.planning.snapshot import Job, Place, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.stop import OrderId
 from dispatch.travel.great_circle import DEFAULT_PACES
 from tracking.position import CourierId, Mode, Region
 

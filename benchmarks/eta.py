@@ -29,8 +29,8 @@ from dispatch.conformal import Band
 from dispatch.eta import Eta, Journey, Span, StopAhead, foresee
 from dispatch.learning import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
 from dispatch.progress import advance, depart, leg_ahead
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
 from dispatch.steady import settle
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.geo import distance_m
 from tracking.position import LatLon, Mode, Region
 

@@ -41,7 +41,7 @@ from dispatch.learning import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, 
 from dispatch.model_bytes import model_to_bytes, subject_of
 from dispatch.rows import to_json
 from dispatch.service import ServiceTimes
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
 from tracking.position import CourierId, LatLon, Mode, Region
 

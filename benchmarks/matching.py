@@ -16,7 +16,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.assignment import match
+from dispatch.planning.matching import match
 
 SIDE_M = 10_000
 SKIP = 100_000

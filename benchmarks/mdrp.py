@@ -23,9 +23,11 @@ import numpy as np
 
 from benchmarks.mdrp_rules import measure, violations, write_solution
 from benchmarks.mdrp_world import Instance, Meal, Minute, Rider, Trip, drive, read_instance
-from dispatch.params import Bundling, Params, Weights
-from dispatch.plan import propose
-from dispatch.snapshot import Job, Plan, PlannedStop, Snapshot, StopKind, TravelMatrix, Visit, Worker
+from dispatch.planning.params import Bundling, Params, Weights
+from dispatch.planning.proposal import Plan
+from dispatch.planning.propose import propose
+from dispatch.planning.snapshot import Job, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.stop import PlannedStop, StopKind
 from tracking.position import Mode, Region
 
 LOOK_AHEAD_MIN = 60

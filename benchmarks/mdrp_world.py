@@ -16,7 +16,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.snapshot import OrderId
+from dispatch.stop import OrderId
 from tracking.position import CourierId
 
 Minute = int

@@ -20,8 +20,8 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.lilim import Instance, best_known, faults, length, read
-from dispatch.fleet import Cooling, Fleet, Task
-from dispatch.problem import Stops
+from dispatch.planning.problem import Stops
+from dispatch.planning.search.day_ahead import Cooling, Fleet, Task
 
 SCALE = 100
 COOLING = Cooling(start=100 * SCALE, end=1 * SCALE)

@@ -6,8 +6,8 @@ import pyvrp
 import vroom
 from pyvrp.stop import MaxRuntime
 
-from dispatch.fleet import Task
-from dispatch.problem import Stops
+from dispatch.planning.problem import Stops
+from dispatch.planning.search.day_ahead import Task
 
 VEHICLE_COST = 10_000_000
 """Above any distance: fewer vehicles first."""

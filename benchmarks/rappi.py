@@ -22,7 +22,7 @@ import numpy as np
 
 from app.travel import by_mode
 from benchmarks.rappi_day import Log, Simulation, read_day
-from dispatch.params import Params, Weights
+from dispatch.planning.params import Params, Weights
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.client import EngineClient
 from dispatch.travel.great_circle import GreatCircle

@@ -10,21 +10,11 @@ from time import perf_counter
 from typing import Final
 from uuid import UUID
 
-from dispatch.params import Params
-from dispatch.plan import propose
-from dispatch.snapshot import (
-    Instant,
-    Job,
-    OrderId,
-    Place,
-    Plan,
-    PlannedStop,
-    ScheduledStop,
-    Snapshot,
-    StopKind,
-    Visit,
-    Worker,
-)
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan, ScheduledStop
+from dispatch.planning.propose import propose
+from dispatch.planning.snapshot import Instant, Job, Place, Snapshot, Visit, Worker
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel import TravelTimes
 from dispatch.travel.places import Places, travel_matrix
 from tracking.position import CourierId, LatLon, Mode, Region

@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.city import NOW, City, in_force, under_way
-from dispatch.params import Params
-from dispatch.plan import propose
-from dispatch.problem import lay_out
-from dispatch.route import price
-from dispatch.snapshot import Plan, Snapshot, StopKind
+from dispatch.planning.params import Params
+from dispatch.planning.problem import lay_out
+from dispatch.planning.proposal import Plan
+from dispatch.planning.propose import propose
+from dispatch.planning.schedule import price
+from dispatch.planning.snapshot import Snapshot
+from dispatch.stop import StopKind
 
 CITIES = {"day": (400, 300), "large": (1000, 1500)}
 FULL = (200, 500)

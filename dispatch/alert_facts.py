@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dispatch.route_line import RouteLine
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from tracking.area import Area
 from tracking.position import LatLon, Mode
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch.alert_facts import AlertKind, AlertParams, CourierFacts, OpenStop
-from dispatch.snapshot import OrderId
+from dispatch.stop import OrderId
 from dispatch.vigil import Vigil
 from tracking.plane import metres
 

@@ -17,8 +17,9 @@ from dispatch.desk import Desk
 from dispatch.lease import Lease
 from dispatch.offer import Offer
 from dispatch.order import ENGINE, Order, OrderState
+from dispatch.planning.proposal import Assignment, Plan, ProposedRoute
 from dispatch.rows import offer_from_row, order_from_row, to_json
-from dispatch.snapshot import Assignment, OrderId, Plan, PlannedStop, ProposedRoute, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.store import stop_to_json
 from dispatch.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders
 from sql import queries

@@ -22,10 +22,11 @@ from dispatch.commit import Committed
 from dispatch.desk import at_desk, publish_all
 from dispatch.lease import Lease
 from dispatch.order import COURIER_STATES, ENGINE, OrderState
-from dispatch.params import Params
-from dispatch.plan import propose
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan
+from dispatch.planning.propose import propose
+from dispatch.planning.snapshot import Snapshot, TravelMatrix
 from dispatch.search import SearchProcess
-from dispatch.snapshot import Plan, Snapshot, TravelMatrix
 from dispatch.travel.times import TravelTimes
 from dispatch.whereabouts import Locator
 from dispatch.world import Survey, Whereabouts, World, survey

@@ -30,7 +30,7 @@ from dispatch.order import (
     check_transition,
 )
 from dispatch.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking import events
 from tracking.position import CourierId, Region

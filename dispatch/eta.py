@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.conformal import NORMAL_P90, Band
-from dispatch.snapshot import PlannedStop
+from dispatch.stop import PlannedStop
 from tracking.position import LatLon
 
 Floats = npt.NDArray[np.float64]

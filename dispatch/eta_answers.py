@@ -23,7 +23,7 @@ from dispatch.following import Following
 from dispatch.forecast import Forecaster
 from dispatch.itinerary import Itinerary, itineraries
 from dispatch.order import OrderState
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
 from tracking.live import LivePosition
 from tracking.position import CourierId, Region

@@ -15,7 +15,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from dispatch.eta import Eta, Note
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Region
 
 FRESH_S = 45.0

@@ -14,7 +14,7 @@ from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen,
 from dispatch.offer import Offer, OfferId, OfferState, check_answerable
 from dispatch.order import Order, OrderState
 from dispatch.rows import from_json, offer_from_row, order_from_row, to_json
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Region

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
 
 

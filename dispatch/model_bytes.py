@@ -10,7 +10,7 @@ from dispatch.conformal import Band, Calibration
 from dispatch.kriging import Floats, Kriging, Projection, Sites
 from dispatch.learning import TravelModel
 from dispatch.service import ServiceTimes
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from tracking.position import CourierId, Mode, Region
 
 SERVICES = "services"

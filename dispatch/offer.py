@@ -8,7 +8,7 @@ from typing import NewType
 from uuid import UUID
 
 from dispatch.errors import OfferNotOpen
-from dispatch.snapshot import OrderId
+from dispatch.stop import OrderId
 from tracking.position import CourierId, Region
 
 OfferId = NewType("OfferId", UUID)

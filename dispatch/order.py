@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from dispatch.errors import OrderNotOpen
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
 
 DIMENSIONS = ("units", "weight_g", "volume_ml")

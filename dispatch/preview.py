@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from dispatch.order import NewOrder, Order, OrderState, Window
-from dispatch.snapshot import Assignment, Instant, OrderId, Plan, PlannedStop, StopKind, Unassigned
+from dispatch.planning.proposal import Assignment, Plan, Unassigned
+from dispatch.planning.snapshot import Instant
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.world import NO_ROUTE, World
 from tracking.position import CourierId
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dispatch.conformal import Band
 from dispatch.eta import Span
-from dispatch.snapshot import PlannedStop
+from dispatch.stop import PlannedStop
 from tracking.geo import EARTH_RADIUS_M, distance_m
 from tracking.position import LatLon
 

@@ -15,8 +15,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from dispatch.params import Params
-from dispatch.snapshot import Plan, Snapshot
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan
+from dispatch.planning.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -109,12 +110,12 @@ def _end_with_parent() -> None:
 
 def _import() -> None:
 
-    import dispatch.plan  # noqa: F401, PLC0415
+    import dispatch.planning.propose  # noqa: F401, PLC0415
 
 
 def _propose(snapshot: Snapshot, params: Params) -> Plan:
     # Imported here: the parent needs none of it.
-    from dispatch.plan import propose  # noqa: PLC0415
+    from dispatch.planning.propose import propose  # noqa: PLC0415
 
     assert _stop is not None
     return propose(snapshot, params, _stop.is_set)

@@ -15,7 +15,7 @@ import h3.api.basic_int as h3
 import numpy as np
 
 from dispatch.conformal import Band, weighted_quantiles
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from tracking.position import CourierId, LatLon
 
 K = TypeVar("K")

@@ -14,7 +14,7 @@ import asyncpg
 
 from dispatch.alert_facts import TROUBLE_KINDS
 from dispatch.rows import courier_from_row, from_json, order_from_row, shift_from_row
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.world import RouteInForce, StopInForce, World
 from sql import queries
 from tracking.position import CourierId, Region

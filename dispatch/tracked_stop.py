@@ -7,7 +7,7 @@ from typing import Any
 
 from dispatch.learning import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
 from dispatch.service import ServiceTimes, TrackedService, learn_services
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from dispatch.visits import Visit
 from tracking.position import LatLon, Mode, Region
 

@@ -21,7 +21,7 @@ from dispatch import alerts, arrivals, vigil
 from dispatch.alert_facts import AlertKind, CourierFacts
 from dispatch.alerts import AlertKey, Verdict
 from dispatch.arrivals import ArrivalFix, ArrivalParams, ArrivalState, Arrived, RouteStop
-from dispatch.snapshot import OrderId
+from dispatch.stop import OrderId
 from dispatch.vigil import AlertFix, Vigil
 from dispatch.watching import RegionFacts
 from sql import queries

@@ -15,7 +15,7 @@ from dispatch.courier import Courier, pause_at
 from dispatch.order import Order, OrderState
 from dispatch.route_line import RouteLine
 from dispatch.rows import from_json
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from dispatch.world import NO_ROUTE, RouteInForce, World
 from sql import queries
 from tracking.area import Area

@@ -11,20 +11,8 @@ from datetime import datetime
 
 from dispatch.courier import Courier, Shift
 from dispatch.order import COURIER_STATES, Order, OrderState, Window, size_in
-from dispatch.snapshot import (
-    FOREVER,
-    Break,
-    Instant,
-    Job,
-    OrderId,
-    Place,
-    PlannedStop,
-    Snapshot,
-    StopKind,
-    TravelMatrix,
-    Visit,
-    Worker,
-)
+from dispatch.planning.snapshot import FOREVER, Break, Instant, Job, Place, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
 
 FRESH_WITHIN_S = 120

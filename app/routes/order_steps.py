@@ -19,7 +19,7 @@ from dispatch import handover
 from dispatch.desk import Desk, at_desk
 from dispatch.errors import NotYours
 from dispatch.order import Order, OrderState
-from dispatch.snapshot import OrderId
+from dispatch.stop import OrderId
 from tracking.position import CourierId
 
 Reason = Annotated[str, msgspec.Meta(max_length=500)]

@@ -31,7 +31,7 @@ from dispatch.desk import Desk, at_desk, find_twin
 from dispatch.errors import NotYours, OrderNotFound
 from dispatch.order import Actor, Order, OrderState
 from dispatch.rows import from_json, order_from_row
-from dispatch.snapshot import OrderId
+from dispatch.stop import OrderId
 from sql import queries
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match")]

@@ -29,7 +29,8 @@ from app.whatif import Thinker
 from dispatch import handover, preview
 from dispatch.desk import Desk, at_desk
 from dispatch.errors import OrderNotFound
-from dispatch.snapshot import OrderId, Plan
+from dispatch.planning.proposal import Plan
+from dispatch.stop import OrderId
 from dispatch.world import World
 from sql import queries
 from tracking.errors import CourierNotFound

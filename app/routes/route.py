@@ -29,7 +29,7 @@ from dispatch.channel import CourierChannels
 from dispatch.desk import at_desk
 from dispatch.errors import NotYours
 from dispatch.eta_answers import Arrivals
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.times import TravelTimes
 from dispatch.whereabouts import Locator

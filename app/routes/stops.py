@@ -14,7 +14,7 @@ from app.dependencies import CurrentCaller, Pool
 from app.pages import Page
 from app.problems import BadInput
 from app.routes.couriers import get_courier_row
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from sql import queries
 from tracking.batch import E7, instant, microseconds
 from tracking.motion import DEFAULT_PARAMS, Gap, Sample, Segment, Stay, Trip, segments

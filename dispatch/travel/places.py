@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from dispatch.snapshot import Place, TravelMatrix
+from dispatch.planning.snapshot import Place, TravelMatrix
 from dispatch.travel.times import IntMatrix, TravelTimes
 from tracking.position import LatLon, Mode
 

@@ -11,7 +11,7 @@ from dispatch.cycle import CycleParams, Planning
 from dispatch.errors import LeaseLost
 from dispatch.loop import Dispatcher, LoopParams
 from dispatch.order import OrderState
-from dispatch.plan import propose
+from dispatch.planning.propose import propose
 from dispatch.search import SearchProcess
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle

@@ -8,7 +8,7 @@ import pytest
 from dispatch import handover
 from dispatch.errors import NotYours, OfferNotOpen, OrderNotOpen, VersionConflict
 from dispatch.order import OrderState
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from tests.integration.dispatch.conftest import NOON, STAFF, new_order
 from tracking import events
 from tracking.errors import CourierNotFound

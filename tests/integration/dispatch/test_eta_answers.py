@@ -16,7 +16,7 @@ from dispatch.eta_keeper import EtaKeeper, KeeperParams
 from dispatch.forecast import Forecaster
 from dispatch.knowledge import Knowledge
 from dispatch.rows import to_json
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import Leg, RoutePath, Source
 from tests.integration.dispatch.conftest import HOME, RESTAURANT

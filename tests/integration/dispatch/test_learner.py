@@ -11,7 +11,7 @@ import pytest
 from dispatch.knowledge import Knowledge
 from dispatch.learner import Learner, LearnerParams
 from dispatch.learning import GREAT_CIRCLE, default_s
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import CODES, Matrix, Source
 from tracking.batch import PositionColumns

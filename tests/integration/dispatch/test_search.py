@@ -8,9 +8,9 @@ import uuid
 import numpy as np
 import pytest
 
-from dispatch.params import Params
+from dispatch.planning.params import Params
+from dispatch.planning.snapshot import Job, Snapshot, TravelMatrix, Visit, Worker
 from dispatch.search import SearchProcess
-from dispatch.snapshot import Job, Snapshot, TravelMatrix, Visit, Worker
 from tracking.position import Mode
 
 NOW = 1_000_000

@@ -8,7 +8,7 @@ import pytest
 
 from dispatch import handover
 from dispatch.order import OrderState, OrderStop, Window
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from dispatch.vigilance import Vigilance
 from dispatch.watching import FactsOfRegion
 from tests.integration.dispatch.conftest import HOME, RESTAURANT

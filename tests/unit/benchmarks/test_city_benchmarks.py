@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import rappi, replan
 from benchmarks.city import City, under_way
-from dispatch.params import Params
-from dispatch.plan import propose
+from dispatch.planning.params import Params
+from dispatch.planning.propose import propose
 
 COURIERS = """courier_id,vehicle,on_lat,on_lng,on_time,off_time
 1,motorcycle,4.81,-75.70,09:00:00,18:00:00

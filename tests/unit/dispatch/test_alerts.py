@@ -9,7 +9,7 @@ import pytest
 from dispatch.alert_facts import AlertKind, AlertParams, CourierFacts, OpenStop
 from dispatch.alerts import decide, judge
 from dispatch.route_line import RouteLine
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from dispatch.vigil import EMPTY, AlertFix, step
 from tests.unit.tracking.tracks import MICROS, at, geolife, walk
 from tracking.area import Area

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from dispatch.arrivals import EMPTY, ArrivalFix, ArrivalParams, Arrived, Departed, RouteStop, step
-from dispatch.snapshot import OrderId, StopKind
+from dispatch.stop import OrderId, StopKind
 from tests.unit.tracking.tracks import MICROS, at, walk
 from tracking.position import LatLon
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dispatch.conformal import Band
 from dispatch.eta import N_SCENARIOS, RECORDED, Eta, Journey, Note, Span, StopAhead, foresee, quantiles
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
 from dispatch.steady import CAUSES, HOLD_S, SETTLE_S, settle
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import LatLon
 
 NOW = 1_770_000_000.0

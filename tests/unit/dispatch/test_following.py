@@ -13,8 +13,8 @@ from dispatch.following import Following
 from dispatch.forecast import Forecaster, Way
 from dispatch.itinerary import Call, Itinerary, continues, windows_changed
 from dispatch.knowledge import Knowledge
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
 from dispatch.steady import CAUSES
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel.times import Leg, Source
 from tracking.position import CourierId, LatLon, Mode, Region
 

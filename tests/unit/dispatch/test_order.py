@@ -20,7 +20,7 @@ from dispatch.order import (
     check_transition,
     size_in,
 )
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from tracking.position import LatLon
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatch.conformal import Band
 from dispatch.progress import STILL_S, Path, advance, depart, leg_ahead
-from dispatch.snapshot import OrderId, PlannedStop, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import LatLon
 
 STOP = PlannedStop(OrderId(UUID(int=1)), StopKind.PICKUP)

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from dispatch.service import PRIOR_MEDIAN_S, ServiceTimes, TrackedService, learn_services
-from dispatch.snapshot import StopKind
+from dispatch.stop import StopKind
 from tracking.position import CourierId, LatLon
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)

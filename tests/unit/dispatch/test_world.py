@@ -8,7 +8,7 @@ import pytest
 
 from dispatch.courier import Courier, Shift, ShiftBreak
 from dispatch.order import Order, OrderState, OrderStop, Window
-from dispatch.snapshot import PlannedStop, StopKind
+from dispatch.stop import PlannedStop, StopKind
 from dispatch.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, instant, survey
 from tracking.position import LatLon, Mode
 

@@ -8,7 +8,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from dispatch.snapshot import TravelMatrix
+from dispatch.planning.snapshot import TravelMatrix
 from dispatch.travel import Leg, Source
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle, great_circle_m

@@ -6,8 +6,8 @@ The method, on one page: from a snapshot to a proposed plan; no I/O.
     3. fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
     4. rematch   all movable jobs anew as chains of trips: a min-cost flow, several trips ahead
        relocate  jobs one by one to where they cost less; 2 to 4 until nothing changes
-    5. search    OR-Tools and ruin and recreate from there, given a time budget        (dispatch/solver.py)
-    6. report    times, cost by term, who must be told now, and why the rest has nobody (dispatch/report.py)
+    5. search    OR-Tools and ruin and recreate from there, given a time budget        (search/solver.py)
+    6. report    times, cost by term, who must be told now, and why the rest has nobody (report.py)
 
 What is on board stays with its courier, pinned orders stay, the leg being driven stays: none of the steps can touch
 them. A step that is stopped, fails or finds nothing better leaves the draft of the step before.
@@ -15,16 +15,17 @@ them. A step that is stopped, fails or finds nothing better leaves the draft of 
 
 from dataclasses import replace
 
-from dispatch.demand import moves
-from dispatch.draft import Draft
-from dispatch.improve import force, regret, settle
-from dispatch.keep import holder_of, kept_routes, movable_jobs
-from dispatch.params import Params, Stop, never
-from dispatch.problem import lay_out
-from dispatch.reasons import exclusions
-from dispatch.report import report
-from dispatch.snapshot import Plan, Snapshot
-from dispatch.solver import search
+from dispatch.planning.demand import moves
+from dispatch.planning.draft import Draft
+from dispatch.planning.improve import force, regret, settle
+from dispatch.planning.in_force import holder_of, kept_routes, movable_jobs
+from dispatch.planning.params import Params, Stop, never
+from dispatch.planning.problem import lay_out
+from dispatch.planning.proposal import Plan
+from dispatch.planning.reasons import exclusions
+from dispatch.planning.report import report
+from dispatch.planning.search.solver import search
+from dispatch.planning.snapshot import Snapshot
 
 
 def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:

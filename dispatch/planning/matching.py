@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from ortools.graph.python import min_cost_flow
 
-from dispatch import cost
-from dispatch.draft import Draft
-from dispatch.problem import Problem, Stops
-from dispatch.route import State, price, start, walk
-from dispatch.snapshot import FOREVER
+from dispatch.planning import cost
+from dispatch.planning.draft import Draft
+from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.schedule import State, price, start, walk
+from dispatch.planning.snapshot import FOREVER
 
 Ints = npt.NDArray[np.int64]
 

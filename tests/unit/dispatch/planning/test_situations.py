@@ -6,11 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dispatch.assignment import match
-from dispatch.params import Bundling, Params, Weights
-from dispatch.plan import propose
-from dispatch.snapshot import FOREVER, Break, ReasonCode, Visit
-from tests.unit.dispatch.worlds import (
+from dispatch.planning.matching import match
+from dispatch.planning.params import Bundling, Params, Weights
+from dispatch.planning.proposal import ReasonCode
+from dispatch.planning.propose import propose
+from dispatch.planning.snapshot import FOREVER, Break, Visit
+from tests.unit.dispatch.planning.worlds import (
     NOW,
     courier_id,
     dropoff,

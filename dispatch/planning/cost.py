@@ -8,9 +8,9 @@ reports for each route and assignment. A law in the tests holds the two together
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from dispatch.problem import Problem, StopNo
-from dispatch.route import schedule
-from dispatch.snapshot import ScheduledStop
+from dispatch.planning.problem import Problem, StopNo
+from dispatch.planning.proposal import ScheduledStop
+from dispatch.planning.schedule import schedule
 
 Term = Callable[[Problem, int, Sequence[StopNo], Sequence[ScheduledStop]], int]
 

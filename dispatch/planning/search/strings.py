@@ -3,14 +3,14 @@ String removal: which orders to take out of their routes so that putting them ba
 
 Strings of consecutive stops, from the routes around one stop. Source: J. Christiaens and G. Vanden Berghe, "Slack
 Induction by String Removals for Vehicle Routing Problems", Transportation Science 54 (2), 2020, section 5.2; a pair is
-taken out whole when either of its stops is. Stops are numbered as in dispatch/problem.py: `stop >> 1` is the order.
+taken out whole when either of its stops is. Stops are numbered as in problem.py: `stop >> 1` is the order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from dispatch.problem import StopNo, Stops
+from dispatch.planning.problem import StopNo, Stops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

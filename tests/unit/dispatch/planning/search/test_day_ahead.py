@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.fleet import Cooling, Fleet, Insertions, Task, Timing
-from dispatch.strings import Tuning, remove_strings
+from dispatch.planning.search.day_ahead import Cooling, Fleet, Insertions, Task, Timing
+from dispatch.planning.search.strings import Tuning, remove_strings
 
 COOLING = Cooling(start=300.0, end=3.0)
 

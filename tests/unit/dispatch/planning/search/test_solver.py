@@ -8,20 +8,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatch import cost
-from dispatch.clusters import clusters
-from dispatch.draft import Draft
-from dispatch.improve import fill
-from dispatch.keep import is_movable, kept_routes
-from dispatch.params import Bundling, Params, never
-from dispatch.piece import cut
-from dispatch.plan import propose
-from dispatch.problem import carried, lay_out
-from dispatch.reasons import exclusions
-from dispatch.route import overload, schedule
-from dispatch.snapshot import FOREVER
-from dispatch.solver import search, solve
-from tests.unit.dispatch.worlds import NOW, job, worker, world, worlds
+from dispatch.planning import cost
+from dispatch.planning.draft import Draft
+from dispatch.planning.improve import fill
+from dispatch.planning.in_force import is_movable, kept_routes
+from dispatch.planning.params import Bundling, Params, never
+from dispatch.planning.problem import carried, lay_out
+from dispatch.planning.propose import propose
+from dispatch.planning.reasons import exclusions
+from dispatch.planning.schedule import overload, schedule
+from dispatch.planning.search.clusters import clusters
+from dispatch.planning.search.piece import cut
+from dispatch.planning.search.solver import search, solve
+from dispatch.planning.snapshot import FOREVER
+from tests.unit.dispatch.planning.worlds import NOW, job, worker, world, worlds
 
 laws = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

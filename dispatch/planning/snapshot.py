@@ -1,5 +1,5 @@
 """
-The world as the planner sees it at one moment, and the plan it proposes; no I/O.
+The world as the planner sees it at one moment; no I/O.
 
 Instants are whole seconds since the Unix epoch, durations whole seconds, distances whole metres: the planner works on
 integers, the store converts at its edge. A time window bounds when service may START; early arrival waits.
@@ -8,16 +8,13 @@ Places are indices into the travel matrix of the snapshot.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import NewType
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatch.stop import OrderId, PlannedStop
 from tracking.position import CourierId, Mode, Region
 
-OrderId = NewType("OrderId", UUID)
 Instant = int
 """Seconds since the Unix epoch."""
 Place = int
@@ -25,13 +22,6 @@ Place = int
 
 FOREVER: Instant = 2**40
 """Later than every instant that occurs."""
-
-
-class StopKind(StrEnum):
-    """The two visits of an order."""
-
-    PICKUP = "pickup"
-    DROPOFF = "dropoff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +61,6 @@ class Job:
     """Accepted, or pinned by a dispatcher: stays with this courier, its place in the route may change."""
     refused_by: frozenset[CourierId] = frozenset()
     """Not offered to these again unless nobody else can."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStop:
-    """A visit in a route."""
-
-    order_id: OrderId
-    kind: StopKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,94 +127,3 @@ class Snapshot:
     travel: TravelMatrix
     demand: Mapping[Place, float] = field(default_factory=dict)
     """Orders expected at pickup places, per hour; empty: the planner takes no thought for what is not placed yet."""
-
-
-class ReasonCode(StrEnum):
-    """Why a courier cannot take an order; counted over the candidates."""
-
-    NO_COURIERS = "no_couriers"
-    MODE = "mode"
-    SKILLS = "skills"
-    CAPACITY = "capacity"
-    MAX_ORDERS = "max_orders"
-    RANGE = "range"
-    NO_FRESH_POSITION = "no_fresh_position"
-    PICKUP_WINDOW = "pickup_window"
-    DROPOFF_WINDOW = "dropoff_window"
-    SHIFT_END = "shift_end"
-    REJECTED = "rejected"
-    PINNED = "pinned"
-    """It is on board of another courier, or pinned to one."""
-    NOT_YET = "not_yet"
-    """Its pickup opens further ahead than the planner looks."""
-    NOT_WORTH_IT = "not_worth_it"
-    """Possible, but dearer than leaving it for a later cycle."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unassigned:
-    """An order left without a courier, and the constraints that exclude each candidate, counted."""
-
-    order_id: OrderId
-    reasons: Mapping[ReasonCode, int]
-    example: Mapping[ReasonCode, CourierId]
-    """For each reason one courier it excludes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduledStop:
-    """A stop of a proposed route with its times."""
-
-    stop: PlannedStop
-    place: Place
-    arrives_at: Instant
-    starts_at: Instant
-    """Service starts: the arrival, or the opening of the window."""
-    leaves_at: Instant
-    late_s: int
-    """Seconds after `due_at`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposedRoute:
-    """What one courier should do, in order, and what it costs by term."""
-
-    courier_id: CourierId
-    stops: tuple[ScheduledStop, ...]
-    cost: Mapping[str, int]
-    """Cost by term (travel, lateness, waiting, change, …), in the planner's units; see dispatch/cost.py."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """Why an order goes to this courier: what it adds to the courier's route, by term."""
-
-    order_id: OrderId
-    courier_id: CourierId
-    cost: Mapping[str, int]
-    commit: bool
-    """The courier must leave for it now (or has it already): fix it. False: a good intention that may still change."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """An idle courier to be sent towards expected demand: advice, with nothing to collect there yet."""
-
-    courier_id: CourierId
-    place: Place
-    saves_s: int
-    """By how much orders expected soon would wait less, in all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Routes and reasons for a snapshot. Couriers whose route does not change are included."""
-
-    routes: tuple[ProposedRoute, ...]
-    assignments: tuple[Assignment, ...]
-    unassigned: tuple[Unassigned, ...]
-    cost: int
-    source: str
-    """Which depth made it: `insertion`, `search`, or `kept` (the plan in force)."""
-    moves: tuple[Move, ...] = ()
-    """Where to send idle couriers; empty unless `Params.reposition_above_s` is set."""

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.params import Params
-from dispatch.snapshot import Move, Snapshot
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Move
+from dispatch.planning.snapshot import Snapshot
 
 ALONE_S = 1800
 """Where nobody else could come, the next courier is taken to need so much longer than the one who leaves."""

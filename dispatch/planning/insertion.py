@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.draft import Draft
-from dispatch.params import Bundling
-from dispatch.problem import Problem, Stops
-from dispatch.route import finish, overload, walk
-from dispatch.snapshot import FOREVER, Instant
+from dispatch.planning.draft import Draft
+from dispatch.planning.params import Bundling
+from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.schedule import finish, overload, walk
+from dispatch.planning.snapshot import FOREVER, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,8 @@ from uuid import UUID
 import numpy as np
 from hypothesis import strategies as st
 
-from dispatch.snapshot import (
-    FOREVER,
-    Break,
-    Job,
-    OrderId,
-    PlannedStop,
-    Snapshot,
-    StopKind,
-    TravelMatrix,
-    Visit,
-    Worker,
-)
+from dispatch.planning.snapshot import FOREVER, Break, Job, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode, Region
 
 NOW = 1_000_000

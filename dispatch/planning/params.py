@@ -30,7 +30,7 @@ class Bundling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Units of cost for each term of the objective; see dispatch/cost.py for what the terms count."""
+    """Units of cost for each term of the objective; see cost.py for what the terms count."""
 
     travel: int = 1
     """For a second driven."""

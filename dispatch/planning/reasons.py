@@ -11,11 +11,12 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.draft import Draft
-from dispatch.insertion import best_in_route, earliest_pickups, positions
-from dispatch.problem import Problem, Stops
-from dispatch.route import size_in, walk
-from dispatch.snapshot import FOREVER, ReasonCode, Unassigned
+from dispatch.planning.draft import Draft
+from dispatch.planning.insertion import best_in_route, earliest_pickups, positions
+from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.proposal import ReasonCode, Unassigned
+from dispatch.planning.schedule import size_in, walk
+from dispatch.planning.snapshot import FOREVER
 from tracking.position import CourierId
 
 CODES = tuple(ReasonCode)

@@ -1,8 +1,8 @@
 """
 Fewest vehicles, then the shortest way: pickup and delivery with hard time windows from one depot; no I/O.
 
-For a day of parcels planned ahead, where routes are long and windows hard; what happens now is for dispatch/plan.py.
-Both take orders out by dispatch/strings.py. Vehicles are saved by the sum of absences: orders that were often left out
+For a day of parcels planned ahead, where routes are long and windows hard; what happens now is for propose.py.
+Both take orders out by strings.py. Vehicles are saved by the sum of absences: orders that were often left out
 are worth most. Source: J. Christiaens and G. Vanden Berghe, "Slack Induction by String Removals for Vehicle Routing
 Problems", Transportation Science 54 (2), 2020, sections 5.3 to 5.5, here for pairs of stops.
 """
@@ -15,9 +15,9 @@ from random import Random
 from time import perf_counter
 from typing import Final
 
-from dispatch.params import Stop, never
-from dispatch.problem import StopNo, Stops
-from dispatch.strings import Tuning, remove_strings
+from dispatch.planning.params import Stop, never
+from dispatch.planning.problem import StopNo, Stops
+from dispatch.planning.search.strings import Tuning, remove_strings
 
 BLINK: Final = 0.01
 """Share of routes overlooked when an order is put back (the paper's beta): without it the same comes out every time."""

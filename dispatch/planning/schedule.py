@@ -13,8 +13,9 @@ A route over time: arrivals, waits, lateness, breaks, end of shift, load; no I/O
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dispatch.problem import Problem, StopNo, carried
-from dispatch.snapshot import FOREVER, Instant, Place, ScheduledStop
+from dispatch.planning.problem import Problem, StopNo, carried
+from dispatch.planning.proposal import ScheduledStop
+from dispatch.planning.snapshot import FOREVER, Instant, Place
 
 OVERLOAD_S = 100_000
 """Excess of a unit of load over capacity, or of an order over `max_orders`: more than any lateness that occurs."""
@@ -47,7 +48,7 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
     """
     Drive on from a state over more stops, adding up cost and excess; given up when the cost has passed `until`.
 
-    The cost is that of the terms in dispatch/cost.py, fused into one pass because every decision hangs on this loop.
+    The cost is that of the terms in cost.py, fused into one pass because every decision hangs on this loop.
     """
     duration, shift_ends_at, breaks = problem.clocks[worker_no]
     travel_weight, waiting_weight, overtime_weight, change_weight = problem.walk_weights

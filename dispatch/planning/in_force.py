@@ -5,9 +5,9 @@ Orders are delivered, cancelled, collected and pinned while a plan is in force, 
 `kept_routes` takes out what can no longer be done and leaves the rest as it is.
 """
 
-from dispatch.draft import Draft
-from dispatch.problem import Problem, Stops
-from dispatch.reasons import Exclusions
+from dispatch.planning.draft import Draft
+from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.reasons import Exclusions
 
 
 def holder_of(problem: Problem, job_no: int) -> int | None:

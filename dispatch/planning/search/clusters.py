@@ -13,9 +13,9 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.draft import Draft
-from dispatch.insertion import earliest_pickups
-from dispatch.snapshot import FOREVER
+from dispatch.planning.draft import Draft
+from dispatch.planning.insertion import earliest_pickups
+from dispatch.planning.snapshot import FOREVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ cheapest, keep what got better or not much worse; no I/O.
 
 The ruin is that of J. Christiaens and G. Vanden Berghe, "Slack Induction by String Removals for Vehicle Routing
 Problems", Transportation Science 54 (2), 2020: strings of consecutive stops from routes around one order. Unlike the
-model of dispatch/solver.py every step here is judged by `dispatch/route.py` itself, with all its rules.
+model of solver.py every step here is judged by `schedule.py` itself, with all its rules.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dispatch import cost
-from dispatch.draft import Draft
-from dispatch.insertion import Insertion, best_in_route, nearest
-from dispatch.params import Stop
-from dispatch.problem import Stops
-from dispatch.reasons import refusers
-from dispatch.strings import Tuning, remove_strings
+from dispatch.planning import cost
+from dispatch.planning.draft import Draft
+from dispatch.planning.insertion import Insertion, best_in_route, nearest
+from dispatch.planning.params import Stop
+from dispatch.planning.problem import Stops
+from dispatch.planning.reasons import refusers
+from dispatch.planning.search.strings import Tuning, remove_strings
 
 TUNING: Final = Tuning(n_removed=8.0, max_string=6)
 N_NEAR: Final = 100

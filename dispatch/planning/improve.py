@@ -10,16 +10,16 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from dispatch import cost
-from dispatch.assignment import chains
-from dispatch.draft import Draft
-from dispatch.insertion import best_in_route, cheapest
-from dispatch.keep import holder_of, movable_jobs
-from dispatch.params import Stop
-from dispatch.problem import Problem, Stops
-from dispatch.reasons import refusers
-from dispatch.route import price
-from dispatch.snapshot import FOREVER
+from dispatch.planning import cost
+from dispatch.planning.draft import Draft
+from dispatch.planning.in_force import holder_of, movable_jobs
+from dispatch.planning.insertion import best_in_route, cheapest
+from dispatch.planning.matching import chains
+from dispatch.planning.params import Stop
+from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.reasons import refusers
+from dispatch.planning.schedule import price
+from dispatch.planning.snapshot import FOREVER
 
 Allowed = npt.NDArray[np.bool_]
 """[job, worker]: the pair is possible as far as it alone can tell."""

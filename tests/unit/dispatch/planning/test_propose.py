@@ -6,18 +6,16 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatch.cost import by_term
-from dispatch.draft import Draft
-from dispatch.insertion import best_in_route
-from dispatch.params import Bundling, Params, Weights
-from dispatch.plan import propose
-from dispatch.problem import carried, lay_out
-from dispatch.route import price, size_in
-from dispatch.snapshot import ReasonCode, StopKind
-from tests.unit.dispatch.worlds import (
-    with_plan,
-    worlds,
-)
+from dispatch.planning.cost import by_term
+from dispatch.planning.draft import Draft
+from dispatch.planning.insertion import best_in_route
+from dispatch.planning.params import Bundling, Params, Weights
+from dispatch.planning.problem import carried, lay_out
+from dispatch.planning.proposal import ReasonCode
+from dispatch.planning.propose import propose
+from dispatch.planning.schedule import price, size_in
+from dispatch.stop import StopKind
+from tests.unit.dispatch.planning.worlds import with_plan, worlds
 
 laws = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 all_params = st.builds(

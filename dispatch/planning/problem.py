@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.demand import idle_values
-from dispatch.params import Params
-from dispatch.snapshot import Break, Instant, Job, OrderId, Place, PlannedStop, Snapshot, StopKind, Worker
+from dispatch.planning.demand import idle_values
+from dispatch.planning.params import Params
+from dispatch.planning.snapshot import Break, Instant, Job, Place, Snapshot, Worker
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode
 
 StopNo = int
@@ -49,7 +50,7 @@ class Problem:
     shown_to: list[int]
     """By job: number of the worker who has been shown it, or -1."""
     idle_value: list[int]
-    """By worker: what leaving its place unguarded costs; see dispatch/demand.py."""
+    """By worker: what leaving its place unguarded costs; see demand.py."""
     durations_s: list[npt.NDArray[np.int32]]
     """By worker: the matrix of its mode."""
     distances_m: list[npt.NDArray[np.int32]]

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from dispatch import cost
-from dispatch.problem import Problem, Stops
-from dispatch.route import State, finish, overload, start, walk
-from dispatch.snapshot import FOREVER
+from dispatch.planning import cost
+from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.schedule import State, finish, overload, start, walk
+from dispatch.planning.snapshot import FOREVER
 
 
 class Draft:

@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dispatch import cost
-from dispatch.clusters import Cluster
-from dispatch.draft import Draft
-from dispatch.problem import StopNo, carried
-from dispatch.reasons import refusers
-from dispatch.route import size_in
+from dispatch.planning import cost
+from dispatch.planning.draft import Draft
+from dispatch.planning.problem import StopNo, carried
+from dispatch.planning.reasons import refusers
+from dispatch.planning.schedule import size_in
+from dispatch.planning.search.clusters import Cluster
 
 HORIZON_S: Final = 2 * 86_400
 """Instants further than this from now are not told apart."""

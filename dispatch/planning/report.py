@@ -1,12 +1,12 @@
 """A draft as a plan for people and programs: times, cost by term, what to fix now, and reasons; no I/O."""
 
-from dispatch.cost import by_term
-from dispatch.draft import Draft
-from dispatch.keep import holder_of
-from dispatch.problem import Stops
-from dispatch.reasons import Exclusions, explain
-from dispatch.route import schedule
-from dispatch.snapshot import Assignment, Plan, ProposedRoute, ScheduledStop
+from dispatch.planning.cost import by_term
+from dispatch.planning.draft import Draft
+from dispatch.planning.in_force import holder_of
+from dispatch.planning.problem import Stops
+from dispatch.planning.proposal import Assignment, Plan, ProposedRoute, ScheduledStop
+from dispatch.planning.reasons import Exclusions, explain
+from dispatch.planning.schedule import schedule
 
 
 def report(draft: Draft, table: Exclusions, before: list[Stops], source: str = "insertion") -> Plan:

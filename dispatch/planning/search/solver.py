@@ -2,10 +2,10 @@
 Depth (b) of the planner: a search within a time budget, from the plan in force; the only importer of OR-Tools' routing;
 no I/O.
 
-Two searches share the time. OR-Tools takes clusters of couriers (dispatch/piece.py) and improves their routes by
-iterated local search with ruin and recreate; its model is a little simpler than `dispatch/route.py` (shift ends,
+Two searches share the time. OR-Tools takes clusters of couriers (piece.py) and improves their routes by
+iterated local search with ruin and recreate; its model is a little simpler than `schedule.py` (shift ends,
 services side by side), so its answer is a proposal, mended and taken over only when the exact schedule finds it
-feasible and cheaper. dispatch/ruin.py then does the same to the whole region, slower and exactly. Nothing gets worse.
+feasible and cheaper. ruin.py then does the same to the whole region, slower and exactly. Nothing gets worse.
 
 Four traps of OR-Tools 9.15 show in the code: `SolveWithParameters` ignores the iterated local search; the search takes
 no initial assignment, but a first solution by EVALUATOR_STRATEGY follows arcs that cost nothing; insertion without
@@ -28,15 +28,15 @@ from ortools.constraint_solver import (
     routing_ils_pb2,
 )
 
-from dispatch import cost
-from dispatch.clusters import Cluster, clusters
-from dispatch.draft import Draft
-from dispatch.insertion import cheapest
-from dispatch.params import Bundling, Stop
-from dispatch.piece import HORIZON_S, Piece, cut
-from dispatch.problem import StopNo, Stops
-from dispatch.reasons import refusers
-from dispatch.ruin import RuinRecreate
+from dispatch.planning import cost
+from dispatch.planning.draft import Draft
+from dispatch.planning.insertion import cheapest
+from dispatch.planning.params import Bundling, Stop
+from dispatch.planning.problem import StopNo, Stops
+from dispatch.planning.reasons import refusers
+from dispatch.planning.search.clusters import Cluster, clusters
+from dispatch.planning.search.piece import HORIZON_S, Piece, cut
+from dispatch.planning.search.ruin import RuinRecreate
 
 N_WORKERS: Final = 10
 """Couriers of a cluster, and N_JOBS orders: 0.15 s of search is then some tens of iterations."""
