@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from app.problems import BadInput
-from dispatch.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderStop, Window
-from dispatch.rows import from_json
+from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderStop, Window
+from dispatch.orders.rows import from_json
 from tracking.position import LatLon, Mode, Region
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]

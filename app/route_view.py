@@ -11,8 +11,8 @@ import msgspec
 from app.eta_shape import EtaShape
 from app.order_shapes import PlanCostShape, StopShape, WindowShape, stop_shape
 from app.routes.offers import OfferShape, offer_shape
-from dispatch.order import COURIER_STATES, Order
-from dispatch.rows import from_json, offer_from_row, order_from_row
+from dispatch.orders.order import COURIER_STATES, Order
+from dispatch.orders.rows import from_json, offer_from_row, order_from_row
 from dispatch.stop import StopKind
 from dispatch.store import stop_from_json
 from dispatch.travel.times import TravelTimes

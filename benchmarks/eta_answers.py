@@ -39,7 +39,7 @@ from dispatch.itinerary import Call, Itinerary
 from dispatch.knowledge import Knowledge
 from dispatch.learning import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
 from dispatch.model_bytes import model_to_bytes, subject_of
-from dispatch.rows import to_json
+from dispatch.orders.rows import to_json
 from dispatch.service import ServiceTimes
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries

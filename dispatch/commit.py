@@ -13,12 +13,12 @@ from typing import Any
 import asyncpg
 
 from dispatch import lease as leases
-from dispatch.desk import Desk
 from dispatch.lease import Lease
-from dispatch.offer import Offer
-from dispatch.order import ENGINE, Order, OrderState
+from dispatch.orders.desk import Desk
+from dispatch.orders.offer import Offer
+from dispatch.orders.order import ENGINE, Order, OrderState
+from dispatch.orders.rows import offer_from_row, order_from_row, to_json
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute
-from dispatch.rows import offer_from_row, order_from_row, to_json
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.store import stop_to_json
 from dispatch.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders

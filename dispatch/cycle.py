@@ -17,11 +17,12 @@ import numpy as np
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge, Histogram
 
-from dispatch import commit, handover, store
+from dispatch import commit, store
 from dispatch.commit import Committed
-from dispatch.desk import at_desk, publish_all
 from dispatch.lease import Lease
-from dispatch.order import COURIER_STATES, ENGINE, OrderState
+from dispatch.orders import handover
+from dispatch.orders.desk import at_desk, publish_all
+from dispatch.orders.order import COURIER_STATES, ENGINE, OrderState
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose

@@ -22,7 +22,7 @@ from dispatch.eta_book import FRESH_S, EtaBook, Told
 from dispatch.following import Following
 from dispatch.forecast import Forecaster
 from dispatch.itinerary import Itinerary, itineraries
-from dispatch.order import OrderState
+from dispatch.orders.order import OrderState
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
 from tracking.live import LivePosition

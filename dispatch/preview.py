@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from dispatch.order import NewOrder, Order, OrderState, Window
+from dispatch.orders.order import NewOrder, Order, OrderState, Window
 from dispatch.planning.proposal import Assignment, Plan, Unassigned
 from dispatch.planning.snapshot import Instant
 from dispatch.stop import OrderId, PlannedStop, StopKind

@@ -1,7 +1,7 @@
 """
 The planner's way into the database: a region as it is at one moment. `dispatch.commit` is the way back.
 
-Orders' steps and events are written by `dispatch.desk`.
+Orders' steps and events are written by `dispatch.orders.desk`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from dispatch.alert_facts import TROUBLE_KINDS
-from dispatch.rows import courier_from_row, from_json, order_from_row, shift_from_row
+from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.world import RouteInForce, StopInForce, World
 from sql import queries

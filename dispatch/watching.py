@@ -11,10 +11,10 @@ import msgspec
 
 from dispatch import store
 from dispatch.alert_facts import AlertParams, CourierFacts, OpenStop
-from dispatch.courier import Courier, pause_at
-from dispatch.order import Order, OrderState
+from dispatch.orders.courier import Courier, pause_at
+from dispatch.orders.order import Order, OrderState
+from dispatch.orders.rows import from_json
 from dispatch.route_line import RouteLine
-from dispatch.rows import from_json
 from dispatch.stop import OrderId, StopKind
 from dispatch.world import NO_ROUTE, RouteInForce, World
 from sql import queries

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dispatch.courier import Courier, Shift
-from dispatch.order import COURIER_STATES, Order, OrderState, Window, size_in
+from dispatch.orders.courier import Courier, Shift
+from dispatch.orders.order import COURIER_STATES, Order, OrderState, Window, size_in
 from dispatch.planning.snapshot import FOREVER, Break, Instant, Job, Place, Snapshot, TravelMatrix, Visit, Worker
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region

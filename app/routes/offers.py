@@ -13,12 +13,12 @@ from app.dependencies import CurrentCaller, Pool, RedisClient
 from app.order_shapes import OrderShape, StopShape, shape_of, stop_shape
 from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.routes.orders import actor_of, with_version
-from dispatch import handover
-from dispatch.desk import at_desk
 from dispatch.errors import NotYours, OfferNotFound
-from dispatch.offer import Offer, OfferId, OfferState
-from dispatch.order import Order
-from dispatch.rows import offer_from_row, order_from_row
+from dispatch.orders import handover
+from dispatch.orders.desk import at_desk
+from dispatch.orders.offer import Offer, OfferId, OfferState
+from dispatch.orders.order import Order
+from dispatch.orders.rows import offer_from_row, order_from_row
 from sql import queries
 from tracking.position import CourierId
 

@@ -13,7 +13,7 @@ from app.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.order_lines import Line, lines_of
 from app.problems import BadInput, Conflict
 from app.routes.orders import actor_of, place_one
-from dispatch.desk import Desk, at_desk
+from dispatch.orders.desk import Desk, at_desk
 
 
 class ImportedLine(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -15,10 +15,10 @@ from app.order_shapes import OrderShape, Text, Version, plan_cost_shape, shape_o
 from app.routes.couriers import version_of
 from app.routes.orders import IfMatch, actor_of, order_row, with_version
 from app.whatif import Thinker
-from dispatch import handover
-from dispatch.desk import Desk, at_desk
 from dispatch.errors import NotYours
-from dispatch.order import Order, OrderState
+from dispatch.orders import handover
+from dispatch.orders.desk import Desk, at_desk
+from dispatch.orders.order import Order, OrderState
 from dispatch.stop import OrderId
 from tracking.position import CourierId
 

@@ -26,11 +26,11 @@ from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.problems import Conflict
 from app.regions import known_region
 from app.routes.couriers import version_of
-from dispatch import handover
-from dispatch.desk import Desk, at_desk, find_twin
 from dispatch.errors import NotYours, OrderNotFound
-from dispatch.order import Actor, Order, OrderState
-from dispatch.rows import from_json, order_from_row
+from dispatch.orders import handover
+from dispatch.orders.desk import Desk, at_desk, find_twin
+from dispatch.orders.order import Actor, Order, OrderState
+from dispatch.orders.rows import from_json, order_from_row
 from dispatch.stop import OrderId
 from sql import queries
 

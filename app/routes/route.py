@@ -24,11 +24,11 @@ from app.route_view import CourierRoute, RouteShape, changes_between, load_route
 from app.routes.eta import Arriving
 from app.routes.orders import actor_of
 from app.whatif import Thinker
-from dispatch import handover
-from dispatch.channel import CourierChannels
-from dispatch.desk import at_desk
 from dispatch.errors import NotYours
 from dispatch.eta_answers import Arrivals
+from dispatch.orders import handover
+from dispatch.orders.channel import CourierChannels
+from dispatch.orders.desk import at_desk
 from dispatch.stop import OrderId, StopKind
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.times import TravelTimes

@@ -23,8 +23,8 @@ from app.routes.orders import order_row
 from app.routes.route import Whereabouts
 from dispatch.errors import OrderNotOpen, ShareNotFound
 from dispatch.eta_answers import Arrivals
-from dispatch.order import Order, OrderState
-from dispatch.rows import order_from_row
+from dispatch.orders.order import Order, OrderState
+from dispatch.orders.rows import order_from_row
 from dispatch.whereabouts import Locator
 from sql import queries
 

@@ -16,11 +16,11 @@ from app.order_shapes import Instant, Latitude, Longitude
 from app.pages import Page
 from app.problems import BadInput, Conflict
 from app.routes.orders import actor_of
-from dispatch import handover
-from dispatch.courier import Shift, ShiftBreak, overlapping
-from dispatch.desk import at_desk
 from dispatch.errors import NotYours
-from dispatch.rows import shift_from_row, to_json
+from dispatch.orders import handover
+from dispatch.orders.courier import Shift, ShiftBreak, overlapping
+from dispatch.orders.desk import at_desk
+from dispatch.orders.rows import shift_from_row, to_json
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, LatLon

@@ -1,5 +1,5 @@
 -- name: insert
--- All columns that a customer may give, in the order of the table; see dispatch/rows.py.
+-- All columns that a customer may give, in the order of the table; see dispatch/orders/rows.py.
 INSERT INTO orders (
     region, external_id, customer_id,
     pickup_lat, pickup_lon, pickup_address, pickup_contact, pickup_instructions,

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from app.auth import Role
-from dispatch.rows import to_json
+from dispatch.orders.rows import to_json
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions
 from tracking.position import Fix, LatLon, Position

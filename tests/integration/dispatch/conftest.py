@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 import redis.asyncio as aioredis
 
-from dispatch.desk import at_desk
-from dispatch.order import Actor, NewOrder, Order, OrderStop
+from dispatch.orders.desk import at_desk
+from dispatch.orders.order import Actor, NewOrder, Order, OrderStop
 from tracking.position import LatLon
 
 STAFF = Actor(id="dispatcher:test", role="dispatcher")

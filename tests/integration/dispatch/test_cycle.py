@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch import commit, handover, lease, store
+from dispatch import commit, lease, store
 from dispatch.cycle import CycleParams, Planning
 from dispatch.errors import LeaseLost
 from dispatch.loop import Dispatcher, LoopParams
-from dispatch.order import OrderState
+from dispatch.orders import handover
+from dispatch.orders.order import OrderState
 from dispatch.planning.propose import propose
 from dispatch.search import SearchProcess
 from dispatch.travel.chain import TravelChain

@@ -10,10 +10,11 @@ import asyncpg
 import pytest
 import redis.asyncio as aioredis
 
-from dispatch import handover, lease
+from dispatch import lease
 from dispatch.cycle import CycleParams, Planning
 from dispatch.loop import Dispatcher, LoopParams
-from dispatch.order import OrderState
+from dispatch.orders import handover
+from dispatch.orders.order import OrderState
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.whereabouts import Locator

@@ -15,7 +15,7 @@ from dispatch.eta_book import EtaBook, key
 from dispatch.eta_keeper import EtaKeeper, KeeperParams
 from dispatch.forecast import Forecaster
 from dispatch.knowledge import Knowledge
-from dispatch.rows import to_json
+from dispatch.orders.rows import to_json
 from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import Leg, RoutePath, Source

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch import handover
-from dispatch.order import OrderState, OrderStop, Window
+from dispatch.orders import handover
+from dispatch.orders.order import OrderState, OrderStop, Window
 from dispatch.stop import StopKind
 from dispatch.vigilance import Vigilance
 from dispatch.watching import FactsOfRegion

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from dispatch.courier import Courier, Shift, ShiftBreak
-from dispatch.order import Order, OrderState, OrderStop, Window
+from dispatch.orders.courier import Courier, Shift, ShiftBreak
+from dispatch.orders.order import Order, OrderState, OrderStop, Window
 from dispatch.stop import PlannedStop, StopKind
 from dispatch.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, instant, survey
 from tracking.position import LatLon, Mode

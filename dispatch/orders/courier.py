@@ -61,7 +61,7 @@ class Courier:
     mode: Mode
     name: str = ""
     capacity: tuple[int, ...] = ()
-    """One number a dimension, in the order of `dispatch.order.DIMENSIONS`; fewer numbers: no bound on the rest."""
+    """One number a dimension, in the order of `order.DIMENSIONS`; fewer numbers: no bound on the rest."""
     skills: frozenset[str] = frozenset()
     max_orders: int = 8
     on_duty: bool = True

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from dispatch.courier import Courier, Shift, ShiftBreak
-from dispatch.offer import Offer, OfferState
-from dispatch.order import NewOrder, Order, OrderState, OrderStop, Window
+from dispatch.orders.courier import Courier, Shift, ShiftBreak
+from dispatch.orders.offer import Offer, OfferState
+from dispatch.orders.order import NewOrder, Order, OrderState, OrderStop, Window
 from tracking.position import LatLon, Mode
 
 Row = Mapping[str, Any]

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from dispatch.desk import Desk, holder_of
 from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
-from dispatch.offer import Offer, OfferId, OfferState, check_answerable
-from dispatch.order import Order, OrderState
-from dispatch.rows import from_json, offer_from_row, order_from_row, to_json
+from dispatch.orders.desk import Desk, holder_of
+from dispatch.orders.offer import Offer, OfferId, OfferState, check_answerable
+from dispatch.orders.order import Order, OrderState
+from dispatch.orders.rows import from_json, offer_from_row, order_from_row, to_json
 from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking.errors import CourierNotFound

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.courier import Courier, Shift, ShiftBreak, overlapping
 from dispatch.errors import OfferNotOpen
-from dispatch.offer import Offer, OfferState, check_answerable
+from dispatch.orders.courier import Courier, Shift, ShiftBreak, overlapping
+from dispatch.orders.offer import Offer, OfferState, check_answerable
 from tracking.position import Mode
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -20,16 +20,9 @@ import asyncpg
 import redis.asyncio as aioredis
 
 from dispatch.errors import OrderNotFound, OrderNotOpen, VersionConflict
-from dispatch.offer import Offer, OfferState
-from dispatch.order import (
-    COURIER_STATES,
-    Actor,
-    NewOrder,
-    Order,
-    OrderState,
-    check_transition,
-)
-from dispatch.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
+from dispatch.orders.offer import Offer, OfferState
+from dispatch.orders.order import COURIER_STATES, Actor, NewOrder, Order, OrderState, check_transition
+from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
 from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking import events

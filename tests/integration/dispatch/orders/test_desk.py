@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from dispatch import handover
 from dispatch.errors import NotYours, OfferNotOpen, OrderNotOpen, VersionConflict
-from dispatch.order import OrderState
+from dispatch.orders import handover
+from dispatch.orders.order import OrderState
 from dispatch.stop import StopKind
 from tests.integration.dispatch.conftest import NOON, STAFF, new_order
 from tracking import events

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dispatch.errors import OrderNotOpen
-from dispatch.order import (
+from dispatch.orders.order import (
     OPEN_STATES,
     TRANSITIONS,
     NewOrder,
