@@ -10,8 +10,8 @@ from dispatch.eta_answers import Arrivals
 from dispatch.eta_book import EtaBook
 from dispatch.eta_keeper import EtaKeeper
 from dispatch.forecast import Forecaster
-from dispatch.knowledge import Knowledge
-from dispatch.learner import Learner
+from dispatch.learning.knowledge import Knowledge
+from dispatch.learning.learner import Learner
 from tracking.history import History
 from tracking.live import LivePositions
 from tracking.roster import Roster

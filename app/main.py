@@ -53,7 +53,7 @@ from app.settings import Settings
 from app.supervise import supervise
 from app.travel import travel_times
 from app.whatif import AT_ONCE, WhatIf
-from dispatch.knowledge import Knowledge
+from dispatch.learning.knowledge import Knowledge
 from dispatch.orders.channel import CourierChannels
 from dispatch.whereabouts import Locator
 from tracking.live import LivePositions

@@ -17,7 +17,7 @@ from app.resources import Resources, resources
 from app.settings import Settings
 from app.supervise import supervise
 from app.watching import watch
-from dispatch.knowledge import Knowledge
+from dispatch.learning.knowledge import Knowledge
 from tracking.history import History
 from tracking.housekeeping import Housekeeping, Keep
 from tracking.live import LivePositions

@@ -25,9 +25,9 @@ import numpy as np
 from benchmarks import eta_legs
 from benchmarks.eta_legs import Drivers, TrackPoint, nominal_s
 from benchmarks.scores import best_factor, by_horizon, lower_pct, scores, table
-from dispatch.conformal import Band
 from dispatch.eta import Eta, Journey, Span, StopAhead, foresee
-from dispatch.learning import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
+from dispatch.learning.conformal import Band
+from dispatch.learning.travel_model import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
 from dispatch.progress import advance, depart, leg_ahead
 from dispatch.steady import settle
 from dispatch.stop import OrderId, PlannedStop, StopKind

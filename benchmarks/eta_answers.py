@@ -32,15 +32,15 @@ from app.tokens import make_token
 from benchmarks.ingest import serving
 from benchmarks.world import Phone, World, engine_of, hire, parser, report, world
 from dispatch.eta_book import EtaBook
-from dispatch.factors import LearnedFactors
 from dispatch.following import Following
 from dispatch.forecast import Forecaster
 from dispatch.itinerary import Call, Itinerary
-from dispatch.knowledge import Knowledge
-from dispatch.learning import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
-from dispatch.model_bytes import model_to_bytes, subject_of
+from dispatch.learning.factors import LearnedFactors
+from dispatch.learning.knowledge import Knowledge
+from dispatch.learning.model_bytes import model_to_bytes, subject_of
+from dispatch.learning.service_times import ServiceTimes
+from dispatch.learning.travel_model import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
 from dispatch.orders.rows import to_json
-from dispatch.service import ServiceTimes
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
 from tracking.position import CourierId, LatLon, Mode, Region

@@ -23,7 +23,7 @@ from uuid import UUID, uuid5
 import h3.api.basic_int as h3
 import numpy as np
 
-from dispatch.learning import TrackedLeg, default_s, hour_of_week
+from dispatch.learning.travel_model import TrackedLeg, default_s, hour_of_week
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode
 

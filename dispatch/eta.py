@@ -19,7 +19,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.conformal import NORMAL_P90, Band
+from dispatch.learning.conformal import NORMAL_P90, Band
 from dispatch.stop import PlannedStop
 from tracking.position import LatLon
 

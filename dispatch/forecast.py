@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from dispatch.conformal import Band, Calibration
 from dispatch.eta import Span
 from dispatch.itinerary import Call
-from dispatch.learning import GREAT_CIRCLE, TravelModel, default_s
-from dispatch.service import ServiceTimes
+from dispatch.learning.conformal import Band, Calibration
+from dispatch.learning.service_times import ServiceTimes
+from dispatch.learning.travel_model import GREAT_CIRCLE, TravelModel, default_s
 from dispatch.travel.times import Leg, Source
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode, Region
@@ -23,7 +23,7 @@ _NOTHING_TO_DRIVE = Band(p10=0.0, p50=0.0, p90=0.0)
 
 
 class Known(Protocol):
-    """The part of `dispatch.knowledge.Knowledge` that is needed."""
+    """The part of `dispatch.learning.knowledge.Knowledge` that is needed."""
 
     version: int
 

@@ -13,23 +13,17 @@ from math import exp, log
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.conformal import Band
 from dispatch.eta import Span
+from dispatch.learning.conformal import Band
 from dispatch.stop import PlannedStop
+from dispatch.visits.at_stop import AT_STOP_M, AT_STOP_MPS, LEFT_STOP_M, STILL_M
 from tracking.geo import EARTH_RADIUS_M, distance_m
 from tracking.position import LatLon
 
 Floats = npt.NDArray[np.float64]
 
-AT_STOP_M = 60.0
-"""Within this of the stop a courier may have arrived: a building, a car park, and the error of a phone in a street."""
-AT_STOP_MPS = 1.5
-"""... and has, when not faster than this; a walk from the kerb counts as service."""
-LEFT_STOP_M = 120.0
-"""A courier this far from a stop that was reached has gone on."""
-STILL_M = 25.0
 STILL_S = 90.0
-"""Standing still: within 25 m for 90 s, longer than a red light."""
+"""Standing still: within STILL_M for so long, longer than a red light."""
 OFF_ROUTE_M = 150.0
 """Farther than this from the way: the way is another one."""
 PACE_PRIOR_S = 1_800.0

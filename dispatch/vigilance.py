@@ -17,12 +17,13 @@ import msgspec
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge
 
-from dispatch import alerts, arrivals, vigil
+from dispatch import alerts, vigil
 from dispatch.alert_facts import AlertKind, CourierFacts
 from dispatch.alerts import AlertKey, Verdict
-from dispatch.arrivals import ArrivalFix, ArrivalParams, ArrivalState, Arrived, RouteStop
 from dispatch.stop import OrderId
 from dispatch.vigil import AlertFix, Vigil
+from dispatch.visits import from_fixes
+from dispatch.visits.from_fixes import ArrivalFix, ArrivalParams, ArrivalState, Arrived, RouteStop
 from dispatch.watching import RegionFacts
 from sql import queries
 from tracking import events
@@ -167,17 +168,19 @@ class Vigilance:
 
     def _arrive(
         self, watched: _Watched, courier_id: CourierId, fix: AlertFix, facts: CourierFacts
-    ) -> tuple[Arrived | arrivals.Departed, ...]:
-        state = watched.arrivals.get(courier_id, arrivals.EMPTY)
+    ) -> tuple[Arrived | from_fixes.Departed, ...]:
+        state = watched.arrivals.get(courier_id, from_fixes.EMPTY)
         if not facts.stops and not state.visits:
             watched.arrivals.pop(courier_id, None)
             return ()
         stops = [RouteStop(stop.order_id, stop.kind, stop.at) for stop in facts.stops]
-        state, found = arrivals.step(state, ArrivalFix(fix.at_us, fix.lat, fix.lon), stops, self._arrival_params)
+        state, found = from_fixes.step(state, ArrivalFix(fix.at_us, fix.lat, fix.lon), stops, self._arrival_params)
         watched.arrivals[courier_id] = state
         return found
 
-    async def _note_arrivals(self, region: Region, found: list[tuple[CourierId, Arrived | arrivals.Departed]]) -> None:
+    async def _note_arrivals(
+        self, region: Region, found: list[tuple[CourierId, Arrived | from_fixes.Departed]]
+    ) -> None:
         for courier_id, event in found:
             order_id, kind = event.key
             at = instant(event.at_us)

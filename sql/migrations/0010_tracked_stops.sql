@@ -51,4 +51,4 @@ CREATE TABLE learned_models (
 COMMENT ON TABLE learned_models IS 'What was learned from tracked_stops, ready to use; may be deleted, is made again.';
 COMMENT ON COLUMN learned_models.subject IS 'mode:base of a travel-time model, or services.';
 COMMENT ON COLUMN learned_models.n IS 'Legs or stays it was learned from.';
-COMMENT ON COLUMN learned_models.body IS 'MessagePack, see dispatch/model_bytes.py.';
+COMMENT ON COLUMN learned_models.body IS 'MessagePack, see dispatch/learning/model_bytes.py.';

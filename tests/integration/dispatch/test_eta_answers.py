@@ -14,7 +14,7 @@ from dispatch.eta_answers import Arrivals
 from dispatch.eta_book import EtaBook, key
 from dispatch.eta_keeper import EtaKeeper, KeeperParams
 from dispatch.forecast import Forecaster
-from dispatch.knowledge import Knowledge
+from dispatch.learning.knowledge import Knowledge
 from dispatch.orders.rows import to_json
 from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle

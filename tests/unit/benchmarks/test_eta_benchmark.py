@@ -20,7 +20,7 @@ from benchmarks.eta_legs import (
     tracked,
 )
 from benchmarks.scores import best_factor, by_horizon, lower_pct, scores
-from dispatch.learning import TrackedLeg, default_s
+from dispatch.learning.travel_model import TrackedLeg, default_s
 from tracking.position import CourierId, LatLon, Mode
 
 SOUTH_WEST = LatLon(41.12, -8.63)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.conformal import Band
 from dispatch.eta import N_SCENARIOS, RECORDED, Eta, Journey, Note, Span, StopAhead, foresee, quantiles
+from dispatch.learning.conformal import Band
 from dispatch.steady import CAUSES, HOLD_S, SETTLE_S, settle
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import LatLon

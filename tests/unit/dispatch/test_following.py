@@ -12,7 +12,7 @@ from dispatch.eta import RECORDED, Note
 from dispatch.following import Following
 from dispatch.forecast import Forecaster, Way
 from dispatch.itinerary import Call, Itinerary, continues, windows_changed
-from dispatch.knowledge import Knowledge
+from dispatch.learning.knowledge import Knowledge
 from dispatch.steady import CAUSES
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel.times import Leg, Source

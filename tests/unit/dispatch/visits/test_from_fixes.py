@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from dispatch.arrivals import EMPTY, ArrivalFix, ArrivalParams, Arrived, Departed, RouteStop, step
 from dispatch.stop import OrderId, StopKind
+from dispatch.visits.from_fixes import EMPTY, ArrivalFix, ArrivalParams, Arrived, Departed, RouteStop, step
 from tests.unit.tracking.tracks import MICROS, at, walk
 from tracking.position import LatLon
 

@@ -18,8 +18,8 @@ import h3.api.basic_int as h3
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.conformal import Band, Calibration, calibrate
-from dispatch.kriging import Kriging, Places, fit
+from dispatch.learning.conformal import Band, Calibration, calibrate
+from dispatch.learning.kriging import Kriging, Places, fit
 from dispatch.travel.great_circle import DEFAULT_PACES
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode, Region

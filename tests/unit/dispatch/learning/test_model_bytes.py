@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from dispatch.kriging import Places
-from dispatch.model_bytes import (
+from dispatch.learning.kriging import Places
+from dispatch.learning.model_bytes import (
     model_from_bytes,
     model_to_bytes,
     services_from_bytes,
     services_to_bytes,
     subject_of,
 )
-from dispatch.service import learn_services
-from tests.unit.dispatch.test_learning import NOW, PORTO, legs, taught
-from tests.unit.dispatch.test_service import ANA, ELSEWHERE, GRILL, stays
+from dispatch.learning.service_times import learn_services
+from tests.unit.dispatch.learning.test_service_times import ANA, ELSEWHERE, GRILL, stays
+from tests.unit.dispatch.learning.test_travel_model import NOW, PORTO, legs, taught
 
 
 def test_a_model_predicts_the_same_after_it_was_written_and_read():

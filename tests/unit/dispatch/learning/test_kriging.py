@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.kriging import PRIOR_VARIANCES, Places, Sites, covariance, fit, variances
+from dispatch.learning.kriging import PRIOR_VARIANCES, Places, Sites, covariance, fit, variances
 
 CENTRE = (41.15, -8.61)
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
-from dispatch.conformal import Band, Calibration
-from dispatch.kriging import Floats, Kriging, Projection, Sites
-from dispatch.learning import TravelModel
-from dispatch.service import ServiceTimes
+from dispatch.learning.conformal import Band, Calibration
+from dispatch.learning.kriging import Floats, Kriging, Projection, Sites
+from dispatch.learning.service_times import ServiceTimes
+from dispatch.learning.travel_model import TravelModel
 from dispatch.stop import StopKind
 from tracking.position import CourierId, Mode, Region
 

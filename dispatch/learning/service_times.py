@@ -14,7 +14,7 @@ from typing import TypeVar
 import h3.api.basic_int as h3
 import numpy as np
 
-from dispatch.conformal import Band, weighted_quantiles
+from dispatch.learning.conformal import Band, weighted_quantiles
 from dispatch.stop import StopKind
 from tracking.position import CourierId, LatLon
 

@@ -10,10 +10,10 @@ import asyncpg
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.factors import LearnedFactors
-from dispatch.learning import TravelModel
-from dispatch.model_bytes import SERVICES, model_from_bytes, services_from_bytes
-from dispatch.service import ServiceTimes
+from dispatch.learning.factors import LearnedFactors
+from dispatch.learning.model_bytes import SERVICES, model_from_bytes, services_from_bytes
+from dispatch.learning.service_times import ServiceTimes
+from dispatch.learning.travel_model import TravelModel
 from dispatch.travel.times import Factor
 from sql import queries
 from tracking.position import LatLon, Mode, Region

@@ -19,12 +19,12 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Histogram
 
-from dispatch.knowledge import Knowledge
-from dispatch.learning import GREAT_CIRCLE
-from dispatch.model_bytes import SERVICES, model_to_bytes, services_to_bytes, subject_of
-from dispatch.tracked_stop import TrackedStop, teach
+from dispatch.learning.knowledge import Knowledge
+from dispatch.learning.model_bytes import SERVICES, model_to_bytes, services_to_bytes, subject_of
+from dispatch.learning.tracked_stop import TrackedStop, teach
+from dispatch.learning.travel_model import GREAT_CIRCLE
 from dispatch.travel.times import Source, TravelTimes
-from dispatch.visits import TrackPoint, find_visit
+from dispatch.visits.from_track import TrackPoint, find_visit
 from sql import queries
 from tracking.batch import PositionColumns
 from tracking.position import LatLon, Mode, Region

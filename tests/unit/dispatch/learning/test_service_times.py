@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from dispatch.service import PRIOR_MEDIAN_S, ServiceTimes, TrackedService, learn_services
+from dispatch.learning.service_times import PRIOR_MEDIAN_S, ServiceTimes, TrackedService, learn_services
 from dispatch.stop import StopKind
 from tracking.position import CourierId, LatLon
 

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from dispatch.knowledge import Knowledge
-from dispatch.learner import Learner, LearnerParams
-from dispatch.learning import GREAT_CIRCLE, default_s
+from dispatch.learning.knowledge import Knowledge
+from dispatch.learning.learner import Learner, LearnerParams
+from dispatch.learning.travel_model import GREAT_CIRCLE, default_s
 from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import CODES, Matrix, Source

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatch.visits import LONGEST_GAP_S, TrackPoint, find_visit
+from dispatch.visits.from_track import LONGEST_GAP_S, TrackPoint, find_visit
 from tracking.position import LatLon
 
 KITCHEN, DOOR = LatLon(41.15, -8.62), LatLon(41.15, -8.60)

@@ -6,8 +6,8 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.conformal import NORMAL_P90, PRIOR_SPREAD
-from dispatch.learning import GREAT_CIRCLE, TravelModel, columns_of, hour_of_week
+from dispatch.learning.conformal import NORMAL_P90, PRIOR_SPREAD
+from dispatch.learning.travel_model import GREAT_CIRCLE, TravelModel, columns_of, hour_of_week
 from dispatch.travel.times import Factor
 from tracking.position import LatLon, Mode
 

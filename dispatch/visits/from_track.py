@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dispatch.progress import AT_STOP_M, LEFT_STOP_M, STILL_M
+from dispatch.visits.at_stop import AT_STOP_M, LEFT_STOP_M, STILL_M
 from tracking.geo import distance_m
 from tracking.position import LatLon
 

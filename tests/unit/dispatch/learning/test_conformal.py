@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.conformal import NORMAL_P90, PRIOR_SPREAD, Band, Calibration, calibrate, weighted_quantiles
+from dispatch.learning.conformal import NORMAL_P90, PRIOR_SPREAD, Band, Calibration, calibrate, weighted_quantiles
 
 errors = st.lists(st.floats(-3, 3), max_size=60)
 

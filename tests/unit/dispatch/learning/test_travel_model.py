@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.factors import LearnedFactors
-from dispatch.learning import (
+from dispatch.learning.factors import LearnedFactors
+from dispatch.learning.travel_model import (
     GREAT_CIRCLE,
     TrackedLeg,
     condense,

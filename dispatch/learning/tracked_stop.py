@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatch.learning import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
-from dispatch.service import ServiceTimes, TrackedService, learn_services
+from dispatch.learning.service_times import ServiceTimes, TrackedService, learn_services
+from dispatch.learning.travel_model import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
 from dispatch.stop import StopKind
-from dispatch.visits import Visit
+from dispatch.visits.from_track import Visit
 from tracking.position import LatLon, Mode, Region
 
 
