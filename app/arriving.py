@@ -6,10 +6,10 @@ from app.intake import limits_of
 from app.resources import Resources
 from app.settings import Settings
 from app.travel import travel_times
-from dispatch.eta_answers import Arrivals
-from dispatch.eta_book import EtaBook
-from dispatch.eta_keeper import EtaKeeper
-from dispatch.forecast import Forecaster
+from dispatch.arrivals.answers import Arrivals
+from dispatch.arrivals.book import EtaBook
+from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.keeper import EtaKeeper
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.learner import Learner
 from tracking.history import History

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from dispatch.eta import Eta
+from dispatch.arrivals.eta import Eta
 
 
 class EtaShape(msgspec.Struct, kw_only=True):
@@ -20,7 +20,7 @@ class EtaShape(msgspec.Struct, kw_only=True):
     confidence: float
     """Probability of arriving within 5 minutes of p50, lowered while the position is stale: 0 to 1."""
     warnings: list[str]
-    """What to know of it, and why it moved later: see `dispatch.eta.Note`."""
+    """What to know of it, and why it moved later: see `dispatch.arrivals.eta.Note`."""
 
 
 class OrderEtaShape(msgspec.Struct, kw_only=True):

@@ -8,7 +8,7 @@ from app.intake import limits_of
 from app.resources import Resources
 from app.settings import Settings
 from app.travel import travel_times
-from dispatch.eta_book import EtaBook
+from dispatch.arrivals.book import EtaBook
 from dispatch.route_line import RouteLine
 from dispatch.travel.times import Source, TravelTimes
 from dispatch.vigilance import Vigilance

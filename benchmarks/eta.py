@@ -25,11 +25,11 @@ import numpy as np
 from benchmarks import eta_legs
 from benchmarks.eta_legs import Drivers, TrackPoint, nominal_s
 from benchmarks.scores import best_factor, by_horizon, lower_pct, scores, table
-from dispatch.eta import Eta, Journey, Span, StopAhead, foresee
+from dispatch.arrivals.eta import Eta, Journey, Span, StopAhead, foresee
+from dispatch.arrivals.progress import advance, depart, leg_ahead
+from dispatch.arrivals.steady import settle
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
-from dispatch.progress import advance, depart, leg_ahead
-from dispatch.steady import settle
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.geo import distance_m
 from tracking.position import LatLon, Mode, Region

@@ -31,10 +31,10 @@ from app.settings import Settings
 from app.tokens import make_token
 from benchmarks.ingest import serving
 from benchmarks.world import Phone, World, engine_of, hire, parser, report, world
-from dispatch.eta_book import EtaBook
-from dispatch.following import Following
-from dispatch.forecast import Forecaster
-from dispatch.itinerary import Call, Itinerary
+from dispatch.arrivals.book import EtaBook
+from dispatch.arrivals.following import Following
+from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.itinerary import Call, Itinerary
 from dispatch.learning.factors import LearnedFactors
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.model_bytes import model_to_bytes, subject_of

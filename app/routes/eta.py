@@ -11,8 +11,8 @@ from litestar.params import FromPath
 
 from app.auth import Role, requires
 from app.eta_shape import OrderEtaShape, eta_shape
-from dispatch.eta import Note
-from dispatch.eta_answers import Arrivals
+from dispatch.arrivals.answers import Arrivals
+from dispatch.arrivals.eta import Note
 
 Arriving = NamedDependency[Arrivals]
 """Parameter `arrivals`: when couriers arrive."""

@@ -24,8 +24,8 @@ from app.route_view import CourierRoute, RouteShape, changes_between, load_route
 from app.routes.eta import Arriving
 from app.routes.orders import actor_of
 from app.whatif import Thinker
+from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import NotYours
-from dispatch.eta_answers import Arrivals
 from dispatch.orders import handover
 from dispatch.orders.channel import CourierChannels
 from dispatch.orders.desk import at_desk

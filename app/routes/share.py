@@ -21,8 +21,8 @@ from app.order_shapes import StopShape, stop_shape
 from app.routes.eta import Arriving
 from app.routes.orders import order_row
 from app.routes.route import Whereabouts
+from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import OrderNotOpen, ShareNotFound
-from dispatch.eta_answers import Arrivals
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import order_from_row
 from dispatch.whereabouts import Locator

@@ -1,7 +1,7 @@
 """
 Answers: when does the courier arrive? From the book where it is fresh, else computed on the spot.
 
-The book is kept by `dispatch.eta_keeper` from every fix. When nobody keeps it (the role is down, the route is new), an
+The book is kept by `dispatch.arrivals.keeper` from every fix. When nobody keeps it (the role is down, the route is new), an
 answer is made from the last position and what was learned, without an engine and without smoothing: never none.
 """
 
@@ -16,12 +16,12 @@ import asyncpg
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
+from dispatch.arrivals.book import FRESH_S, EtaBook, Told
+from dispatch.arrivals.eta import RECORDED, Eta
+from dispatch.arrivals.following import Following
+from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.itinerary import Itinerary, itineraries
 from dispatch.errors import OrderNotFound, OrderNotOpen
-from dispatch.eta import RECORDED, Eta
-from dispatch.eta_book import FRESH_S, EtaBook, Told
-from dispatch.following import Following
-from dispatch.forecast import Forecaster
-from dispatch.itinerary import Itinerary, itineraries
 from dispatch.orders.order import OrderState
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries

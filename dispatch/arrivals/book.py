@@ -1,7 +1,7 @@
 """
 The arrivals in force, in Redis: one hash per region, courier id → what is told of each stop of the route.
 
-Written by `dispatch.eta_keeper`, read by everybody who answers. An entry says when it was computed; nothing is ever
+Written by `dispatch.arrivals.keeper`, read by everybody who answers. An entry says when it was computed; nothing is ever
 read as fresh that is not.
 """
 
@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
-from dispatch.eta import Eta, Note
+from dispatch.arrivals.eta import Eta, Note
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Region
 

@@ -1,7 +1,7 @@
 """
 Keeps the arrivals: follows every courier on a route, fix by fix, and tells new arrivals in the book.
 
-    position log ──▶ couriers on a route ──▶ dispatch.following ──▶ dispatch.eta_book (Redis) ──▶ API, console, alerts
+    position log ──▶ couriers on a route ──▶ dispatch.arrivals.following ──▶ dispatch.arrivals.book (Redis) ──▶ API, console, alerts
     events, timer ──▶ routes from PostgreSQL ──┘        └── ways from the travel chain, in the background
 
 Ingest is not slowed: the log is read from its end, without a group, by whoever holds the region's key in Redis. When
@@ -24,11 +24,11 @@ from prometheus_client import Counter, Gauge, Histogram
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from dispatch.eta_book import EtaBook
-from dispatch.following import Following
-from dispatch.forecast import Forecaster
-from dispatch.holding import Holding
-from dispatch.itinerary import itineraries
+from dispatch.arrivals.book import EtaBook
+from dispatch.arrivals.following import Following
+from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.holding import Holding
+from dispatch.arrivals.itinerary import itineraries
 from dispatch.travel.times import TravelTimes
 from sql import queries
 from tracking import events

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.eta import RECORDED, Note
-from dispatch.following import Following
-from dispatch.forecast import Forecaster, Way
-from dispatch.itinerary import Call, Itinerary, continues, windows_changed
+from dispatch.arrivals.eta import RECORDED, Note
+from dispatch.arrivals.following import Following
+from dispatch.arrivals.forecast import Forecaster, Way
+from dispatch.arrivals.itinerary import Call, Itinerary, continues, windows_changed
+from dispatch.arrivals.steady import CAUSES
 from dispatch.learning.knowledge import Knowledge
-from dispatch.steady import CAUSES
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel.times import Leg, Source
 from tracking.position import CourierId, LatLon, Mode, Region

@@ -13,7 +13,7 @@ from math import exp, log
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.eta import Span
+from dispatch.arrivals.eta import Span
 from dispatch.learning.conformal import Band
 from dispatch.stop import PlannedStop
 from dispatch.visits.at_stop import AT_STOP_M, AT_STOP_MPS, LEFT_STOP_M, STILL_M

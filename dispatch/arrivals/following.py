@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from dispatch.eta import Eta, Journey, Note, Span, StopAhead, foresee
-from dispatch.forecast import FALLBACK_SOURCES, Forecaster, Way
-from dispatch.itinerary import Call, Itinerary, continues, windows_changed
+from dispatch.arrivals.eta import Eta, Journey, Note, Span, StopAhead, foresee
+from dispatch.arrivals.forecast import FALLBACK_SOURCES, Forecaster, Way
+from dispatch.arrivals.itinerary import Call, Itinerary, continues, windows_changed
+from dispatch.arrivals.progress import Path, Progress, advance, depart, leg_ahead
+from dispatch.arrivals.steady import settle
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE
-from dispatch.progress import Path, Progress, advance, depart, leg_ahead
-from dispatch.steady import settle
 from dispatch.travel.times import Leg
 from tracking.geo import distance_m
 from tracking.position import LatLon

@@ -5,7 +5,7 @@ When a courier arrives at each stop of the route, and how sure that is; no I/O.
 
 Every leg and every service is a median with a band of quantiles. `foresee` plays the whole route through in N_SCENARIOS
 equally likely ways and reads p50 and p90 off the arrivals, so that waiting for a window, which swallows delay, is
-counted right. What is said to people goes through `dispatch.steady` first.
+counted right. What is said to people goes through `dispatch.arrivals.steady` first.
 
 Instants are seconds since the Unix epoch.
 """

@@ -2,14 +2,14 @@
 Steady arrivals: small changes are not shown, larger ones are approached, a later arrival names its cause; no I/O.
 
 An ETA that jumps back and forth is not believed, one that creeps later in silence is a lie. `settle` stands between
-what `dispatch.eta` finds and what people are told.
+what `dispatch.arrivals.eta` finds and what people are told.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from math import exp
 
-from dispatch.eta import Eta, Note
+from dispatch.arrivals.eta import Eta, Note
 
 HOLD_S = 20.0
 """A change of p50 this small is not shown: couriers, lights and GPS jitter."""

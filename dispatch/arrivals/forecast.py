@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from dispatch.eta import Span
-from dispatch.itinerary import Call
+from dispatch.arrivals.eta import Span
+from dispatch.arrivals.itinerary import Call
 from dispatch.learning.conformal import Band, Calibration
 from dispatch.learning.service_times import ServiceTimes
 from dispatch.learning.travel_model import GREAT_CIRCLE, TravelModel, default_s

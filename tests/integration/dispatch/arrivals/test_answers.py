@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
+from dispatch.arrivals.answers import Arrivals
+from dispatch.arrivals.book import EtaBook, key
+from dispatch.arrivals.eta import RECORDED, Note
+from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.keeper import EtaKeeper, KeeperParams
 from dispatch.errors import OrderNotFound, OrderNotOpen
-from dispatch.eta import RECORDED, Note
-from dispatch.eta_answers import Arrivals
-from dispatch.eta_book import EtaBook, key
-from dispatch.eta_keeper import EtaKeeper, KeeperParams
-from dispatch.forecast import Forecaster
 from dispatch.learning.knowledge import Knowledge
 from dispatch.orders.rows import to_json
 from dispatch.stop import StopKind

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.eta import N_SCENARIOS, RECORDED, Eta, Journey, Note, Span, StopAhead, foresee, quantiles
+from dispatch.arrivals.eta import N_SCENARIOS, RECORDED, Eta, Journey, Note, Span, StopAhead, foresee, quantiles
+from dispatch.arrivals.steady import CAUSES, HOLD_S, SETTLE_S, settle
 from dispatch.learning.conformal import Band
-from dispatch.steady import CAUSES, HOLD_S, SETTLE_S, settle
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import LatLon
 

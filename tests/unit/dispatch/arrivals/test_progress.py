@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch.arrivals.progress import STILL_S, Path, advance, depart, leg_ahead
 from dispatch.learning.conformal import Band
-from dispatch.progress import STILL_S, Path, advance, depart, leg_ahead
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import LatLon
 
