@@ -5,11 +5,11 @@ import asyncio
 from app.resources import Resources
 from app.settings import Settings
 from app.travel import travel_times
-from dispatch.cycle import CycleParams, Planning
-from dispatch.loop import Dispatcher, LoopParams
-from dispatch.search import SearchProcess
+from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.loop import Dispatcher, LoopParams
+from dispatch.region.search_process import SearchProcess
+from dispatch.region.whereabouts import Locator
 from dispatch.travel.times import SpeedFactors, TravelTimes
-from dispatch.whereabouts import Locator
 from tracking.live import LivePositions
 
 

@@ -55,7 +55,7 @@ from app.travel import travel_times
 from app.whatif import AT_ONCE, WhatIf
 from dispatch.learning.knowledge import Knowledge
 from dispatch.orders.channel import CourierChannels
-from dispatch.whereabouts import Locator
+from dispatch.region.whereabouts import Locator
 from tracking.live import LivePositions
 
 ROUTES = [

@@ -13,10 +13,10 @@ from app.order_shapes import PlanCostShape, StopShape, WindowShape, stop_shape
 from app.routes.offers import OfferShape, offer_shape
 from dispatch.orders.order import COURIER_STATES, Order
 from dispatch.orders.rows import from_json, offer_from_row, order_from_row
+from dispatch.region.store import stop_from_json
+from dispatch.region.world import StopInForce
 from dispatch.stop import StopKind
-from dispatch.store import stop_from_json
 from dispatch.travel.times import TravelTimes
-from dispatch.world import StopInForce
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, LatLon, Mode, Region

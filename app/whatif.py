@@ -9,14 +9,14 @@ from time import monotonic
 import asyncpg
 from litestar.di import NamedDependency
 
-from dispatch import store
-from dispatch.cycle import CycleParams, look
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
+from dispatch.region import store
+from dispatch.region.cycle import CycleParams, look
+from dispatch.region.whereabouts import Locator
+from dispatch.region.world import Whereabouts, World
 from dispatch.travel.times import TravelTimes
-from dispatch.whereabouts import Locator
-from dispatch.world import Whereabouts, World
 from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)

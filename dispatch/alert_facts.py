@@ -27,7 +27,7 @@ class AlertKind(StrEnum):
 ORDER_KINDS = frozenset({AlertKind.LATE, AlertKind.LATE_RISK})
 """Raised for an order, not for a courier as such."""
 TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})
-"""While one of these is open, the courier is given nothing new; see `dispatch.store` for what is taken away."""
+"""While one of these is open, the courier is given nothing new; see `dispatch.region.store` for what is taken away."""
 MAX_SPEED_MPS: Mapping[Mode, float] = {Mode.CAR: 70.0, Mode.MOTORCYCLE: 70.0, Mode.BICYCLE: 25.0, Mode.FOOT: 25.0}
 """Nobody is faster; on foot a courier may still take a bus."""
 

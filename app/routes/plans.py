@@ -26,13 +26,13 @@ from app.problems import BadInput, Conflict
 from app.regions import known_region
 from app.routes.orders import actor_of, change_one, place_one
 from app.whatif import Thinker
-from dispatch import preview
 from dispatch.errors import OrderNotFound
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk, at_desk
 from dispatch.planning.proposal import Plan
+from dispatch.region import preview
+from dispatch.region.world import World
 from dispatch.stop import OrderId
-from dispatch.world import World
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Region

@@ -29,10 +29,10 @@ from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.channel import CourierChannels
 from dispatch.orders.desk import at_desk
+from dispatch.region.whereabouts import Locator
 from dispatch.stop import OrderId, StopKind
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.times import TravelTimes
-from dispatch.whereabouts import Locator
 from tracking.position import CourierId, LatLon
 
 Travel = NamedDependency[TravelChain]

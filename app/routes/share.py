@@ -25,7 +25,7 @@ from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import OrderNotOpen, ShareNotFound
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import order_from_row
-from dispatch.whereabouts import Locator
+from dispatch.region.whereabouts import Locator
 from sql import queries
 
 LINK_LIVES: Final = timedelta(days=2)

@@ -12,7 +12,7 @@ class Holding:
     Holds regions for one process.
 
     For work that two may do for a moment without harm (after a pause of the process, say); what must never be done
-    twice needs the leases of `dispatch.lease`. Raises what redis raises.
+    twice needs the leases of `dispatch.region.lease`. Raises what redis raises.
     """
 
     def __init__(self, redis: Redis, *, for_s: float = 10.0, job: str = "etas:keeper") -> None:

@@ -2,7 +2,7 @@
 An order and its life: placed → assigned → accepted → picked up → delivered, or cancelled / failed / returned; no I/O.
 
 Here an order speaks the customer's language: instants are timezone-aware datetimes and places are coordinates.
-`dispatch.world` turns it into the planner's `Job`.
+`dispatch.region.world` turns it into the planner's `Job`.
 """
 
 from collections.abc import Mapping

@@ -15,11 +15,11 @@ import asyncpg
 import pytest
 import redis.asyncio as aioredis
 
-from dispatch.cycle import CycleParams, Planning
-from dispatch.loop import Dispatcher, LoopParams
+from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.loop import Dispatcher, LoopParams
+from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
-from dispatch.whereabouts import Locator
 from tests.integration.dispatch.conftest import HOME, RESTAURANT, City
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions

@@ -12,7 +12,7 @@ from dispatch.stop import StopKind
 from dispatch.vigilance import Vigilance
 from dispatch.watching import FactsOfRegion
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
-from tests.integration.dispatch.test_cycle import Seen, hire, planning_of
+from tests.integration.dispatch.region.test_cycle import Seen, hire, planning_of
 from tracking import events
 from tracking.batch import PositionColumns
 from tracking.history import History
@@ -134,7 +134,7 @@ async def test_the_dispatcher_takes_the_orders_of_a_stuck_courier_away_and_retur
         await desk.pick_up(await desk.lock_order(on_board.id))
     await watch.drive(ana, STREET, 320)
     assert ("stuck", ana) in await alerts(city)
-    from dispatch import lease  # noqa: PLC0415 - only here
+    from dispatch.region import lease  # noqa: PLC0415 - only here
 
     held = await lease.take(city.pool, REGION, "test", ttl_s=60)
     planning = planning_of(city, seen, ask_again_after_s=0)

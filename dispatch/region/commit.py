@@ -12,16 +12,16 @@ from typing import Any
 
 import asyncpg
 
-from dispatch import lease as leases
-from dispatch.lease import Lease
 from dispatch.orders.desk import Desk
 from dispatch.orders.offer import Offer
 from dispatch.orders.order import ENGINE, Order, OrderState
 from dispatch.orders.rows import offer_from_row, order_from_row, to_json
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute
+from dispatch.region import lease as leases
+from dispatch.region.lease import Lease
+from dispatch.region.store import stop_to_json
+from dispatch.region.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders
 from dispatch.stop import OrderId, PlannedStop, StopKind
-from dispatch.store import stop_to_json
-from dispatch.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders
 from sql import queries
 from tracking.position import CourierId, Region
 

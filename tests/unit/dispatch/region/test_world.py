@@ -8,8 +8,8 @@ import pytest
 
 from dispatch.orders.courier import Courier, Shift, ShiftBreak
 from dispatch.orders.order import Order, OrderState, OrderStop, Window
+from dispatch.region.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, instant, survey
 from dispatch.stop import PlannedStop, StopKind
-from dispatch.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, instant, survey
 from tracking.position import LatLon, Mode
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -18,10 +18,10 @@ import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge
 from redis.exceptions import RedisError
 
-from dispatch import lease as leases
-from dispatch.cycle import Planning
 from dispatch.errors import LeaseLost
-from dispatch.lease import Lease
+from dispatch.region import lease as leases
+from dispatch.region.cycle import Planning
+from dispatch.region.lease import Lease
 from sql import queries
 from tracking import events
 from tracking.position import Region

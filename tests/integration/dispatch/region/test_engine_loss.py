@@ -4,8 +4,9 @@ import asyncio
 
 import httpx
 
-from dispatch import lease, store
-from dispatch.cycle import CycleParams, Planning
+from dispatch.region import lease, store
+from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.whereabouts import Locator
 from dispatch.travel.cache import TravelCache
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.client import EngineClient
@@ -13,9 +14,8 @@ from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.guards import CircuitBreaker
 from dispatch.travel.osrm import Osrm
 from dispatch.travel.times import Source
-from dispatch.whereabouts import Locator
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
-from tests.integration.dispatch.test_cycle import Seen
+from tests.integration.dispatch.region.test_cycle import Seen
 from tracking.position import Mode
 
 

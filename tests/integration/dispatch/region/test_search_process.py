@@ -10,7 +10,7 @@ import pytest
 
 from dispatch.planning.params import Params
 from dispatch.planning.snapshot import Job, Snapshot, TravelMatrix, Visit, Worker
-from dispatch.search import SearchProcess
+from dispatch.region.search_process import SearchProcess
 from tracking.position import Mode
 
 NOW = 1_000_000

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from redis.exceptions import RedisError
 
-from dispatch.world import Whereabouts
+from dispatch.region.world import Whereabouts
 from tracking.position import CourierId, Position, Region
 
 log = logging.getLogger(__name__)

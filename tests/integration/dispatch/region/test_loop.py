@@ -10,16 +10,16 @@ import asyncpg
 import pytest
 import redis.asyncio as aioredis
 
-from dispatch import lease
-from dispatch.cycle import CycleParams, Planning
-from dispatch.loop import Dispatcher, LoopParams
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState
+from dispatch.region import lease
+from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.loop import Dispatcher, LoopParams
+from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
-from dispatch.whereabouts import Locator
 from tests.integration.dispatch.conftest import HOME, City
-from tests.integration.dispatch.test_cycle import Seen, eventually, hire
+from tests.integration.dispatch.region.test_cycle import Seen, eventually, hire
 
 
 async def leave_session_alone(_connection):

@@ -17,9 +17,6 @@ import numpy as np
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge, Histogram
 
-from dispatch import commit, store
-from dispatch.commit import Committed
-from dispatch.lease import Lease
 from dispatch.orders import handover
 from dispatch.orders.desk import at_desk, publish_all
 from dispatch.orders.order import COURIER_STATES, ENGINE, OrderState
@@ -27,10 +24,13 @@ from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot, TravelMatrix
-from dispatch.search import SearchProcess
+from dispatch.region import commit, store
+from dispatch.region.commit import Committed
+from dispatch.region.lease import Lease
+from dispatch.region.search_process import SearchProcess
+from dispatch.region.whereabouts import Locator
+from dispatch.region.world import Survey, Whereabouts, World, survey
 from dispatch.travel.times import TravelTimes
-from dispatch.whereabouts import Locator
-from dispatch.world import Survey, Whereabouts, World, survey
 from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)

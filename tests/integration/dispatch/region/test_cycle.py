@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch import commit, lease, store
-from dispatch.cycle import CycleParams, Planning
 from dispatch.errors import LeaseLost
-from dispatch.loop import Dispatcher, LoopParams
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState
 from dispatch.planning.propose import propose
-from dispatch.search import SearchProcess
+from dispatch.region import commit, lease, store
+from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.loop import Dispatcher, LoopParams
+from dispatch.region.search_process import SearchProcess
+from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
-from dispatch.whereabouts import Locator
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tracking.position import Fix, Position
 

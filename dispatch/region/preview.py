@@ -14,8 +14,8 @@ from uuid import uuid4
 from dispatch.orders.order import NewOrder, Order, OrderState, Window
 from dispatch.planning.proposal import Assignment, Plan, Unassigned
 from dispatch.planning.snapshot import Instant
+from dispatch.region.world import NO_ROUTE, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
-from dispatch.world import NO_ROUTE, World
 from tracking.position import CourierId
 
 

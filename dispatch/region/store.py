@@ -1,5 +1,5 @@
 """
-The planner's way into the database: a region as it is at one moment. `dispatch.commit` is the way back.
+The planner's way into the database: a region as it is at one moment. `dispatch.region.commit` is the way back.
 
 Orders' steps and events are written by `dispatch.orders.desk`.
 """
@@ -14,8 +14,8 @@ import asyncpg
 
 from dispatch.alert_facts import TROUBLE_KINDS
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row
+from dispatch.region.world import RouteInForce, StopInForce, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
-from dispatch.world import RouteInForce, StopInForce, World
 from sql import queries
 from tracking.position import CourierId, Region
 
