@@ -56,7 +56,7 @@ LOOK_BACK_S: Final = (7_200, 86_400)
 
 
 class Observer(Protocol):
-    """Somebody else who looks at couriers: `dispatch.vigilance`."""
+    """Somebody else who looks at couriers: `dispatch.alerts.observer`."""
 
     async def saw(self, region: Region, columns: PositionColumns) -> None:
         """Fixes came, in any order; they may come again."""

@@ -14,7 +14,7 @@ from app.audit import audit
 from app.auth import Role, requires
 from app.dependencies import CurrentCaller, Pool, RedisClient
 from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from dispatch.alert_facts import AlertKind
+from dispatch.alert_kind import AlertKind
 from dispatch.errors import AlertNotFound
 from sql import queries
 

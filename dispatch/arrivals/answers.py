@@ -1,7 +1,7 @@
 """
 Answers: when does the courier arrive? From the book where it is fresh, else computed on the spot.
 
-The book is kept by `dispatch.arrivals.keeper` from every fix. When nobody keeps it (the role is down, the route is new), an
+The book is kept by `keeper` from every fix. When nobody keeps it (the role is down, the route is new), an
 answer is made from the last position and what was learned, without an engine and without smoothing: never none.
 """
 

@@ -1,7 +1,7 @@
 """
 The arrivals in force, in Redis: one hash per region, courier id → what is told of each stop of the route.
 
-Written by `dispatch.arrivals.keeper`, read by everybody who answers. An entry says when it was computed; nothing is ever
+Written by `keeper`, read by everybody who answers. An entry says when it was computed; nothing is ever
 read as fresh that is not.
 """
 

@@ -1,7 +1,7 @@
 """
 Keeps the arrivals: follows every courier on a route, fix by fix, and tells new arrivals in the book.
 
-    position log ──▶ couriers on a route ──▶ dispatch.arrivals.following ──▶ dispatch.arrivals.book (Redis) ──▶ API, console, alerts
+    position log ──▶ couriers on a route ──▶ following ──▶ book (Redis) ──▶ API, console, alerts
     events, timer ──▶ routes from PostgreSQL ──┘        └── ways from the travel chain, in the background
 
 Ingest is not slowed: the log is read from its end, without a group, by whoever holds the region's key in Redis. When

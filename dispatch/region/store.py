@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from dispatch.alert_facts import TROUBLE_KINDS
+from dispatch.alert_kind import TROUBLE_KINDS
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row
 from dispatch.region.world import RouteInForce, StopInForce, World
 from dispatch.stop import OrderId, PlannedStop, StopKind

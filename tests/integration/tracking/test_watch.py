@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from dispatch.vigilance import Vigilance
-from dispatch.watching import FactsOfRegion
+from dispatch.alerts.observer import Vigilance
+from dispatch.alerts.region_facts import FactsOfRegion
 from tests.unit.tracking.tracks import MICROS, at, walk
 from tracking import events
 from tracking.batch import MODES

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 import asyncpg
 import msgspec
 
-from dispatch.alert_facts import AlertParams, CourierFacts, OpenStop
+from dispatch.alerts.facts import AlertParams, CourierFacts, OpenStop
+from dispatch.alerts.route_line import RouteLine
 from dispatch.orders.courier import Courier, pause_at
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import from_json
 from dispatch.region import store
 from dispatch.region.world import NO_ROUTE, RouteInForce, World
-from dispatch.route_line import RouteLine
 from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking.area import Area

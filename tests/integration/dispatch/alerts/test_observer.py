@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dispatch.alerts.observer import Vigilance
+from dispatch.alerts.region_facts import FactsOfRegion
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState, OrderStop, Window
 from dispatch.stop import StopKind
-from dispatch.vigilance import Vigilance
-from dispatch.watching import FactsOfRegion
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.integration.dispatch.region.test_cycle import Seen, hire, planning_of
 from tracking import events

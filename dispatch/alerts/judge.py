@@ -1,7 +1,7 @@
 """
 Alerts: what support should look at, from a courier's fixes, route and silence; no I/O.
 
-`dispatch.vigil` folds a courier's fixes into what they have shown. `judge` says at a moment, for every kind of alert,
+`vigil` folds a courier's fixes into what they have shown. `judge` says at a moment, for every kind of alert,
 whether its cause holds, has ended, or cannot be told (then whatever is open stays open). `decide` compares that with
 the alerts that are open and names those to raise and to resolve. Causes are levels, not edges, so a watcher that
 restarts, or two at once, come to the same alerts; that no two of a kind are open for a courier and order is held by a
@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispatch.alert_facts import AlertKind, AlertParams, CourierFacts, OpenStop
+from dispatch.alert_kind import AlertKind
+from dispatch.alerts.facts import AlertParams, CourierFacts, OpenStop
+from dispatch.alerts.vigil import Vigil
 from dispatch.stop import OrderId
-from dispatch.vigil import Vigil
 from tracking.plane import metres
 
 MICROS = 1_000_000

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from redis.exceptions import ConnectionError as RedisGone
 
-from app.watching import EngineLines
+from dispatch.alerts.engine_lines import EngineLines
 from dispatch.travel.times import Leg, RoutePath, Source
 from tracking.position import CourierId, LatLon, Mode, Region
 

@@ -1,5 +1,5 @@
 """
-Raises and resolves alerts: `dispatch.alerts` on the rows of the database. Rides on `tracking.watch`.
+Raises and resolves alerts: `judge` on the rows of the database. Rides on `tracking.watch`.
 
 Nothing here must survive: what the fixes have shown is found again from history, and which alerts are open stands in
 the table, whose unique index lets two watchers at once raise only one.
@@ -17,14 +17,15 @@ import msgspec
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge
 
-from dispatch import alerts, vigil
-from dispatch.alert_facts import AlertKind, CourierFacts
-from dispatch.alerts import AlertKey, Verdict
+from dispatch.alert_kind import AlertKind
+from dispatch.alerts import judge, vigil
+from dispatch.alerts.facts import CourierFacts
+from dispatch.alerts.judge import AlertKey, Verdict
+from dispatch.alerts.region_facts import RegionFacts
+from dispatch.alerts.vigil import AlertFix, Vigil
 from dispatch.stop import OrderId
-from dispatch.vigil import AlertFix, Vigil
 from dispatch.visits import from_fixes
 from dispatch.visits.from_fixes import ArrivalFix, ArrivalParams, ArrivalState, Arrived, RouteStop
-from dispatch.watching import RegionFacts
 from sql import queries
 from tracking import events
 from tracking.batch import E7, PositionColumns, instant, microseconds
@@ -40,7 +41,7 @@ ARRIVALS = Counter("postrider_stop_arrivals_total", "Arrivals at stops recognise
 
 
 class FactsSource(Protocol):
-    """`dispatch.watching.FactsOfRegion`."""
+    """`dispatch.alerts.region_facts.FactsOfRegion`."""
 
     async def load(self, region: Region, now: datetime) -> RegionFacts:
         """A region as it is now."""
@@ -117,7 +118,7 @@ class Vigilance:
         for courier_id in facts.couriers.keys() | open_keys.keys():
             of_courier = facts.couriers.get(courier_id, NOBODY)
             verdicts = list(
-                alerts.judge(
+                judge.judge(
                     watched.vigils.get(courier_id, vigil.EMPTY),
                     of_courier,
                     facts.params,
@@ -125,7 +126,7 @@ class Vigilance:
                     now_us=microseconds(now),
                 )
             )
-            up, down = alerts.decide(open_keys.get(courier_id, ()), verdicts, stops=of_courier.stops)
+            up, down = judge.decide(open_keys.get(courier_id, ()), verdicts, stops=of_courier.stops)
             raised += [(courier_id, verdict) for verdict in up]
             resolved += [(courier_id, verdict) for verdict in down]
         await self._write(region, raised, resolved, now=now)

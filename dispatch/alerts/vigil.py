@@ -7,8 +7,8 @@ lie off the route or outside the region, and the last impossible jump. `dispatch
 
 from typing import NamedTuple
 
-from dispatch.alert_facts import MAX_SPEED_MPS, AlertParams, CourierFacts
-from dispatch.route_line import RouteLine
+from dispatch.alerts.facts import MAX_SPEED_MPS, AlertParams, CourierFacts
+from dispatch.alerts.route_line import RouteLine
 from tracking.plane import d_lon_deg, metres
 from tracking.position import Mode
 

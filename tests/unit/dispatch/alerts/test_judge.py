@@ -6,11 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from dispatch.alert_facts import AlertKind, AlertParams, CourierFacts, OpenStop
-from dispatch.alerts import decide, judge
-from dispatch.route_line import RouteLine
+from dispatch.alert_kind import AlertKind
+from dispatch.alerts.facts import AlertParams, CourierFacts, OpenStop
+from dispatch.alerts.judge import decide, judge
+from dispatch.alerts.route_line import RouteLine
+from dispatch.alerts.vigil import EMPTY, AlertFix, step
 from dispatch.stop import OrderId, StopKind
-from dispatch.vigil import EMPTY, AlertFix, step
 from tests.unit.tracking.tracks import MICROS, at, geolife, walk
 from tracking.area import Area
 from tracking.motion import MotionParams, Sample, Stay, segments

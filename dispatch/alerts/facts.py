@@ -1,33 +1,13 @@
-"""Kinds of alerts, their thresholds, and what they need to know of a courier besides the fixes; no I/O."""
+"""Thresholds of alerts, and what they need to know of a courier besides the fixes; no I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from dispatch.route_line import RouteLine
+from dispatch.alerts.route_line import RouteLine
 from dispatch.stop import OrderId, StopKind
 from tracking.area import Area
 from tracking.position import LatLon, Mode
 
-
-class AlertKind(StrEnum):
-    """What may be wrong with a courier or an order."""
-
-    STUCK = "stuck"
-    SILENT = "silent"
-    FROZEN = "frozen"
-    OFF_ROUTE = "off_route"
-    LATE_RISK = "late_risk"
-    LATE = "late"
-    LOW_BATTERY = "low_battery"
-    OUTSIDE_REGION = "outside_region"
-    IMPOSSIBLE_JUMP = "impossible_jump"
-
-
-ORDER_KINDS = frozenset({AlertKind.LATE, AlertKind.LATE_RISK})
-"""Raised for an order, not for a courier as such."""
-TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})
-"""While one of these is open, the courier is given nothing new; see `dispatch.region.store` for what is taken away."""
 MAX_SPEED_MPS: Mapping[Mode, float] = {Mode.CAR: 70.0, Mode.MOTORCYCLE: 70.0, Mode.BICYCLE: 25.0, Mode.FOOT: 25.0}
 """Nobody is faster; on foot a courier may still take a bus."""
 

@@ -1,0 +1,21 @@
+"""Kinds of alerts, and those that the planner heeds."""
+
+from enum import StrEnum
+
+
+class AlertKind(StrEnum):
+    """What may be wrong with a courier or an order."""
+
+    STUCK = "stuck"
+    SILENT = "silent"
+    FROZEN = "frozen"
+    OFF_ROUTE = "off_route"
+    LATE_RISK = "late_risk"
+    LATE = "late"
+    LOW_BATTERY = "low_battery"
+    OUTSIDE_REGION = "outside_region"
+    IMPOSSIBLE_JUMP = "impossible_jump"
+
+
+TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})
+"""While one of these is open, the courier is given nothing new; see `dispatch.region.store` for what is taken away."""
