@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.ready
 .PHONY: setup demo test check bench lock clean
 
 CONSOLE := app/console/dist/index.html
-TIMESCALE := app/timescale_wasm/node_modules/.package-lock.json
+TIMESCALE := app/machine/timescale_wasm/node_modules/.package-lock.json
 
 setup: $(STAMP) $(CONSOLE) $(TIMESCALE)
 
@@ -27,7 +27,7 @@ $(CONSOLE): $(STAMP) app/console/package-lock.json app/console/index.html $(shel
 	$(BIN)/python app/console/build.py
 
 # TimescaleDB in WebAssembly, for the storage tests and `make demo ENGINE=timescale`.
-$(TIMESCALE): $(STAMP) app/timescale_wasm/package-lock.json
+$(TIMESCALE): $(STAMP) app/machine/timescale_wasm/package-lock.json
 	$(BIN)/python -m app.timescale
 
 check: setup

@@ -59,7 +59,7 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded serve
 @cli.command()
 def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Every role in one process tree, with embedded servers where no URL is set."""
-    from app.up import up as run_all  # noqa: PLC0415
+    from app.machine.up import up as run_all  # noqa: PLC0415
 
     settings = _settings(host=host, port=port, data_dir=data_dir)
     _run_all(lambda stop: run_all(settings, os.environ, stop))
@@ -74,7 +74,7 @@ def demo(
     couriers: Annotated[int | None, typer.Option(help="Size of the fleet.")] = None,
 ) -> None:
     """A simulated city on this machine: couriers, orders, and the address of the live map."""
-    from app.demo import demo as run_demo  # noqa: PLC0415
+    from app.machine.demo import demo as run_demo  # noqa: PLC0415
 
     settings = _settings(host=host, port=port, data_dir=data_dir, engine=engine)
     _run_all(lambda stop: run_demo(settings, os.environ, stop, couriers=couriers))
@@ -82,10 +82,10 @@ def demo(
 
 def _run_all(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run the whole program; what keeps it from starting is one line, not a traceback."""
-    from app.embedded import FolderInUse  # noqa: PLC0415
-    from app.migrate import MigrationError  # noqa: PLC0415
-    from app.servers import NotInstalled, ServerFailed  # noqa: PLC0415
-    from app.up import StartError  # noqa: PLC0415
+    from app.machine.embedded import FolderInUse  # noqa: PLC0415
+    from app.machine.migrate import MigrationError  # noqa: PLC0415
+    from app.machine.servers import NotInstalled, ServerFailed  # noqa: PLC0415
+    from app.machine.up import StartError  # noqa: PLC0415
 
     reasons: list[str] = []
     try:
@@ -103,7 +103,7 @@ def api(host: Host = None, port: Port = None) -> None:
     from granian import Granian  # noqa: PLC0415
     from granian.constants import Interfaces, Loops  # noqa: PLC0415
 
-    from app.graceful import warn_workers_first  # noqa: PLC0415
+    from app.web.graceful import warn_workers_first  # noqa: PLC0415
 
     settings = _settings(host=host, port=port)
     _end_with_parent()
@@ -158,8 +158,8 @@ for _name, _help in {
 @cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema; safe to run twice at once."""
-    from app.migrate import MigrationError  # noqa: PLC0415
-    from app.migrate import migrate as apply  # noqa: PLC0415
+    from app.machine.migrate import MigrationError  # noqa: PLC0415
+    from app.machine.migrate import migrate as apply  # noqa: PLC0415
 
     settings = _settings()
     if not settings.database_url:
@@ -182,8 +182,8 @@ def token(
     days: Annotated[int | None, typer.Option(help="Days until it expires; never by default.")] = None,
 ) -> None:
     """Make a token and print it; it is not shown again."""
-    from app.auth import Role  # noqa: PLC0415
-    from app.tokens import NoSuchCourier, make_token  # noqa: PLC0415
+    from app.machine.tokens import NoSuchCourier, make_token  # noqa: PLC0415
+    from app.web.auth import Role  # noqa: PLC0415
 
     settings = _settings()
     if role not in set(Role) or (role == Role.COURIER) != (courier is not None):
@@ -214,9 +214,9 @@ def replay(
     region: Annotated[str | None, typer.Option(help="Region of couriers that are created.")] = None,
 ) -> None:
     """Post recorded tracks, and say what became of every fix."""
-    from app.recordings import UnreadableRecording  # noqa: PLC0415
-    from app.replay import ReplayError, ReplayParams  # noqa: PLC0415
-    from app.replay import run as run_replay  # noqa: PLC0415
+    from app.simulation.recordings import UnreadableRecording  # noqa: PLC0415
+    from app.simulation.replay import ReplayError, ReplayParams  # noqa: PLC0415
+    from app.simulation.replay import run as run_replay  # noqa: PLC0415
 
     params = ReplayParams(
         files=tuple(files),
@@ -256,8 +256,8 @@ def simulate(
     region: Annotated[str | None, typer.Option(help="Region of the fleet.")] = None,
 ) -> None:
     """A made-up fleet that posts through the API, as phones do."""
-    from app.simulate import SimulateParams  # noqa: PLC0415
-    from app.simulate import run as run_simulation  # noqa: PLC0415
+    from app.simulation.params import SimulateParams  # noqa: PLC0415
+    from app.simulation.run import run as run_simulation  # noqa: PLC0415
 
     params = SimulateParams(
         url=url,
@@ -285,7 +285,7 @@ def simulate(
 @cli.command()
 def check() -> None:
     """Say whether settings, database, schema and Redis are as they should be; exit status 1 if not."""
-    from app.check import check as run_checks  # noqa: PLC0415
+    from app.machine.check import check as run_checks  # noqa: PLC0415
 
     results = asyncio.run(run_checks(_settings()))
     for result in results:

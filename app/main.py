@@ -16,16 +16,6 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
 from app import logs
-from app.arriving import arrivals, know
-from app.auth import AuthenticationMiddleware, Authenticator, provide_caller
-from app.describe import document_problems
-from app.dispatching import cycle_params
-from app.fast import FastPositions
-from app.graceful import when_streams_must_end
-from app.intake import Intake
-from app.metrics import ObserveMiddleware, metrics
-from app.problems import describe_problem, exception_handlers
-from app.resources import resources
 from app.routes import (
     alerts,
     audit,
@@ -49,10 +39,20 @@ from app.routes import (
     tokens,
     tracks,
 )
+from app.routes.positions_fast import FastPositions
 from app.settings import Settings
-from app.supervise import supervise
-from app.travel import travel_times
-from app.whatif import AT_ONCE, WhatIf
+from app.web.auth import AuthenticationMiddleware, Authenticator, provide_caller
+from app.web.describe import document_problems
+from app.web.graceful import when_streams_must_end
+from app.web.metrics import ObserveMiddleware, metrics
+from app.web.problems import describe_problem, exception_handlers
+from app.wiring.arriving import arrivals, know
+from app.wiring.dispatching import cycle_params
+from app.wiring.intake import Intake
+from app.wiring.resources import resources
+from app.wiring.supervise import supervise
+from app.wiring.travel import travel_times
+from app.wiring.whatif import AT_ONCE, WhatIf
 from dispatch.learning.knowledge import Knowledge
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator

@@ -8,15 +8,15 @@ from functools import partial
 
 from prometheus_client import start_http_server
 
-from app.arriving import keep_arrivals, know, learn
-from app.dispatching import dispatch
-from app.idempotency import forget_answers
-from app.intake import limits_of
-from app.metrics import MULTIPROCESS
-from app.resources import Resources, resources
 from app.settings import Settings
-from app.supervise import supervise
-from app.watching import watch
+from app.web.idempotency import forget_answers
+from app.web.metrics import MULTIPROCESS
+from app.wiring.arriving import keep_arrivals, know, learn
+from app.wiring.dispatching import dispatch
+from app.wiring.intake import limits_of
+from app.wiring.resources import Resources, resources
+from app.wiring.supervise import supervise
+from app.wiring.watching import watch
 from dispatch.learning.knowledge import Knowledge
 from tracking.history import History
 from tracking.housekeeping import Housekeeping, Keep

@@ -24,11 +24,11 @@ import asyncpg
 import msgspec
 import redis.asyncio as aioredis
 
-from app.arriving import keep_arrivals, know
-from app.auth import Role
-from app.resources import resources
+from app.machine.tokens import make_token
 from app.settings import Settings
-from app.tokens import make_token
+from app.web.auth import Role
+from app.wiring.arriving import keep_arrivals, know
+from app.wiring.resources import resources
 from benchmarks.ingest import serving
 from benchmarks.world import Phone, World, engine_of, hire, parser, report, world
 from dispatch.arrivals.book import EtaBook

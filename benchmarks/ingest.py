@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import redis
 
-from app.servers import free_port
+from app.machine.servers import free_port
 from benchmarks.load import post
 from benchmarks.world import ROOT, World, engine_of, hire, parser, report, world
 from tracking.log import RegionKeys

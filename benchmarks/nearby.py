@@ -17,8 +17,8 @@ import httpx
 import numpy as np
 from redis.asyncio import Redis
 
-from app.auth import Role
-from app.tokens import make_token
+from app.machine.tokens import make_token
+from app.web.auth import Role
 from benchmarks.ingest import serving
 from benchmarks.world import engine_of, parser, report, world
 from tracking.batch import PositionColumns

@@ -30,7 +30,7 @@ from typing import Any
 
 import httpx
 
-from app.servers import free_port
+from app.machine.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 CENTRE = (41.155, -8.62)

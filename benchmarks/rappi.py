@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from app.travel import by_mode
+from app.wiring.travel import by_mode
 from benchmarks.rappi_day import Log, Simulation, read_day
 from dispatch.planning.params import Params, Weights
 from dispatch.travel.chain import TravelChain

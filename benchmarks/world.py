@@ -19,9 +19,9 @@ from uuid import UUID
 import asyncpg
 import redis
 
-from app.auth import Role, new_token
-from app.migrate import migrate
-from app.servers import PostgresServer, RedisServer
+from app.machine.migrate import migrate
+from app.machine.servers import PostgresServer, RedisServer
+from app.web.auth import Role, new_token
 from sql import queries
 
 ROOT = Path(__file__).parents[1]

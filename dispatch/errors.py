@@ -15,7 +15,7 @@ What can go wrong in dispatch.
     ├── AlertNotFound
     └── TravelTimesUnavailable   every source of travel times failed (cannot happen with the great-circle fallback)
 
-A class docstring is the default message; facts are attributes and become members of the problem (app/problems.py).
+A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
 """
 
 

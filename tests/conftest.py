@@ -12,9 +12,9 @@ import psycopg
 import pytest
 import redis
 
-from app.migrate import migrate
-from app.servers import NotInstalled, PostgresServer, RedisServer
-from app.timescale import TimescaleServer
+from app.machine.migrate import migrate
+from app.machine.servers import NotInstalled, PostgresServer, RedisServer
+from app.machine.timescale import TimescaleServer
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from app.problems import problem_types
 from app.settings import table
+from app.web.problems import problem_types
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -8,7 +8,7 @@ What can go wrong in tracking.
     ├── LogFull            the position log is longer than its bound: try again later
     └── LogUnavailable     Redis does not answer: nothing was accepted
 
-A class docstring is the default message; facts are attributes and become members of the problem (app/problems.py).
+A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
 A fix that cannot be used is a value, not an exception: it is ordinary traffic.
 """
 

@@ -9,11 +9,11 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from app.announce import announce
-from app.audit import audit
-from app.auth import Role, requires
-from app.dependencies import CurrentCaller, Pool, RedisClient
-from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.announce import announce
+from app.web.audit import audit
+from app.web.auth import Role, requires
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from dispatch.alert_kind import AlertKind
 from dispatch.errors import AlertNotFound
 from sql import queries

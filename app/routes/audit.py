@@ -7,9 +7,9 @@ import msgspec
 from litestar import get
 from litestar.params import FromQuery, QueryParameter
 
-from app.auth import Role, requires
-from app.dependencies import Pool
-from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.auth import Role, requires
+from app.web.dependencies import Pool
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from sql import queries
 
 

@@ -15,10 +15,10 @@ from litestar.datastructures import Cookie
 from litestar.exceptions import NotAuthorizedException, NotFoundException, PermissionDeniedException
 from litestar.params import FromPath, JSONBody
 
-from app.auth import SESSION_COOKIE, Role
-from app.dependencies import CurrentSettings, Pool, Tokens
 from app.settings import Settings
-from app.static import Asset, answer, load
+from app.web.auth import SESSION_COOKIE, Role
+from app.web.dependencies import CurrentSettings, Pool, Tokens
+from app.web.static import Asset, answer, load
 from sql import queries
 
 DIST: Final = Path(__file__).parents[1] / "console" / "dist"

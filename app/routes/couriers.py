@@ -10,14 +10,15 @@ import redis.asyncio as aioredis
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
-from app.announce import announce
-from app.audit import audit
-from app.auth import Role, requires
-from app.dependencies import CurrentCaller, Pool, RedisClient, Tokens
-from app.idempotency import IdempotencyKey, answered_before, remember_answer
-from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from app.problems import BadInput, Conflict
-from app.regions import known_region
+from app.web.announce import announce
+from app.web.audit import audit
+from app.web.auth import Role, requires
+from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
+from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.problems import Conflict
+from app.web.regions import known_region
+from app.web.versions import version_of
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.history import History
@@ -238,16 +239,6 @@ async def _forget_positions(
         await History(pool).erase(courier_id)
         await pool.execute(queries["quarantine.erase"], courier_id)
     await LivePositions(redis).forget(courier_id, region)
-
-
-def version_of(if_match: str | None, version: int | None) -> int | None:
-    """The version a change expects, from an If-Match header such as `"3"`, or from the body; None: any."""
-    if if_match is None or if_match.strip() == "*":
-        return version
-    try:
-        return int(if_match.strip().removeprefix("W/").strip('"'))
-    except ValueError as exc:
-        raise BadInput("If-Match is not one of our ETags.", ("/If-Match", 'expected a version such as "3"')) from exc
 
 
 def _with_version(courier: Courier) -> Response[Courier]:

@@ -9,8 +9,8 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.auth import Role, requires
-from app.eta_shape import OrderEtaShape, eta_shape
+from app.shapes.arrivals import OrderEtaShape, eta_shape
+from app.web.auth import Role, requires
 from dispatch.arrivals.answers import Arrivals
 from dispatch.arrivals.eta import Note
 

@@ -8,12 +8,12 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from app.announce import announce
-from app.audit import audit
-from app.auth import Role, requires
-from app.dependencies import CurrentCaller, Pool, RedisClient
-from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from app.problems import BadInput
+from app.web.announce import announce
+from app.web.audit import audit
+from app.web.auth import Role, requires
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.problems import BadInput
 from sql import queries
 from tracking.area import Area
 from tracking.errors import GeofenceNotFound

@@ -8,7 +8,7 @@ import redis.asyncio as aioredis
 from litestar import Response, get
 from redis.exceptions import RedisError
 
-from app.dependencies import Pool, RedisClient
+from app.web.dependencies import Pool, RedisClient
 from sql import queries
 
 CHECK_TIMEOUT_S = 2.0

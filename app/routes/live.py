@@ -27,10 +27,10 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 from redis.asyncio import Redis
 
-from app.auth import AuthenticationUnavailable, Authenticator, Role, requires
-from app.dependencies import Pool, Tokens
-from app.problems import BadInput
 from app.settings import Settings
+from app.web.auth import AuthenticationUnavailable, Authenticator, Role, requires
+from app.web.dependencies import Pool, Tokens
+from app.web.problems import BadInput
 from sql import queries
 from tracking.feed import DROPPED, Feed, FeedParams, RegionFeed
 from tracking.sightings import LogSightings

@@ -8,69 +8,25 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from app.auth import Role, requires_any, requires_courier
-from app.dependencies import CurrentCaller, Pool, RedisClient
-from app.order_shapes import OrderShape, StopShape, shape_of, stop_shape
-from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from app.routes.orders import actor_of, with_version
+from app.shapes.offers import OfferShape, offer_shape
+from app.shapes.orders import OrderShape, shape_of, with_version
+from app.web.actors import actor_of
+from app.web.auth import Role, requires_any, requires_courier
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from dispatch.errors import NotYours, OfferNotFound
 from dispatch.orders import handover
 from dispatch.orders.desk import at_desk
-from dispatch.orders.offer import Offer, OfferId, OfferState
-from dispatch.orders.order import Order
+from dispatch.orders.offer import OfferId, OfferState
 from dispatch.orders.rows import offer_from_row, order_from_row
 from sql import queries
 from tracking.position import CourierId
-
-
-class OfferShape(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An offer, with what the courier needs to decide."""
-
-    id: UUID
-    order_id: UUID
-    courier_id: UUID
-    state: str
-    offered_at: datetime
-    expires_at: datetime
-    pickup: StopShape | None = None
-    dropoff: StopShape | None = None
-    size: dict[str, int] | None = None
-    ready_at: datetime | None = None
-    pickup_at: datetime | None = None
-    """When the courier is expected at the pickup."""
-    dropoff_at: datetime | None = None
-    answered_at: datetime | None = None
-    reason: str | None = None
-    cost: dict[str, int] | None = None
-    """What the order adds to the courier's route, by term; for staff."""
 
 
 class Rejection(msgspec.Struct, kw_only=True):
     """Why the courier does not want it."""
 
     reason: Annotated[str, msgspec.Meta(max_length=500)] | None = None
-
-
-def offer_shape(offer: Offer, order: Order | None, *, for_staff: bool = False) -> OfferShape:
-    """An offer as it is answered; costs are none of the courier's business."""
-    facts: Any = offer.facts
-    return OfferShape(
-        id=offer.id,
-        order_id=offer.order_id,
-        courier_id=offer.courier_id,
-        state=offer.state.value,
-        offered_at=offer.offered_at,
-        expires_at=offer.expires_at,
-        pickup=None if order is None else stop_shape(order.pickup),
-        dropoff=None if order is None else stop_shape(order.dropoff),
-        size=None if order is None else dict(order.size),
-        ready_at=None if order is None else order.ready_at,
-        pickup_at=_instant(facts.get("pickup_at")),
-        dropoff_at=_instant(facts.get("dropoff_at")),
-        answered_at=offer.answered_at,
-        reason=offer.reason,
-        cost=facts.get("cost") if for_staff else None,
-    )
 
 
 @get("/v1/offers", guards=[requires_any], tags=["courier"])
@@ -136,10 +92,6 @@ async def reject_offer(
         await handover.reject(desk, OfferId(offer_id), CourierId(caller.courier_id), reason=reason)
         row = await desk.connection.fetchrow(queries["offers.get"], offer_id)
     return offer_shape(offer_from_row(row), None)
-
-
-def _instant(text: Any) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 route_handlers: list[Any] = [list_offers, get_offer, accept_offer, reject_offer]

@@ -6,13 +6,14 @@ from uuid import UUID
 import msgspec
 from litestar import Request, post
 
-from app.audit import audit
-from app.auth import Caller, Role, requires
-from app.dependencies import CurrentCaller, Pool, RedisClient
-from app.idempotency import IdempotencyKey, answered_before, remember_answer
-from app.order_lines import Line, lines_of
-from app.problems import BadInput, Conflict
-from app.routes.orders import actor_of, place_one
+from app.routes.orders import place_one
+from app.shapes.order_lines import Line, lines_of
+from app.web.actors import actor_of
+from app.web.audit import audit
+from app.web.auth import Caller, Role, requires
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.web.problems import BadInput, Conflict
 from dispatch.orders.desk import Desk, at_desk
 
 

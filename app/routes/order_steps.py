@@ -8,13 +8,14 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
-from app.audit import audit
-from app.auth import Caller, Role, requires, requires_any
-from app.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
-from app.order_shapes import OrderShape, Text, Version, plan_cost_shape, shape_of
-from app.routes.couriers import version_of
-from app.routes.orders import IfMatch, actor_of, order_row, with_version
-from app.whatif import Thinker
+from app.routes.orders import order_row
+from app.shapes.orders import OrderShape, Text, Version, plan_cost_shape, shape_of, with_version
+from app.web.actors import actor_of
+from app.web.audit import audit
+from app.web.auth import Caller, Role, requires, requires_any
+from app.web.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
+from app.web.versions import IfMatch, version_of
+from app.wiring.whatif import Thinker
 from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk, at_desk

@@ -7,13 +7,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from litestar import Response, get, patch, post
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from app.audit import audit
-from app.auth import Caller, Role, requires, requires_any
-from app.dependencies import CurrentCaller, Pool, RedisClient
-from app.idempotency import IdempotencyKey, answered_before, remember_answer
-from app.order_shapes import (
+from app.shapes.orders import (
     Instant,
     NewOrderShape,
     OrderPatch,
@@ -21,20 +17,24 @@ from app.order_shapes import (
     new_order_of,
     patched,
     shape_of,
+    with_version,
 )
-from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from app.problems import Conflict
-from app.regions import known_region
-from app.routes.couriers import version_of
+from app.web.actors import actor_of
+from app.web.audit import audit
+from app.web.auth import Caller, Role, requires, requires_any
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.problems import Conflict
+from app.web.regions import known_region
+from app.web.versions import IfMatch, version_of
 from dispatch.errors import NotYours, OrderNotFound
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk, at_desk, find_twin
-from dispatch.orders.order import Actor, Order, OrderState
+from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import from_json, order_from_row
 from dispatch.stop import OrderId
 from sql import queries
-
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match")]
 
 DEMANDS = frozenset({"modes", "skills", "size"})
 """A change of these may make the courier the wrong one."""
@@ -69,17 +69,6 @@ class NewComment(msgspec.Struct, kw_only=True):
     """A remark to be."""
 
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, pattern=r"\S")]
-
-
-def actor_of(caller: Caller) -> Actor:
-    """Who an order's timeline says it was."""
-    return Actor(id=caller.actor, role=caller.role.value)
-
-
-def with_version(shape: OrderShape, *, status: int = 200, replayed: bool = False) -> Response[OrderShape]:
-    """An order with its version as ETag."""
-    headers = {"ETag": f'"{shape.version}"'} | ({"Idempotent-Replayed": "true"} if replayed else {})
-    return Response(shape, status_code=status, headers=headers)
 
 
 @post("/v1/orders", guards=[requires(Role.DISPATCHER)], tags=["orders"])

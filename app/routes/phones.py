@@ -19,9 +19,9 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
 
-from app.auth import Caller, token_of
-from app.intake import Intake, sender_of
-from app.problems import TooMuch
+from app.web.auth import Caller, token_of
+from app.web.problems import TooMuch
+from app.wiring.intake import Intake, sender_of
 from tracking.phones import gpslogger, osmand, owntracks
 from tracking.phones.heard import Heard, SpeedUnit
 from tracking.quality import Reason

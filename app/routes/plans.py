@@ -9,10 +9,8 @@ import msgspec
 from litestar import post
 from litestar.params import JSONBody
 
-from app.audit import audit
-from app.auth import Caller, Role, requires
-from app.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
-from app.order_shapes import (
+from app.routes.orders import change_one, place_one
+from app.shapes.orders import (
     NewOrderShape,
     OrderPatch,
     OrderShape,
@@ -22,10 +20,13 @@ from app.order_shapes import (
     reasons_shape,
     shape_of,
 )
-from app.problems import BadInput, Conflict
-from app.regions import known_region
-from app.routes.orders import actor_of, change_one, place_one
-from app.whatif import Thinker
+from app.web.actors import actor_of
+from app.web.audit import audit
+from app.web.auth import Caller, Role, requires
+from app.web.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
+from app.web.problems import BadInput, Conflict
+from app.web.regions import known_region
+from app.wiring.whatif import Thinker
 from dispatch.errors import OrderNotFound
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk, at_desk

@@ -13,11 +13,11 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import FromPath, QueryParameter
 
-from app.auth import Role, requires, requires_any
-from app.dependencies import CurrentCaller, CurrentSettings
-from app.intake import Intake
-from app.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.settings import Settings
+from app.web.auth import Role, requires, requires_any
+from app.web.dependencies import CurrentCaller, CurrentSettings
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.wiring.intake import Intake
 from tracking.errors import CourierNotFound, PositionNotFound
 from tracking.live import LivePosition, presence
 from tracking.position import LatLon, Mode, Presence
@@ -136,7 +136,7 @@ async def post_positions(request: Request[Any, Any, Any], caller: CurrentCaller,
 
     The answer is sent when the fixes are in the append-only log. What cannot be used is kept in quarantine and named in
     the answer; it never refuses the rest, and there is no point in sending it again.
-    In production `app.fast` serves this address without Litestar, in the same way.
+    In production `app.routes.positions_fast` serves this address without Litestar, in the same way.
     """
     if caller.courier_id is None and not caller.may_post_for_any_courier:
         raise PermissionDeniedException(detail="This needs a courier's device token or a service token.")

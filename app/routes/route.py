@@ -14,16 +14,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from app.audit import audit
-from app.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
-from app.dependencies import CurrentCaller, Pool, RedisClient, Tokens
-from app.eta_shape import EtaShape, eta_shape
-from app.order_shapes import Version, plan_cost_shape
-from app.problems import BadInput
-from app.route_view import CourierRoute, RouteShape, changes_between, load_route, view
 from app.routes.eta import Arriving
-from app.routes.orders import actor_of
-from app.whatif import Thinker
+from app.shapes.arrivals import EtaShape, eta_shape
+from app.shapes.orders import Version, plan_cost_shape
+from app.shapes.route import CourierRoute, RouteShape, changes_between, load_route, view
+from app.web.actors import actor_of
+from app.web.audit import audit
+from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
+from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
+from app.web.problems import BadInput
+from app.wiring.whatif import Thinker
 from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import NotYours
 from dispatch.orders import handover

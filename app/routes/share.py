@@ -13,14 +13,14 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, PathParameter
 
-from app.audit import audit
-from app.auth import Role, requires
-from app.dependencies import CurrentCaller, Pool
-from app.eta_shape import EtaShape, eta_shape
-from app.order_shapes import StopShape, stop_shape
 from app.routes.eta import Arriving
 from app.routes.orders import order_row
 from app.routes.route import Whereabouts
+from app.shapes.arrivals import EtaShape, eta_shape
+from app.shapes.orders import StopShape, stop_shape
+from app.web.audit import audit
+from app.web.auth import Role, requires
+from app.web.dependencies import CurrentCaller, Pool
 from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import OrderNotOpen, ShareNotFound
 from dispatch.orders.order import Order, OrderState
@@ -31,7 +31,7 @@ from sql import queries
 LINK_LIVES: Final = timedelta(days=2)
 """A link that nobody ended is dead after this: an order takes hours, not days."""
 
-PAGE: Final = Template((Path(__file__).parent.parent / "share.html").read_text(encoding="utf-8"))
+PAGE: Final = Template((Path(__file__).parent / "share.html").read_text(encoding="utf-8"))
 
 WORDS: Final = {
     OrderState.PLACED: "We are looking for a courier.",

@@ -8,14 +8,14 @@ import msgspec
 from litestar import Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from app.audit import audit
-from app.auth import Caller, Role, requires, requires_any
-from app.dependencies import CurrentCaller, Pool, RedisClient
-from app.idempotency import IdempotencyKey, answered_before, remember_answer
-from app.order_shapes import Instant, Latitude, Longitude
-from app.pages import Page
-from app.problems import BadInput, Conflict
-from app.routes.orders import actor_of
+from app.shapes.orders import Instant, Latitude, Longitude
+from app.web.actors import actor_of
+from app.web.audit import audit
+from app.web.auth import Caller, Role, requires, requires_any
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.web.pages import Page
+from app.web.problems import BadInput, Conflict
 from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.courier import Shift, ShiftBreak, overlapping

@@ -9,11 +9,11 @@ from litestar import get
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromPath, QueryParameter
 
-from app.auth import Role, requires, requires_any
-from app.dependencies import CurrentCaller, Pool
-from app.pages import Page
-from app.problems import BadInput
 from app.routes.couriers import get_courier_row
+from app.web.auth import Role, requires, requires_any
+from app.web.dependencies import CurrentCaller, Pool
+from app.web.pages import Page
+from app.web.problems import BadInput
 from dispatch.stop import StopKind
 from sql import queries
 from tracking.batch import E7, instant, microseconds

@@ -14,12 +14,12 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from app.audit import audit
-from app.auth import Role, requires
-from app.dependencies import CurrentCaller, Pool
-from app.intake import Intake
-from app.pages import cursor_of, key_of
-from app.problems import BadInput
+from app.web.audit import audit
+from app.web.auth import Role, requires
+from app.web.dependencies import CurrentCaller, Pool
+from app.web.pages import cursor_of, key_of
+from app.web.problems import BadInput
+from app.wiring.intake import Intake
 from sql import queries
 from tracking.batch import PositionColumns
 from tracking.errors import CourierNotFound

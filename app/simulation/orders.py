@@ -9,18 +9,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httpx
 import msgspec
 
+from app.simulation.fleet import Fleet
+from app.simulation.member import Member, Stop
+from app.simulation.params import SimulateParams
 from tracking.position import LatLon
-
-if TYPE_CHECKING:
-    from app.simulate import Fleet, Member, SimulateParams
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +30,10 @@ REJECTED: Final = 0.04
 """Share of offers that couriers turn down."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """A stop of a courier's route, as the server has it."""
-
-    order_id: str
-    kind: str
-    place: LatLon
-    ready_at: datetime | None = None
-    due_at: datetime | None = None
-
-
 class Business:
     """Places orders and plays the couriers' part in them."""
 
-    def __init__(self, params: "SimulateParams", fleet: "Fleet", client: httpx.AsyncClient) -> None:
+    def __init__(self, params: SimulateParams, fleet: Fleet, client: httpx.AsyncClient) -> None:
         self._params = params
         self._fleet = fleet
         self._client = client
@@ -129,7 +117,7 @@ class Business:
             self._dirty.add(member.courier_id)
             self._woken.set()
 
-    async def _answer(self, member: "Member", offer_id: str) -> None:
+    async def _answer(self, member: Member, offer_id: str) -> None:
         """Look at an offer for some seconds, then take it or not."""
         await asyncio.sleep(self._random.uniform(*self._params.think_s))
         self._offers.discard(offer_id)
@@ -160,10 +148,10 @@ class Business:
                 async with asyncio.timeout(1.0):
                     await self._woken.wait()
 
-    def _is_there(self, member: "Member") -> bool:
+    def _is_there(self, member: Member) -> bool:
         return bool(member.stops) and member.heading_for == member.stops[0] and member.body.has_arrived
 
-    async def _look(self, member: "Member") -> None:
+    async def _look(self, member: Member) -> None:
         route = await member.phone.request("GET", f"/v1/couriers/{member.courier_id}/route?geometry=false")
         if route is None:
             return
@@ -181,7 +169,7 @@ class Business:
             if offer["state"] == "offered":
                 self._heard("offer", {"type": "offer.made", "offer_id": offer["id"], "courier_id": member.courier_id})
 
-    async def _serve(self, member: "Member", stop: Stop) -> None:
+    async def _serve(self, member: Member, stop: Stop) -> None:
         try:
             service_s = self._random.uniform(20, 60)
             if stop.kind == "pickup" and stop.ready_at is not None:

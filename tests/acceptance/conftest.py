@@ -10,11 +10,11 @@ import pytest_asyncio
 from litestar import Litestar
 
 from app import roles
-from app.auth import Role
+from app.machine.tokens import make_token
 from app.main import create_app
-from app.metrics import ObserveMiddleware
 from app.settings import Settings
-from app.tokens import make_token
+from app.web.auth import Role
+from app.web.metrics import ObserveMiddleware
 
 ClientOf = Callable[..., Awaitable[httpx.AsyncClient]]
 

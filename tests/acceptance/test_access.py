@@ -4,9 +4,9 @@ import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from app.auth import Role, requires_any, requires_courier
 from app.main import create_app
 from app.settings import Settings
+from app.web.auth import Role, requires_any, requires_courier
 
 
 def handlers(application: Litestar) -> list[tuple[str, str, HTTPRouteHandler]]:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from app.auth import Role
 from app.routes import console
-from app.static import FOR_EVER, Asset
+from app.web.auth import Role
+from app.web.static import FOR_EVER, Asset
 
 
 @pytest.fixture

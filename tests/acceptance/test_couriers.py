@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from app.auth import Role
+from app.web.auth import Role
 
 
 async def test_courier_is_added_found_changed_and_removed(admin):

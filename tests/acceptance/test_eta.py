@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from app.auth import Role
+from app.web.auth import Role
 from dispatch.orders.rows import to_json
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions

@@ -22,13 +22,13 @@ import psycopg
 import pytest
 import redis
 
-from app.auth import Role
-from app.migrate import migrate
-from app.recordings import Recording, read_all
-from app.replay import ReplayParams, Summary
-from app.replay import replay as post_recordings
-from app.servers import PostgresServer, RedisServer, free_port
-from app.tokens import make_token
+from app.machine.migrate import migrate
+from app.machine.servers import PostgresServer, RedisServer, free_port
+from app.machine.tokens import make_token
+from app.simulation.recordings import Recording, read_all
+from app.simulation.replay import ReplayParams, Summary
+from app.simulation.replay import replay as post_recordings
+from app.web.auth import Role
 
 ROOT = Path(__file__).parents[2]
 N_FIXES = 12_000

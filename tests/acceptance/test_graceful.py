@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.auth import Role
-from app.servers import free_port
-from app.tokens import make_token
+from app.machine.servers import free_port
+from app.machine.tokens import make_token
+from app.web.auth import Role
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from app.auth import Role
 from app.routes import live
 from app.settings import Settings
+from app.web.auth import Role
 from tracking import events
 
 

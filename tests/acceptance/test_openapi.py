@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.auth import Role
-from app.servers import free_port
+from app.machine.servers import free_port
+from app.machine.tokens import make_token
 from app.settings import Settings
-from app.tokens import make_token
+from app.web.auth import Role
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 6

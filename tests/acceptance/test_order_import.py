@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.auth import Role
+from app.web.auth import Role
 from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, town
 
 __all__ = ["dispatcher", "town"]

@@ -13,7 +13,7 @@ import pytest_asyncio
 import redis.asyncio as aioredis
 
 from app import roles
-from app.auth import Role
+from app.web.auth import Role
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions
 from tracking.position import Fix, LatLon, Position

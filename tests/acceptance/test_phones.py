@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from app.auth import Role
+from app.web.auth import Role
 
 WHERE = {"lat": 41.15, "lon": -8.61}
 

@@ -10,12 +10,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from app.auth import Role
-from app.fast import FastPositions
+from app.machine.tokens import make_token
 from app.main import create_app
-from app.metrics import ObserveMiddleware
+from app.routes.positions_fast import FastPositions
 from app.settings import Settings
-from app.tokens import make_token
+from app.web.auth import Role
+from app.web.metrics import ObserveMiddleware
 
 
 def fix(age_s=1.0, lat=41.15, lon=-8.61, **more):

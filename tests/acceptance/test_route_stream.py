@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.auth import Role
 from app.settings import Settings
+from app.web.auth import Role
 from tests.acceptance.test_live import Stream
 from tests.acceptance.test_orders import dispatcher, town
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from app import roles
-from app.auth import Role
 from app.settings import Settings
+from app.web.auth import Role
 
 RESTAURANT = {"lat": 41.1496, "lon": -8.6109}
 HOME = {"lat": 41.1579, "lon": -8.6291}

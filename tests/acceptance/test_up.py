@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.servers import free_port
+from app.machine.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"^postrider ready (http://\S+)$")

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from app.auth import Role
+from app.web.auth import Role
 from tests.unit.tracking.tracks import walk
 from tracking.batch import PositionColumns, instant
 from tracking.history import History

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.migrate import (
+from app.machine.migrate import (
     DatabaseNewer,
     Engine,
     MigrationBusy,

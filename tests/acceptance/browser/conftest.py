@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from app.servers import PostgresServer, RedisServer, free_port
+from app.machine.servers import PostgresServer, RedisServer, free_port
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = os.environ.get("POSTRIDER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")

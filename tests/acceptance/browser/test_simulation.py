@@ -2,8 +2,9 @@
 
 import asyncio
 
-from app.simulate import Counts, SimulateParams
-from app.simulate import run as simulate
+from app.simulation.params import SimulateParams
+from app.simulation.run import Counts
+from app.simulation.run import run as simulate
 
 
 async def test_simulated_fleet_posts_is_offered_orders_and_takes_them(world):

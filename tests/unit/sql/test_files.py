@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.migrate import Engine, load
+from app.machine.migrate import Engine, load
 from sql import MIGRATIONS_FOLDER, queries
 from sql.statements import bare, split
 

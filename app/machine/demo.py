@@ -1,0 +1,68 @@
+"""`postrider demo`: everything on this machine, with a simulated city that uses the public API as phones do."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from app.machine.up import connected_url, up
+from app.settings import Settings
+from app.simulation.params import SimulateParams
+from app.simulation.phones import Counts
+from app.simulation.run import run as simulate
+from app.wiring.supervise import supervise
+
+COURIERS = {"postgres": 200, "timescale": 40}
+"""The WebAssembly database has one session for everybody, so its fleet is a modest one."""
+ORDERS_PER_HOUR = {"postgres": 600.0, "timescale": 60.0}
+
+SUMMARY_EVERY_S = 60.0
+
+
+def summary(counts: Counts) -> str:
+    """The service level so far, in a line."""
+    on_time = counts.delivered - counts.delivered_late
+    level = f"{100 * on_time / counts.delivered:.0f} % in the customer's window" if counts.delivered else "none yet"
+    return (
+        f"orders placed {counts.placed}, offers accepted {counts.accepted_offers} and rejected"
+        f" {counts.rejected_offers}, collected {counts.picked_up}, delivered {counts.delivered} ({level});"
+        f" fixes sent {counts.sent}, accepted {counts.accepted}"
+    )
+
+
+async def demo(
+    settings: Settings, environ: Mapping[str, str], stop: asyncio.Event, *, couriers: int | None = None
+) -> None:
+    """
+    Run until `stop` is set.
+
+    Some couriers get into trouble on purpose after a minute (one freezes, one falls silent, one drives elsewhere), so
+    that the alerts have something to say. Raises what `up` raises.
+    """
+
+    async def city(connected: Settings) -> None:
+        token = (connected.data_dir / "admin.token").read_text().strip()
+        url = connected_url(connected)
+        print(f"live map: {url}/#token={token}", flush=True)  # noqa: T201 - what a person came for
+        params = SimulateParams(
+            url=url,
+            token=token,
+            couriers=couriers or COURIERS[settings.engine],
+            orders_per_hour=ORDERS_PER_HOUR[settings.engine],
+            freeze=(3,),
+            silence=(7,),
+            detour=(11,),
+        )
+
+        counts = Counts()
+
+        async def drive(over: asyncio.Event) -> None:
+            await simulate(params, over, counts)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(supervise("simulate", drive, stop))
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), SUMMARY_EVERY_S)
+                print(summary(counts), flush=True)  # noqa: T201 - what a person came for
+
+    await up(settings, environ, stop, beside=city)

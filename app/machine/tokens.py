@@ -1,0 +1,93 @@
+"""Make tokens without the API: from the command line, and the first administrator's."""
+
+import asyncio
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from app.web.auth import NewToken, Role, new_token
+from sql import queries
+
+KINDS = {Role.COURIER: "courier", Role.SERVICE: "service"}
+
+
+class NoSuchCourier(LookupError):
+    """There is no courier with that id or external id."""
+
+
+async def add_token(
+    connection: asyncpg.Connection | asyncpg.Pool,
+    role: Role,
+    name: str,
+    *,
+    courier_id: UUID | None = None,
+    speed_unit: str | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[NewToken, UUID, datetime]:
+    """Make a token and store its hash; returns it with its id and the time it was made."""
+    made = new_token(role)
+    row = await connection.fetchrow(
+        queries["tokens.add"],
+        KINDS.get(role, "staff"),
+        role.value,
+        courier_id,
+        name,
+        made.prefix,
+        made.hash,
+        speed_unit,
+        expires_at,
+    )
+    return made, row["id"], row["created_at"]
+
+
+async def make_token(dsn: str, role: Role, name: str, *, courier: str | None = None, days: int | None = None) -> str:
+    """
+    Store a new token and return it.
+
+    `courier` is an id or an external id, and needed for Role.COURIER only; `days`: how long it is good for.
+    Raises NoSuchCourier.
+    """
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    try:
+        courier_id = None
+        if role is Role.COURIER:
+            courier_id = await connection.fetchval(queries["couriers.find_by_any_id"], courier)
+            if courier_id is None:
+                raise NoSuchCourier(courier)
+        expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
+        made, _, _ = await add_token(connection, role, name, courier_id=courier_id, expires_at=expires_at)
+    finally:
+        await connection.close()
+    return made.token
+
+
+async def ensure_admin_token(dsn: str, path: Path) -> Path | None:
+    """
+    Make the first administrator's token where there is none, in a file that only its owner may read.
+
+    Returns the file's path, or None when there are administrators but the file is not here.
+    """
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    try:
+        async with connection.transaction():
+            if await connection.fetchval(queries["tokens.count_admins"]):
+                return await asyncio.to_thread(_if_there, path)
+            made, _, _ = await add_token(connection, Role.ADMIN, "first")
+            await asyncio.to_thread(_write_for_owner, path, made.token)
+    finally:
+        await connection.close()
+    return path
+
+
+def _if_there(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def _write_for_owner(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")

@@ -1,0 +1,170 @@
+"""`postrider up`: every role in one process tree, each a child of its own that is started again when it dies."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import httpx
+
+from app.machine.embedded import Embedded
+from app.machine.migrate import Engine, migrate
+from app.machine.tokens import ensure_admin_token
+from app.settings import Settings
+from app.web.metrics import MULTIPROCESS, share_metrics
+
+log = logging.getLogger(__name__)
+
+ROLES = ("api", "writer", "watch", "dispatch", "housekeeping")
+READY_WITHIN_S = 90.0
+STOP_WITHIN_S = 15.0
+"""Then a child is killed; nothing is lost by that, for what is accepted is in the log."""
+COMPANION_ENDS_WITHIN_S = 5.0
+RESTART_AFTER_S = 0.5
+RESTART_AFTER_AT_MOST_S = 15.0
+STEADY_AFTER_S = 30.0
+"""A child that lived this long starts again at once when it dies."""
+
+
+Beside = Callable[[Settings], Coroutine[None, None, None]]
+"""What runs beside the roles once they serve; gets the settings with the servers' addresses."""
+
+
+class StartError(RuntimeError):
+    """The program could not start."""
+
+
+@dataclass(slots=True)
+class Child:
+    """A role and the process that plays it now."""
+
+    role: str
+    process: asyncio.subprocess.Process | None = None
+
+
+async def up(
+    settings: Settings, environ: Mapping[str, str], stop: asyncio.Event, *, beside: Beside | None = None
+) -> None:
+    """
+    Run until `stop` is set.
+
+    Starts embedded servers where no URL is set, migrates, makes the first administrator's token, starts the roles, and
+    prints one line when they serve; then runs `beside`, if given, until the end. Raises StartError when they do not.
+    """
+    async with servers(settings) as connected:
+        await asyncio.to_thread(migrate, connected.database_url)
+        token_file = await ensure_admin_token(connected.database_url, connected.data_dir / "admin.token")
+        if token_file is not None:
+            print(f"postrider admin token in {token_file}", flush=True)  # noqa: T201 - the contract of `up`
+        share_metrics(connected.data_dir / "metrics")
+        child_environ = {**environ, **_environ_of(connected), MULTIPROCESS: os.environ[MULTIPROCESS]}
+        children = [Child(role) for role in ROLES]
+        async with asyncio.TaskGroup() as group:
+            companion: asyncio.Task[None] | None = None
+            tasks = [group.create_task(_keep_running(child, child_environ)) for child in children]
+            try:
+                await _wait_until_ready(connected, stop)
+                if not stop.is_set():
+                    print(f"postrider ready {connected_url(connected)}", flush=True)  # noqa: T201 - the contract of `up`
+                    if beside is not None:
+                        companion = group.create_task(beside(connected))
+                await stop.wait()
+            finally:
+                if companion is not None:
+                    # It ends by itself, and may still want to say something; the roles serve until then.
+                    await asyncio.wait([companion], timeout=COMPANION_ENDS_WITHIN_S)
+                    tasks.append(companion)
+                for task in tasks:
+                    task.cancel()
+
+
+def connected_url(settings: Settings) -> str:
+    """Where the API answers."""
+    return f"http://{settings.host}:{settings.port}"
+
+
+@asynccontextmanager
+async def servers(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings with both URLs set: as they are, or of embedded servers that live as long as the context."""
+    if settings.database_url and settings.redis_url:
+        yield settings
+        return
+    over = asyncio.Event()
+    with Embedded(settings.data_dir, Engine(settings.engine)) as embedded:
+        keeper = asyncio.create_task(embedded.supervise(over))
+        try:
+            yield replace(
+                settings,
+                database_url=settings.database_url or embedded.database_url,
+                redis_url=settings.redis_url or embedded.redis_url,
+                database_shared_session=settings.database_shared_session
+                or (not settings.database_url and embedded.shared_session),
+            )
+        finally:
+            over.set()
+            await keeper
+
+
+def _environ_of(settings: Settings) -> dict[str, str]:
+    return {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "POSTRIDER_DATABASE_SHARED_SESSION": "1" if settings.database_shared_session else "0",
+        "POSTRIDER_CHILD_OF": str(os.getpid()),
+        "POSTRIDER_HOST": settings.host,
+        "POSTRIDER_PORT": str(settings.port),
+        "POSTRIDER_DATA_DIR": str(settings.data_dir),
+    }
+
+
+async def _keep_running(child: Child, environ: Mapping[str, str]) -> None:
+    """Start the role's process, and again whenever it ends; on cancellation stop it."""
+    wait_s = RESTART_AFTER_S
+    try:
+        while True:
+            began = monotonic()
+            child.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "app", child.role, env=dict(environ), start_new_session=True
+            )
+            code = await child.process.wait()
+            if monotonic() - began > STEADY_AFTER_S:
+                wait_s = RESTART_AFTER_S
+            log.error(
+                "role ended", extra={"event": "role_ended", "role": child.role, "code": code, "again_in_s": wait_s}
+            )
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, RESTART_AFTER_AT_MOST_S)
+    finally:
+        if child.process is not None and child.process.returncode is None:
+            await _stop(child.process)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        # The whole group: the API's workers are children of its supervisor.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def _wait_until_ready(settings: Settings, stop: asyncio.Event) -> None:
+    deadline = monotonic() + READY_WITHIN_S
+    async with httpx.AsyncClient(base_url=connected_url(settings), timeout=2) as client:
+        while not stop.is_set():
+            with contextlib.suppress(httpx.HTTPError):
+                if (await client.get("/health/ready")).status_code == httpx.codes.OK:
+                    return
+            if monotonic() > deadline:
+                raise StartError(f"the API did not become ready within {READY_WITHIN_S:.0f} s; its log says why")
+            await asyncio.sleep(0.1)

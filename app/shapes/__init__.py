@@ -1,0 +1,1 @@
+"""Orders, offers, routes and arrivals as they go over HTTP."""

@@ -1,0 +1,354 @@
+"""What orders look like on the wire, and how that becomes a domain `Order` and back."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from msgspec import UNSET, UnsetType
+
+from app.web.problems import BadInput
+from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderStop, Window
+from dispatch.orders.rows import from_json
+from tracking.position import LatLon, Mode, Region
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
+Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Text = Annotated[str, msgspec.Meta(max_length=2000)]
+ServiceS = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+Priority = Annotated[int, msgspec.Meta(ge=-100, le=100)]
+Contact = dict[Annotated[str, msgspec.Meta(max_length=40)], Annotated[str, msgspec.Meta(max_length=200)]]
+Skills = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=64)]
+Size = dict[str, Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]]
+Version = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+
+
+class WindowShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """When service may start. Not hard: after `to` it is late, which is avoided; hard: it is not done."""
+
+    from_: Instant | None = msgspec.field(default=None, name="from")
+    to: Instant | None = None
+    hard: bool = False
+
+
+class StopShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One end of an order."""
+
+    lat: Latitude
+    lon: Longitude
+    address: Text | None = None
+    contact: Contact | None = None
+    instructions: Text | None = None
+    window: WindowShape | None = None
+    latest: Instant | None = None
+    """Never later than this, while `window.to` is the target."""
+    service_s: ServiceS = DEFAULT_SERVICE_S
+
+
+class StopPatch(msgspec.Struct, kw_only=True):
+    """What shall change of one end of an order; a new place needs both `lat` and `lon`."""
+
+    lat: Latitude | UnsetType = UNSET
+    lon: Longitude | UnsetType = UNSET
+    address: Text | UnsetType | None = UNSET
+    contact: Contact | UnsetType | None = UNSET
+    instructions: Text | UnsetType | None = UNSET
+    window: WindowShape | UnsetType | None = UNSET
+    latest: Instant | UnsetType | None = UNSET
+    service_s: ServiceS | UnsetType = UNSET
+
+
+class NewOrderShape(msgspec.Struct, kw_only=True):
+    """An order to be; only the two places are needed."""
+
+    pickup: StopShape
+    dropoff: StopShape
+    external_id: Reference | None = None
+    customer_id: Reference | None = None
+    region: str | None = None
+    ready_at: Instant | None = None
+    ready_is_estimate: bool = False
+    ready_error_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] | None = None
+    size: Size | None = None
+    mode: Mode | list[Mode] | None = None
+    """The mode, or modes, that may carry it; none: any."""
+    skills: Skills = []
+    priority: Priority = 0
+
+
+class OrderPatch(msgspec.Struct, kw_only=True):
+    """What shall change; `version` (or If-Match) refuses the change when somebody else was first."""
+
+    pickup: StopPatch | UnsetType = UNSET
+    dropoff: StopPatch | UnsetType = UNSET
+    ready_at: Instant | UnsetType | None = UNSET
+    ready_is_estimate: bool | UnsetType = UNSET
+    ready_error_s: int | UnsetType | None = UNSET
+    size: Size | UnsetType = UNSET
+    mode: Mode | list[Mode] | UnsetType | None = UNSET
+    skills: Skills | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
+    version: Version | UnsetType = UNSET
+
+
+class ReasonShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A constraint that excludes couriers from an order."""
+
+    code: str
+    n_couriers: int
+    text: str
+    example_courier_id: UUID | None = None
+
+
+class DecisionShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the planner last thought of an order: who shall have it and what that costs, or why nobody can."""
+
+    decided_at: datetime
+    courier_id: UUID | None = None
+    cost: dict[str, int] | None = None
+    """What the order adds to the courier's route, by term, in the planner's units."""
+    reasons: list[ReasonShape] | None = None
+
+
+class PlanCostShape(msgspec.Struct, kw_only=True):
+    """What a change by hand costs the plan of the region, in the planner's units (about seconds of delivery time)."""
+
+    before: int
+    after: int
+    difference: int
+
+
+class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An order and where it stands."""
+
+    id: UUID
+    region: str
+    state: str
+    version: int
+    pickup: StopShape
+    dropoff: StopShape
+    placed_at: datetime
+    external_id: str | None = None
+    customer_id: str | None = None
+    ready_at: datetime | None = None
+    ready_is_estimate: bool = False
+    ready_error_s: int | None = None
+    size: dict[str, int] = {}
+    mode: Mode | list[Mode] | None = None
+    skills: list[str] = []
+    priority: int = 0
+    courier_id: UUID | None = None
+    pinned: bool = False
+    assigned_at: datetime | None = None
+    accepted_at: datetime | None = None
+    picked_up_at: datetime | None = None
+    delivered_at: datetime | None = None
+    closed_at: datetime | None = None
+    reason: str | None = None
+    """Why it was cancelled or failed."""
+    proof: dict[str, str] | None = None
+    decision: DecisionShape | None = None
+    plan_cost: PlanCostShape | None = None
+    """Only where an order was given to a courier by hand."""
+
+
+REASON_TEXTS = {
+    "no_couriers": "Nobody is on duty.",
+    "mode": "They travel by a mode that may not carry it.",
+    "skills": "They lack a skill it needs.",
+    "capacity": "It does not fit beside what they carry.",
+    "max_orders": "They have as many orders as they may.",
+    "range": "The pickup is too far away for them.",
+    "no_fresh_position": "Nobody knows where they are now.",
+    "pickup_window": "They cannot be at the pickup in time.",
+    "dropoff_window": "They cannot be at the drop-off in time.",
+    "shift_end": "Their shift ends too soon.",
+    "rejected": "They turned it down.",
+    "not_worth_it": "They could, but waiting is better for now.",
+}
+
+
+def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
+    """The domain's order to be; raises BadInput where rules between fields are broken."""
+    return _checked(
+        NewOrder,
+        region=region,
+        pickup=_stop_of(shape.pickup, "/pickup"),
+        dropoff=_stop_of(shape.dropoff, "/dropoff"),
+        external_id=shape.external_id,
+        customer_id=shape.customer_id,
+        ready_at=shape.ready_at,
+        ready_is_estimate=shape.ready_is_estimate,
+        ready_error_s=shape.ready_error_s,
+        size={"units": 1} if shape.size is None else shape.size,
+        modes=_modes_of(shape.mode),
+        skills=frozenset(shape.skills),
+        priority=shape.priority,
+    )
+
+
+def patched(order: Order, patch: OrderPatch) -> tuple[Order, list[str]]:
+    """The order with the changes, and the names of the fields that really changed; raises BadInput."""
+    wanted: dict[str, Any] = {}
+    for end in ("pickup", "dropoff"):
+        if (change := getattr(patch, end)) is not UNSET:
+            wanted[end] = _patched_stop(getattr(order, end), change, f"/{end}")
+    for name in ("ready_at", "ready_is_estimate", "ready_error_s", "size", "priority"):
+        if (value := getattr(patch, name)) is not UNSET:
+            wanted[name] = value
+    if patch.mode is not UNSET:
+        wanted["modes"] = _modes_of(patch.mode)
+    if patch.skills is not UNSET:
+        wanted["skills"] = frozenset(patch.skills)
+    wanted = {name: value for name, value in wanted.items() if value != getattr(order, name)}
+    try:
+        return replace(order, **wanted), sorted(wanted)
+    except ValueError as exc:
+        raise BadInput(str(exc), ("/size", str(exc))) from exc
+
+
+def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderShape:
+    """The order as it is answered."""
+    return OrderShape(
+        id=order.id,
+        region=order.region,
+        state=order.state.value,
+        version=order.version,
+        pickup=stop_shape(order.pickup),
+        dropoff=stop_shape(order.dropoff),
+        placed_at=order.placed_at,
+        external_id=order.external_id,
+        customer_id=order.customer_id,
+        ready_at=order.ready_at,
+        ready_is_estimate=order.ready_is_estimate,
+        ready_error_s=order.ready_error_s,
+        size=dict(order.size),
+        mode=_mode_shape(order.modes),
+        skills=sorted(order.skills),
+        priority=order.priority,
+        courier_id=order.courier_id,
+        pinned=order.pinned,
+        assigned_at=order.assigned_at,
+        accepted_at=order.accepted_at,
+        picked_up_at=order.picked_up_at,
+        delivered_at=order.delivered_at,
+        closed_at=order.closed_at,
+        reason=order.close_reason,
+        proof=None if order.proof is None else dict(order.proof),
+        decision=decision_shape(decision) if decision is not None and order.is_open else None,
+    )
+
+
+def with_version(shape: OrderShape, *, status: int = 200, replayed: bool = False) -> Response[OrderShape]:
+    """An order with its version as ETag."""
+    headers = {"ETag": f'"{shape.version}"'} | ({"Idempotent-Replayed": "true"} if replayed else {})
+    return Response(shape, status_code=status, headers=headers)
+
+
+def plan_cost_shape(before: int | None, after: int | None) -> PlanCostShape | None:
+    """The difference a change by hand makes; None when one of the plans could not be made."""
+    if before is None or after is None:
+        return None
+    return PlanCostShape(before=before, after=after, difference=after - before)
+
+
+def stop_shape(stop: OrderStop) -> StopShape:
+    """One end of an order as it is answered."""
+    window, is_hard = stop.window, stop.window.closes_at is not None and stop.window.closes_at == stop.window.due_at
+    bounded = window.opens_at is not None or window.due_at is not None
+    return StopShape(
+        lat=stop.at.lat,
+        lon=stop.at.lon,
+        address=stop.address,
+        contact=None if stop.contact is None else dict(stop.contact),
+        instructions=stop.instructions,
+        window=WindowShape(from_=window.opens_at, to=window.due_at, hard=is_hard) if bounded else None,
+        latest=None if is_hard else window.closes_at,
+        service_s=stop.service_s,
+    )
+
+
+def decision_shape(row: Mapping[str, Any]) -> DecisionShape:
+    """What the planner thought, from a row of `decisions`."""
+    reasons = from_json(row["reasons"])
+    return DecisionShape(
+        decided_at=row["decided_at"],
+        courier_id=row["courier_id"],
+        cost=from_json(row["cost"]),
+        reasons=None if reasons is None else reasons_shape(reasons),
+    )
+
+
+def reasons_shape(reasons: Mapping[str, Any]) -> list[ReasonShape]:
+    """Reasons, the most frequent first."""
+    shapes = [
+        ReasonShape(
+            code=code,
+            n_couriers=facts["n"],
+            text=REASON_TEXTS.get(code, code),
+            example_courier_id=None if facts.get("example") is None else UUID(str(facts["example"])),
+        )
+        for code, facts in reasons.items()
+    ]
+    return sorted(shapes, key=lambda shape: (-shape.n_couriers, shape.code))
+
+
+def _stop_of(shape: StopShape, pointer: str) -> OrderStop:
+    return OrderStop(
+        at=LatLon(shape.lat, shape.lon),
+        address=shape.address,
+        contact=shape.contact,
+        instructions=shape.instructions,
+        window=_window_of(shape.window, shape.latest, pointer),
+        service_s=shape.service_s,
+    )
+
+
+def _window_of(shape: WindowShape | None, latest: datetime | None, pointer: str) -> Window:
+    shape = shape or WindowShape()
+    closes_at = shape.to if shape.hard and latest is None else latest
+    try:
+        return Window(opens_at=shape.from_, due_at=shape.to, closes_at=closes_at)
+    except ValueError as exc:
+        raise BadInput("The window is not in order.", (f"{pointer}/window", "expected from <= to <= latest")) from exc
+
+
+def _patched_stop(stop: OrderStop, patch: StopPatch, pointer: str) -> OrderStop:
+    if (patch.lat is UNSET) != (patch.lon is UNSET):
+        raise BadInput("A new place needs both coordinates.", (pointer, "expected lat and lon together"))
+    at = stop.at if patch.lat is UNSET or patch.lon is UNSET else LatLon(patch.lat, patch.lon)
+    before = stop_shape(stop)
+    window = before.window if patch.window is UNSET else patch.window
+    latest = before.latest if patch.latest is UNSET else patch.latest
+    return OrderStop(
+        at=at,
+        address=stop.address if patch.address is UNSET else patch.address,
+        contact=stop.contact if patch.contact is UNSET else patch.contact,
+        instructions=stop.instructions if patch.instructions is UNSET else patch.instructions,
+        window=_window_of(window, latest, pointer),
+        service_s=stop.service_s if patch.service_s is UNSET else patch.service_s,
+    )
+
+
+def _modes_of(mode: Mode | list[Mode] | None) -> frozenset[Mode] | None:
+    if mode is None or mode == []:
+        return None
+    return frozenset({mode} if isinstance(mode, Mode) else mode)
+
+
+def _mode_shape(modes: frozenset[Mode] | None) -> Mode | list[Mode] | None:
+    if modes is None:
+        return None
+    return next(iter(modes)) if len(modes) == 1 else sorted(modes)
+
+
+def _checked(make: type[NewOrder], **facts: Any) -> NewOrder:
+    try:
+        return make(**facts)
+    except ValueError as exc:
+        raise BadInput(str(exc), ("/size", str(exc))) from exc

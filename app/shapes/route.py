@@ -1,0 +1,189 @@
+"""A courier's route as the courier and staff see it: stops with arrivals, open offers, the way between."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.shapes.arrivals import EtaShape
+from app.shapes.offers import OfferShape, offer_shape
+from app.shapes.orders import PlanCostShape, StopShape, WindowShape, stop_shape
+from dispatch.orders.order import COURIER_STATES, Order
+from dispatch.orders.rows import from_json, offer_from_row, order_from_row
+from dispatch.region.store import stop_from_json
+from dispatch.region.world import StopInForce
+from dispatch.stop import StopKind
+from dispatch.travel.times import TravelTimes
+from sql import queries
+from tracking.errors import CourierNotFound
+from tracking.position import CourierId, LatLon, Mode, Region
+
+GEOMETRY_BUDGET_S = 0.5
+"""Longest wait for the way between stops; straight lines after that."""
+
+
+class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A stop to be made."""
+
+    order_id: UUID
+    kind: str
+    lat: float
+    lon: float
+    state: str
+    """Of the order; `planned`: not the courier's yet, the planner may still think better of it."""
+    eta: EtaShape | None = None
+    address: str | None = None
+    contact: dict[str, str] | None = None
+    instructions: str | None = None
+    window: WindowShape | None = None
+    latest: datetime | None = None
+    ready_at: datetime | None = None
+    service_s: int = 0
+    late_s: int = 0
+
+
+class LineString(msgspec.Struct, kw_only=True):
+    """The way, as GeoJSON."""
+
+    coordinates: list[tuple[float, float]]
+    type: str = "LineString"
+
+
+class RouteShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a courier is to do, in order."""
+
+    courier_id: UUID
+    version: int
+    stops: list[RouteStop]
+    offers: list[OfferShape] = []
+    planned_at: datetime | None = None
+    geometry: LineString | None = None
+    geometry_source: str | None = None
+    plan_cost: PlanCostShape | None = None
+    """Only where the stops were put in order by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierRoute:
+    """A route as the rows have it at one moment."""
+
+    courier_id: CourierId
+    region: Region
+    mode: Mode
+    version: int
+    planned_at: datetime | None
+    stops: tuple[tuple[StopInForce, Order], ...]
+    offers: tuple[OfferShape, ...]
+
+    @property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """Changes exactly when what the courier is to do changes; times alone do not count."""
+        return tuple((stop.stop, order.version) for stop, order in self.stops)
+
+
+async def load_route(pool: Any, courier_id: CourierId, *, planned: bool = False) -> CourierRoute:
+    """
+    The courier's route and open offers; raises CourierNotFound.
+
+    `planned`: with the stops that the planner only intends.
+    """
+    courier = await pool.fetchrow(queries["routes.view"], courier_id)
+    if courier is None:
+        raise CourierNotFound(courier_id=courier_id)
+    stops = [stop_from_json(stop) for stop in from_json(courier["stops"] or "[]")]
+    offers = [offer_from_row(row) for row in await pool.fetch(queries["offers.open_of_courier"], courier_id)]
+    wanted = {stop.stop.order_id for stop in stops} | {offer.order_id for offer in offers}
+    orders = {row["id"]: order_from_row(row) for row in await pool.fetch(queries["orders.get_many"], list(wanted))}
+    return CourierRoute(
+        courier_id=courier_id,
+        region=courier["region"],
+        mode=Mode(courier["mode"]),
+        version=courier["version"] or 0,
+        planned_at=courier["planned_at"],
+        stops=tuple(
+            (stop, order)
+            for stop in stops
+            if (order := orders.get(stop.stop.order_id)) is not None and _is_shown(order, stop, courier_id, planned)
+        ),
+        offers=tuple(offer_shape(offer, orders.get(offer.order_id)) for offer in offers),
+    )
+
+
+def _is_shown(order: Order, stop: StopInForce, courier_id: CourierId, planned: bool) -> bool:
+    if stop.stop.kind not in order.open_stops:
+        return False
+    mine = order.courier_id == courier_id and order.state in COURIER_STATES
+    return mine or (planned and order.courier_id is None)
+
+
+async def view(
+    route: CourierRoute,
+    travel: TravelTimes,
+    *,
+    at: LatLon | None,
+    etas: Mapping[tuple[UUID, str], EtaShape] | None = None,
+    geometry: bool = True,
+) -> RouteShape:
+    """The route as it is answered. `at`: where the courier is, the beginning of the geometry."""
+    known = etas or {}
+    stops = [
+        _stop(stop, order, route, known.get((stop.stop.order_id, stop.stop.kind.value))) for stop, order in route.stops
+    ]
+    shape = RouteShape(
+        courier_id=route.courier_id,
+        version=route.version,
+        stops=stops,
+        offers=list(route.offers),
+        planned_at=route.planned_at,
+    )
+    places = ([] if at is None else [at]) + [LatLon(stop.lat, stop.lon) for stop in stops]
+    if geometry and len(places) > 1:
+        path = await travel.route(route.mode, places, datetime.now(UTC), budget_s=GEOMETRY_BUDGET_S)
+        shape.geometry = LineString(coordinates=[point.lonlat for point in path.geometry])
+        shape.geometry_source = path.source.value
+    return shape
+
+
+def _stop(stop: StopInForce, order: Order, route: CourierRoute, eta: EtaShape | None) -> RouteStop:
+    end = order.pickup if stop.stop.kind is StopKind.PICKUP else order.dropoff
+    shape: StopShape = stop_shape(end)
+    mine = order.courier_id == route.courier_id
+    return RouteStop(
+        order_id=order.id,
+        kind=stop.stop.kind.value,
+        lat=shape.lat,
+        lon=shape.lon,
+        state=order.state.value if mine else "planned",
+        eta=eta or scheduled_eta(stop, route.planned_at),
+        address=shape.address,
+        contact=shape.contact,
+        instructions=shape.instructions,
+        window=shape.window,
+        latest=shape.latest,
+        ready_at=order.ready_at if stop.stop.kind is StopKind.PICKUP else None,
+        service_s=end.service_s,
+        late_s=stop.late_s,
+    )
+
+
+def scheduled_eta(stop: StopInForce, planned_at: datetime | None) -> EtaShape | None:
+    """The arrival that the plan was made for: all there is while no estimate has been made."""
+    if stop.arrives_at is None or planned_at is None:
+        return None
+    return EtaShape(
+        p50=datetime.fromtimestamp(stop.arrives_at, UTC),
+        p90=None,
+        computed_at=planned_at,
+        source="schedule",
+        confidence=0.0,
+        warnings=[],
+    )
+
+
+def changes_between(before: Sequence[OfferShape], after: Sequence[OfferShape]) -> tuple[list[OfferShape], list[UUID]]:
+    """Offers that are new, and ids of those that are gone."""
+    known, now = {offer.id for offer in before}, {offer.id for offer in after}
+    return [offer for offer in after if offer.id not in known], [offer.id for offer in before if offer.id not in now]

@@ -1,0 +1,170 @@
+"""The simulated couriers, and the loop that moves them."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from random import Random
+from time import monotonic
+from typing import Any, Final
+
+import httpx
+
+from app.simulation.courier import SimulatedCourier
+from app.simulation.member import Member
+from app.simulation.names import NAMES
+from app.simulation.params import SimulateParams
+from app.simulation.phones import Counts, Phone
+from app.simulation.town import Town
+from tracking.position import LatLon, Mode
+
+MODES: Final = ((Mode.BICYCLE, 0.4), (Mode.MOTORCYCLE, 0.3), (Mode.CAR, 0.2), (Mode.FOOT, 0.1))
+"""Mix of a European city's couriers."""
+MOST_REQUESTS: Final = 32
+"""Requests under way at once, of the whole fleet."""
+TOKEN_LIFE: Final = timedelta(days=2)
+STAND_IN_AFTER_S: Final = 60.0
+WANDER_M: Final = 2000.0
+"""A courier without orders drifts to places about this near."""
+
+
+class Fleet:
+    """The couriers, and the loop that moves them."""
+
+    def __init__(self, params: SimulateParams, client: httpx.AsyncClient, town: Town, counts: Counts) -> None:
+        self.params = params
+        self.town = town
+        self.counts = counts
+        self.members: list[Member] = []
+        self._client = client
+        self._limit = asyncio.Semaphore(MOST_REQUESTS)
+        self._began = monotonic()
+        self._victims: dict[str, dict[int, float]] = {}
+        """For each trouble who has it, and since when."""
+
+    async def enlist(self) -> None:
+        """Find or create the couriers and give each phone a token."""
+        known = await self._known()
+        gate = asyncio.Semaphore(8)
+
+        async def one(number: int) -> Member:
+            async with gate:
+                return await self._member(number, known)
+
+        self.members = await asyncio.gather(*(one(number) for number in range(1, self.params.couriers + 1)))
+
+    async def _known(self) -> dict[str, str]:
+        """Ids of the couriers of earlier runs, by external id."""
+        found: dict[str, str] = {}
+        query: dict[str, Any] = {"limit": 500}
+        while True:
+            page = (await self._ask("GET", "/v1/couriers", params=query)).json()
+            found |= {item["external_id"]: item["id"] for item in page["items"] if item.get("external_id")}
+            if not page.get("next"):
+                return found
+            query["cursor"] = page["next"]
+
+    async def _member(self, number: int, known: dict[str, str]) -> Member:
+        random = Random(f"{self.params.seed} {number}")  # noqa: S311 - a simulation, no secret
+        mode = random.choices([mode for mode, _ in MODES], [share for _, share in MODES])[0]
+        external_id = f"sim-{self.params.seed}-{number}"
+        courier_id = known.get(external_id)
+        if courier_id is None:
+            name = f"{NAMES[(number - 1) % len(NAMES)]} {number}"
+            body: dict[str, Any] = {"name": name, "mode": mode, "external_id": external_id, "max_orders": 4}
+            if self.params.region:
+                body["region"] = self.params.region
+            courier_id = (await self._ask("POST", "/v1/couriers", json=body)).json()["id"]
+        expires_at = (datetime.now(UTC) + TOKEN_LIFE).isoformat()
+        issued = await self._ask(
+            "POST", f"/v1/couriers/{courier_id}/tokens", json={"name": "simulated", "expires_at": expires_at}
+        )
+        start = random.randrange(len(self.town.corners))
+        return Member(
+            number,
+            courier_id,
+            SimulatedCourier(mode=mode, at=self.town.corners[start], random=random),
+            Phone(self._client, self._limit, issued.json()["token"], self.counts),
+        )
+
+    async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """A request with the operator's token; a server that restarts is waited for. Raises HTTPStatusError."""
+        pause_s = 0.2
+        while True:
+            with suppress(httpx.TransportError):
+                headers = {"Authorization": f"Bearer {self.params.token}"}
+                answer = await self._client.request(method, path, headers=headers, **request)
+                if answer.status_code not in {502, 503, 504}:
+                    return answer.raise_for_status()
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 5.0)
+
+    async def live(self, member: Member, stop: asyncio.Event) -> None:
+        """One courier's day: move, look, post, every few seconds, each at a moment of its own."""
+        every_s = self.params.interval_s
+        due = monotonic() + member.body.random.uniform(0, every_s)
+        member.stepped_at = monotonic()
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - monotonic())):
+                    await stop.wait()
+            if stop.is_set():
+                return
+            due = max(due + every_s, monotonic())
+            self._move(member)
+            member.phone.note(member.body.read(), datetime.now(UTC))
+            if not self._has_trouble("silence", self.params.silence, member):
+                await member.phone.upload()
+
+    def _move(self, member: Member) -> None:
+        now = monotonic()
+        body = member.body
+        body.is_frozen = self._has_trouble("freeze", self.params.freeze, member)
+        body.step(now - member.stepped_at)
+        member.stepped_at = now
+        if self._has_trouble("detour", self.params.detour, member):
+            if body.has_arrived:
+                self._wander(member)
+            member.heading_for = None
+        elif member.stops:
+            if member.heading_for != member.stops[0]:
+                member.heading_for = member.stops[0]
+                body.go([*self._way(body.at, member.stops[0].place), member.stops[0].place])
+        elif body.has_arrived and body.waits_s <= 0:
+            member.heading_for = None
+            self._wander(member)
+
+    def _wander(self, member: Member) -> None:
+        body = member.body
+        here = self.town.nearest(body.at)
+        step = max(5, round(WANDER_M / 140))
+        there = here
+        for _ in range(step):
+            there = body.random.choice(self.town.streets[there])[0]
+        if there != here:
+            body.go(self.town.path(self.town.way(here, there)))
+        body.waits_s = body.random.uniform(5, 60)
+
+    def _way(self, start: LatLon, end: LatLon) -> Sequence[LatLon]:
+        return self.town.path(self.town.way(self.town.nearest(start), self.town.nearest(end)))
+
+    def _has_trouble(self, kind: str, numbers: tuple[int, ...], member: Member) -> bool:
+        """Whether it is the courier's time of trouble; a freeze and a detour begin when the courier goes to a stop."""
+        since_s = monotonic() - self._began - self.params.trouble_after_s
+        if not numbers or since_s < 0:
+            return False
+        victims = self._victims.setdefault(kind, {})
+        if member.number not in victims:
+            waits_for_orders = kind != "silence" and self.params.orders_per_hour > 0
+            if waits_for_orders and (not member.stops or member.body.has_arrived or self._is_a_victim(member)):
+                return False
+            # Who was named may get no order for long: then the next one who is under way stands in.
+            is_named = member.number in numbers
+            stands_in = waits_for_orders and since_s > STAND_IN_AFTER_S
+            if len(victims) >= len(numbers) or not (is_named or stands_in):
+                return False
+            victims[member.number] = since_s
+        return since_s - victims[member.number] < self.params.trouble_for_s
+
+    def _is_a_victim(self, member: Member) -> bool:
+        return any(member.number in victims for victims in self._victims.values())

@@ -1,0 +1,38 @@
+"""What to simulate."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulateParams:
+    """The fleet to simulate."""
+
+    url: str
+    token: str
+    """Of a dispatcher, a service or an administrator: it creates couriers, their device tokens, and orders."""
+    couriers: int = 200
+    interval_s: float = 5.0
+    """Each courier posts so often."""
+    lat: float = 41.1579
+    lon: float = -8.6291
+    """Centre of the town; by default Porto."""
+    radius_m: float = 3000.0
+    seed: int = 1
+    duration_s: float | None = None
+    """Ends by itself after so long; None: when interrupted."""
+    orders_per_hour: float = 0.0
+    ready_in_s: tuple[float, float] = (90, 420)
+    """Orders are ready so long after they were placed, shortest and longest."""
+    think_s: tuple[float, float] = (1, 6)
+    """A courier looks at an offer for so long, shortest and longest."""
+    freeze: tuple[int, ...] = ()
+    """Numbers of couriers (from 1) that stop moving, though they go on posting."""
+    silence: tuple[int, ...] = ()
+    """Numbers of couriers that stop posting."""
+    detour: tuple[int, ...] = ()
+    """Numbers of couriers that drive somewhere else than their route says."""
+    trouble_after_s: float = 60.0
+    """When those three begin; with orders, a freeze and a detour wait until the courier is on the way to a stop."""
+    trouble_for_s: float = 600.0
+    """How long they last; then all go on as if nothing had been."""
+    region: str | None = None

@@ -1,0 +1,75 @@
+"""
+`postrider simulate`: a fleet of made-up couriers that post through the public HTTP API, as phones do.
+
+Couriers are created at the first start and found again at the next one. The same seed makes the same town and the same
+couriers; when orders are asked for, they are placed, offered, accepted, collected and delivered by the couriers.
+"""
+
+import asyncio
+import logging
+import signal
+from contextlib import suppress
+from typing import Final
+
+import httpx
+
+from app.simulation.fleet import MOST_REQUESTS, Fleet
+from app.simulation.orders import Business
+from app.simulation.params import SimulateParams
+from app.simulation.phones import Counts
+from app.simulation.town import Town
+from tracking.position import LatLon
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S: Final = 10.0
+
+
+async def run(params: SimulateParams, stop: asyncio.Event | None = None, counts: Counts | None = None) -> Counts:
+    """
+    Simulate until `stop` is set, the time is over, or SIGINT or SIGTERM comes; returns what happened.
+
+    `counts` is kept up to date meanwhile.
+
+    Raises httpx.HTTPStatusError when the token may not create couriers.
+    """
+    stop = stop or _until_interrupted()
+    counts = counts or Counts()
+    limits = httpx.Limits(max_connections=MOST_REQUESTS, max_keepalive_connections=MOST_REQUESTS)
+    town = await asyncio.to_thread(Town.build, LatLon(params.lat, params.lon), params.radius_m, params.seed)
+    async with httpx.AsyncClient(base_url=params.url, timeout=TIMEOUT_S, limits=limits) as client:
+        fleet = Fleet(params, client, town, counts)
+        await fleet.enlist()
+        log.info("fleet enlisted", extra={"event": "fleet_enlisted", "couriers": len(fleet.members)})
+        async with asyncio.TaskGroup() as group:
+            for member in fleet.members:
+                group.create_task(fleet.live(member, stop))
+            if params.orders_per_hour > 0:
+                business = Business(params, fleet, client)
+                group.create_task(business.place_orders(stop))
+                group.create_task(business.follow_events(stop))
+                group.create_task(business.serve_stops(stop))
+                group.create_task(_close_at(stop, business))
+            if params.duration_s is not None:
+                group.create_task(_end_after(params.duration_s, stop))
+    return counts
+
+
+async def _close_at(stop: asyncio.Event, business: Business) -> None:
+    await stop.wait()
+    business.close()
+
+
+async def _end_after(duration_s: float, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(duration_s):
+            await stop.wait()
+    stop.set()
+
+
+def _until_interrupted() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,1 @@
+"""What every route needs: who asks, errors as problems, versions, pages, idempotency, the audit log, metrics."""

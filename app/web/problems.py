@@ -1,0 +1,215 @@
+"""
+Every error as a problem (RFC 9457): one table from exception class to code, title and status.
+
+`code` is stable and machine-readable; `type` is `/problems/<code>`, relative to the server, where
+its meaning can be read.
+"""
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import asyncpg
+import msgspec
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.params import FromPath
+from litestar.types import ExceptionHandlersMap
+from redis.exceptions import RedisError
+
+from app.logs import current_trace_id
+from app.web.auth import AuthenticationUnavailable
+from dispatch import errors as dispatch_errors
+from tracking import errors as tracking_errors
+
+log = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of the table."""
+
+    code: str
+    title: str
+    status: int
+    retry_after_s: int | None = None
+
+
+class BadInput(Exception):
+    """
+    What was sent cannot be used.
+
+    `errors`: what was wrong and where: (JSON pointer, what was expected).
+    """
+
+    def __init__(self, detail: str, *errors: tuple[str, str]) -> None:
+        super().__init__(detail)
+        self.errors = errors
+
+
+class Conflict(Exception):
+    """Somebody else changed it first; read it again."""
+
+    def __init__(self, detail: str | None = None, **facts: object) -> None:
+        super().__init__(detail or self.__doc__)
+        self.facts = facts
+
+
+class TooMuch(Exception):
+    """The request is larger than this server takes."""
+
+
+PROBLEMS: dict[type[Exception], Problem] = {
+    BadInput: Problem("bad-input", "The request cannot be used", 400),
+    Conflict: Problem("conflict", "It was changed meanwhile", 409),
+    TooMuch: Problem("too-large", "The request is too large", 413),
+    AuthenticationUnavailable: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
+    tracking_errors.TrackingError: Problem("tracking", "Tracking failed", 500),
+    tracking_errors.CourierNotFound: Problem("courier-not-found", "There is no such courier", 404),
+    tracking_errors.PositionNotFound: Problem("position-not-found", "No position is known", 404),
+    tracking_errors.GeofenceNotFound: Problem("geofence-not-found", "There is no such geofence", 404),
+    tracking_errors.LogFull: Problem("log-full", "Too many positions are waiting", 503, retry_after_s=5),
+    tracking_errors.LogUnavailable: Problem("log-unavailable", "Positions cannot be stored right now", 503, 2),
+    dispatch_errors.DispatchError: Problem("dispatch", "Dispatch failed", 500),
+    dispatch_errors.OrderNotFound: Problem("order-not-found", "There is no such order", 404),
+    dispatch_errors.OrderNotOpen: Problem("order-not-open", "Order is not open", 409),
+    dispatch_errors.VersionConflict: Problem("version-conflict", "It was changed meanwhile", 409),
+    dispatch_errors.OfferNotFound: Problem("offer-not-found", "There is no such offer", 404),
+    dispatch_errors.OfferNotOpen: Problem("offer-not-open", "Offer is not open", 409),
+    dispatch_errors.NotYours: Problem("not-yours", "That belongs to another courier", 403),
+    dispatch_errors.IdempotencyKeyReused: Problem(
+        "idempotency-key-reused", "The key was used for another request", 422
+    ),
+    dispatch_errors.LeaseLost: Problem("lease-lost", "Another dispatcher plans the region", 409),
+    dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),
+    dispatch_errors.RouteNotFound: Problem("route-not-found", "The courier has no route", 404),
+    dispatch_errors.AlertNotFound: Problem("alert-not-found", "There is no such alert", 404),
+    dispatch_errors.TravelTimesUnavailable: Problem("travel-times-unavailable", "No travel times", 503, 5),
+    RedisError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
+    asyncpg.PostgresConnectionError: Problem("unavailable", "The service cannot answer right now", 503, 2),
+    asyncpg.CannotConnectNowError: Problem("unavailable", "The service cannot answer right now", 503, 2),
+    asyncpg.AdminShutdownError: Problem("unavailable", "The service cannot answer right now", 503, 2),
+    ConnectionError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
+    TimeoutError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
+}
+
+HTTP_CODES = {
+    400: "bad-input",
+    401: "not-authenticated",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    413: "too-large",
+    415: "unsupported-media-type",
+    428: "precondition-required",
+    429: "too-many-requests",
+    500: "internal",
+    503: "unavailable",
+}
+
+MEANINGS = {
+    "internal": "A defect of the server; the trace id finds it in the log.",
+    "not-authenticated": "The token is missing, unknown, revoked or expired.",
+    "not-allowed": "The token's role may not do this.",
+}
+
+
+def problem_response(
+    status: int, code: str, title: str, detail: str, *, headers: dict[str, str] | None = None, **members: object
+) -> Response[bytes]:
+    """An RFC 9457 answer; `members` become extension members."""
+    body: dict[str, object] = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "trace_id": current_trace_id(),
+        **members,
+    }
+    return Response(
+        msgspec.json.encode(body, enc_hook=str), status_code=status, media_type=PROBLEM_JSON, headers=headers or {}
+    )
+
+
+def find_problem(exc: Exception) -> Problem | None:
+    """The row of the nearest class in the exception's family tree."""
+    return next((PROBLEMS[cls] for cls in type(exc).__mro__ if cls in PROBLEMS), None)
+
+
+def handle_known(_: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    """Answer an exception that has a row in the table."""
+    row = find_problem(exc)
+    assert row is not None
+    members = dict(getattr(exc, "facts", {}))
+    if isinstance(exc, BadInput) and exc.errors:
+        members["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in exc.errors]
+    headers = {} if row.retry_after_s is None else {"Retry-After": str(row.retry_after_s)}
+    # The words of a driver's error are for the log, not for the caller: they may hold hosts and statements.
+    is_ours = type(exc).__module__.partition(".")[0] in {"app", "tracking", "dispatch"}
+    if not is_ours:
+        log.warning("dependency failed", extra={"event": "dependency_failed", "error": type(exc).__name__})
+    detail = (str(exc) or type(exc).__doc__ or row.title).strip() if is_ours else row.title
+    return problem_response(row.status, row.code, row.title, detail, headers=headers, **members)
+
+
+def handle_http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
+    """Answer Litestar's own exceptions: validation, routing, authentication."""
+    status = exc.status_code
+    code = HTTP_CODES.get(status, "http")
+    title = HTTPStatus(status).phrase
+    members: dict[str, object] = {}
+    detail = exc.detail
+    if isinstance(exc, ValidationException):
+        title, detail = "The request cannot be used", "Some of what was sent is not as expected; see errors."
+        members["errors"] = [_error_of(item) for item in exc.extra or [] if isinstance(item, dict)] or [
+            {"pointer": "", "detail": exc.detail}
+        ]
+    elif isinstance(exc, NotFoundException):
+        detail = detail if detail and detail != "Not Found" else "There is nothing at this address."
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", exc_info=exc, extra={"event": "request_failed"})
+    return problem_response(status, code, title, detail or title, headers=dict(exc.headers or {}), **members)
+
+
+def _error_of(item: dict[str, Any]) -> dict[str, object]:
+    key = str(item.get("key", "")).replace(".", "/").replace("[", "/").replace("]", "")
+    source = item.get("source", "body")
+    where = getattr(source, "value", str(source))
+    error: dict[str, object] = {"pointer": f"/{key}" if key else "", "detail": item.get("message", "not as expected")}
+    if where != "body":
+        error["parameter"], error["in"] = key, where
+    return error
+
+
+def handle_unknown(_: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    """Answer a defect: the caller gets a trace id, the log gets the rest."""
+    log.error("request failed", exc_info=exc, extra={"event": "request_failed"})
+    return problem_response(500, "internal", "Internal error", MEANINGS["internal"])
+
+
+def exception_handlers() -> ExceptionHandlersMap:
+    """What `create_app` registers."""
+    return {**dict.fromkeys(PROBLEMS, handle_known), HTTPException: handle_http, Exception: handle_unknown}
+
+
+def problem_types() -> dict[str, tuple[int, str]]:
+    """All codes with their status and meaning, for the README and `/problems`."""
+    rows = {row.code: (row.status, row.title) for row in PROBLEMS.values()}
+    for status, code in HTTP_CODES.items():
+        rows.setdefault(code, (status, MEANINGS.get(code, HTTPStatus(status).phrase)))
+    return dict(sorted(rows.items()))
+
+
+@get("/problems/{code:str}", opt={"public": True}, media_type=MediaType.JSON, tags=["problems"])
+async def describe_problem(code: FromPath[str]) -> dict[str, object]:
+    """What a problem's `type` means."""
+    row = problem_types().get(code)
+    if row is None:
+        raise NotFoundException(detail="There is no problem of that type.")
+    return {"code": code, "status": row[0], "meaning": row[1]}

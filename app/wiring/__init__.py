@@ -1,0 +1,1 @@
+"""Builds the parts from the settings and starts the roles."""

@@ -1,0 +1,59 @@
+"""Composition of what knows and tells arrivals, from the settings."""
+
+import asyncio
+
+from app.settings import Settings
+from app.wiring.intake import limits_of
+from app.wiring.resources import Resources
+from app.wiring.travel import travel_times
+from dispatch.arrivals.answers import Arrivals
+from dispatch.arrivals.book import EtaBook
+from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.keeper import EtaKeeper
+from dispatch.learning.knowledge import Knowledge
+from dispatch.learning.learner import Learner
+from tracking.history import History
+from tracking.live import LivePositions
+from tracking.roster import Roster
+
+
+def has_engine(settings: Settings) -> bool:
+    """Whether a routing engine is configured: then doing without one is worth a warning."""
+    return bool(settings.osrm_url or settings.valhalla_url or settings.google_key or settings.yandex_key)
+
+
+def arrivals(settings: Settings, opened: Resources, knowledge: Knowledge) -> Arrivals:
+    """What answers."""
+    return Arrivals(
+        opened.pool,
+        EtaBook(opened.redis),
+        LivePositions(opened.redis),
+        Forecaster(knowledge),
+        engine_expected=has_engine(settings),
+    )
+
+
+async def keep_arrivals(settings: Settings, opened: Resources, knowledge: Knowledge, stop: asyncio.Event) -> None:
+    """Follow every courier on a route until `stop` is set."""
+    async with travel_times(settings, opened.redis, learned=knowledge) as travel:
+        keeper = EtaKeeper(
+            opened.pool,
+            opened.redis,
+            travel,
+            Forecaster(knowledge),
+            Roster(opened.pool).regions,
+            engine_expected=has_engine(settings),
+        )
+        await keeper.run(stop)
+
+
+async def learn(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
+    """Learn from stops that were made until `stop` is set; what is learned reaches all processes by the database."""
+    history = History(opened.pool, limits=limits_of(settings))
+    async with travel_times(settings, opened.redis) as travel:
+        await Learner(opened.pool, history, travel, Roster(opened.pool).regions, Knowledge()).run(stop)
+
+
+async def know(opened: Resources, knowledge: Knowledge, stop: asyncio.Event) -> None:
+    """Keep what was learned up to date in this process until `stop` is set."""
+    await knowledge.run(stop, opened.pool)

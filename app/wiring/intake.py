@@ -1,0 +1,196 @@
+"""The tracking side of the API: what positions go through and are read from, built from the settings."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+from uuid import UUID
+
+import msgspec
+
+from app.settings import Settings
+from app.web.auth import Authenticator, Caller
+from app.web.problems import TooMuch
+from app.wiring.resources import Resources
+from tracking.batch import MODES
+from tracking.ingest import Bounds, Ingest
+from tracking.live import LivePositions
+from tracking.log import PositionLog
+from tracking.position import Mode, Region
+from tracking.quality import Limits, Reason
+from tracking.quarantine import QuarantineStore
+from tracking.reading import Decoded, Reading, decode
+from tracking.roster import Roster
+from tracking.screening import Receipt, Sender, Unusable, Upload
+from tracking.tracks import Reader
+
+FALLBACK_REGION: Final = Region("default")
+"""Where a service's unusable fixes go when no region is known."""
+GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The screening rules' thresholds."""
+    return Limits(
+        ahead_s=settings.fix_ahead_s,
+        oldest_s=settings.fix_oldest_s,
+        poor_accuracy_m=settings.poor_accuracy_m,
+        jump_speed_mps=settings.jump_speed_mps,
+        jump_slack_m=settings.jump_slack_m,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What the position routes use."""
+
+    settings: Settings
+    authenticator: Authenticator
+    ingest: Ingest
+    roster: Roster
+    live: LivePositions
+    log: PositionLog
+    quarantine: QuarantineStore
+    reader: Reader
+
+    @classmethod
+    def build(cls, settings: Settings, opened: Resources, authenticator: Authenticator) -> Self:
+        """Wire it together; opens nothing."""
+        bounds = Bounds(log_fixes=settings.log_limit_fixes, waiting_fixes=settings.waiting_limit_fixes)
+        return cls(
+            settings=settings,
+            authenticator=authenticator,
+            ingest=Ingest(opened.redis, limits=limits_of(settings), bounds=bounds),
+            roster=Roster(opened.pool),
+            live=LivePositions(opened.redis),
+            log=PositionLog(opened.redis, keep_s=settings.log_keep_s),
+            quarantine=QuarantineStore(opened.pool),
+            reader=Reader(opened.pool),
+        )
+
+    async def take_json(self, caller: Caller, body: bytes, encoding: str | None) -> Receipt:
+        """
+        Accept the body of `POST /v1/positions` from a caller who may post.
+
+        Raises TooMuch, LogFull, LogUnavailable.
+        """
+        text = self.decompressed(body, encoding)
+        decoded = Decoded((), (), ((0, body),)) if text is None else decode(text)
+        n = len(decoded.readings) + len(decoded.unreadable)
+        if n > self.settings.batch_limit_fixes:
+            raise TooMuch(f"An upload may hold {self.settings.batch_limit_fixes} fixes; this one holds {n}.")
+        sender = sender_of(caller)
+        if sender is not None:
+            return await self.ingest.accept(_upload_of(sender, decoded))
+        return await self._take_for_many(decoded)
+
+    def decompressed(self, body: bytes, encoding: str | None) -> bytes | None:
+        """
+        The body as it was before gzip or deflate; None when it is neither what it claims to be nor plain.
+
+        Raises TooMuch when it is larger than allowed, compressed or not.
+        """
+        limit = self.settings.request_body_limit_bytes
+        if len(body) > limit:
+            raise TooMuch(f"A body may have {limit} bytes.")
+        match (encoding or "identity").strip().lower():
+            case "identity":
+                return body
+            case "gzip" | "x-gzip":
+                unzip = zlib.decompressobj(GZIP)
+            case "deflate":
+                unzip = zlib.decompressobj()
+            case _:
+                return None
+        try:
+            text = unzip.decompress(body, limit + 1)
+        except zlib.error:
+            return None
+        if len(text) > limit:
+            raise TooMuch(f"A body may have {limit} bytes after decompression.")
+        return text if unzip.eof else None
+
+    async def _take_for_many(self, decoded: Decoded) -> Receipt:
+        """A service's upload: each fix says whose it is; one upload per region."""
+        named = {reading.courier_id for reading in decoded.readings if reading.courier_id is not None}
+        senders: Mapping[UUID, Sender | None] = await self.roster.find_many(named) if named else {}
+        home = next((sender.region for sender in senders.values() if sender), None) or await self._some_region()
+        uploads: dict[Region, _Draft] = {}
+        unusable = [Unusable(place, Reason.UNREADABLE, part) for place, part in decoded.unreadable]
+        for i, reading in enumerate(decoded.readings):
+            place = decoded.indices[i] if decoded.indices else i
+            sender = None if reading.courier_id is None else senders[reading.courier_id]
+            if sender is None:
+                reason = Reason.NO_COURIER if reading.courier_id is None else Reason.UNKNOWN_COURIER
+                unusable.append(Unusable(place, reason, msgspec.json.encode(reading)))
+            else:
+                uploads.setdefault(sender.region, _Draft([], [], [])).add(reading, sender, place)
+        if unusable or not uploads:
+            uploads.setdefault(home, _Draft([], [], []))
+        receipts = [
+            await self.ingest.accept(
+                Upload(
+                    region=region,
+                    readings=draft.readings,
+                    senders=draft.senders,
+                    indices=draft.places,
+                    unusable=unusable if region == home else (),
+                )
+            )
+            for region, draft in uploads.items()
+        ]
+        if len(receipts) == 1:
+            return receipts[0]
+        return Receipt(
+            sum(receipt.n_accepted for receipt in receipts),
+            tuple(sorted(item for receipt in receipts for item in receipt.quarantined)),
+        )
+
+    async def _some_region(self) -> Region:
+        try:
+            return (await self.roster.regions())[0]
+        except Exception:  # noqa: BLE001 - only where the unusable is put; never a reason to refuse
+            return FALLBACK_REGION
+
+
+@dataclass(slots=True)
+class _Draft:
+    readings: list[Reading]
+    senders: list[Sender]
+    places: list[int]
+
+    def add(self, reading: Reading, sender: Sender, place: int) -> None:
+        self.readings.append(reading)
+        self.senders.append(sender)
+        self.places.append(place)
+
+
+def sender_of(caller: Caller) -> Sender | None:
+    """The courier behind a device token; None for other tokens."""
+    if caller.courier_id is None:
+        return None
+    mode = 1 if caller.mode is None else MODES.index(Mode(caller.mode))
+    return Sender(caller.courier_id, Region(caller.region or FALLBACK_REGION), mode)
+
+
+def _upload_of(sender: Sender, decoded: Decoded) -> Upload:
+    """A device's own upload: every fix is its courier's, and none may claim to be another's."""
+    readings: Sequence[Reading] = decoded.readings
+    indices = decoded.indices
+    unusable = [Unusable(place, Reason.UNREADABLE, part, sender) for place, part in decoded.unreadable]
+    if any(reading.courier_id is not None and reading.courier_id != sender.courier_id for reading in readings):
+        places = indices or range(len(readings))
+        own = []
+        for place, reading in zip(places, readings, strict=True):
+            if reading.courier_id in {None, sender.courier_id}:
+                own.append((place, reading))
+            else:
+                unusable.append(Unusable(place, Reason.WRONG_COURIER, msgspec.json.encode(reading), sender))
+        indices, readings = [place for place, _ in own], [reading for _, reading in own]
+    return Upload(
+        region=sender.region,
+        readings=readings,
+        senders=[sender] * len(readings),
+        indices=indices,
+        unusable=unusable,
+    )

@@ -1,0 +1,94 @@
+"""What a process remembers of tokens: checked many at a time, trusted while the database is down."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from app.machine.tokens import add_token
+from app.web.auth import AuthenticationUnavailable, Authenticator, Role
+
+
+@asynccontextmanager
+async def remembering(database_url, redis_url, ttl_s=0.3):
+    pool = await asyncpg.create_pool(database_url, min_size=0, max_size=2, timeout=2)
+    redis = Redis.from_url(redis_url)
+    authenticator, stop = Authenticator(pool, redis, ttl_s=ttl_s), asyncio.Event()
+    task = asyncio.create_task(authenticator.keep_fresh(stop))
+    try:
+        yield pool, authenticator
+    finally:
+        stop.set()
+        await task
+        pool.terminate()
+        await redis.aclose()
+
+
+async def until_forgotten(authenticator, token):
+    for _ in range(500):
+        if authenticator.remembered(token) is None:
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError
+
+
+async def test_revoked_token_is_forgotten_and_the_others_stay_remembered(database_url, redis_url):
+    async with remembering(database_url, redis_url) as (pool, authenticator):
+        kept, gone = [(await add_token(pool, Role.VIEWER, name))[0].token for name in ("kept", "gone")]
+        for token in (kept, gone):
+            assert await authenticator.caller(token)
+        await pool.execute("UPDATE tokens SET revoked_at = now() WHERE name = 'gone'")
+        await until_forgotten(authenticator, gone)
+        assert authenticator.remembered(kept)
+        assert await authenticator.caller(gone) is None
+
+
+async def test_remembered_tokens_are_trusted_while_the_database_is_down(own_postgres, redis_url):
+    postgres = own_postgres()
+    async with remembering(postgres.url, redis_url) as (pool, authenticator):
+        token = (await add_token(pool, Role.VIEWER, "kept"))[0].token
+        assert await authenticator.caller(token)
+        postgres.kill()
+        await asyncio.sleep(0.7)  # longer than the cache time
+        assert authenticator.remembered(token)
+
+
+class CountingPool:
+    """Counts queries."""
+
+    def __init__(self, pool):
+        self.pool = pool
+        self.n_queries = 0
+
+    async def fetch(self, *args, **more):
+        self.n_queries += 1
+        return await self.pool.fetch(*args, **more)
+
+
+async def test_thousands_of_phones_that_come_at_once_cost_a_few_queries(database_url, redis_url):
+    async with remembering(database_url, redis_url) as (pool, _):
+        tokens = [(await add_token(pool, Role.VIEWER, f"phone {i}"))[0].token for i in range(300)]
+        counting, redis = CountingPool(pool), Redis.from_url(redis_url)
+        authenticator = Authenticator(counting, redis, ttl_s=60)
+        # Each asks twice at once, and a stranger is among them.
+        callers = await asyncio.gather(*(authenticator.caller(token) for token in [*tokens, *tokens, "nobody"]))
+        assert [caller.name for caller in callers[:300]] == [f"phone {i}" for i in range(300)]
+        assert callers[:300] == callers[300:600]
+        assert callers[-1] is None
+        assert counting.n_queries <= 2
+        await redis.aclose()
+
+
+async def test_known_token_is_honoured_after_a_restart_while_the_database_is_down(own_postgres, redis_url):
+    postgres = own_postgres()
+    async with remembering(postgres.url, redis_url) as (pool, before):
+        token = (await add_token(pool, Role.VIEWER, "kept"))[0].token
+        assert await before.caller(token)
+        await asyncio.sleep(0.05)
+        postgres.kill()
+        async with remembering(postgres.url, redis_url) as (_, after):
+            assert (await after.caller(token)).name == "kept"
+            with pytest.raises(AuthenticationUnavailable):
+                await after.caller("nobody")
