@@ -54,7 +54,7 @@ class TextFormatter(logging.Formatter):
     """One readable line, for terminals."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """`12:00:01 INFO tracking.writer stored n=1000`."""
+        """`12:00:01 INFO tracking.history.writer stored n=1000`."""
         extra = " ".join(f"{k}={v}" for k, v in vars(record).items() if k not in STANDARD and k != "event")
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         line = f"{at} {record.levelname:<7} {record.name} {record.getMessage()} {extra}".rstrip()

@@ -18,14 +18,14 @@ from app.wiring.resources import Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
 from dispatch.learning.knowledge import Knowledge
-from tracking.history import History
-from tracking.housekeeping import Housekeeping, Keep
+from tracking.history.history import History
+from tracking.history.housekeeping import Housekeeping, Keep
+from tracking.history.refill import Refill
+from tracking.history.writer import Pace, Writer
+from tracking.intake.roster import Roster
 from tracking.live import LivePositions
 from tracking.log import PositionLog
 from tracking.quarantine import QuarantineStore
-from tracking.refill import Refill
-from tracking.roster import Roster
-from tracking.writer import Pace, Writer
 
 Start = Callable[[asyncio.Event], Awaitable[None]]
 

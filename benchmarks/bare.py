@@ -6,10 +6,10 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from tracking.ingest import Ingest
+from tracking.intake.ingest import Ingest
+from tracking.intake.reading import decode
+from tracking.intake.screening import Sender, Upload
 from tracking.position import Region
-from tracking.reading import decode
-from tracking.screening import Sender, Upload
 
 REGION = Region("bare")
 

@@ -18,11 +18,11 @@ from uuid import UUID
 
 import h3.api.basic_int as h3
 
-from tracking.area import Area
-from tracking.fence import Fence, FenceId, FenceIndex
-from tracking.geofence import EMPTY, FenceFix, FenceParams, FenceState, step
 from tracking.plane import METRES_PER_DEGREE
 from tracking.position import LatLon
+from tracking.watching.area import Area
+from tracking.watching.fence import Fence, FenceId, FenceIndex
+from tracking.watching.geofence import EMPTY, FenceFix, FenceParams, FenceState, step
 
 CITY = LatLon(41.15, -8.61)
 HALF_M = 15_000.0

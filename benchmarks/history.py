@@ -26,8 +26,8 @@ import numpy as np
 from benchmarks.recorded import data_folder
 from benchmarks.world import engine_of, parser, report, world
 from tracking.batch import UNKNOWN_ALTITUDE, PositionColumns
-from tracking.history import History
-from tracking.tracks import Resolution
+from tracking.history.history import History
+from tracking.history.tracks import Resolution
 
 EVERY_US = 5_000_000
 FIXES_OF_A_DAY = 17_280

@@ -6,9 +6,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tracking.motion import Sample
 from tracking.quality import Limits
-from tracking.track import TrackFix, believable
+from tracking.watching.motion import Sample
+from tracking.watching.track import TrackFix, believable
 
 
 def data_folder() -> Path:

@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from benchmarks.recorded import data_folder, geolife_fixes
-from tracking.motion import MotionParams, Sample, Stay, segments
 from tracking.plane import metres
+from tracking.watching.motion import MotionParams, Sample, Stay, segments
 
 LONG_S = 180.0
 AGREED_SHARE = 0.5

@@ -19,13 +19,13 @@ from redis.asyncio import Redis
 
 from benchmarks.world import World, engine_of, parser, report, world
 from tracking.batch import PositionColumns
-from tracking.copying import COPY_COLUMNS, copy_binary
-from tracking.history import History
+from tracking.history.copying import COPY_COLUMNS, copy_binary
+from tracking.history.history import History
+from tracking.history.rows import cells
+from tracking.history.writer import Pace, Writer
 from tracking.log import HISTORY, PositionLog, RegionKeys
 from tracking.position import Region
 from tracking.quarantine import QuarantineStore
-from tracking.rows import cells
-from tracking.writer import Pace, Writer
 
 REGION = Region("default")
 FIX_S = 5

@@ -1,7 +1,7 @@
 """
 Live state in Redis: every courier's last good position, last contact, and who is near a place.
 
-It is written in one place, `lua/commit.lua` (by `tracking.ingest`), which moves a courier only forward in fix time;
+It is written in one place, `lua/commit.lua` (by `intake/ingest.py`), which moves a courier only forward in fix time;
 here it is read, and put back from history when Redis lost its memory.
 """
 

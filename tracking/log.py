@@ -2,7 +2,7 @@
 The position log: a Redis Stream per region, read independently by groups, trimmed when every group has acknowledged.
 
 An entry is what one round trip of ingest brought: fixes as packed columns, what was quarantined, and which fixes moved
-live state. `tracking.ingest` appends (together with live state, in one script); everybody else reads here.
+live state. `tracking.intake.ingest` appends (together with live state, in one script); everybody else reads here.
 """
 
 import time
@@ -22,9 +22,9 @@ from tracking.quarantine import Quarantined
 from tracking.script import Script
 
 HISTORY: Final = "history"
-"""The group of `tracking.writer`."""
+"""The group of `tracking.history.writer`."""
 WATCH: Final = "watch"
-"""The group of `tracking.watch`."""
+"""The group of `tracking.watching.watch`."""
 
 _trim = Script("trim")
 

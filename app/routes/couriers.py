@@ -21,7 +21,7 @@ from app.web.regions import known_region
 from app.web.versions import version_of
 from sql import queries
 from tracking.errors import CourierNotFound
-from tracking.history import History
+from tracking.history.history import History
 from tracking.live import LivePositions
 from tracking.position import CourierId, Mode, Region
 

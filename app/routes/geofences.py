@@ -15,10 +15,10 @@ from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
 from sql import queries
-from tracking.area import Area
 from tracking.errors import GeofenceNotFound
-from tracking.fence_rows import check_timezone, hours_of
-from tracking.geofence import FenceEventKind
+from tracking.watching.area import Area
+from tracking.watching.fence_rows import check_timezone, hours_of
+from tracking.watching.geofence import FenceEventKind
 
 Clock = Annotated[str, msgspec.Meta(pattern="^[0-9]{2}:[0-9]{2}$", description="HH:MM, up to 24:00.")]
 

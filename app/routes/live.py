@@ -32,10 +32,10 @@ from app.web.auth import AuthenticationUnavailable, Authenticator, Role, require
 from app.web.dependencies import Pool, Tokens
 from app.web.problems import BadInput
 from sql import queries
-from tracking.feed import DROPPED, Feed, FeedParams, RegionFeed
-from tracking.sightings import LogSightings
-from tracking.view import Freshness, Message, View
-from tracking.viewport import Viewport
+from tracking.feed.feed import DROPPED, Feed, FeedParams, RegionFeed
+from tracking.feed.sightings import LogSightings
+from tracking.feed.view import Freshness, Message, View
+from tracking.feed.viewport import Viewport
 
 log = logging.getLogger(__name__)
 

@@ -22,10 +22,10 @@ from litestar.params import FromPath
 from app.web.auth import Caller, token_of
 from app.web.problems import TooMuch
 from app.wiring.intake import Intake, sender_of
-from tracking.phones import gpslogger, osmand, owntracks
-from tracking.phones.heard import Heard, SpeedUnit
+from tracking.intake.phones import gpslogger, osmand, owntracks
+from tracking.intake.phones.heard import Heard, SpeedUnit
+from tracking.intake.screening import Sender, Unusable, Upload
 from tracking.quality import Reason
-from tracking.screening import Sender, Unusable, Upload
 
 IDENTIFIER_LENGTH: Final = 200
 """A longer device identifier is nobody's."""

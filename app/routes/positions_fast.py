@@ -16,7 +16,7 @@ from app.web import metrics
 from app.web.auth import AuthenticationUnavailable, Caller, token_of
 from app.web.problems import TooMuch, find_problem, handle_known, handle_unknown, problem_response
 from app.wiring.intake import Intake
-from tracking.screening import Receipt
+from tracking.intake.screening import Receipt
 
 PATH: Final = "/v1/positions"
 WANTED: Final = {name.encode(): name for name in ("authorization", "content-encoding", "content-length", "traceparent")}

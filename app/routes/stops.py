@@ -17,8 +17,8 @@ from app.web.problems import BadInput
 from dispatch.stop import StopKind
 from sql import queries
 from tracking.batch import E7, instant, microseconds
-from tracking.motion import DEFAULT_PARAMS, Gap, Sample, Segment, Stay, Trip, segments
 from tracking.position import Mode
+from tracking.watching.motion import DEFAULT_PARAMS, Gap, Sample, Segment, Stay, Trip, segments
 
 LONGEST_SPAN = timedelta(days=7)
 MARGIN = timedelta(hours=2)

@@ -23,8 +23,8 @@ from app.wiring.intake import Intake
 from sql import queries
 from tracking.batch import PositionColumns
 from tracking.errors import CourierNotFound
-from tracking.export import TrackFormat, columns_of, export_of, write
-from tracking.tracks import PAGE, Reader, Resolution, resolution_for
+from tracking.history.export import TrackFormat, columns_of, export_of, write
+from tracking.history.tracks import PAGE, Reader, Resolution, resolution_for
 
 LONGEST: Final = timedelta(days=3660)
 DEFAULT_SPAN: Final = timedelta(days=1)

@@ -12,9 +12,9 @@ from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.keeper import EtaKeeper
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.learner import Learner
-from tracking.history import History
+from tracking.history.history import History
+from tracking.intake.roster import Roster
 from tracking.live import LivePositions
-from tracking.roster import Roster
 
 
 def has_engine(settings: Settings) -> bool:

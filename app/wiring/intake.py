@@ -13,16 +13,16 @@ from app.web.auth import Authenticator, Caller
 from app.web.problems import TooMuch
 from app.wiring.resources import Resources
 from tracking.batch import MODES
-from tracking.ingest import Bounds, Ingest
+from tracking.history.tracks import Reader
+from tracking.intake.ingest import Bounds, Ingest
+from tracking.intake.reading import Decoded, Reading, decode
+from tracking.intake.roster import Roster
+from tracking.intake.screening import Receipt, Sender, Unusable, Upload
 from tracking.live import LivePositions
 from tracking.log import PositionLog
 from tracking.position import Mode, Region
 from tracking.quality import Limits, Reason
 from tracking.quarantine import QuarantineStore
-from tracking.reading import Decoded, Reading, decode
-from tracking.roster import Roster
-from tracking.screening import Receipt, Sender, Unusable, Upload
-from tracking.tracks import Reader
 
 FALLBACK_REGION: Final = Region("default")
 """Where a service's unusable fixes go when no region is known."""

@@ -10,10 +10,10 @@ from dispatch.alerts.engine_lines import EngineLines
 from dispatch.alerts.observer import Vigilance
 from dispatch.alerts.region_facts import FactsOfRegion
 from dispatch.arrivals.book import EtaBook
+from tracking.intake.roster import Roster
 from tracking.live import LivePositions
 from tracking.log import PositionLog
-from tracking.roster import Roster
-from tracking.watch import Watcher, WatchParams
+from tracking.watching.watch import Watcher, WatchParams
 
 
 async def watch(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from dispatch.alerts.route_line import RouteLine
 from dispatch.travel.times import Source, TravelTimes
+from tracking.history.writer import OUTAGES
 from tracking.live import LivePositions
 from tracking.position import CourierId, LatLon, Mode, Region
-from tracking.writer import OUTAGES
 
 ENGINES = frozenset(Source) - {Source.LEARNED, Source.DEFAULT}
 """Sources that know streets; a straight line between stops says nothing about who left the route."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dispatch.alerts.route_line import RouteLine
 from dispatch.stop import OrderId, StopKind
-from tracking.area import Area
 from tracking.position import LatLon, Mode
+from tracking.watching.area import Area
 
 MAX_SPEED_MPS: Mapping[Mode, float] = {Mode.CAR: 70.0, Mode.MOTORCYCLE: 70.0, Mode.BICYCLE: 25.0, Mode.FOOT: 25.0}
 """Nobody is faster; on foot a courier may still take a bus."""

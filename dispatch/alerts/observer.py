@@ -1,5 +1,5 @@
 """
-Raises and resolves alerts: `judge` on the rows of the database. Rides on `tracking.watch`.
+Raises and resolves alerts: `judge` on the rows of the database. Rides on `tracking.watching.watch`.
 
 Nothing here must survive: what the fixes have shown is found again from history, and which alerts are open stands in
 the table, whose unique index lets two watchers at once raise only one.
@@ -59,7 +59,7 @@ class _Watched:
 
 
 class Vigilance:
-    """An observer of `tracking.watch.Watcher`."""
+    """An observer of `tracking.watching.watch.Watcher`."""
 
     def __init__(
         self,

@@ -18,9 +18,9 @@ from dispatch.region import store
 from dispatch.region.world import NO_ROUTE, RouteInForce, World
 from dispatch.stop import OrderId, StopKind
 from sql import queries
-from tracking.area import Area
 from tracking.batch import microseconds
 from tracking.position import CourierId, LatLon, Mode, Region
+from tracking.watching.area import Area
 
 log = logging.getLogger(__name__)
 

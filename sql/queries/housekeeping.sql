@@ -1,4 +1,4 @@
--- What tracking.housekeeping does. asyncpg: $1, $2.
+-- What tracking.history.housekeeping does. asyncpg: $1, $2.
 
 -- name: has_timescaledb
 SELECT count(*) > 0 FROM pg_extension WHERE extname = 'timescaledb';

@@ -59,6 +59,6 @@ async def test_metrics_count_requests_by_route_template(admin):
 def test_log_line_is_json_with_the_trace_id(capsys):
     logs.configure("INFO", as_json=True)
     trace = logs.begin_trace(None)
-    logging.getLogger("tracking.writer").info("stored", extra={"event": "stored", "n_fixes": 3})
+    logging.getLogger("tracking.history.writer").info("stored", extra={"event": "stored", "n_fixes": 3})
     line = json.loads(capsys.readouterr().err)
     assert (line["message"], line["n_fixes"], line["trace_id"], line["level"]) == ("stored", 3, trace, "INFO")

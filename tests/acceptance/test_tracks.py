@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tracking.batch import PositionColumns
-from tracking.history import History
+from tracking.history.history import History
 from tracking.position import Fix, LatLon, Mark, Mode, Position
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

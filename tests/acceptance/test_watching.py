@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from app.web.auth import Role
-from tests.unit.tracking.tracks import walk
+from tests.unit.tracking.watching.tracks import walk
 from tracking.batch import PositionColumns, instant
-from tracking.history import History
+from tracking.history.history import History
 from tracking.position import Fix, LatLon, Mode, Position
 
 YARD = {

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from tracking.history import History
+from tracking.history.history import History
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.integration.dispatch.region.test_cycle import Seen, hire, planning_of
 from tracking import events
 from tracking.batch import PositionColumns
-from tracking.history import History
+from tracking.history.history import History
 from tracking.position import Fix, Mode, Position
 
 REGION = "default"

@@ -21,11 +21,11 @@ from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import Leg, RoutePath, Source
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tracking import events
-from tracking.ingest import Ingest
+from tracking.intake.ingest import Ingest
+from tracking.intake.reading import Reading
+from tracking.intake.screening import Sender, Upload
 from tracking.live import LivePositions
 from tracking.position import LatLon, Region
-from tracking.reading import Reading
-from tracking.screening import Sender, Upload
 
 REGION = Region("default")
 FAST = KeeperParams(read_block_ms=30, tell_every_s=0.5, reload_every_s=5.0, hold_s=1.0, retry_s=0.05)

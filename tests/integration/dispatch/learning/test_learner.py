@@ -15,7 +15,7 @@ from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import CODES, Matrix, Source
 from tracking.batch import PositionColumns
-from tracking.history import History
+from tracking.history.history import History
 from tracking.position import CourierId, Fix, LatLon, Mode, Position, Region
 
 REGION = Region("default")

@@ -12,12 +12,12 @@ from dispatch.alerts.judge import decide, judge
 from dispatch.alerts.route_line import RouteLine
 from dispatch.alerts.vigil import EMPTY, AlertFix, step
 from dispatch.stop import OrderId, StopKind
-from tests.unit.tracking.tracks import MICROS, at, geolife, walk
-from tracking.area import Area
-from tracking.motion import MotionParams, Sample, Stay, segments
+from tests.unit.tracking.watching.tracks import MICROS, at, geolife, walk
 from tracking.plane import metres
 from tracking.position import LatLon, Mode
-from tracking.track import runs
+from tracking.watching.area import Area
+from tracking.watching.motion import MotionParams, Sample, Stay, segments
+from tracking.watching.track import runs
 
 PARAMS = AlertParams()
 ORDER = OrderId(UUID(int=7))

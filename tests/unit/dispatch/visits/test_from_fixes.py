@@ -4,7 +4,7 @@ from uuid import UUID
 
 from dispatch.stop import OrderId, StopKind
 from dispatch.visits.from_fixes import EMPTY, ArrivalFix, ArrivalParams, Arrived, Departed, RouteStop, step
-from tests.unit.tracking.tracks import MICROS, at, walk
+from tests.unit.tracking.watching.tracks import MICROS, at, walk
 from tracking.position import LatLon
 
 PARAMS = ArrivalParams()

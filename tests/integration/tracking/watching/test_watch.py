@@ -1,0 +1,301 @@
+"""The watcher on real servers: what it finds does not depend on order, restarts, or a second watcher."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from dispatch.alerts.observer import Vigilance
+from dispatch.alerts.region_facts import FactsOfRegion
+from tests.unit.tracking.watching.tracks import MICROS, at, walk
+from tracking import events
+from tracking.batch import MODES
+from tracking.history.history import History
+from tracking.history.writer import Pace, Writer
+from tracking.intake.ingest import Ingest
+from tracking.intake.reading import Reading
+from tracking.intake.screening import Sender, Upload
+from tracking.log import WATCH, PositionLog
+from tracking.position import Mode, Region
+from tracking.quarantine import QuarantineStore
+from tracking.watching.motion import DEFAULT_PARAMS, Sample, Stay, segments
+from tracking.watching.watch import Watcher, WatchParams
+
+CITY = Region("default")
+FAST = WatchParams(lease_s=1.0, tick_s=0.1, block_ms=50, recount_after_s=0.2, backoff_s=0.02, backoff_at_most_s=0.1)
+FAST_WRITER = Pace(linger_s=0.01, block_ms=50, claim_idle_ms=100, claim_every_s=0.05, backoff_s=0.02)
+SQUARE = '{"type": "Point", "coordinates": [%s, %s]}'
+
+
+async def regions():
+    return [CITY]
+
+
+class World:
+    """A courier, a writer and watchers, and the clock moved so that recorded walks are recent."""
+
+    def __init__(self, pool, redis):
+        self.pool, self.redis = pool, redis
+        self.ingest = Ingest(redis)
+        self.log = PositionLog(redis, keep_s=0)
+
+    async def hire(self, mode="bicycle"):
+        courier_id = await self.pool.fetchval(
+            "INSERT INTO couriers (name, mode, region) VALUES ('Ana', $1, 'default') RETURNING id", mode
+        )
+        return Sender(courier_id, CITY, MODES.index(Mode(mode)))
+
+    async def fence(self, x_m, y_m, radius_m, dwell_s=None):
+        middle = at(x_m, y_m, 0)
+        return await self.pool.fetchval(
+            "INSERT INTO geofences (region, name, geometry, radius_m, dwell_s, created_at)"
+            " VALUES ('default', 'yard', $1::jsonb, $2, $3, '2020-01-01') RETURNING id",
+            SQUARE % (middle.lon, middle.lat),
+            radius_m,
+            dwell_s,
+        )
+
+    async def post(self, sender, fixes, chunk=100):
+        for i in range(0, len(fixes), chunk):
+            readings = [
+                Reading(
+                    fixed_at=datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=f.at_us),
+                    lat=f.lat,
+                    lon=f.lon,
+                    accuracy_m=f.accuracy_m,
+                )
+                for f in fixes[i : i + chunk]
+            ]
+            await self.ingest.accept(Upload(region=CITY, readings=readings, senders=[sender] * len(readings)))
+
+    @asynccontextmanager
+    async def writing(self):
+        writer = Writer(
+            PositionLog(self.redis, keep_s=0), History(self.pool), QuarantineStore(self.pool), regions, pace=FAST_WRITER
+        )
+        async with running(writer.run):
+            yield
+
+    @asynccontextmanager
+    async def watching(self):
+        facts = FactsOfRegion(self.pool)
+        watcher = Watcher(
+            pool=self.pool,
+            redis=self.redis,
+            position_log=self.log,
+            regions=regions,
+            observers=[Vigilance(pool=self.pool, redis=self.redis, facts=facts)],
+            params=FAST,
+        )
+        async with running(watcher.run) as task:
+            yield task
+
+    async def settled(self):
+        """The watcher has read everything, and counted again what came late."""
+        lags = {lag.group: lag.n_fixes for lag in await self.log.lag(CITY)}
+        return (
+            lags.get(WATCH) == 0
+            and all(n == 0 for n in lags.values())
+            and not await self.pool.fetchval("SELECT count(*) FROM recounts")
+        )
+
+    async def stays(self, courier_id):
+        rows = await self.pool.fetch("SELECT * FROM stays WHERE courier_id = $1 ORDER BY arrived_at", courier_id)
+        return [
+            (_us(r["arrived_at"]), *((_us(r["departed_at"]), r["n_fixes"]) if r["departed_at"] else (None, None)))
+            for r in rows
+        ]
+
+    async def fence_events(self, courier_id):
+        rows = await self.pool.fetch("SELECT * FROM fence_events WHERE courier_id = $1 ORDER BY at, kind", courier_id)
+        return [(r["kind"], _us(r["at"]), r["passed"]) for r in rows]
+
+    async def told(self, *types):
+        found = await events.read(self.redis, CITY, after="0-0", count=10_000)
+        return [e for e in found if e.type in types]
+
+
+def _us(instant):
+    return round(instant.timestamp() * MICROS)
+
+
+@asynccontextmanager
+async def running(start):
+    stop = asyncio.Event()
+    task = asyncio.create_task(start(stop))
+    try:
+        yield task
+    finally:
+        stop.set()
+        if not task.cancelled():
+            await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 10)
+
+
+@pytest.fixture
+async def world(database_url, redis_url):
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(asyncpg.create_pool(database_url, min_size=0, max_size=8))
+        redis = Redis.from_url(redis_url)
+        stack.push_async_callback(redis.aclose)
+        yield World(pool, redis)
+
+
+async def leave_session_alone(_connection):
+    """RESET ALL would set the search path of every client of a shared session."""
+
+
+@pytest.fixture(params=["timescale_wasm_url", "timescale_native_url"])
+async def timescale_world(request, redis_url):
+    url = request.getfixturevalue(request.param)
+    shared = request.param == "timescale_wasm_url"
+    options = {"reset": leave_session_alone, "statement_cache_size": 0, "max_size": 3} if shared else {}
+    redis = Redis.from_url(redis_url)
+    async with asyncpg.create_pool(url, min_size=0, **options) as pool:
+        yield World(pool, redis)
+        await pool.execute("TRUNCATE positions, stays, fence_events, geofences, alerts, recounts, watch_leases CASCADE")
+        await pool.execute("DELETE FROM couriers")
+    await redis.aclose()
+
+
+async def until(condition, timeout_s=20.0):
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.03)
+
+
+def recent(fixes, ends_s_ago=5):
+    """The same walk, ending so many seconds ago."""
+    last_us = round(datetime.now(UTC).timestamp()) * MICROS
+    shift_us = last_us - ends_s_ago * MICROS - fixes[-1].at_us
+    return [f._replace(at_us=f.at_us + shift_us) for f in fixes]
+
+
+ROUND = [(0, 0, 0), (600, 0, 120), (600, 0, 150), (600, 900, 180), (600, 900, 200), (0, 0, 240), (0, 0, 90)]
+
+
+def expected_stays(fixes, mode=Mode.BICYCLE):
+    found = segments([Sample(f.at_us, f.lat, f.lon) for f in fixes], DEFAULT_PARAMS[mode])
+    return [
+        (s.arrived_us, None if s.open else s.departed_us, None if s.open else s.n_fixes)
+        for s in found
+        if isinstance(s, Stay)
+    ]
+
+
+async def test_stays_and_fence_events_from_the_log_are_those_from_history(world):
+    ana = await world.hire()
+    await world.fence(600, 0, 80, dwell_s=60)
+    fixes = recent(walk(ROUND, every_s=5))
+    async with world.writing(), world.watching():
+        await world.post(ana, fixes, chunk=7)
+        await until(world.settled)
+        await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+    assert [kind for kind, _, _ in await world.fence_events(ana.courier_id)] == ["enter", "dwell", "exit"]
+    told = await world.told("stay.began", "stay.ended", "fence.enter", "fence.exit", "fence.dwell")
+    assert sorted({e.type for e in told}) == ["fence.dwell", "fence.enter", "fence.exit", "stay.began", "stay.ended"]
+
+
+async def _is(value, expected):
+    return await value == expected
+
+
+async def test_an_hour_that_comes_late_ends_in_the_same_rows_and_notifies_nobody(world):
+    ana, bea = await world.hire(), await world.hire()
+    await world.fence(600, 0, 80)
+    earlier = recent(walk(ROUND, seed=3), ends_s_ago=4000)
+    later = recent(walk(ROUND, seed=4), ends_s_ago=5)
+    async with world.writing(), world.watching():
+        await world.post(ana, [*earlier, *later])
+        await world.post(bea, later)
+        await until(world.settled)
+        told = len(await world.told("fence.enter", "fence.exit", "stay.ended"))
+        shuffled = earlier[::-1]
+        await world.post(bea, shuffled[100:])
+        await world.post(bea, shuffled[:100])
+        await until(world.settled)
+        await until(lambda: _is(world.stays(bea.courier_id), expected_stays([*earlier, *later])))
+    assert await world.stays(ana.courier_id) == await world.stays(bea.courier_id)
+    assert await world.fence_events(ana.courier_id) == await world.fence_events(bea.courier_id)
+    assert len(await world.fence_events(bea.courier_id)) == 4
+    after = await world.told("fence.enter", "fence.exit", "stay.ended")
+    assert len(after) == told
+
+
+async def test_a_watcher_killed_in_the_middle_leaves_no_gap_and_no_double(world):
+    ana = await world.hire()
+    await world.fence(600, 0, 80)
+    fixes = recent(walk(ROUND))
+    async with world.writing():
+        for i in range(0, len(fixes), 40):
+            async with world.watching() as task:
+                await world.post(ana, fixes[i : i + 40], chunk=10)
+                await asyncio.sleep(0.15)
+                task.cancel()
+        async with world.watching():
+            await until(world.settled)
+            await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+    kinds = [kind for kind, _, _ in await world.fence_events(ana.courier_id)]
+    assert kinds == ["enter", "exit"]
+
+
+async def test_two_watchers_at_once_find_everything_once(world):
+    ana, bea = await world.hire(), await world.hire("foot")
+    await world.fence(600, 0, 80)
+    fixes = recent(walk(ROUND))
+    async with world.writing(), world.watching(), world.watching():
+        for i in range(0, len(fixes), 30):
+            await world.post(ana, fixes[i : i + 30])
+            await world.post(bea, fixes[i : i + 30])
+        await until(world.settled)
+        await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+        await until(lambda: _is(world.stays(bea.courier_id), expected_stays(fixes, Mode.FOOT)))
+    told = [(e.type, e.facts["courier_id"], e.at) for e in await world.told("stay.began", "fence.enter", "fence.exit")]
+    assert len(told) == len(set(told))
+
+
+async def test_the_other_watcher_takes_over_when_one_dies(world):
+    ana = await world.hire()
+    fixes = recent(walk(ROUND))
+    async with world.writing(), world.watching() as first:
+        await world.post(ana, fixes[:60])
+        await until(world.settled)
+        async with world.watching():
+            first.cancel()
+            await world.post(ana, fixes[60:])
+            await until(world.settled)
+            await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+
+
+async def test_on_timescale_late_fixes_and_silence_come_to_the_same_rows(timescale_world):
+    world = timescale_world
+    ana = await world.hire()
+    await world.fence(600, 0, 80)
+    await world.pool.execute(
+        """UPDATE regions SET settings = '{"alerts": {"silent_after_s": 1}}' WHERE id = 'default'"""
+    )
+    fixes = recent(walk(ROUND))
+    late = fixes[60:120]
+    async with world.writing(), world.watching():
+        await world.post(ana, [*fixes[:60], *fixes[120:]])
+        await until(world.settled)
+        await world.post(ana, late)
+        await until(world.settled)
+        await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+        await until(lambda: world.pool.fetchval("SELECT count(*) FROM alerts WHERE kind = 'silent'"))
+    await world.pool.execute("UPDATE regions SET settings = '{}'")
+    assert [kind for kind, _, _ in await world.fence_events(ana.courier_id)] == ["enter", "exit"]
+
+
+async def test_an_erased_courier_leaves_no_findings(world):
+    ana = await world.hire()
+    async with world.writing(), world.watching():
+        await world.post(ana, recent(walk(ROUND)))
+        await until(world.settled)
+        assert await world.stays(ana.courier_id)
+    await History(world.pool).erase(ana.courier_id)
+    assert await world.stays(ana.courier_id) == []

@@ -1,0 +1,175 @@
+"""What a viewer ends up with, whatever it missed, is what is so."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracking.feed.fleet import Cursor, Fleet, Notice, Sighting, StreamId
+from tracking.feed.view import Frames, Freshness, Message, View
+from tracking.feed.viewport import Viewport
+
+T0 = datetime(2026, 5, 1, 12, tzinfo=UTC)
+BOX = Viewport(west=0, south=0, east=10, north=10)
+
+
+def sighting(courier: str, second: int, lat: float = 1, lon: float = 1) -> Sighting:
+    at = T0 + timedelta(seconds=second)
+    return Sighting(courier_id=courier, fixed_at=at, received_at=at, contact_at=at, lat=lat, lon=lon)
+
+
+def frames_of(fleet: Fleet) -> Frames:
+    return Frames(fleet, Freshness(), T0)
+
+
+class Viewer:
+    """Does what the page does."""
+
+    def __init__(self, frames: Frames, box: Viewport | None = None) -> None:
+        self.frames = frames
+        self.box = box
+        self.view = View(box)
+        self.positions: dict[str, tuple[float, float]] = {}
+        self.events: list[Any] = []
+        self.last_id: str | None = None
+        self.n_resets = 0
+
+    def read(self) -> list[Message]:
+        messages = self.view.messages(self.frames)
+        for message in messages:
+            data = msgspec.json.decode(message.data)
+            if message.cursor is not None:
+                self.last_id = str(message.cursor)
+            if message.event == "snapshot":
+                self.positions = {}
+            if message.event == "reset":
+                self.n_resets += 1
+            elif "positions" in data:
+                self.positions |= {p["courier_id"]: (p["lat"], p["lon"]) for p in data["positions"]}
+                for courier_id in data.get("gone", ()):
+                    self.positions.pop(courier_id, None)
+            else:
+                self.events.append(data)
+        return messages
+
+    def come_back(self) -> None:
+        self.view = View.resume(self.box, self.last_id)
+
+
+COURIERS = st.sampled_from("abcd")
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("see"), COURIERS, st.integers(0, 50), st.floats(-5, 15), st.floats(-5, 15)),
+        st.tuples(st.just("read")),
+        st.tuples(st.just("come back")),
+        st.tuples(st.just("tick")),
+        st.tuples(st.just("tell")),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=300)
+@given(STEPS, st.sampled_from([None, BOX]))
+def test_a_viewer_that_reads_now_and_then_ends_up_with_the_truth(steps: list[Any], box: Viewport | None) -> None:
+    fleet = Fleet()
+    frames = frames_of(fleet)
+    viewer = Viewer(frames, box)
+    truth: dict[str, tuple[int, float, float]] = {}
+    n_told_since_first_read = 0
+    for number, (what, *facts) in enumerate(steps, 1):
+        match what:
+            case "see":
+                courier, second, lat, lon = facts
+                fleet.see(sighting(courier, second, lat, lon), StreamId((number, 0)))
+                if courier not in truth or second > truth[courier][0]:
+                    truth[courier] = (second, lat, lon)
+            case "read":
+                viewer.read()
+            case "come back":
+                viewer.come_back()
+            case "tick":
+                frames.renew(T0 + timedelta(seconds=number))
+            case "tell":
+                fleet.tell(Notice(StreamId((number, 0)), "order.placed", b'{"type":"order.placed"}'))
+                n_told_since_first_read += viewer.last_id is not None
+    viewer.read()
+    viewer.read()
+    inside = {c: (lat, lon) for c, (_, lat, lon) in truth.items() if box is None or box.contains(lat, lon)}
+    assert viewer.positions == inside
+    assert len(viewer.events) == n_told_since_first_read
+    assert viewer.n_resets == 0
+    assert viewer.read() == []
+
+
+@given(st.lists(st.tuples(COURIERS, st.integers(0, 30)), max_size=20), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(seen: list[tuple[str, int]], random: Any) -> None:
+    def last(sightings: list[tuple[str, int]]) -> set[Sighting]:
+        fleet = Fleet()
+        for number, (courier, second) in enumerate(sightings):
+            fleet.see(sighting(courier, second), StreamId((number, 0)))
+        return set(fleet.everybody())
+
+    shuffled = random.sample(seen, len(seen))
+    assert last(seen) == last(shuffled)
+
+
+def test_a_courier_that_moved_often_is_sent_once() -> None:
+    fleet = Fleet()
+    viewer = Viewer(frames_of(fleet))
+    viewer.read()
+    for second in range(100):
+        fleet.see(sighting("a", second, lat=second / 10), StreamId((second + 1, 0)))
+    (delta,) = viewer.read()
+    assert [p["lat"] for p in msgspec.json.decode(delta.data)["positions"]] == [9.9]
+
+
+def test_viewers_who_have_seen_the_same_share_the_bytes() -> None:
+    fleet = Fleet()
+    frames = frames_of(fleet)
+    viewers = [Viewer(frames) for _ in range(2)]
+    for viewer in viewers:
+        viewer.read()
+    fleet.see(sighting("a", 1), StreamId((1, 0)))
+    first, second = (viewer.read()[0].data for viewer in viewers)
+    assert first is second
+
+
+def test_a_viewer_that_missed_more_than_is_remembered_begins_anew() -> None:
+    fleet = Fleet(max_notices=3)
+    viewer = Viewer(frames_of(fleet))
+    viewer.read()
+    for number in range(1, 6):
+        fleet.tell(Notice(StreamId((number, 0)), "order.placed", b"{}"))
+    assert [message.event for message in viewer.read()] == ["reset", "snapshot"]
+    assert viewer.read() == []
+
+
+@pytest.mark.parametrize("last_event_id", ["nonsense", "1-0", "1-0_x", "9999999999999-0_9999999999999-0"])
+def test_an_id_that_means_nothing_here_leads_to_a_reset(last_event_id: str) -> None:
+    view = View.resume(None, last_event_id)
+    assert [message.event for message in view.messages(frames_of(Fleet()))] == ["reset", "snapshot"]
+
+
+def test_events_go_out_under_their_subject_in_order_with_an_id_to_resume_from() -> None:
+    fleet = Fleet()
+    viewer = Viewer(frames_of(fleet))
+    viewer.read()
+    for number, kind in enumerate(["order.placed", "alert.raised"], 1):
+        fleet.tell(Notice(StreamId((number, 0)), kind, b'{"type":"%s"}' % kind.encode()))
+    told = viewer.read()
+    assert [message.event for message in told] == ["order", "alert"]
+    resumed = View(None, Cursor.parse(str(told[0].cursor)))
+    assert [message.event for message in resumed.messages(viewer.frames)] == ["alert"]
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(0, "online"), (61, "stale"), (601, "offline")])
+def test_a_position_says_how_old_it_is(age_s: int, status: str) -> None:
+    fleet = Fleet()
+    fleet.see(sighting("a", 0), StreamId((1, 0)))
+    frames = Frames(fleet, Freshness(), T0 + timedelta(seconds=age_s))
+    (position,) = msgspec.json.decode(frames.snapshot(None, set()))["positions"]
+    assert (position["age_s"], position["contact_age_s"], position["status"]) == (age_s, age_s, status)

@@ -1,0 +1,100 @@
+"""Stays, trips and gaps of made-up walks."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.unit.tracking.watching.tracks import MICROS, NOON_US, at, walk
+from tracking.plane import metres
+from tracking.watching.motion import Began, Closed, Gap, MotionParams, Sample, Stay, Trip, current, segments, step
+
+PARAMS = MotionParams()
+
+
+def samples(fixes):
+    return [Sample(f.at_us, f.lat, f.lon) for f in fixes]
+
+
+def stays(fixes, params=PARAMS):
+    return [s for s in segments(samples(fixes), params) if isinstance(s, Stay)]
+
+
+def test_a_minute_at_a_door_is_a_stay_with_its_place_and_times():
+    fixes = walk([(0, 0, 0), (600, 0, 60), (600, 0, 75), (1200, 0, 60)])
+    before, stay, after = segments(samples(fixes), PARAMS)
+    assert isinstance(stay, Stay)
+    assert abs((stay.arrived_us - NOON_US) / MICROS - 60) <= 5
+    assert abs((stay.departed_us - NOON_US) / MICROS - 135) <= 10
+    door = at(600, 0, 0)
+    assert metres(stay.lat, stay.lon, door.lat, door.lon) < 15
+    assert isinstance(before, Trip)
+    assert isinstance(after, Trip)
+    assert before.distance_m == pytest.approx(600, rel=0.1)
+    assert after.open
+
+
+def test_half_a_minute_at_a_light_is_no_stay():
+    assert stays(walk([(0, 0, 0), (600, 0, 60), (600, 0, 30), (1200, 0, 60)])) == []
+
+
+def test_somebody_who_strolls_is_not_staying():
+    assert stays(walk([(0, 0, 0), (500, 0, 400)])) == []
+
+
+def test_one_stray_fix_does_not_end_a_stay():
+    fixes = walk([(0, 0, 0), (0, 0, 300), (900, 0, 60)])
+    fixes[30] = at(300, 0, 150)
+    assert len(stays(fixes)) == 1
+
+
+def test_stops_at_two_doors_are_two_stays():
+    fixes = walk([(0, 0, 0), (0, 0, 120), (120, 0, 30), (120, 0, 120), (900, 0, 60)])
+    assert len(stays(fixes)) == 2
+
+
+def test_a_gap_is_a_gap_and_not_a_trip():
+    fixes = [*walk([(0, 0, 0), (600, 0, 60)]), *(at(3000 + 10 * k, 0, 1000 + 5 * k) for k in range(20))]
+    found = list(segments(samples(fixes), PARAMS))
+    gap = next(s for s in found if isinstance(s, Gap))
+    assert gap.straight_m == pytest.approx(2400, abs=20)
+    driven_m = sum(s.distance_m for s in found if isinstance(s, Trip))
+    assert driven_m < 1000
+
+
+def test_a_stay_goes_on_until_the_courier_leaves():
+    fixes = samples(walk([(0, 0, 0), (0, 0, 200)]))
+    state, events = None, []
+    for sample in fixes:
+        state, new = step(state, sample, PARAMS)
+        events.extend(new)
+    assert [type(e) for e in events] == [Began]
+    (stay,) = current(state)
+    assert stay.open
+    assert stay.departed_us == fixes[-1].at_us
+
+
+def test_segments_follow_one_another_without_overlap():
+    legs = [(0, 0, 0), (900, 0, 90), (900, 0, 130), (900, 800, 100), (900, 800, 70), (0, 0, 200), (0, 0, 400)]
+    found = list(segments(samples(walk(legs)), PARAMS))
+    ends = [(s.arrived_us, s.departed_us) if isinstance(s, Stay) else (s.began_us, s.ended_us) for s in found]
+    assert all(a[1] == b[0] for a, b in pairwise(ends))
+
+
+def test_a_stay_on_the_antimeridian_has_its_place_there():
+    (stay,) = stays(walk([(0, 0, 0), (0, 0, 300)], noise_m=8, origin=(-16.5, 180.0)))
+    assert 179.999 < abs(stay.lon) <= 180
+
+
+def test_a_fix_out_of_order_is_refused():
+    state, _ = step(None, Sample(10, 0.0, 0.0), PARAMS)
+    with pytest.raises(ValueError, match="order of time"):
+        step(state, Sample(10, 0.0, 0.0), PARAMS)
+
+
+def test_closing_events_are_the_segments():
+    fixes = samples(walk([(0, 0, 0), (600, 0, 60), (600, 0, 75), (1200, 0, 60)]))
+    state, closed = None, []
+    for sample in fixes:
+        state, new = step(state, sample, PARAMS)
+        closed += [e.segment for e in new if isinstance(e, Closed)]
+    assert [*closed, *current(state)] == list(segments(fixes, PARAMS))

@@ -1,0 +1,1 @@
+"""The live map: who is in view, what changed, as a stream."""

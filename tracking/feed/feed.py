@@ -1,0 +1,249 @@
+"""
+The live feed: one reader per process and region follows Redis, any number of viewers follow the reader.
+
+The reader is supervised: when Redis goes away it tries again for ever, takes the live state anew when Redis is back,
+and the viewers are told meanwhile that what they see is old. Nothing a viewer does or leaves undone is felt by another:
+see `tracking.feed.fleet`.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, Self
+
+from prometheus_client import Counter, Gauge
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tracking import events
+from tracking.errors import LogUnavailable
+from tracking.feed.fleet import Fleet, Notice, Sighting, format_id, parse_id
+from tracking.feed.view import Frames, Freshness, Message, View
+
+log = logging.getLogger(__name__)
+
+VIEWERS = Gauge("postrider_live_viewers", "Open live streams of this process", multiprocess_mode="livesum")
+DROPPED = Counter("postrider_live_dropped", "Viewers cut off because they did not read for too long")
+RESETS = Counter("postrider_live_resets", "Viewers that could not resume and began with a new snapshot")
+READER_UP = Gauge(
+    "postrider_live_reader_up",
+    "Whether the reader of a region follows Redis (1) or lost it (0)",
+    ["region"],
+    multiprocess_mode="livemin",
+)
+READER_RESTARTS = Counter("postrider_live_reader_restarts", "How often a reader lost Redis and began anew")
+
+MAX_REGIONS: Final = 256
+"""Regions followed by one process; a further one is refused. Each costs one connection and its fleet in memory."""
+
+
+class Source(Protocol):
+    """Where a region's positions come from."""
+
+    def key(self, region: str) -> str:
+        """Name of the stream of positions."""
+
+    def decode(self, fields: Mapping[Any, Any]) -> Iterable[Sighting]:
+        """Good positions of one entry of the stream, latest last."""
+
+    async def everybody(self, region: str) -> Iterable[Sighting]:
+        """The last good position of every courier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedParams:
+    """How the feed paces itself."""
+
+    tick_s: float = 1.0
+    """Changes are sent at most so often; what moved twice in between is sent once."""
+    block_ms: int = 2000
+    """How long one read waits for news; less than the socket timeout of the client."""
+    batch: int = 2000
+    """Entries taken at once."""
+    max_notices: int = 5000
+    first_wait_s: float = 5.0
+    """How long the first viewer of a region waits for it to be loaded before it is turned away."""
+    freshness: Freshness = field(default_factory=Freshness)
+
+
+class RegionFeed:
+    """Follows one region; made and run by `Feed`."""
+
+    def __init__(self, redis: Redis, source: Source, region: str, params: FeedParams) -> None:
+        self._redis = redis
+        self._source = source
+        self._region = region
+        self._params = params
+        self._fleet = Fleet(params.max_notices)
+        self._after: dict[str, str] = {}
+        self._ticked = asyncio.Event()
+        self.frames = Frames(self._fleet, params.freshness, datetime.now(UTC))
+        self.loaded = asyncio.Event()
+        self.is_connected = False
+        self.as_of = datetime.now(UTC)
+        """When Redis answered last: what is shown is as old as this."""
+
+    def end(self) -> None:
+        """Wake the viewers a last time."""
+        self._ticked.set()
+
+    async def next_tick(self) -> None:
+        """Wait for the moment at which changes are sent."""
+        await self._ticked.wait()
+
+    async def tick(self) -> None:
+        """Beat: every `tick_s` the viewers look for what is new."""
+        while True:
+            await asyncio.sleep(self._params.tick_s)
+            self.frames.renew(datetime.now(UTC))
+            self._ticked.set()
+            self._ticked = asyncio.Event()
+
+    async def follow(self) -> None:
+        """Read for ever; whatever goes wrong is tried again after a pause of at most about 5 s."""
+        pause_s = 0.1
+        while True:
+            try:
+                await self._load()
+                self._set_connected(is_connected=True)
+                pause_s = 0.1
+                while True:
+                    await self._read()
+            except (RedisError, OSError, TimeoutError) as exc:
+                reason = type(exc).__name__
+            except Exception:
+                log.exception("live reader failed", extra={"event": "live_reader_failed", "region": self._region})
+                reason = "defect"
+            if self.is_connected:
+                log.warning("live reader lost redis", extra={"event": "live_reader_lost", "reason": reason})
+            self._set_connected(is_connected=False)
+            READER_RESTARTS.inc()
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret
+            pause_s = min(pause_s * 2, 5.0)
+
+    async def _load(self) -> None:
+        """Note where the streams end, then take the state: what comes in between is then read twice, never missed."""
+        positions_key, events_key = self._source.key(self._region), events.key(self._region)
+        tail = await self._redis.xrevrange(positions_key, count=1)
+        positions_id = _text(tail[0][0]) if tail else events.START
+        if not self.loaded.is_set():
+            remembered: Any = await self._redis.xrevrange(events_key, count=self._params.max_notices)
+            is_all = len(remembered) < self._params.max_notices
+            before = events.START if is_all else _text(remembered[-1][0])
+            self._fleet.begin(parse_id(positions_id), parse_id(before))
+            for entry_id, fields in reversed(remembered):
+                self._tell(entry_id, fields)
+            self._after = {positions_key: positions_id, events_key: format_id(self._fleet.cursor.notices)}
+        at = parse_id(positions_id)
+        for sighting in await self._source.everybody(self._region):
+            self._fleet.see(sighting, at)
+        self._after[positions_key] = positions_id
+        self._fleet.begin(at, self._fleet.cursor.notices)
+        self.as_of = datetime.now(UTC)
+        self.loaded.set()
+
+    async def _read(self) -> None:
+        answer = await self._redis.xread(self._after, count=self._params.batch, block=self._params.block_ms)  # type: ignore[arg-type]  # dict is invariant
+        self.as_of = datetime.now(UTC)
+        positions_key = self._source.key(self._region)
+        for name, entries in _streams(answer):
+            for entry_id, fields in entries:
+                if name == positions_key:
+                    at = parse_id(_text(entry_id))
+                    for sighting in self._source.decode(fields):
+                        self._fleet.see(sighting, at)
+                else:
+                    self._tell(entry_id, fields)
+                self._after[name] = _text(entry_id)
+        # A busy log always has more: let the others of this process have their turn.
+        await asyncio.sleep(0)
+
+    def _tell(self, entry_id: bytes | str, fields: Mapping[Any, Any]) -> None:
+        body = fields.get(b"e", fields.get("e", b"{}"))
+        body = body if isinstance(body, bytes) else body.encode()
+        event = events.decode(_text(entry_id), body)
+        if event.facts.get("deleted") is True:
+            self._fleet.forget(str(event.facts.get("courier_id")))
+        self._fleet.tell(Notice(parse_id(event.id), event.type, body))
+
+    def _set_connected(self, *, is_connected: bool) -> None:
+        self.is_connected = is_connected
+        READER_UP.labels(self._region).set(int(is_connected))
+
+
+class Feed:
+    """
+    The feeds of a process: a region is followed from its first viewer on, until the process ends.
+
+    An asynchronous context manager: leaving it ends the readers.
+    """
+
+    def __init__(self, redis: Redis, source: Source, params: FeedParams | None = None) -> None:
+        self._redis = redis
+        self._source = source
+        self._params = params or FeedParams()
+        self._regions: dict[str, RegionFeed] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.end()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def end(self) -> None:
+        """Let every viewer go: the process is about to end."""
+        self._is_closed = True
+        for feed in self._regions.values():
+            feed.end()
+
+    async def region(self, name: str) -> RegionFeed:
+        """
+        The region's feed, loaded; starts following the region when nobody did.
+
+        Raises LogUnavailable when Redis does not answer in time, or too many regions are followed.
+        """
+        feed = self._regions.get(name)
+        if feed is None:
+            if len(self._regions) >= MAX_REGIONS:
+                raise LogUnavailable("too many regions are followed by this process")
+            feed = self._regions[name] = RegionFeed(self._redis, self._source, name, self._params)
+            for loop in (feed.follow(), feed.tick()):
+                self._tasks.add(asyncio.create_task(loop))
+        try:
+            async with asyncio.timeout(self._params.first_wait_s):
+                await feed.loaded.wait()
+        except TimeoutError:
+            raise LogUnavailable("live positions cannot be read right now") from None
+        return feed
+
+    async def watch(self, region: RegionFeed, view: View) -> AsyncGenerator[list[Message]]:
+        """Messages for one viewer, a list per tick, empty when nothing is new; ends when the feed is closed."""
+        VIEWERS.inc()
+        try:
+            while not self._is_closed:
+                n_resets = view.n_resets
+                messages = view.messages(region.frames)
+                RESETS.inc(view.n_resets - n_resets)
+                yield messages
+                await region.next_tick()
+        finally:
+            VIEWERS.dec()
+
+
+def _streams(answer: Any) -> list[tuple[str, list[Any]]]:
+    """(name, entries) of an XREAD; redis-py nests them differently in RESP2 and RESP3."""
+    if isinstance(answer, dict):
+        return [(_text(name), [e for part in parts for e in part]) for name, parts in answer.items()]
+    return [(_text(name), entries) for name, entries in answer or ()]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""From the log to TimescaleDB, and what is asked of it: tracks, rollups, exports, retention."""

@@ -1,0 +1,162 @@
+"""
+Keeps storage at its size: retention of fixes and rollups, compression, the quarantine's week.
+
+On TimescaleDB these are policies, which the server's own workers run; here they are set to what the settings say, and
+run where the engine has no workers (WebAssembly). On plain PostgreSQL this does the work itself: it keeps the rollups
+of an hour before it deletes what they were made of, in one transaction, so that the answers stay the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from sql import queries
+from tracking.history.tracks import NO_COPY
+
+log = logging.getLogger(__name__)
+
+OLDEST_FIX: Final = timedelta(days=7)
+"""A fix may come this late; what is kept must reach farther back."""
+MANY_FIXES: Final = 5_000_000
+"""Where a day brings more, chunks are a day long: some 800 MB before compression."""
+STEP: Final = timedelta(hours=1)
+"""Plain PostgreSQL rolls up and deletes so much in one transaction, so that no lock and no WAL burst lasts long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long what is kept."""
+
+    raw: timedelta = timedelta(days=30)
+    """Every fix. Courier positions are personal data: high-rate ones are kept no longer than needed."""
+    by_minute: timedelta = timedelta(days=90)
+    by_hour: timedelta = timedelta(days=365)
+    """Also the speeds by place, which name nobody."""
+    uncompressed: timedelta = timedelta(days=2)
+    """TimescaleDB compresses chunks older than this."""
+    quarantine: timedelta = timedelta(days=7)
+
+    def __post_init__(self) -> None:
+        # Aggregates refresh over the last 8 days (1 minute) and 9 days (1 hour): what they read must still be there.
+        if not timedelta(days=9) <= self.raw <= self.by_minute <= self.by_hour:
+            raise ValueError("expected 9 days <= raw <= by_minute <= by_hour")
+        if self.uncompressed < timedelta(0):
+            raise ValueError("expected uncompressed >= 0")
+
+
+class Housekeeping:
+    """Applies `Keep`; several may run at once, the work is guarded by row locks."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        keep: Keep | None = None,
+        *,
+        every_s: float = 60.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._pool = pool
+        self._keep = keep or Keep()
+        self._every_s = every_s
+        self._now = now
+        self._ran: dict[int, datetime] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep house until `stop`; a database that is away is a reason to try again later."""
+        while not stop.is_set():
+            try:
+                await self.once()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+                log.warning(
+                    "housekeeping postponed", extra={"event": "housekeeping_postponed", "error": type(exc).__name__}
+                )
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def once(self) -> None:
+        """Everything that is due. Raises what asyncpg raises."""
+        await self._pool.execute(queries["quarantine.delete_old"], self._now() - self._keep.quarantine)
+        if await self._pool.fetchval(queries["housekeeping.has_timescaledb"]):
+            await self._set_policies()
+            version = await self._pool.fetchval(queries["positions.server"])
+            if any(word in version for word in NO_COPY):
+                await self._run_policies()
+        else:
+            await self._roll_up()
+
+    async def _set_policies(self) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            # One of several housekeepers at a time; the others wait and then find nothing to change.
+            await connection.execute(queries["housekeeping.take_turn"])
+            await self._set_chunks(connection)
+            for table, age in self._retention().items():
+                config = await connection.fetchval(queries["housekeeping.retention_of"], table)
+                if config != age:
+                    await connection.execute(queries["housekeeping.drop_retention"], table)
+                    await connection.execute(queries["housekeeping.add_retention"], table, age)
+                    log.info("retention set", extra={"event": "retention_set", "table": table, "days": age.days})
+            if await connection.fetchval(queries["housekeeping.compression_of"]) != self._keep.uncompressed:
+                await connection.execute(queries["housekeeping.drop_compression"])
+                await connection.execute(queries["housekeeping.add_compression"], self._keep.uncompressed)
+
+    async def _set_chunks(self, connection: asyncpg.Connection) -> None:
+        """
+        A chunk holds a week, or a day of a large fleet: the newest index must fit into memory, yet the columnstore
+        packs small chunks badly (2 bytes a fix more, measured). Holds for chunks to come.
+        """
+        n = await connection.fetchval(queries["housekeeping.fixes_of_a_day"], self._now() - timedelta(days=1))
+        wanted = timedelta(days=1 if n > MANY_FIXES else 7)
+        if await connection.fetchval(queries["housekeeping.chunk_length"]) != wanted:
+            await connection.execute(queries["housekeeping.set_chunk_length"], wanted)
+            log.info("chunk length set", extra={"event": "chunk_length_set", "days": wanted.days})
+
+    def _retention(self) -> dict[str, timedelta]:
+        return {
+            "positions": self._keep.raw,
+            "positions_1m": self._keep.by_minute,
+            "positions_1h": self._keep.by_hour,
+            "speeds_1h": self._keep.by_hour,
+        }
+
+    async def _run_policies(self) -> None:
+        """What background workers would do, where there are none: refresh, compress, drop."""
+        now = self._now()
+        for row in await self._pool.fetch(queries["housekeeping.jobs"]):
+            ran = self._ran.get(row["job_id"])
+            if ran is None or now - ran >= row["schedule_interval"]:
+                self._ran[row["job_id"]] = now
+                await self._pool.execute(queries["housekeeping.run_job"], row["job_id"])
+
+    async def _roll_up(self) -> None:
+        now = self._now()
+        await self._pool.execute(
+            queries["housekeeping.begin_horizons"], now - self._keep.raw, now - self._keep.by_minute
+        )
+        while await self._one_step(now - self._keep.raw, "positions"):
+            pass
+        while await self._one_step(now - self._keep.by_minute, "positions_1m"):
+            pass
+        await self._pool.execute(queries["housekeeping.drop_hours"], now - self._keep.by_hour)
+        await self._pool.execute(queries["housekeeping.drop_speeds"], now - self._keep.by_hour)
+
+    async def _one_step(self, before: datetime, table: str) -> bool:
+        """Roll up and delete the oldest hour of a table; False when nothing older than `before` is left."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            horizon = await connection.fetchval(queries["housekeeping.take_horizon"], table)
+            until = horizon + STEP
+            if until > before:
+                return False
+            await connection.execute(queries[f"housekeeping.keep_{table}"], until)
+            if table == "positions":
+                await connection.execute(queries["housekeeping.keep_speeds"], until)
+            await connection.execute(queries["housekeeping.move_horizon"], table, until)
+            await connection.execute(queries[f"housekeeping.delete_{table}"], until)
+        return True

@@ -1,0 +1,91 @@
+"""
+Looks after live state: puts it back when Redis lost its memory (at start, and whenever the marker key is missing),
+takes couriers that have been silent for long out of the geo index, and those who are gone out of everything.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Final, Protocol
+
+import asyncpg
+from redis.exceptions import RedisError
+
+from tracking.batch import PositionColumns
+from tracking.errors import LogUnavailable
+from tracking.intake.roster import Roster
+from tracking.live import LivePositions
+
+log = logging.getLogger(__name__)
+
+SILENT_FOR: Final = timedelta(days=1)
+"""Nobody asks for couriers nearby whose last fix is older."""
+PRUNE_EVERY_S: Final = 300.0
+CHUNK: Final = 5_000
+"""Couriers that one query looks up."""
+
+
+class LastPositions(Protocol):
+    """Where they are found: `tracking.history.History`."""
+
+    async def last_positions(self, region: str) -> PositionColumns:
+        """The last unmarked position of every courier of the region."""
+        ...
+
+
+class Refill:
+    """Watches the marker of every region; several may run, doing it twice is harmless."""
+
+    def __init__(
+        self,
+        live: LivePositions,
+        history: LastPositions,
+        roster: Roster,
+        *,
+        every_s: float = 2.0,
+    ) -> None:
+        self._live = live
+        self._history = history
+        self._roster = roster
+        self._every_s = every_s
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look, refill where needed, until `stop`; an outage is a reason to look again."""
+        pruned_at = monotonic()
+        while not stop.is_set():
+            try:
+                await self.refill_where_needed()
+                if monotonic() - pruned_at > PRUNE_EVERY_S:
+                    pruned_at = monotonic()
+                    await self.prune()
+            except (RedisError, OSError, LogUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+                log.warning("refill postponed", extra={"event": "refill_postponed", "error": type(exc).__name__})
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def refill_where_needed(self) -> int:
+        """How many couriers were put back."""
+        n = 0
+        for region in await self._roster.regions():
+            if await self._live.is_complete(region):
+                continue
+            n_region = await self._live.refill(region, await self._history.last_positions(region))
+            log.info("live state refilled", extra={"event": "live_refilled", "region": region, "n_couriers": n_region})
+            n += n_region
+        return n
+
+    async def prune(self) -> None:
+        """Take silent couriers out of the geo indices, and who was removed or went to another region out of it all."""
+        for region in await self._roster.regions():
+            await self._live.prune(region, older_than=datetime.now(UTC) - SILENT_FOR)
+            columns, _ = await self._live.all_columns(region)
+            for start in range(0, len(columns), CHUNK):
+                # A removed courier's phone is heard for some seconds more, and puts its courier back on the map.
+                members = await self._roster.find_many(columns.courier_ids[start : start + CHUNK])
+                for courier_id, member in members.items():
+                    if member is None or member.region != region:
+                        await self._live.forget(courier_id, region)

@@ -1,0 +1,201 @@
+"""
+The use case of ingest: screen what phones sent, store it in one Redis round trip, and only then say so.
+
+Concurrent uploads share a round trip (group commit): while one is under way the next ones gather, and go together.
+What is accepted is in the append-only log when `accept` returns; what is quarantined too, with its reason.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tracking import metrics
+from tracking.errors import LogFull, LogUnavailable
+from tracking.intake.screening import Receipt, Upload, candidates, screen
+from tracking.live import RECORD, records_of
+from tracking.log import RegionKeys
+from tracking.position import Region
+from tracking.quality import Limits
+from tracking.script import Script
+
+log = logging.getLogger(__name__)
+
+_commit = Script("commit")
+
+REFUSALS: Final[dict[type[LogFull | LogUnavailable], str]] = {LogFull: "full", LogUnavailable: "unavailable"}
+"""How the metric names them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much may wait, and how long."""
+
+    log_fixes: int = 5_000_000
+    """Fixes in a region's log that some reader has not acknowledged; beyond it, uploads are answered 503."""
+    waiting_fixes: int = 50_000
+    """Fixes waiting in this process for the next round trip; beyond it, uploads are answered 503."""
+    commit_fixes: int = 10_000
+    """Fixes in one round trip (a single larger upload goes alone)."""
+    commit_timeout_s: float = 2.0
+    """Redis must have answered by then, or the uploads are answered 503."""
+    pause_s: float = 0.25
+    """After a failure, uploads are answered 503 at once for so long; then one round trip tries again."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    upload: Upload
+    receipt: asyncio.Future[Receipt]
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The uploads of one region that wait for the next round trip."""
+
+    region: Region
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    n_waiting: int = 0
+    task: asyncio.Task[None] | None = None
+    closed_until: float = 0.0
+    """On the monotonic clock; until then uploads are refused at once with `refusal`."""
+    refusal: type[LogFull | LogUnavailable] = LogUnavailable
+
+
+class Ingest:
+    """Accepts uploads. One per process; `close` waits for what is under way."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        limits: Limits | None = None,
+        bounds: Bounds | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock`: seconds since the Unix epoch."""
+        self._redis = redis
+        self._limits = limits or Limits()
+        self._bounds = bounds or Bounds()
+        self._clock = clock
+        self._lanes: dict[Region, _Lane] = {}
+
+    async def accept(self, upload: Upload) -> Receipt:
+        """
+        Store an upload; returns when it is in the log.
+
+        Raises LogFull (too much waits already) and LogUnavailable (Redis does not answer): nothing is promised then,
+        and the phone sends it again.
+        """
+        lane = self._lanes.get(upload.region)
+        if lane is None:
+            lane = self._lanes[upload.region] = _Lane(upload.region)
+        if lane.closed_until > time.monotonic():
+            metrics.REQUESTS_TURNED_AWAY.labels(REFUSALS[lane.refusal]).inc()
+            raise lane.refusal
+        n = len(upload.readings)
+        if lane.n_waiting and lane.n_waiting + n > self._bounds.waiting_fixes:
+            metrics.REQUESTS_TURNED_AWAY.labels("busy").inc()
+            raise LogFull
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        lane.waiting.append(_Waiting(upload, receipt))
+        lane.n_waiting += n
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._drain(lane), name=f"ingest {lane.region}")
+        return await receipt
+
+    async def close(self) -> None:
+        """Wait until everything that was taken is stored or refused."""
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        await asyncio.gather(*tasks)
+
+    async def _drain(self, lane: _Lane) -> None:
+        """Commit until nothing waits; ends then, so an idle region costs nothing."""
+        try:
+            # One turn of the loop lets the requests that are already here join the first round trip.
+            await asyncio.sleep(0)
+            while lane.waiting:
+                group, n = [lane.waiting.popleft()], 0
+                n = len(group[0].upload.readings)
+                while lane.waiting and n + len(lane.waiting[0].upload.readings) <= self._bounds.commit_fixes:
+                    group.append(lane.waiting.popleft())
+                    n += len(group[-1].upload.readings)
+                lane.n_waiting -= n
+                await self._commit_group(lane, group)
+        finally:
+            lane.task = None
+
+    async def _commit_group(self, lane: _Lane, group: list[_Waiting]) -> None:
+        try:
+            async with asyncio.timeout(self._bounds.commit_timeout_s):
+                receipts = await self._commit(lane.region, [waiting.upload for waiting in group])
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.warning("log unavailable", extra={"event": "log_unavailable", "error": type(exc).__name__})
+            self._close_for_a_moment(lane, group, LogUnavailable)
+        except LogFull:
+            self._close_for_a_moment(lane, group, LogFull)
+        except Exception as exc:  # whatever it is, every request must be answered
+            log.exception("commit failed", extra={"event": "commit_failed"})
+            for waiting in group:
+                if not waiting.receipt.done():
+                    waiting.receipt.set_exception(exc)
+        else:
+            for waiting, receipt in zip(group, receipts, strict=True):
+                if not waiting.receipt.done():  # the client may have gone
+                    waiting.receipt.set_result(receipt)
+
+    def _close_for_a_moment(
+        self, lane: _Lane, group: Sequence[_Waiting], refusal: type[LogFull | LogUnavailable]
+    ) -> None:
+        """Refuse these, whatever waits behind them, and for a moment whoever comes."""
+        refused = [*group, *lane.waiting]
+        lane.waiting.clear()
+        lane.n_waiting = 0
+        lane.refusal, lane.closed_until = refusal, time.monotonic() + self._bounds.pause_s
+        metrics.REQUESTS_TURNED_AWAY.labels(REFUSALS[refusal]).inc(len(refused))
+        for waiting in refused:
+            if not waiting.receipt.done():
+                waiting.receipt.set_exception(refusal())
+
+    async def _commit(self, region: Region, uploads: Sequence[Upload]) -> list[Receipt]:
+        now_s = self._clock()
+        screened = screen(uploads, now_s, self._limits)
+        keys, columns = RegionKeys(region), screened.columns
+        packed_quarantine = msgspec.msgpack.encode(screened.quarantine) if screened.quarantine else b""
+        rows = candidates(columns)
+        records = records_of(columns.take(rows)).tobytes()
+        args: list[bytes | int | float] = [
+            self._bounds.log_fixes,
+            len(columns),
+            columns.pack() if len(columns) else b"",
+            packed_quarantine,
+            self._limits.jump_speed_mps,
+            self._limits.jump_slack_m,
+            2 * len(screened.heard_of),
+        ]
+        contact_ms = int(now_s * 1000)
+        for courier_id in screened.heard_of:
+            args += (courier_id, contact_ms)
+        ids = [courier_id.bytes for courier_id in columns.courier_ids]
+        for i, row in enumerate(rows.tolist()):
+            args += (ids[columns.courier[row]], row, records[i * RECORD.itemsize : (i + 1) * RECORD.itemsize])
+        answer = await _commit.run(
+            self._redis,
+            [keys.log, keys.appended, keys.settled, keys.live, keys.suspects, keys.contacts, *keys.geo],
+            args,
+        )
+        if answer == -1:
+            raise LogFull
+        metrics.COMMITS.inc()
+        metrics.FIXES_ACCEPTED.inc(len(columns))
+        metrics.observe_ages(now_s - columns.fixed_us / 1e6)
+        for item in screened.quarantine:
+            metrics.FIXES_QUARANTINED.labels(item.reason).inc()
+        return screened.receipts

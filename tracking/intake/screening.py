@@ -1,0 +1,235 @@
+"""
+From uploads to what the log takes: readings to columns, the rules applied to whole columns, a receipt each; no I/O.
+
+The rules themselves are `tracking.quality`.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tracking import quality
+from tracking.batch import LARGEST, PositionColumns
+from tracking.intake.reading import Reading
+from tracking.position import Mark, Region
+from tracking.quality import Limits, Reason
+from tracking.quarantine import Quarantined
+
+PAYLOAD_BYTES: Final = 8_192
+"""So much of what cannot be used is kept."""
+N_CANDIDATES: Final = 3
+"""So many of a courier's newest fixes in a batch are tried as live position: the newest may be a lone jump."""
+HIGHEST_SPEED_MPS: Final = LARGEST / 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose fixes they are."""
+
+    courier_id: UUID
+    region: Region
+    mode: int
+    """Index into `tracking.batch.MODES`, 1 or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Something that could not even be read as a fix."""
+
+    index: int
+    """Its place in the upload."""
+    reason: Reason
+    payload: bytes
+    sender: Sender | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What one request brought, for one region."""
+
+    region: Region
+    readings: Sequence[Reading] = ()
+    senders: Sequence[Sender] = ()
+    """Whose each reading is; of one length with `readings`."""
+    indices: Sequence[int] = ()
+    """Place of each reading in the request; empty: as they stand."""
+    unusable: Sequence[Unusable] = ()
+    contacts: Sequence[Sender] = ()
+    """Couriers heard of without a fix (heartbeats); the senders need not be repeated."""
+    source: str = "api"
+    """Which door it came through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an upload."""
+
+    n_accepted: int
+    quarantined: tuple[tuple[int, Reason], ...] = ()
+    """Place in the request, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Uploads, ready for the log."""
+
+    columns: PositionColumns
+    quarantine: list[Quarantined]
+    heard_of: list[bytes]
+    """Ids of the couriers whose devices these uploads came from."""
+    receipts: list[Receipt]
+    """One per upload."""
+
+
+def _floats(readings: Sequence[Reading], name: str) -> quality.Floats:
+    return np.array([getattr(reading, name) for reading in readings], dtype=np.float64)
+
+
+def reasons_of(columns: "Measured", now_s: float, limits: Limits) -> dict[int, Reason]:
+    """Which rows cannot be used, and the first rule that says so."""
+    rules: tuple[tuple[Reason, quality.Bools], ...] = (
+        (Reason.MOCK, columns.mock),
+        (Reason.OUT_OF_RANGE, columns.is_out_of_range()),
+        (Reason.NULL_ISLAND, quality.is_null_island(columns.lat, columns.lon, limits)),
+        (Reason.FUTURE, quality.is_future(columns.fixed_s, now_s, limits)),
+        (Reason.TOO_OLD, quality.is_too_old(columns.fixed_s, now_s, limits)),
+    )
+    reasons: dict[int, Reason] = {}
+    for reason, broken in rules:
+        if broken.any():
+            for row in np.flatnonzero(broken).tolist():
+                reasons.setdefault(row, reason)
+    return reasons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Readings as columns of floats; NaN stands for unknown."""
+
+    fixed_s: quality.Floats
+    lat: quality.Floats
+    lon: quality.Floats
+    accuracy_m: quality.Floats
+    speed_mps: quality.Floats
+    course_deg: quality.Floats
+    altitude_m: quality.Floats
+    battery_pct: quality.Floats
+    mock: quality.Bools
+
+    @classmethod
+    def of(cls, readings: Sequence[Reading]) -> "Measured":
+        """Columns of these readings."""
+        names = ("lat", "lon", "accuracy_m", "speed_mps", "course_deg", "altitude_m", "battery_pct")
+        return cls(
+            fixed_s=np.array([reading.fixed_at.timestamp() for reading in readings], dtype=np.float64),
+            mock=np.array([reading.mock for reading in readings], dtype=np.bool_),
+            **{name: _floats(readings, name) for name in names},
+        )
+
+    def is_out_of_range(self) -> quality.Bools:
+        """Any value that cannot be."""
+        return (
+            quality.is_off_the_globe(self.lat, self.lon)
+            | quality.is_outside(self.accuracy_m, 0, 1e8)
+            | quality.is_outside(self.speed_mps, 0, HIGHEST_SPEED_MPS)
+            | quality.is_outside(self.course_deg, 0, 360)
+            | quality.is_outside(self.altitude_m, -LARGEST, LARGEST)
+            | quality.is_outside(self.battery_pct, 0, 100)
+        )
+
+
+def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
+    """Turn uploads into the columns that go to the log, the quarantine, and a receipt each."""
+    readings = [reading for upload in uploads for reading in upload.readings]
+    senders = [sender for upload in uploads for sender in upload.senders]
+    now_us = int(now_s * 1e6)
+    heard_of = {sender.courier_id: None for sender in senders}
+    for upload in uploads:
+        heard_of.update((sender.courier_id, None) for sender in upload.contacts)
+        heard_of.update((item.sender.courier_id, None) for item in upload.unusable if item.sender is not None)
+
+    measured = Measured.of(readings)
+    reasons = reasons_of(measured, now_s, limits) if readings else {}
+    quarantine: list[Quarantined] = []
+    receipts = []
+    bad_rows = deque(sorted(reasons))
+    start = 0
+    for upload in uploads:
+        end = start + len(upload.readings)
+        bad = []
+        while bad_rows and bad_rows[0] < end:
+            row = bad_rows.popleft()
+            bad.append((row - start, reasons[row]))
+        if not bad and not upload.unusable:
+            receipts.append(Receipt(end - start))
+        else:
+            for i, reason in bad:
+                payload = msgspec.json.encode(upload.readings[i])
+                quarantine.append(_quarantined(upload, upload.senders[i], reason, payload, now_us))
+            quarantine += [
+                _quarantined(upload, item.sender, item.reason, item.payload, now_us) for item in upload.unusable
+            ]
+            places = [(upload.indices[i] if upload.indices else i, reason) for i, reason in bad]
+            places += [(item.index, item.reason) for item in upload.unusable]
+            receipts.append(Receipt(end - start - len(bad), tuple(sorted(places))))
+        start = end
+    good = np.delete(np.arange(len(readings)), list(reasons)) if reasons else np.arange(len(readings))
+    return Screened(
+        _columns_of(measured, senders, good, now_us, limits),
+        quarantine,
+        [courier_id.bytes for courier_id in heard_of],
+        receipts,
+    )
+
+
+def _quarantined(upload: Upload, sender: Sender | None, reason: Reason, payload: bytes, now_us: int) -> Quarantined:
+    return Quarantined(
+        courier_id=None if sender is None else sender.courier_id,
+        received_us=now_us,
+        reason=reason,
+        source=upload.source,
+        payload=payload[:PAYLOAD_BYTES],
+    )
+
+
+def _columns_of(
+    measured: Measured, senders: Sequence[Sender], rows: npt.NDArray[np.intp], now_us: int, limits: Limits
+) -> PositionColumns:
+    if not len(rows):
+        return PositionColumns.empty()
+    kept = [senders[row] for row in rows.tolist()]
+    ids: dict[UUID, int] = {}
+    pointers = [ids.setdefault(sender.courier_id, len(ids)) for sender in kept]
+    accuracy_m = measured.accuracy_m[rows]
+    return PositionColumns.from_floats(
+        courier_ids=tuple(ids),
+        courier=pointers,
+        fixed_us=np.rint(measured.fixed_s[rows] * 1e6).astype("<i8"),
+        received_us=np.full(len(rows), now_us, dtype="<i8"),
+        lat=measured.lat[rows],
+        lon=measured.lon[rows],
+        speed_mps=measured.speed_mps[rows],
+        course_deg=measured.course_deg[rows],
+        accuracy_m=accuracy_m,
+        altitude_m=measured.altitude_m[rows],
+        battery_pct=measured.battery_pct[rows],
+        mode=np.array([sender.mode for sender in kept], dtype="<i1"),
+        marks=np.where(quality.is_poor(accuracy_m, limits), int(Mark.POOR_ACCURACY), 0),
+    )
+
+
+def candidates(columns: PositionColumns) -> npt.NDArray[np.intp]:
+    """Rows that may become live positions: each courier's newest unmarked ones, the oldest of them first."""
+    good = np.flatnonzero(columns.marks == 0)
+    order = good[np.lexsort((columns.fixed_us[good], columns.courier[good]))]
+    courier = columns.courier[order]
+    is_newest = np.ones(len(order), dtype=np.bool_)
+    if len(order) > N_CANDIDATES:
+        is_newest[:-N_CANDIDATES] = courier[N_CANDIDATES:] != courier[:-N_CANDIDATES]
+    return order[is_newest]

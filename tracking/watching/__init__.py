@@ -1,0 +1,1 @@
+"""What fixes show as they come: stays and trips, geofences, and whoever else looks at each courier."""

@@ -1,0 +1,318 @@
+"""
+Stays, trips and gaps of a courier: a fold over the fixes in order of their time; no I/O.
+
+`step` takes one more fix; `segments` is the same fold over many. What comes out depends only on the set of fixes:
+late ones are put in their place by `track.Track`, which folds again from the state before them. States are
+immutable, so keeping an old one costs nothing.
+
+A *stay* begins with the first fix of a window of `stay_s` seconds in which no two fixes are farther apart than
+`within_m`. It ends with the last fix before the courier was farther than `leave_m` from the mean of the stay's fixes
+for `leave_fixes` fixes and `leave_s` seconds: entering is harder than remaining, so noise at the edge makes one stay,
+not many, and a stray fix does not end it. Between stays lie *trips*, and where no fix came for `gap_s`, *gaps*:
+nothing is claimed about a gap but its ends. Fixes marked as jumps or of poor accuracy should not be passed in.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from tracking.plane import d_lon_deg, metres
+from tracking.position import Mode
+
+MICROS = 1_000_000
+
+
+class Sample(NamedTuple):
+    """A fix, as little of it as motion needs; a tuple, because there is one for every fix of the fleet."""
+
+    at_us: int
+    """Fix time: microseconds since the Unix epoch."""
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionParams:
+    """What counts as staying."""
+
+    stay_s: int = 60
+    """Shortest stay: a doorstep."""
+    within_m: float = 50.0
+    """Fixes of a beginning stay are pairwise this close."""
+    leave_m: float = 50.0
+    """Farther than this from the middle of the stay is outside it."""
+    leave_s: int = 15
+    """Outside for less is noise."""
+    leave_fixes: int = 2
+    """Outside for fewer fixes is noise."""
+    gap_s: int = 300
+    """No fix for longer: a gap."""
+
+    def __post_init__(self) -> None:
+        if not (self.stay_s > 0 and self.within_m > 0 and self.leave_fixes >= 1 and self.gap_s > self.leave_s >= 0):
+            raise ValueError("expected stay_s > 0, within_m > 0, leave_fixes >= 1 and gap_s > leave_s >= 0")
+
+
+DEFAULT_PARAMS: Mapping[Mode, MotionParams] = {
+    Mode.CAR: MotionParams(),
+    Mode.MOTORCYCLE: MotionParams(),
+    Mode.BICYCLE: MotionParams(),
+    # Somebody on foot who strolls must not be staying: 60 s at 0.8 m/s are 48 m.
+    Mode.FOOT: MotionParams(within_m=40.0, leave_m=40.0),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """The courier remained in one place."""
+
+    arrived_us: int
+    departed_us: int
+    """Time of the last fix at the place; while `open`, of the last one so far."""
+    lat: float
+    """Mean of the stay's fixes."""
+    lon: float
+    n_fixes: int
+    open: bool = False
+    """It has not ended yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """The courier moved from place to place."""
+
+    began_us: int
+    ended_us: int
+    distance_m: float
+    """Length of the line through the fixes."""
+    n_fixes: int
+    from_lat: float
+    from_lon: float
+    to_lat: float
+    to_lon: float
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """No fix came; where the courier went is not known."""
+
+    began_us: int
+    ended_us: int
+    straight_m: float
+    """Distance between the fixes before and after; not part of any distance driven."""
+
+
+Segment = Stay | Trip | Gap
+
+
+class _Trace(NamedTuple):
+    sample: Sample
+    trip_m: float
+    """Length of the trip up to here."""
+    n_trip: int
+    """Fixes of the trip up to here, this one included."""
+
+
+class Moving(NamedTuple):
+    """No stay is going on; `recent` is the shortest tail of the trip that lasts `stay_s`, or all of it."""
+
+    origin: Sample
+    """Where the trip began."""
+    recent: tuple[_Trace, ...]
+
+
+class Staying(NamedTuple):
+    """A stay is going on."""
+
+    arrived: Sample
+    last: Sample
+    """Last fix inside."""
+    sum_lat: float
+    """Sum over the stay's fixes of degrees north of `arrived`."""
+    sum_lon: float
+    n: int
+    outside: tuple[Sample, ...] = ()
+    """Fixes outside since `last`: noise, or the courier leaving."""
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Mean latitude and longitude of the fixes inside."""
+        lon = self.arrived.lon + self.sum_lon / self.n
+        return self.arrived.lat + self.sum_lat / self.n, (lon + 180.0) % 360.0 - 180.0
+
+
+State = Moving | Staying | None
+"""None: before the first fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A stay is now known to go on; it began `stay_s` ago."""
+
+    stay: Stay
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A stay, a trip or a gap is over and will not change unless an earlier fix turns up."""
+
+    segment: Segment
+
+
+Event = Began | Closed
+
+
+def step(state: State, sample: Sample, params: MotionParams) -> tuple[State, tuple[Event, ...]]:
+    """
+    Take one more fix, later than all before it.
+
+    Returns the new state and what became known by this fix. Raises ValueError when the fix is not the latest.
+    """
+    if state is None:
+        return _begin(sample), ()
+    last = _last(state)
+    if sample.at_us <= last.at_us:
+        raise ValueError("expected fixes in order of time, each once")
+    if sample.at_us - last.at_us > params.gap_s * MICROS:
+        gap = Gap(
+            began_us=last.at_us,
+            ended_us=sample.at_us,
+            straight_m=metres(last.lat, last.lon, sample.lat, sample.lon),
+        )
+        return _begin(sample), (*(Closed(s) for s in _finish(state, is_open=False)), Closed(gap))
+    if isinstance(state, Moving):
+        return _move(state, sample, params)
+    return _stay(state, sample, params)
+
+
+def current(state: State) -> tuple[Stay | Trip, ...]:
+    """The segments that are not over: a stay, with what may be its noise or the next trip, or a trip."""
+    return () if state is None else _finish(state, is_open=True)
+
+
+def segments(samples: Iterable[Sample], params: MotionParams) -> Iterator[Segment]:
+    """Stays, trips and gaps of fixes that come in order of time, each time once; what is not over yet comes last."""
+    state: State = None
+    for sample in samples:
+        state, events = step(state, sample, params)
+        for event in events:
+            if isinstance(event, Closed):
+                yield event.segment
+    yield from current(state)
+
+
+def _begin(sample: Sample) -> Moving:
+    return Moving(sample, (_Trace(sample, 0.0, 1),))
+
+
+def _last(state: Moving | Staying) -> Sample:
+    if isinstance(state, Moving):
+        return state.recent[-1].sample
+    return state.outside[-1] if state.outside else state.last
+
+
+def _move(state: Moving, sample: Sample, params: MotionParams) -> tuple[State, tuple[Event, ...]]:
+    recent = state.recent
+    before = recent[-1]
+    trip_m = before.trip_m + metres(before.sample.lat, before.sample.lon, sample.lat, sample.lon)
+    recent = (*recent, _Trace(sample, trip_m, before.n_trip + 1))
+    start, stay_us = 0, params.stay_s * MICROS
+    while start < len(recent) - 1 and sample.at_us - recent[start + 1].sample.at_us >= stay_us:
+        start += 1
+    if start:
+        recent = recent[start:]
+    first = recent[0]
+    if sample.at_us - first.sample.at_us < stay_us or not _is_within([t.sample for t in recent], params.within_m):
+        return Moving(state.origin, recent), ()
+    arrived = first.sample
+    staying = Staying(
+        arrived,
+        sample,
+        sum(t.sample.lat - arrived.lat for t in recent),
+        sum(d_lon_deg(arrived.lon, t.sample.lon) for t in recent),
+        len(recent),
+    )
+    events: tuple[Event, ...] = (Began(_as_stay(staying, is_open=True)),)
+    if first.n_trip > 1:
+        events = (Closed(_as_trip(state.origin, first, is_open=False)), *events)
+    return staying, events
+
+
+def _stay(state: Staying, sample: Sample, params: MotionParams) -> tuple[State, tuple[Event, ...]]:
+    lat, lon = state.middle
+    if metres(lat, lon, sample.lat, sample.lon) <= params.leave_m:
+        arrived = state.arrived
+        return (
+            Staying(
+                arrived,
+                sample,
+                state.sum_lat + sample.lat - arrived.lat,
+                state.sum_lon + d_lon_deg(arrived.lon, sample.lon),
+                state.n + 1,
+            ),
+            (),
+        )
+    outside = (*state.outside, sample)
+    if len(outside) < params.leave_fixes or sample.at_us - outside[0].at_us < params.leave_s * MICROS:
+        return state._replace(outside=outside), ()
+    events: list[Event] = [Closed(_as_stay(state, is_open=False))]
+    # The trip begins at the place that was left; its fixes may already contain the next stay.
+    after: State = _begin(state.last)
+    for late in outside:
+        after, more = step(after, late, params)
+        events.extend(more)
+    return after, tuple(events)
+
+
+def _finish(state: Moving | Staying, *, is_open: bool) -> tuple[Stay | Trip, ...]:
+    if isinstance(state, Moving):
+        trace = state.recent[-1]
+        return (_as_trip(state.origin, trace, is_open=is_open),) if trace.n_trip > 1 else ()
+    stay = _as_stay(state, is_open=is_open)
+    if is_open or not state.outside:
+        return (stay,)
+    length_m = sum(metres(a.lat, a.lon, b.lat, b.lon) for a, b in pairwise((state.last, *state.outside)))
+    return stay, _as_trip(state.last, _Trace(state.outside[-1], length_m, len(state.outside) + 1), is_open=False)
+
+
+def _as_stay(state: Staying, *, is_open: bool) -> Stay:
+    lat, lon = state.middle
+    return Stay(
+        arrived_us=state.arrived.at_us,
+        departed_us=state.last.at_us,
+        lat=lat,
+        lon=lon,
+        n_fixes=state.n,
+        open=is_open,
+    )
+
+
+def _as_trip(origin: Sample, end: _Trace, *, is_open: bool) -> Trip:
+    return Trip(
+        began_us=origin.at_us,
+        ended_us=end.sample.at_us,
+        distance_m=end.trip_m,
+        n_fixes=end.n_trip,
+        from_lat=origin.lat,
+        from_lon=origin.lon,
+        to_lat=end.sample.lat,
+        to_lon=end.sample.lon,
+        open=is_open,
+    )
+
+
+def _is_within(samples: list[Sample], within_m: float) -> bool:
+    """No two fixes are farther apart; the cheap tests first, as this runs for every fix that moves."""
+    first, last = samples[0], samples[-1]
+    if metres(first.lat, first.lon, last.lat, last.lon) > within_m:
+        return False
+    lats = [s.lat for s in samples]
+    lons = [d_lon_deg(first.lon, s.lon) for s in samples]
+    south, north, west, east = min(lats), max(lats), min(lons), max(lons)
+    if metres(south, 0.0, north, 0.0) > within_m or metres(first.lat, west, first.lat, east) > within_m * 1.001:
+        return False
+    if metres(south, west, north, east) <= within_m:
+        return True
+    return all(metres(a.lat, a.lon, b.lat, b.lon) <= within_m for i, a in enumerate(samples) for b in samples[i + 1 :])
