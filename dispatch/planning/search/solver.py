@@ -306,8 +306,9 @@ class _Model:
         piece = self.piece
         found = pywrapcp.DefaultRoutingSearchParameters()
         found.first_solution_strategy = routing_enums_pb2.FirstSolutionStrategy.EVALUATOR_STRATEGY
-        self._free_arcs = self._arcs_in_force()
-        self.routing.SetFirstSolutionEvaluator(lambda a, b: 0 if (a, b) in self._free_arcs else NO_LIMIT)
+        free_arcs = self._arcs_in_force()
+        # The model holds this function in C++, where no collector looks: one that knew `self` would keep every model.
+        self.routing.SetFirstSolutionEvaluator(lambda a, b: 0 if (a, b) in free_arcs else NO_LIMIT)
         if piece.iterations is not None:
             found.solution_limit = piece.iterations
             found.time_limit.FromSeconds(60)  # never reached: so that nothing hangs

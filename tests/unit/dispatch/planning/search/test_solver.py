@@ -1,5 +1,6 @@
 """Laws of the search: it obeys every rule, is never worse than its start, and is the same on every run."""
 
+import gc
 from dataclasses import replace
 from random import Random
 
@@ -17,6 +18,7 @@ from dispatch.planning.problem import carried, lay_out
 from dispatch.planning.propose import propose
 from dispatch.planning.reasons import exclusions
 from dispatch.planning.schedule import overload, schedule
+from dispatch.planning.search import solver
 from dispatch.planning.search.clusters import clusters
 from dispatch.planning.search.piece import cut
 from dispatch.planning.search.solver import search, solve
@@ -117,6 +119,18 @@ def test_or_tools_alone_starts_from_the_plan_in_force_and_makes_it_better():
     piece, _ = cut(draft, allowed, cluster, 0.0, 1, Random(0))
     assert solve(piece) == [list(vehicle.route) for vehicle in piece.vehicles]
     assert solve(replace(piece, iterations=200)) != [list(vehicle.route) for vehicle in piece.vehicles]
+
+
+def test_a_search_leaves_no_model_behind():
+    """What OR-Tools holds no collector sees: a model that a callback of its own knows would stay for ever."""
+    draft, allowed, movable = begun(crowded(), Params())
+    search(draft, allowed, movable, never)
+    (cluster,) = clusters(draft, allowed, movable, n_workers=99, n_jobs=99, chance=Random(0))
+    piece, _ = cut(draft, allowed, cluster, 0.0, 5, Random(0))
+    for _ in range(3):
+        solve(piece)
+    gc.collect()
+    assert [found for found in gc.get_objects() if type(found) is solver._Model] == []
 
 
 def test_stop_ends_the_search_at_once_with_what_it_has():
