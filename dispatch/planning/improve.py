@@ -15,7 +15,7 @@ from dispatch.planning.draft import Draft
 from dispatch.planning.in_force import holder_of, movable_jobs
 from dispatch.planning.insertion import best_in_route, cheapest
 from dispatch.planning.matching import chains
-from dispatch.planning.params import Stop
+from dispatch.planning.params import ShouldEnd
 from dispatch.planning.problem import Problem, Stops
 from dispatch.planning.reasons import refusers
 from dispatch.planning.schedule import price
@@ -28,7 +28,7 @@ MAX_CHAIN_CELLS = 400_000
 """Jobs times sources that one matching of chains may have: about 30 ms on the machine of benchmarks/README.md."""
 
 
-def settle(draft: Draft, allowed: Allowed, stop: Stop) -> Draft:
+def settle(draft: Draft, allowed: Allowed, should_end: ShouldEnd) -> Draft:
     """
     Improve a draft until no step changes anything, so that planning again in an unchanged world changes nothing.
 
@@ -39,14 +39,14 @@ def settle(draft: Draft, allowed: Allowed, stop: Stop) -> Draft:
     settled: list[Stops] = []
     for _ in range(draft.problem.params.n_rounds):
         shed(draft)
-        fill(draft, allowed, stop)
+        fill(draft, allowed, should_end)
         movable = movable_jobs(draft)
         while draft.routes != matched:
             matched = list(draft.routes)
-            draft = rematched(draft, allowed, movable, stop) or draft
-        if draft.routes == settled or stop():
+            draft = rematched(draft, allowed, movable, should_end) or draft
+        if draft.routes == settled or should_end():
             break
-        relocate(draft, allowed, movable, before, stop)
+        relocate(draft, allowed, movable, before, should_end)
         settled = list(draft.routes)
     return draft
 
@@ -70,14 +70,14 @@ def shed(draft: Draft) -> None:
             draft.put(worker_no, best[2])
 
 
-def fill(draft: Draft, allowed: Allowed, stop: Stop) -> None:
+def fill(draft: Draft, allowed: Allowed, should_end: ShouldEnd) -> None:
     """Put jobs nobody has where they add least, the most urgent first; one that is not worth its cost stays out."""
     problem = draft.problem
     horizon = problem.now + problem.params.horizon_s
     wanted = [job_no for job_no in draft.unassigned() if problem.jobs[job_no].pickup.opens_at <= horizon]
     wanted.sort(key=lambda job_no: (-problem.jobs[job_no].priority, problem.jobs[job_no].placed_at, job_no))
     for job_no in wanted:
-        if stop():
+        if should_end():
             return
         may = allowed[job_no].copy()
         may[refusers(problem, job_no)] = False
@@ -96,12 +96,14 @@ def force(draft: Draft, worker_no: int, job_no: int) -> None:
         draft.put(worker_no, found.stops)
 
 
-def relocate(draft: Draft, allowed: Allowed, movable: Iterable[int], before: list[Stops], stop: Stop) -> None:
+def relocate(
+    draft: Draft, allowed: Allowed, movable: Iterable[int], before: list[Stops], should_end: ShouldEnd
+) -> None:
     """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none."""
     for _ in range(draft.problem.params.n_rounds):
         moved = False
         for job_no in movable if draft.problem.params.thorough else worth_a_look(draft, movable, before):
-            if stop():
+            if should_end():
                 return
             moved |= _relocate_one(draft, allowed, job_no)
         if not moved:
@@ -165,10 +167,10 @@ def _relocate_one(draft: Draft, allowed: Allowed, job_no: int) -> bool:
     return True
 
 
-def rematched(draft: Draft, allowed: Allowed, movable: list[int], stop: Stop) -> Draft | None:
+def rematched(draft: Draft, allowed: Allowed, movable: list[int], should_end: ShouldEnd) -> Draft | None:
     """A draft in which the movable jobs are matched anew and the rest filled in; None when it is no better."""
     problem = draft.problem
-    if not movable or len(movable) * (len(movable) + len(problem.workers)) > MAX_CHAIN_CELLS or stop():
+    if not movable or len(movable) * (len(movable) + len(problem.workers)) > MAX_CHAIN_CELLS or should_end():
         return None
     may = allowed
     if any(problem.jobs[job_no].refused_by for job_no in movable):
@@ -179,7 +181,7 @@ def rematched(draft: Draft, allowed: Allowed, movable: list[int], stop: Stop) ->
     for worker_no, stops in enumerate(chains(draft, may, movable)):
         if stops != other.routes[worker_no]:
             other.put(worker_no, stops)
-    fill(other, allowed, stop)
+    fill(other, allowed, should_end)
     if sum(other.excess) > sum(draft.excess) or other.total() > draft.total() - problem.params.min_gain:
         return None
     return other

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-Stop = Callable[[], bool]
+ShouldEnd = Callable[[], bool]
 """Asked between steps; True: give the best plan found so far, at once."""
 
 
 def never() -> bool:
-    """A stop that never asks to stop: the planner ends by its own limits."""
+    """Not told to end: the planner ends by its own limits."""
     return False
 
 

@@ -19,7 +19,7 @@ from dispatch.planning.demand import moves
 from dispatch.planning.draft import Draft
 from dispatch.planning.improve import force, regret, settle
 from dispatch.planning.in_force import holder_of, kept_routes, movable_jobs
-from dispatch.planning.params import Params, Stop, never
+from dispatch.planning.params import Params, ShouldEnd, never
 from dispatch.planning.problem import lay_out
 from dispatch.planning.proposal import Plan
 from dispatch.planning.reasons import exclusions
@@ -28,12 +28,12 @@ from dispatch.planning.search.solver import search
 from dispatch.planning.snapshot import Snapshot
 
 
-def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
+def propose(snapshot: Snapshot, params: Params, should_end: ShouldEnd = never) -> Plan:
     """
     Routes for all couriers of a snapshot, and reasons for the orders that have none.
 
-    Pure: the same snapshot, params and seed give the same plan, unless `stop` cuts it short; it is asked between steps
-    and ends the improvement, never the answer.
+    Pure: the same snapshot, params and seed give the same plan, unless `should_end` cuts it short; it is asked between
+    steps and ends the improvement, never the answer.
     """
     problem = lay_out(snapshot, params)
     table = exclusions(problem)
@@ -45,10 +45,10 @@ def propose(snapshot: Snapshot, params: Params, stop: Stop = never) -> Plan:
         if holder is not None:
             force(draft, holder, job_no)
 
-    draft = settle(draft, allowed, stop)
+    draft = settle(draft, allowed, should_end)
     found = draft
     if regret(draft) >= params.search_above:
-        found = search(draft, allowed, movable_jobs(draft), stop)
+        found = search(draft, allowed, movable_jobs(draft), should_end)
     idle = [number for number, stops in enumerate(found.routes) if not stops]
     plan = report(found, table, before, "insertion" if found is draft else "search")
     return replace(plan, moves=moves(snapshot, params, idle))

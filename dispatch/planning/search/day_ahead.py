@@ -15,7 +15,7 @@ from random import Random
 from time import perf_counter
 from typing import Final
 
-from dispatch.planning.params import Stop, never
+from dispatch.planning.params import ShouldEnd, never
 from dispatch.planning.problem import StopNo, Stops
 from dispatch.planning.search.strings import Tuning, remove_strings
 
@@ -203,19 +203,20 @@ class Fleet:
         out, back = distance[task.depot], [row[task.depot] for row in distance]
         self._far = [out[2 * order] + back[2 * order + 1] for order in range(task.n_orders)]
 
-    def solve(self, *, seconds: float, steps: int | None = None, stop: Stop = never) -> list[Stops] | None:
+    def solve(self, *, seconds: float, steps: int | None = None, should_end: ShouldEnd = never) -> list[Stops] | None:
         """
         Routes that serve every order; None when none were found with `n_vehicles`.
 
-        With `steps` the answer depends on the seed alone, not on the time; `stop` ends the search with what it has.
+        With `steps` the answer depends on the seed alone, not on the time; `should_end` ends the search with what it
+        has.
         """
         share = self._cooling.fleet_share
         order = sorted(range(self._task.n_orders), key=lambda order: self._task.closes[2 * order + 1])
         tour = self._put_back([], order, self._task.n_vehicles)
-        few = self._save_vehicles(tour, _Clock(seconds * share, _part(steps, share), stop))
+        few = self._save_vehicles(tour, _Clock(seconds * share, _part(steps, share), should_end))
         if few is None:
             return None
-        return self._shorten(few, _Clock(seconds * (1 - share), _part(steps, 1 - share), stop))
+        return self._shorten(few, _Clock(seconds * (1 - share), _part(steps, 1 - share), should_end))
 
     def length(self, routes: list[Stops]) -> int:
         """Distance of all routes."""
@@ -314,11 +315,11 @@ class Fleet:
 class _Clock:
     """How much of the time or of the steps is used up."""
 
-    def __init__(self, seconds: float, steps: int | None, stop: Stop) -> None:
+    def __init__(self, seconds: float, steps: int | None, should_end: ShouldEnd) -> None:
         self._began = perf_counter()
         self._seconds = seconds
         self._steps = steps
-        self._stop = stop
+        self._should_end = should_end
         self._n = 0
         self.progress = 0.0
 
@@ -329,7 +330,7 @@ class _Clock:
         else:
             self.progress = (perf_counter() - self._began) / self._seconds
         self._n += 1
-        return self.progress >= 1.0 or self._stop()
+        return self.progress >= 1.0 or self._should_end()
 
 
 def _part(steps: int | None, share: float) -> int | None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
 from dispatch.planning.insertion import Insertion, best_in_route, nearest
-from dispatch.planning.params import Stop
+from dispatch.planning.params import ShouldEnd
 from dispatch.planning.problem import Stops
 from dispatch.planning.reasons import refusers
 from dispatch.planning.search.strings import Tuning, remove_strings
@@ -54,12 +54,12 @@ class RuinRecreate:
         self.best = draft.copy()
         self.best_total = self.total
 
-    def run(self, stop: Stop, *, seconds: float, iterations: int | None) -> None:
-        """Steps until the time or the number of iterations is over; `stop` is asked before each."""
+    def run(self, should_end: ShouldEnd, *, seconds: float, iterations: int | None) -> None:
+        """Steps until the time or the number of iterations is over; `should_end` is asked before each."""
         began = perf_counter()
         done = 0
         progress = 0.0 if (seconds > 0 if iterations is None else iterations > 0) else 1.0
-        while progress < 1.0 and not stop():
+        while progress < 1.0 and not should_end():
             temperature = START_TEMPERATURE * (END_TEMPERATURE / START_TEMPERATURE) ** progress
             self._step(temperature)
             done += 1

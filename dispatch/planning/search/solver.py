@@ -31,7 +31,7 @@ from ortools.constraint_solver import (
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
 from dispatch.planning.insertion import cheapest
-from dispatch.planning.params import Bundling, Stop
+from dispatch.planning.params import Bundling, ShouldEnd
 from dispatch.planning.problem import StopNo, Stops
 from dispatch.planning.reasons import refusers
 from dispatch.planning.search.clusters import Cluster, clusters
@@ -42,7 +42,7 @@ N_WORKERS: Final = 10
 """Couriers of a cluster, and N_JOBS orders: 0.15 s of search is then some tens of iterations."""
 N_JOBS: Final = 30
 SLICE_S: Final = 0.15
-"""Time for one cluster, so that `stop` is asked often enough: the search itself cannot be interrupted."""
+"""Time for one cluster, so that `should_end` is asked often enough: the search itself cannot be interrupted."""
 SLICE_ITERATIONS: Final = 30
 SOLVER_SHARE: Final = 0.6
 """
@@ -56,7 +56,7 @@ def search(
     draft: Draft,
     allowed: npt.NDArray[np.bool_],
     movable: Sequence[int],
-    stop: Stop,
+    should_end: ShouldEnd,
     *,
     executor: Executor | None = None,
 ) -> Draft:
@@ -65,7 +65,7 @@ def search(
 
     `movable`: jobs that may change hands; `allowed[job, worker]`: the pairs that are possible. With an `executor` the
     clusters of a round are solved side by side. With a limit of iterations the answer depends on nothing but the
-    arguments; `stop` is asked between clusters and steps.
+    arguments; `should_end` is asked between clusters and steps.
     """
     params = draft.problem.params
     if not movable or not draft.routes or (params.search_s <= 0 and params.search_iterations is None):
@@ -77,10 +77,12 @@ def search(
     if params.bundling is not Bundling.SAME_PICKUP:  # the rule of bundles is beyond the model
         solver_ends_at = perf_counter() + SOLVER_SHARE * params.search_s
         n_solver = None if n_left is None else round(SOLVER_SHARE * n_left)
-        best = _by_clusters(best, allowed, movable, stop, chance, executor, ends_at=solver_ends_at, n_left=n_solver)
+        best = _by_clusters(
+            best, allowed, movable, should_end, chance, executor, ends_at=solver_ends_at, n_left=n_solver
+        )
         n_left = None if n_left is None or n_solver is None else n_left - n_solver
     exact = RuinRecreate(best, allowed, movable, chance)
-    exact.run(stop, seconds=max(0.0, ends_at - perf_counter()), iterations=n_left)
+    exact.run(should_end, seconds=max(0.0, ends_at - perf_counter()), iterations=n_left)
     return exact.best if exact.best_total <= draft.total() - params.min_gain else draft
 
 
@@ -88,7 +90,7 @@ def _by_clusters(
     best: Draft,
     allowed: npt.NDArray[np.bool_],
     movable: Sequence[int],
-    stop: Stop,
+    should_end: ShouldEnd,
     chance: Random,
     executor: Executor | None,
     *,
@@ -96,14 +98,14 @@ def _by_clusters(
     n_left: int | None,
 ) -> Draft:
     """OR-Tools on one cluster after the other, or side by side; until the time or the iterations are used up."""
-    while not stop():
+    while not should_end():
         drawn = clusters(best, allowed, movable, n_workers=N_WORKERS, n_jobs=N_JOBS, chance=chance)
         if not drawn:
             break
         for group in _groups(drawn, executor):
             seconds = min(SLICE_S, ends_at - perf_counter())
             iterations = None if n_left is None else min(SLICE_ITERATIONS, n_left)
-            if stop() or (seconds <= 0 if iterations is None else iterations <= 0):
+            if should_end() or (seconds <= 0 if iterations is None else iterations <= 0):
                 return best
             made = [cut(best, allowed, cluster, seconds, iterations, chance) for cluster in group]
             pieces = [piece for piece, _ in made]
