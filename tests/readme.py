@@ -1,4 +1,4 @@
-"""The parts of the README that the code knows better: `python -m tests.readme` writes them, a test compares them."""
+"""The parts of the pages that the code knows better: `python -m tests.readme` writes them, a test compares them."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,10 @@ from pathlib import Path
 from app.settings import table
 from app.web.problems import problem_types
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted(ROOT.glob("[a-z]*/*.md"))]
+"""What a reader may open from the front door."""
 
 
 def problems() -> str:
@@ -15,14 +18,19 @@ def problems() -> str:
     return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
 
 
-def written(text: str) -> str:
-    """The README with those parts as they should be."""
-    for name, part in (("settings", table()), ("problems", problems())):
-        marks = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-        text, found = marks.subn(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)
-        assert found == 1, f"expected the marks of {name} once"
-    return text
+PARTS = {"settings": (ROOT / "deploy" / "settings.md", table), "problems": (ROOT / "app" / "README.md", problems)}
+
+
+def written(name: str) -> tuple[Path, str]:
+    """The page of a part, and its text with that part as it should be."""
+    page, make = PARTS[name]
+    marks = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+    text, found = marks.subn(lambda match: f"{match[1]}{make()}\n{match[2]}", page.read_text())
+    assert found == 1, f"expected the marks of {name} once"
+    return page, text
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    for part in PARTS:
+        where, new = written(part)
+        where.write_text(new)

@@ -1,13 +1,29 @@
 import re
 
-from tests.readme import README, written
+import pytest
+
+from tests.readme import PAGES, PARTS, README, written
 
 
-def test_readme_tells_every_setting_and_every_problem():
-    text = README.read_text()
-    assert written(text) == text, "run: python -m tests.readme"
+@pytest.mark.parametrize("part", PARTS)
+def test_the_pages_tell_every_setting_and_every_problem(part):
+    page, text = written(part)
+    assert page.read_text() == text, "run: python -m tests.readme"
 
 
-def test_every_file_the_readme_links_to_exists():
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", README.read_text()):
-        assert (README.parent / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_every_file_a_page_links_to_exists(page):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_can_be_reached_from_the_front_door():
+    reached, todo = set(), [README]
+    while todo:
+        page = todo.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+\.md)", page.read_text())
+        todo += [(page.parent / target).resolve() for target in links]
+    assert {page.resolve() for page in PAGES} <= reached
