@@ -12,6 +12,7 @@ from app.web.announce import announce
 from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.instants import From, To, instant_of
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
 from sql import queries
@@ -180,15 +181,13 @@ async def list_fence_events(
     region: FromQuery[str | None] = None,
     fence_id: FromQuery[UUID | None] = None,
     courier_id: FromQuery[UUID | None] = None,
-    since: Annotated[datetime | None, QueryParameter(name="from")] = None,
-    until: Annotated[datetime | None, QueryParameter(name="to")] = None,
+    from_text: From = None,
+    to_text: To = None,
     cursor: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[FenceEventView]:
     """What happened at fences, newest first; events found in late fixes are in their place."""
-    for name, at in (("from", since), ("to", until)):
-        if at is not None and at.tzinfo is None:
-            raise BadInput("A time needs its zone.", (f"/{name}", "expected RFC 3339 with a zone, such as a Z"))
+    since, until = instant_of("from", from_text), instant_of("to", to_text)
     after = key_of(cursor, tuple[datetime, UUID, UUID, str]) or (None, None, None, None)
     rows = await pool.fetch(queries["fence_events.list"], region, fence_id, courier_id, since, until, *after, limit)
     items = [FenceEventView(**{**dict(row), "kind": FenceEventKind(row["kind"])}) for row in rows]

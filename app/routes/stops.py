@@ -12,6 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from app.routes.couriers import get_courier_row
 from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool
+from app.web.instants import From, To, instant_of
 from app.web.pages import Page
 from app.web.problems import BadInput
 from dispatch.stop import StopKind
@@ -88,8 +89,8 @@ class VisitView(msgspec.Struct, kw_only=True, frozen=True):
 async def list_stops(
     courier_id: FromPath[UUID],
     pool: Pool,
-    since: Annotated[datetime | None, QueryParameter(name="from")] = None,
-    until: Annotated[datetime | None, QueryParameter(name="to")] = None,
+    from_text: From = None,
+    to_text: To = None,
 ) -> Page[SegmentView]:
     """
     Stays, trips and gaps, in order, of a day or of `from` to `to` (7 days at most).
@@ -97,7 +98,7 @@ async def list_stops(
     Found in what history holds, so the answer does not depend on the order in which fixes came.
     """
     row = await get_courier_row(pool, courier_id)
-    since, until = _span(since, until)
+    since, until = _span(from_text, to_text)
     fixes = await pool.fetch(queries["recounts.between"], courier_id, since - MARGIN, until + MARGIN, MOST_FIXES)
     samples = (Sample(microseconds(f["fixed_at"]), f["lat_e7"] / E7, f["lon_e7"] / E7) for f in fixes)
     found = segments(samples, DEFAULT_PARAMS[Mode(row["mode"])])
@@ -111,15 +112,15 @@ async def list_visits(
     courier_id: FromPath[UUID],
     pool: Pool,
     caller: CurrentCaller,
-    since: Annotated[datetime | None, QueryParameter(name="from")] = None,
-    until: Annotated[datetime | None, QueryParameter(name="to")] = None,
+    from_text: From = None,
+    to_text: To = None,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 200,
 ) -> Page[VisitView]:
     """Arrivals at the stops of the courier's routes; the courier's app asks "arrived?" for those not pressed."""
     if not caller.is_at_least(Role.VIEWER) and caller.courier_id != courier_id:
         raise PermissionDeniedException(detail="A courier sees only their own visits.")
     await get_courier_row(pool, courier_id)
-    since, until = _span(since, until)
+    since, until = _span(from_text, to_text)
     rows = await pool.fetch(queries["stop_visits.of_courier"], courier_id, since, until, limit)
     return Page(items=[VisitView(**{**dict(row), "kind": StopKind(row["kind"])}) for row in rows])
 
@@ -163,13 +164,10 @@ def _ends_us(segment: Segment) -> tuple[int, int]:
     return segment.began_us, segment.ended_us
 
 
-def _span(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+def _span(from_text: str | None, to_text: str | None) -> tuple[datetime, datetime]:
     """The span asked for, by default the day before its end, which is by default now."""
-    for name, at in (("from", since), ("to", until)):
-        if at is not None and at.tzinfo is None:
-            raise BadInput("A time needs its zone.", (f"/{name}", "expected RFC 3339 with a zone, such as a Z"))
-    until = until or datetime.now(UTC)
-    since = since or until - timedelta(days=1)
+    until = instant_of("to", to_text) or datetime.now(UTC)
+    since = instant_of("from", from_text) or until - timedelta(days=1)
     if not since < until <= since + LONGEST_SPAN:
         raise BadInput("The span is too long or backwards.", ("/from", "expected from < to, at most 7 days apart"))
     return since, until

@@ -17,6 +17,7 @@ from litestar.response import Stream
 from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool
+from app.web.instants import From, To, instant_of
 from app.web.pages import cursor_of, key_of
 from app.web.problems import BadInput
 from app.wiring.intake import Intake
@@ -57,8 +58,8 @@ async def get_track(
     state: State,
     pool: Pool,
     caller: CurrentCaller,
-    from_text: Annotated[str | None, QueryParameter(name="from", description="RFC 3339; a day before `to`.")] = None,
-    to_text: Annotated[str | None, QueryParameter(name="to", description="RFC 3339; now.")] = None,
+    from_text: From = None,
+    to_text: To = None,
     resolution: Annotated[Literal["raw", "1m", "1h", "auto"], QueryParameter()] = "auto",
     file_format: Annotated[TrackFormat, QueryParameter(name="format")] = TrackFormat.GEOJSON,
     marked: Annotated[bool, QueryParameter(description="Include fixes marked as jumps or as poor.")] = False,
@@ -66,14 +67,14 @@ async def get_track(
     cursor: Annotated[str | None, QueryParameter()] = None,
 ) -> Stream:
     """
-    Where a courier was, in order of time, from `from` until before `to`.
+    Where a courier was, in order of time, from `from` (by default a day earlier) until before `to`.
 
     `resolution=auto` takes every fix of up to a day, minutes of up to a month, else hours. Without `limit` the whole
     track is streamed; with it, `Link: <…>; rel="next"` leads to the next page (also `properties.next` in GeoJSON).
     """
     intake: Intake = state.intake
-    until = _instant("to", to_text) or datetime.now(UTC)
-    since = _instant("from", from_text) or until - DEFAULT_SPAN
+    until = instant_of("to", to_text) or datetime.now(UTC)
+    since = instant_of("from", from_text) or until - DEFAULT_SPAN
     if not timedelta(0) <= until - since <= LONGEST:
         raise BadInput("`from` must come before `to`, by ten years at most.", ("/from", "expected from <= to"))
     if await pool.fetchrow(queries["couriers.find_even_deleted"], courier_id) is None:
@@ -142,19 +143,6 @@ class _Pages:
 
 async def _only(points: PositionColumns) -> AsyncIterator[PositionColumns]:
     yield points
-
-
-def _instant(name: str, text: str | None) -> datetime | None:
-    """An RFC 3339 instant; a `+` that nobody escaped arrives as a space. Raises BadInput."""
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text.strip().replace(" ", "+"))
-        if found.tzinfo is not None:
-            return found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadInput(f"`{name}` is not a time.", (f"/{name}", "expected RFC 3339 with zone, as 2026-11-23T12:00:00Z"))
 
 
 route_handlers: list[Any] = [get_track]
