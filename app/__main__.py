@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from app import logs
+from app.machine.orphan import end_with_parent
 from app.settings import SettingError, Settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Tracks a courier fleet and dispatches its orders.")
@@ -100,39 +100,21 @@ def _run_all(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 @cli.command()
 def api(host: Host = None, port: Port = None) -> None:
     """The HTTP API."""
-    from granian import Granian  # noqa: PLC0415
-    from granian.constants import Interfaces, Loops  # noqa: PLC0415
-
-    from app.web.graceful import warn_workers_first  # noqa: PLC0415
+    from app.machine.api import PortTaken, serve  # noqa: PLC0415
 
     settings = _settings(host=host, port=port)
     _end_with_parent()
-    server = Granian(
-        "app.main:asgi",
-        factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        loop=Loops.uvloop,
-        workers=settings.api_workers,
-        websockets=False,
-        backlog=2048,
-        respawn_failed_workers=True,
-        workers_kill_timeout=10,
-        log_enabled=False,
-    )
-    server.on_startup(warn_workers_first)
-    server.serve()
+    try:
+        serve(settings)
+    except PortTaken as exc:
+        typer.echo(str(exc), err=True)
+        raise typer.Exit(1) from exc
 
 
 def _end_with_parent() -> None:
-    """Ask the kernel to end this process when `postrider up` dies, be it by kill -9 (Linux only)."""
-    if "POSTRIDER_CHILD_OF" in os.environ and sys.platform == "linux":
-        import ctypes  # noqa: PLC0415
-
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG, prctl(2)
-        if os.getppid() != int(os.environ["POSTRIDER_CHILD_OF"]):
-            raise typer.Exit(1)  # it died before we could ask
+    """End this process when `postrider up` dies, be it by kill -9."""
+    if "POSTRIDER_CHILD_OF" in os.environ:
+        end_with_parent(int(os.environ["POSTRIDER_CHILD_OF"]))
 
 
 def _role(name: str) -> Callable[[], None]:

@@ -1,6 +1,7 @@
 """The API: `create_app(settings)` wires it together; no logic here."""
 
 import asyncio
+import multiprocessing
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
 from app import logs
+from app.machine.orphan import end_with_parent
 from app.routes import (
     alerts,
     audit,
@@ -180,7 +182,7 @@ def _authenticator(state: State) -> Any:
 def create_asgi(settings: Settings) -> ASGIApp:
     """The API with what must see every request, also those that match no route."""
     app = create_app(settings)
-    return FastPositions(ObserveMiddleware(app), app.state)
+    return FastPositions(ObserveMiddleware(app, body_within_s=settings.request_body_s), app.state)
 
 
 def _travel(state: State) -> Any:
@@ -205,6 +207,8 @@ def _channels(state: State) -> Any:
 
 def asgi() -> ASGIApp:
     """What the server runs in each API process; settings come from the environment."""
+    if (server := multiprocessing.parent_process()) is not None and server.pid is not None:
+        end_with_parent(server.pid)
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level, settings.log_json)
     return create_asgi(settings)

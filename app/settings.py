@@ -36,6 +36,12 @@ class Settings:
     """Port on which a role other than the API serves /metrics; 0: none."""
     api_workers: int = 1
     """API processes on this machine."""
+    api_connections: int = 16_384
+    """Connections one API process serves at a time, idle ones included; more wait until one ends."""
+    request_head_s: float = 75.0
+    """The head of a request must have come by then: silent and idle connections end. Longer than a proxy keeps them."""
+    request_body_s: float = 30.0
+    """The body of a request must have come by then, or it is answered 408."""
     data_dir: Path = Path(".postrider")
     """Folder of the embedded servers and of `admin.token`."""
     engine: str = "postgres"

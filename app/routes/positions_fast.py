@@ -6,6 +6,7 @@ It does what the documented route in `app/routes/positions.py` does, with the sa
 on.
 """
 
+import asyncio
 from time import perf_counter
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from litestar.types import ASGIApp
 from app.logs import begin_trace
 from app.web import metrics
 from app.web.auth import AuthenticationUnavailable, Caller, token_of
-from app.web.problems import TooMuch, find_problem, handle_known, handle_unknown, problem_response
+from app.web.problems import BodyTooSlow, TooMuch, find_problem, handle_known, handle_unknown, problem_response
 from app.wiring.intake import Intake
 from tracking.intake.screening import Receipt
 
@@ -68,7 +69,12 @@ class FastPositions:
             )
         if caller.courier_id is None and not caller.may_post_for_any_courier:
             return _refusal(403, "not-allowed", "This needs a courier's device token or a service token.")
-        body = await _body(headers, receive, intake.settings.request_body_limit_bytes)
+        limits = intake.settings
+        try:
+            async with asyncio.timeout(limits.request_body_s):
+                body = await _body(headers, receive, limits.request_body_limit_bytes)
+        except TimeoutError as exc:
+            raise BodyTooSlow from exc
         receipt = await intake.take_json(caller, body, headers.get("content-encoding"))
         return 202, [JSON], receipt_json(receipt)
 

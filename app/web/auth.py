@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from http.cookies import SimpleCookie
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -303,13 +302,24 @@ def token_of(headers: Any) -> str | None:
 
 def _session_token(method: str, headers: Any) -> str | None:
     """The token in the console's cookie; for what changes something, only when our own page sent it (CSRF)."""
-    cookie: SimpleCookie = SimpleCookie()
-    cookie.load(headers.get("cookie") or "")
-    if SESSION_COOKIE not in cookie:
+    token = cookie_of(headers.get("cookie") or "", SESSION_COOKIE)
+    if token is None or (method not in {"GET", "HEAD"} and not _is_same_origin(headers)):
         return None
-    if method not in {"GET", "HEAD"} and not _is_same_origin(headers):
-        return None
-    return cookie[SESSION_COOKIE].value
+    return token
+
+
+def cookie_of(header: str, name: str) -> str | None:
+    """
+    The cookie of that name, or None.
+
+    A browser sends every cookie of the host, also what another program there has set and no parser reads: `a(b)=1`,
+    JSON. Nothing is asked of those but the semicolon between two (RFC 6265, section 5.4).
+    """
+    for pair in header.split(";"):
+        key, _, value = pair.partition("=")
+        if key.strip() == name:
+            return value.strip().strip('"') or None
+    return None
 
 
 def _is_same_origin(headers: Any) -> bool:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from litestar import MediaType, Response, get
 from litestar.enums import ScopeType
@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, g
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.logs import begin_trace
+from app.web.patience import in_time
 
 REQUEST_SECONDS = Histogram(
     "postrider_http_request_seconds",
@@ -24,14 +25,18 @@ REQUESTS_FAILED = Counter("postrider_http_requests_failed_total", "Requests answ
 _children: dict[tuple[str, str, str], Histogram] = {}
 """Histograms by their labels, as many as prometheus_client has: asking it for one takes longer than counting."""
 
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Every other method is counted as `other`: a stranger may make up as many as there are words."""
+
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class ObserveMiddleware:
-    """Gives every request a trace id and counts it by route template, never by the address itself."""
+    """Gives every request a trace id, waits for its body, and counts it by route template, never by its address."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, body_within_s: float) -> None:
         self.app = app
+        self._body_within_s = body_within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Time the request; a stream counts until its answer begins, for it may last for hours."""
@@ -48,19 +53,20 @@ class ObserveMiddleware:
                 message["headers"] = [*message.get("headers", []), (b"x-trace-id", trace_id.encode())]
             await send(message)
 
-        await self.app(scope, receive, observed)
+        await self.app(scope, in_time(receive, self._body_within_s), observed)
 
 
 def observe(scope: Any, status: int, elapsed_s: float) -> None:
     """Count one answered request."""
     route = scope.get("path_template") or "unmatched"
-    key = (scope["method"], route, str(status))
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    key = (method, route, str(status))
     child = _children.get(key)
     if child is None:
         child = _children[key] = REQUEST_SECONDS.labels(*key)
     child.observe(elapsed_s)
     if status >= 500:
-        REQUESTS_FAILED.labels(scope["method"], route).inc()
+        REQUESTS_FAILED.labels(method, route).inc()
 
 
 def exposition() -> bytes:

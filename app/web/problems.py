@@ -62,10 +62,15 @@ class TooMuch(Exception):
     """The request is larger than this server takes."""
 
 
+class BodyTooSlow(Exception):
+    """The body of the request did not come in time."""
+
+
 PROBLEMS: dict[type[Exception], Problem] = {
     BadInput: Problem("bad-input", "The request cannot be used", 400),
     Conflict: Problem("conflict", "It was changed meanwhile", 409),
     TooMuch: Problem("too-large", "The request is too large", 413),
+    BodyTooSlow: Problem("too-slow", "The request took too long to come", 408),
     AuthenticationUnavailable: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
     tracking_errors.TrackingError: Problem("tracking", "Tracking failed", 500),
     tracking_errors.CourierNotFound: Problem("courier-not-found", "There is no such courier", 404),

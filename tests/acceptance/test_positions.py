@@ -23,6 +23,10 @@ def fix(age_s=1.0, lat=41.15, lon=-8.61, **more):
     return {"fixed_at": at.isoformat(), "lat": lat, "lon": lon, **more}
 
 
+def fast_way(api):
+    return FastPositions(ObserveMiddleware(api, body_within_s=30), api.state)
+
+
 async def new_courier(admin, name="Anna", mode="bicycle"):
     answer = await admin.post("/v1/couriers", json={"name": name, "mode": mode})
     assert answer.status_code == 201
@@ -36,7 +40,7 @@ async def phone_of(api, client_of):
     async def make(courier_id=None, role=Role.COURIER, *, fast=True):
         client = await client_of(role, courier_id)
         if fast:
-            client._transport = httpx.ASGITransport(app=FastPositions(ObserveMiddleware(api), api.state))
+            client._transport = httpx.ASGITransport(app=fast_way(api))
         return client
 
     return make
@@ -275,7 +279,7 @@ async def device(settings):
 
 def client_with(api, token):
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=FastPositions(ObserveMiddleware(api), api.state)),
+        transport=httpx.ASGITransport(app=fast_way(api)),
         base_url="http://postrider",
         headers={"Authorization": f"Bearer {token}"},
     )

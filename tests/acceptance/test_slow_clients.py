@@ -1,0 +1,109 @@
+"""Clients that connect and say nothing, or half of it, with a real server: they end, and the others do not notice."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.machine.servers import free_port
+from app.machine.tokens import make_token
+from app.web.auth import Role
+
+ROOT = Path(__file__).parents[2]
+HANG_S = 60.0
+"""Nothing here takes so long unless it never ends."""
+
+
+@contextmanager
+def api(database_url, redis_url, **settings):
+    port = free_port()
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
+    environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **settings}
+    process = subprocess.Popen([sys.executable, "-m", "app", "api", "--port", str(port)], cwd=ROOT, env=environ)
+    try:
+        while not _answers(f"http://127.0.0.1:{port}"):
+            assert process.poll() is None
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _answers(url):
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def head(method, path, token, length):
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+async def said_until_closed(port, words):
+    """What the server says to these words, until it ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(words)
+    async with asyncio.timeout(HANG_S):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@asynccontextmanager
+async def connections(port, n, words=b""):
+    opened = []
+    try:
+        for _ in range(n):
+            opened.append(await asyncio.open_connection("127.0.0.1", port))
+            opened[-1][1].write(words)
+        yield
+    finally:
+        for _, writer in opened:
+            writer.close()
+
+
+async def test_silent_and_half_sent_requests_end(database_url, redis_url):
+    token = await make_token(database_url, Role.ADMIN, "slow")
+    with api(database_url, redis_url, POSTRIDER_REQUEST_HEAD_S="1", POSTRIDER_REQUEST_BODY_S="1") as port:
+        silent, half_head, *half_bodies = await asyncio.gather(
+            said_until_closed(port, b""),
+            said_until_closed(port, b"GET / HTTP/1.1\r\nHos"),
+            *(
+                said_until_closed(port, head("POST", path, token, 100) + b"[1,")
+                for path in ("/v1/positions", "/v1/orders", "/ingest/owntracks", "/v1/orders/import")
+            ),
+        )
+        assert (silent, half_head) == (b"", b"")
+        for said in half_bodies:
+            assert said.startswith(b"HTTP/1.1 408 ")
+            assert b'"code":"too-slow"' in said
+
+
+@pytest.mark.timeout(180)
+async def test_thousands_of_idle_connections_and_half_sent_bodies_keep_nobody_out(database_url, redis_url):
+    token = await make_token(database_url, Role.ADMIN, "busy")
+    half = head("POST", "/v1/positions", token, 1000) + b"["
+    with api(database_url, redis_url) as port:
+        async with (
+            connections(port, 3000),
+            connections(port, 50, half),
+            httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=HANG_S
+            ) as client,
+        ):
+            assert (await client.get("/health/live")).status_code == 200
+            courier = (await client.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
+            fix = {"courier_id": courier, "fixed_at": datetime.now(UTC).isoformat(), "lat": 41.1, "lon": -8.6}
+            assert (await client.post("/v1/positions", json=fix)).json() == {"accepted": 1, "quarantined": []}

@@ -1,0 +1,87 @@
+"""The API's processes: how they begin and how they end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.machine.servers import free_port
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture
+def environ(database_url, redis_url):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
+    return kept | {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "POSTRIDER_PORT": str(free_port())}
+
+
+@contextmanager
+def api(environ):
+    process = subprocess.Popen([sys.executable, "-m", "app", "api"], cwd=ROOT, env=environ)
+    workers = []
+    try:
+        url = f"http://127.0.0.1:{environ['POSTRIDER_PORT']}"
+        while not answers(url):
+            assert process.poll() is None
+            time.sleep(0.05)
+        workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        yield process, workers
+    finally:
+        for pid in (process.pid, *workers):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+def answers(url):
+    try:
+        return httpx.get(f"{url}/health/live", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def is_running(pid):
+    """False also for a zombie, whose new parent has not looked after it yet."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_second_api_on_the_port_is_refused_with_one_line(environ):
+    with api(environ):
+        second = subprocess.run(
+            [sys.executable, "-m", "app", "api"],
+            cwd=ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert second.returncode == 1
+        assert second.stderr.splitlines() == [
+            f"cannot listen on 127.0.0.1:{environ['POSTRIDER_PORT']}: Address already in use"
+        ]
+
+
+def test_workers_end_with_a_killed_supervisor(environ):
+    with api(environ) as (process, workers):
+        assert workers
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 60
+        while any(is_running(pid) for pid in workers):
+            assert time.monotonic() < deadline, "a worker outlives its supervisor"
+            time.sleep(0.1)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(environ["POSTRIDER_PORT"])))
