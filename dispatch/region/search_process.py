@@ -10,16 +10,19 @@ import logging
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ANSWER_MARGIN_S = 10.0
 """A search that takes so much longer than its budget is taken for dead; covers the first import of OR-Tools."""
@@ -41,7 +44,7 @@ class SearchProcess:
 
     def warm(self) -> None:
         """Start the process and let it import OR-Tools, so that the first search does not wait for that."""
-        self._process().submit(_import)
+        self._submit(_import)
 
     async def propose(self, snapshot: Snapshot, params: Params, halt: asyncio.Event) -> Plan | None:
         """
@@ -53,7 +56,7 @@ class SearchProcess:
         if self._running is not None and not self._running.done():
             return None
         self._halt.clear()
-        self._running = running = self._process().submit(_propose, snapshot, params)
+        self._running = running = self._submit(_propose, snapshot, params)
         answer, halted = asyncio.wrap_future(running), asyncio.create_task(halt.wait())
         # An answer that is not waited for any more may be an error: it has been looked at.
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -71,6 +74,10 @@ class SearchProcess:
         except BrokenProcessPool:
             log.warning("search process died", extra={"event": "search_lost"})
             self.close()
+            self.warm()
+        except Exception:
+            # A defect of the search: what is in force stays, and the quick plan goes on.
+            log.exception("search failed", extra={"event": "search_failed"})
         finally:
             halted.cancel()
         return None
@@ -84,6 +91,15 @@ class SearchProcess:
             process.terminate()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = None
+
+    def _submit(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """Hand work to the process; one that died while it was idle is replaced first."""
+        try:
+            return self._process().submit(work, *arguments)
+        except BrokenProcessPool:
+            log.warning("search process died", extra={"event": "search_lost"})
+            self.close()
+            return self._process().submit(work, *arguments)
 
     def _process(self) -> Executor:
         if self._executor is None:

@@ -63,3 +63,14 @@ async def test_search_process_that_was_killed_is_replaced(search, snapshot):
     os.kill(pid, signal.SIGKILL)
     await answer(search, snapshot)
     assert await answer(search, snapshot) is not None
+
+
+async def test_search_process_that_was_killed_while_idle_is_replaced_at_once(search, snapshot):
+    assert await answer(search, snapshot) is not None
+    executor = search._executor
+    (pid,) = executor._processes
+    os.kill(pid, signal.SIGKILL)
+    while not executor._broken:
+        await asyncio.sleep(0.01)
+    assert await answer(search, snapshot) is not None
+    assert search._executor is not executor
