@@ -48,6 +48,7 @@ from app.web.describe import document_problems
 from app.web.graceful import when_streams_must_end
 from app.web.metrics import ObserveMiddleware, metrics
 from app.web.problems import describe_problem, exception_handlers
+from app.web.retries import RetryMiddleware
 from app.wiring.arriving import arrivals, know
 from app.wiring.dispatching import cycle_params
 from app.wiring.intake import Intake
@@ -139,7 +140,7 @@ def create_app(settings: Settings) -> Litestar:
             "channels": Provide(_channels, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
-        middleware=[AuthenticationMiddleware],
+        middleware=[AuthenticationMiddleware, RetryMiddleware],
         exception_handlers=exception_handlers(),
         openapi_config=OpenAPIConfig(
             title="Postrider",

@@ -7,13 +7,24 @@ drops the oldest, so a reader that was away for longer must look at the database
 On the wire an entry has one field, `e`: a JSON object with `type`, `at` and the facts (ids, mostly) side by side.
 """
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from prometheus_client import Counter
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+LOST = Counter("postrider_events_lost_total", "Events that could not be published: the others wait for their timer.")
+
+PUBLISH_TIMEOUT_S = 2.0
+"""A publish that takes longer is given up: the rows are the truth, events only wake people."""
 
 MAX_EVENTS = 100_000
 """About an hour of a busy city; when full, the oldest go (trimmed approximately, which is cheap)."""
@@ -75,6 +86,28 @@ async def publish(
     """
     body = encode(type, facts, at or datetime.now(UTC))
     await redis.xadd(key(region), {"e": body}, maxlen=MAX_EVENTS, approximate=True)
+
+
+async def tell(redis: Redis, told: Sequence[tuple[str, str, Mapping[str, Any]]], *, at: datetime | None = None) -> None:
+    """
+    Publish events of committed changes, (region, type, facts) each, in one round trip; never raises for Redis' sake.
+
+    A lost event delays the others until their timer, it loses nothing: so what caused it neither fails nor waits for
+    longer than PUBLISH_TIMEOUT_S.
+    """
+    if not told:
+        return
+    try:
+        async with asyncio.timeout(PUBLISH_TIMEOUT_S), redis.pipeline(transaction=False) as pipe:
+            for region, type_, facts in told:
+                await publish(pipe, region, type_, facts, at=at)
+            await pipe.execute()
+    except (RedisError, OSError, TimeoutError) as exc:
+        LOST.inc(len(told))
+        log.warning(
+            "events not published",
+            extra={"event": "events_not_published", "n_events": len(told), "error": type(exc).__name__},
+        )
 
 
 async def read(

@@ -206,7 +206,7 @@ async def apply_plan(
             raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
         touched = await _apply(desk, data, caller, expires_in=timedelta(seconds=settings.offer_for_s))
         for courier_id in data.remove_couriers:
-            await handover.release_courier(desk, CourierId(courier_id), reason="off duty")
+            await handover.release(desk, {CourierId(courier_id): "off duty"})
             if await desk.connection.fetchrow(queries["planning.set_duty"], courier_id, False, desk.now) is None:
                 raise CourierNotFound(courier_id=courier_id)
             desk.events.append((region, "courier.changed", {"courier_id": str(courier_id)}))

@@ -148,7 +148,7 @@ async def _set_duty(courier_id: UUID, pool: Any, redis: Any, caller: Caller, *, 
         raise NotYours(courier_id=str(courier_id))
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         if not on_duty:
-            await handover.release_courier(desk, CourierId(courier_id), reason="off duty")
+            await handover.release(desk, {CourierId(courier_id): "off duty"})
         row = await desk.connection.fetchrow(queries["planning.set_duty"], courier_id, on_duty, datetime.now(UTC))
         if row is None:
             raise CourierNotFound(courier_id=courier_id)

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from app.logs import current_trace_id
 from app.web.auth import AuthenticationUnavailable
+from app.web.retries import COLLISIONS, note_collision
 from dispatch import errors as dispatch_errors
 from tracking import errors as tracking_errors
 
@@ -97,6 +98,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     asyncpg.PostgresConnectionError: Problem("unavailable", "The service cannot answer right now", 503, 2),
     asyncpg.CannotConnectNowError: Problem("unavailable", "The service cannot answer right now", 503, 2),
     asyncpg.AdminShutdownError: Problem("unavailable", "The service cannot answer right now", 503, 2),
+    **dict.fromkeys(COLLISIONS, Problem("busy", "Others are changing the same thing", 503, retry_after_s=1)),
     ConnectionError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
     TimeoutError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
 }
@@ -147,8 +149,9 @@ def find_problem(exc: Exception) -> Problem | None:
     return next((PROBLEMS[cls] for cls in type(exc).__mro__ if cls in PROBLEMS), None)
 
 
-def handle_known(_: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+def handle_known(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     """Answer an exception that has a row in the table."""
+    note_collision(request.scope, exc)
     row = find_problem(exc)
     assert row is not None
     members = dict(getattr(exc, "facts", {}))

@@ -196,7 +196,7 @@ class Vigilance:
                 name = "stop.departed"
             if new is not None:
                 facts = {"courier_id": courier_id, "order_id": order_id, "kind": kind.value}
-                await events.publish(self._redis, region, name, facts, at=at)
+                await events.tell(self._redis, [(region, name, facts)], at=at)
 
     async def _write(
         self,
@@ -230,6 +230,7 @@ class Vigilance:
                 [_json(v.expected) for _, v in raised],
             )
             told += [("alert.raised", row) for row in rows]
+        tellings: list[tuple[str, str, Mapping[str, Any]]] = []
         for name, row in told:
             (RAISED if name == "alert.raised" else RESOLVED).labels(row["kind"]).inc()
             facts = {"alert_id": row["id"], "kind": row["kind"], "courier_id": row["courier_id"]}
@@ -238,7 +239,8 @@ class Vigilance:
             log.info(
                 name.replace(".", " "), extra={"event": name.replace(".", "_"), **{k: str(v) for k, v in facts.items()}}
             )
-            await events.publish(self._redis, region, name, facts, at=now)
+            tellings.append((region, name, facts))
+        await events.tell(self._redis, tellings, at=now)
 
     async def _count(self, region: Region) -> None:
         counts = {row["kind"]: row["n"] for row in await self._pool.fetch(queries["alerts.counts"], region)}

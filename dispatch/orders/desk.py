@@ -9,7 +9,6 @@ WHERE, adds the row of `order_events`, and keeps routes and offers in step. Even
 Redis does not answer they are lost, which delays the dispatcher until its timer but harms nothing.
 """
 
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -27,11 +26,6 @@ from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking import events
 from tracking.position import CourierId, Region
-
-log = logging.getLogger(__name__)
-
-PUBLISH_TIMEOUT_S = 2.0
-"""A publish that takes longer is given up: the rows are the truth, events only wake people."""
 
 
 @dataclass(slots=True)
@@ -224,6 +218,17 @@ class Desk:
         self.tell_offer(offer, to.value)
         return offer
 
+    async def close_offers(
+        self, reasons: Mapping[OrderId, str], to: OfferState, *, overdue_at: datetime | None = None
+    ) -> list[OrderId]:
+        """End the open offers of held orders, each for its reason; with `overdue_at` only those that have run out."""
+        rows = await self.connection.fetch(
+            queries["offers.close_many"], list(reasons), to.value, self.now, list(reasons.values()), overdue_at
+        )
+        for row in rows:
+            self.tell_offer(offer_from_row(row), to.value)
+        return [row["order_id"] for row in rows]
+
     async def withdraw_offer(self, order: Order, *, reason: str) -> None:
         """Take back the open offer of an order, if there is one."""
         await self.close_offer_of(order, OfferState.WITHDRAWN, reason=reason)
@@ -284,20 +289,7 @@ async def at_desk(
     async with pool.acquire() as connection, connection.transaction():
         desk = Desk(connection=connection, actor=actor, now=now or datetime.now(UTC))
         yield desk
-    await publish_all(redis, desk.events)
-
-
-async def publish_all(redis: aioredis.Redis, told: Sequence[tuple[Region, str, Mapping[str, Any]]]) -> None:
-    """Publish events of committed changes in one round trip; a Redis that does not answer is logged, not raised."""
-    if not told:
-        return
-    try:
-        async with redis.pipeline(transaction=False) as pipe:
-            for region, type_, facts in told:
-                await events.publish(pipe, region, type_, facts)
-            await pipe.execute()
-    except (aioredis.RedisError, OSError, TimeoutError):
-        log.warning("events not published", extra={"event": "events_not_published", "n_events": len(told)})
+    await events.tell(redis, desk.events)
 
 
 async def find_twin(connection: Any, external_id: str) -> Order | None:

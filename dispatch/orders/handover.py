@@ -5,14 +5,14 @@ An order in `assigned`, `accepted` or `picked_up` always has its open stops in t
 hand appends them at the end at once; the dispatcher, woken by the event, finds a better place for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
 from dispatch.orders.desk import Desk, holder_of
 from dispatch.orders.offer import Offer, OfferId, OfferState, check_answerable
-from dispatch.orders.order import Order, OrderState
+from dispatch.orders.order import UNCOLLECTED_STATES, Order, OrderState
 from dispatch.orders.rows import from_json, offer_from_row, order_from_row, to_json
 from dispatch.stop import OrderId, StopKind
 from sql import queries
@@ -45,18 +45,17 @@ async def reject(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, reason
     return await _back_to_placed(desk, order, OfferState.REJECTED, action="reject", reason=reason)
 
 
-async def expire_overdue(desk: Desk, region: Region) -> list[Order]:
+async def expire_overdue(desk: Desk, region: Region) -> list[OrderId]:
     """End the offers of a region whose time has passed; their orders wait for another courier."""
-    expired = []
-    for row in await desk.connection.fetch(queries["offers.overdue"], region, desk.now):
-        order = await desk.lock_order(row["order_id"])
-        # Answered between the look and the lock: then there is nothing to expire.
-        locked = offer_from_row(await desk.connection.fetchrow(queries["offers.lock"], row["id"]))
-        if locked.state is OfferState.OPEN and order.state is OrderState.ASSIGNED:
-            expired.append(
-                await _back_to_placed(desk, order, OfferState.EXPIRED, action="expire", reason="no answer in time")
-            )
-    return expired
+    held = await desk.connection.fetch(queries["orders.lock_overdue"], region, desk.now)
+    if not held:
+        return []
+    why = {row["id"]: "no answer in time" for row in held}
+    # Answered between the look and the lock: then there is nothing to expire.
+    closed = await desk.close_offers(why, OfferState.EXPIRED, overdue_at=desk.now)
+    return await _put_back(
+        desk, {id_: why[id_] for id_ in closed}, [row["courier_id"] for row in held], action="expire"
+    )
 
 
 async def assign(
@@ -127,13 +126,14 @@ async def pin(desk: Desk, order: Order, *, pinned: bool) -> Order:
     return changed
 
 
-async def release_courier(desk: Desk, courier_id: CourierId, *, reason: str) -> list[Order]:
-    """Take away what a courier has been given but not collected; what is on board stays."""
-    rows = await desk.connection.fetch(queries["orders.lock_of_courier"], courier_id)
-    return [
-        await _back_to_placed(desk, order_from_row(row), OfferState.WITHDRAWN, action="release", reason=reason)
-        for row in rows
-    ]
+async def release(desk: Desk, reasons: Mapping[CourierId, str]) -> list[OrderId]:
+    """Take away what couriers have been given but not collected; what is on board stays. `reasons` by courier."""
+    held = await desk.connection.fetch(queries["orders.lock_uncollected"], list(reasons))
+    if not held:
+        return []
+    why = {row["id"]: reasons[row["courier_id"]] for row in held}
+    await desk.close_offers(why, OfferState.WITHDRAWN)
+    return await _put_back(desk, why, [row["courier_id"] for row in held], action="release")
 
 
 async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[OrderId, StopKind]], version: int) -> int:
@@ -186,3 +186,39 @@ async def _back_to_placed(desk: Desk, order: Order, ended: OfferState, *, action
     placed = await desk.move(order, OrderState.PLACED, action=action, reason=reason)
     await desk.remove_stops(order)
     return placed
+
+
+async def _put_back(
+    desk: Desk, why: Mapping[OrderId, str], holders: Iterable[CourierId | None], *, action: str
+) -> list[OrderId]:
+    """
+    Many held orders wait for a courier again, each for its reason, in as many statements as one would take.
+
+    All orders were locked first, in the order of their ids; then come the routes, in the order of their couriers: as
+    everybody locks them, so that nobody waits in a circle.
+    """
+    listed = sorted({courier_id for courier_id in holders if courier_id is not None})
+    await desk.connection.fetch(queries["routes.lock_many"], listed)
+    states = [OrderState.ASSIGNED.value] if action == "expire" else [state.value for state in UNCOLLECTED_STATES]
+    moved = await desk.connection.fetch(queries["orders.put_back_many"], list(why), states, desk.now)
+    await desk.connection.execute(
+        queries["order_events.insert_put_back"],
+        [row["id"] for row in moved],
+        [row["version"] for row in moved],
+        [row["from_state"] for row in moved],
+        [row["courier_id"] for row in moved],
+        [why[row["id"]] for row in moved],
+        action,
+        desk.actor.id,
+        desk.actor.role,
+        desk.now,
+    )
+    for row in moved:
+        facts = {"order_id": str(row["id"]), "state": OrderState.PLACED.value, "version": row["version"]}
+        desk.events.append((row["region"], "order.placed", facts))
+    order_ids = [row["id"] for row in moved]
+    for row in await desk.connection.fetch(
+        queries["routes.remove_orders"], listed, list(map(str, order_ids)), desk.now
+    ):
+        desk.tell_route(row["region"], row["courier_id"], row["version"])
+    return order_ids

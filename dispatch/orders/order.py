@@ -61,6 +61,9 @@ OPEN_STATES = frozenset({OrderState.PLACED, OrderState.ASSIGNED, OrderState.ACCE
 COURIER_STATES = frozenset({OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.PICKED_UP})
 """The order is with a courier, and its open stops are in that courier's route."""
 
+UNCOLLECTED_STATES = (OrderState.ASSIGNED, OrderState.ACCEPTED)
+"""The order is with a courier, the goods are not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:

@@ -18,7 +18,7 @@ import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge, Histogram
 
 from dispatch.orders import handover
-from dispatch.orders.desk import at_desk, publish_all
+from dispatch.orders.desk import at_desk
 from dispatch.orders.order import COURIER_STATES, ENGINE, OrderState
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
@@ -31,6 +31,7 @@ from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Survey, Whereabouts, World, survey
 from dispatch.travel.times import TravelTimes
+from tracking import events
 from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ class Planning:
                 offer_for_s=self.params.offer_for_s,
                 ask_again_after_s=self.params.ask_again_after_s,
             )
-            await publish_all(self._redis, committed.events)
+            await events.tell(self._redis, committed.events)
         _observe(world, plan, committed, depth=depth, seconds=monotonic() - began)
         return Cycle(world=world, plan=plan, committed=committed)
 
@@ -166,11 +167,11 @@ class Planning:
             for order in world.orders
             if order.state in COURIER_STATES - {OrderState.PICKED_UP} and not order.pinned
         }
-        released = sorted(courier_id for courier_id in gone if courier_id in holders)
-        for courier_id in released:
+        reasons = {courier_id: why for courier_id, why in gone.items() if courier_id in holders}
+        if reasons:
             async with at_desk(self._pool, self._redis, ENGINE) as desk:
-                await handover.release_courier(desk, courier_id, reason=gone[courier_id])
-        return bool(released)
+                await handover.release(desk, reasons)
+        return bool(reasons)
 
 
 async def look(

@@ -28,9 +28,13 @@ UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE id = $1 AND st
 -- The open offer of an order, if any: $1 order, $2 how it ended, $3 when, $4 why.
 UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE order_id = $1 AND state = 'open' RETURNING *;
 
--- name: overdue
--- Open offers of a region whose time has passed.
-SELECT * FROM offers WHERE region = $1 AND state = 'open' AND expires_at <= $2 ORDER BY order_id;
+-- name: close_many
+-- The open offers of orders ($1): $2 how they ended, $3 when, $4 why (one an order). Only those that had run out by $5, where
+-- it is given.
+UPDATE offers AS f SET state = $2, answered_at = $3, reason = given.reason
+FROM unnest($1::uuid[], $4::text[]) AS given (order_id, reason)
+WHERE f.order_id = given.order_id AND f.state = 'open' AND ($5::timestamptz IS NULL OR f.expires_at <= $5)
+RETURNING f.*;
 
 -- name: next_expiry
 SELECT min(expires_at) FROM offers WHERE region = $1 AND state = 'open';

@@ -10,5 +10,13 @@ INSERT INTO order_events (order_id, version, action, from_state, to_state, couri
 SELECT given.order_id, given.version, 'assign', 'placed', 'assigned', given.courier_id, $4, $5, $6
 FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS given (order_id, version, courier_id);
 
+-- name: insert_put_back
+-- One event for each order that waits for a courier again: $1 orders, $2 versions, $3 states before, $4 couriers who had
+-- them, $5 reasons; $6 action, $7 who, $8 role, $9 when.
+INSERT INTO order_events (order_id, version, action, from_state, to_state, courier_id, actor, role, reason, at)
+SELECT given.order_id, given.version, $6, given.from_state, 'placed', given.courier_id, $7, $8, given.reason, $9
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::uuid[], $5::text[])
+    AS given (order_id, version, from_state, courier_id, reason);
+
 -- name: list
 SELECT * FROM order_events WHERE order_id = $1 ORDER BY id;

@@ -32,9 +32,29 @@ SELECT * FROM orders WHERE id = $1 FOR UPDATE;
 -- name: lock_many
 SELECT * FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
 
--- name: lock_of_courier
--- What the courier has been given but not collected.
-SELECT * FROM orders WHERE courier_id = $1 AND state IN ('assigned', 'accepted') ORDER BY id FOR UPDATE;
+-- name: lock_uncollected
+-- What couriers ($1) have been given but not collected.
+SELECT id, courier_id FROM orders
+WHERE courier_id = ANY($1::uuid[]) AND state IN ('assigned', 'accepted')
+ORDER BY id
+FOR UPDATE;
+
+-- name: lock_overdue
+-- Orders of region $1 whose open offer has run out by $2.
+SELECT id, courier_id FROM orders
+WHERE id IN (SELECT order_id FROM offers WHERE region = $1 AND state = 'open' AND expires_at <= $2)
+ORDER BY id
+FOR UPDATE;
+
+-- name: put_back_many
+-- Held orders ($1) wait for a courier again, if they are still in one of the states $2; $3 when. Returns the state and the
+-- courier each had.
+UPDATE orders AS o SET
+    state = 'placed', version = o.version + 1, updated_at = $3,
+    courier_id = NULL, pinned = false, assigned_at = NULL, accepted_at = NULL
+FROM orders AS b
+WHERE o.id = ANY($1::uuid[]) AND b.id = o.id AND o.state = ANY($2::text[])
+RETURNING o.id, o.region, o.version, b.state AS from_state, b.courier_id;
 
 -- name: move
 -- $1 order, $2 version it must have, $3 state it must have, $4 new state, $5 when, $6 courier (NULL: as it was),

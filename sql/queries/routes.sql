@@ -24,6 +24,24 @@ UPDATE routes AS r SET
 WHERE r.region = $1 AND r.stops @> jsonb_build_array(jsonb_build_object('order_id', $2::text))
 RETURNING r.courier_id, r.version;
 
+-- name: remove_orders
+-- $1 couriers whose routes are held, $2 orders (as text), $3 when: takes all stops of the orders out of the routes.
+UPDATE routes AS r SET
+    version = r.version + 1,
+    updated_at = $3,
+    stops = coalesce(
+        (
+            SELECT jsonb_agg(s.stop ORDER BY s.n)
+            FROM jsonb_array_elements(r.stops) WITH ORDINALITY AS s (stop, n)
+            WHERE NOT s.stop ->> 'order_id' = ANY($2::text[])
+        ),
+        '[]'
+    )
+WHERE
+    r.courier_id = ANY($1::uuid[])
+    AND EXISTS (SELECT FROM jsonb_array_elements(r.stops) AS s (stop) WHERE s.stop ->> 'order_id' = ANY($2::text[]))
+RETURNING r.courier_id, r.region, r.version;
+
 -- name: append_stops
 -- $1 courier, $2 region, $3 stops, $4 when: at the end of the courier's route, which is made when there is none.
 INSERT INTO routes AS r (courier_id, region, stops, planned_at, updated_at)

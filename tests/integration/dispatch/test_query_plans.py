@@ -51,7 +51,7 @@ HOT = {
     "orders.list": ("NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, 100", "orders"),
     "offers.refusals_in_region": ("'default'", "offers order_events"),
     "offers.open_of_courier": (f"'{COURIER}'", "offers"),
-    "offers.overdue": ("'default', now()", "offers"),
+    "orders.lock_overdue": ("'default', now()", "offers"),
     "order_events.list": (f"'{COURIER}'", "order_events"),
 }
 

@@ -54,3 +54,25 @@ async def test_the_stream_stays_bounded(redis: Redis, monkeypatch: pytest.Monkey
             await events.publish(pipe, "porto", "order.placed", {})
         await pipe.execute()
     assert await redis.xlen(events.key("porto")) <= 200  # trimmed by whole nodes of about a hundred entries
+
+
+async def test_events_are_given_up_when_redis_takes_a_connection_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rows are the truth; whoever changed them does not wait for Redis."""
+    monkeypatch.setattr(events, "PUBLISH_TIMEOUT_S", 0.05)
+    talking = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await talking.wait()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    client = Redis(port=server.sockets[0].getsockname()[1])
+    before = events.LOST._value.get()
+    await asyncio.wait_for(events.tell(client, [("default", "order.placed", {})]), timeout=60)
+    assert events.LOST._value.get() == before + 1
+    talking.set()
+    await client.aclose()
+    server.close()
+    await server.wait_closed()

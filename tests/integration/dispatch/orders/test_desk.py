@@ -162,7 +162,7 @@ async def test_offer_without_an_answer_expires(city):
             await handover.accept(desk, offer_id, ana)
     async with city.desk(now=NOON + MINUTE) as desk:
         expired = await handover.expire_overdue(desk, "default")
-    assert [found.id for found in expired] == [order.id]
+    assert expired == [order.id]
     assert (await city.order(order.id)).state is OrderState.PLACED
 
 
@@ -190,8 +190,8 @@ async def test_releasing_a_courier_keeps_what_is_on_board(city):
     async with city.desk() as desk:
         await desk.pick_up(await desk.lock_order(carried.id))
     async with city.desk() as desk:
-        released = await handover.release_courier(desk, ana, reason="stuck")
-    assert [order.id for order in released] == [waiting.id]
+        released = await handover.release(desk, {ana: "stuck"})
+    assert released == [waiting.id]
     assert await city.stops(ana) == [(str(carried.id), "dropoff")]
 
 
@@ -226,3 +226,52 @@ async def test_events_are_published_only_after_the_commit(city):
     order = await city.place()
     told = await events.read(city.redis, "default", after=before)
     assert [(event.type, event.facts["order_id"]) for event in told] == [("order.placed", str(order.id))]
+
+
+async def waits_for_a_lock(city):
+    """Return when somebody waits for a row that somebody else holds."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    while not await city.pool.fetchval(waiting):
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("step", ["expire", "release"])
+async def test_all_orders_are_held_before_any_route(city, step):
+    """Else one who holds the second order and wants the route of the first would wait in a circle."""
+    ana = await city.hire()
+    orders = [await city.place() for _ in range(2)]
+    for order in orders:
+        await assign(city, order, ana, now=NOON)
+    last = max(order.id for order in orders)
+
+    async def put_back():
+        async with city.desk(now=NOON + MINUTE) as desk:
+            if step == "expire":
+                return await handover.expire_overdue(desk, "default")
+            return await handover.release(desk, {ana: "stuck"})
+
+    async with city.pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", last)
+        task = asyncio.create_task(put_back())
+        await waits_for_a_lock(city)
+        assert await other.fetchval("SELECT count(*) FROM (SELECT FROM routes FOR UPDATE NOWAIT) AS held") == 1
+    assert sorted(await task) == sorted(order.id for order in orders)
+    assert await city.stops(ana) == []
+    assert [await city.actions(order.id) for order in orders] == [["place", "assign", step]] * 2
+
+
+async def test_offer_answered_while_it_was_being_ended_stays_answered(city):
+    ana = await city.hire()
+    order = await city.place()
+    await assign(city, order, ana, now=NOON)
+
+    async def expire():
+        async with city.desk(now=NOON + MINUTE) as desk:
+            return await handover.expire_overdue(desk, "default")
+
+    async with city.desk(now=NOON) as desk:
+        await handover.accept(desk, await city.open_offer(order.id), ana)
+        task = asyncio.create_task(expire())
+        await waits_for_a_lock(city)
+    assert await task == []
+    assert (await city.order(order.id)).state is OrderState.ACCEPTED
