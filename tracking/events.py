@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 from prometheus_client import Counter
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+
+from tracking import outages
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +103,9 @@ async def tell(redis: Redis, told: Sequence[tuple[str, str, Mapping[str, Any]]],
             for region, type_, facts in told:
                 await publish(pipe, region, type_, facts, at=at)
             await pipe.execute()
-    except (RedisError, OSError, TimeoutError) as exc:
+    except outages.DRIVERS as exc:
         LOST.inc(len(told))
-        log.warning(
-            "events not published",
-            extra={"event": "events_not_published", "n_events": len(told), "error": type(exc).__name__},
-        )
+        outages.tell(log, "events not published", exc, event="events_not_published", n_events=len(told))
 
 
 async def read(

@@ -1,15 +1,18 @@
 """`postrider check`: is this installation fit to run?"""
 
 from dataclasses import dataclass
+from typing import Final
 
 import asyncpg
 import redis.asyncio as aioredis
-from redis.exceptions import RedisError
 
 from app.settings import Settings
 from app.wiring.resources import open_redis
 from sql import queries
+from tracking import outages
 
+NO_ANSWER: Final[tuple[type[Exception], ...]] = (*outages.DRIVERS, ValueError)
+"""ValueError: the address cannot be read."""
 TIMESCALE_AT_LEAST = (2, 23)
 """The columnstore's present interface."""
 
@@ -33,7 +36,7 @@ async def _database(settings: Settings) -> list[Result]:
         return [Result("DATABASE_URL", "not set: `postrider up` starts an embedded PostgreSQL", ok=True)]
     try:
         connection = await asyncpg.connect(settings.database_url, timeout=5, statement_cache_size=0)
-    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as exc:
+    except NO_ANSWER as exc:
         return [Result("database", f"cannot connect: {type(exc).__name__}: {exc}", ok=False)]
     try:
         row = await connection.fetchrow(queries["health.engine"])
@@ -60,8 +63,8 @@ async def _redis(settings: Settings) -> list[Result]:
     try:
         info = await client.info("persistence")
         policy = await _policy(client)
-    except (RedisError, OSError) as exc:
-        return [Result("redis", f"does not answer: {type(exc).__name__}", ok=False)]
+    except outages.DRIVERS as exc:
+        return [Result("redis", f"does not answer: {outages.words(exc)}", ok=False)]
     finally:
         await client.aclose()
     durable = bool(info.get("aof_enabled"))
@@ -72,5 +75,5 @@ async def _redis(settings: Settings) -> list[Result]:
 async def _policy(client: aioredis.Redis) -> str:
     try:
         return str((await client.config_get("appendfsync")).get("appendfsync", "unknown"))
-    except RedisError:
+    except outages.DRIVERS:
         return "unknown"  # managed servers forbid CONFIG

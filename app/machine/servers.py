@@ -22,6 +22,7 @@ import psycopg
 import redis
 
 from app.machine import privileges
+from tracking import outages
 
 READY_WITHIN_S = 60.0
 """Recovery after a crash included; a few seconds is usual."""
@@ -293,7 +294,7 @@ class RedisServer(Server):
         try:
             with contextlib.closing(redis.Redis.from_url(self.url, socket_timeout=2)) as client:
                 return bool(client.ping())
-        except redis.RedisError:
+        except outages.REDIS:
             return False
 
 

@@ -1,15 +1,18 @@
 """`/health/live`: the process works. `/health/ready`: so does what it stands on. Neither needs a token."""
 
 import asyncio
+import logging
 from typing import Any
 
 import asyncpg
 import redis.asyncio as aioredis
 from litestar import Response, get
-from redis.exceptions import RedisError
 
 from app.web.dependencies import Pool, RedisClient
 from sql import queries
+from tracking import outages
+
+log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT_S = 2.0
 
@@ -36,7 +39,8 @@ async def ready(pool: Pool, redis: RedisClient) -> Response[dict[str, Any]]:
 async def _engine(pool: asyncpg.Pool) -> dict[str, Any]:
     try:
         row = await pool.fetchrow(queries["health.engine"], timeout=CHECK_TIMEOUT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except Exception as exc:  # noqa: BLE001 - whatever the driver raises when the server dies this very moment
+        outages.tell(log, "database not ready", exc, event="database_not_ready")
         return {"status": "unavailable"}
     timescale = row["timescaledb"]
     return {
@@ -51,7 +55,8 @@ async def _redis_answers(redis: aioredis.Redis) -> bool:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             return bool(await redis.ping())
-    except (RedisError, OSError, TimeoutError):
+    except Exception as exc:  # noqa: BLE001 - as above
+        outages.tell(log, "redis not ready", exc, event="redis_not_ready")
         return False
 
 

@@ -11,6 +11,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -30,10 +31,12 @@ from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
-from redis.exceptions import RedisError
 
 from sql import queries
+from tracking import outages
 from tracking.position import CourierId
+
+log = logging.getLogger(__name__)
 
 SESSION_COOKIE: Final = "postrider_session"
 CACHE_SIZE: Final = 100_000
@@ -161,7 +164,8 @@ class Authenticator:
                 found: dict[bytes, Caller] | None
                 try:
                     rows = await self._pool.fetch(queries["tokens.find_many_by_hash"], asked, timeout=2)
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                except outages.DRIVERS as exc:
+                    outages.tell(log, "tokens not looked up", exc, event="tokens_not_found")
                     found = None
                 else:
                     found = {bytes(row["hash"]): _caller_of(row) for row in rows}
@@ -200,7 +204,8 @@ class Authenticator:
             until = monotonic() + self._ttl_s
             try:
                 rows = await self._pool.fetch(queries["tokens.find_many_by_hash"], chunk, timeout=5)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except outages.DRIVERS as exc:
+                outages.tell(log, "tokens not checked", exc, event="tokens_not_checked")
                 good = {digest: known[0] for digest in chunk if (known := self._known.get(digest))}
             else:
                 good = {bytes(row["hash"]): _caller_of(row) for row in rows}
@@ -217,7 +222,7 @@ class Authenticator:
         self._known.pop(digest, None)
         try:
             await self._redis.delete(_redis_key(digest))
-        except RedisError:
+        except outages.REDIS:
             # The entry expires by itself, and is asked for only while PostgreSQL is down.
             return
 
@@ -237,7 +242,7 @@ class Authenticator:
         if not callers:
             return
         # Only a help for a later outage of the database: nobody waits for it long, or fails with it.
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
+        with contextlib.suppress(*outages.REDIS):
             async with asyncio.timeout(1), self._redis.pipeline(transaction=False) as pipe:
                 for digest, caller in callers.items():
                     pipe.set(_redis_key(digest), msgspec.msgpack.encode(caller), ex=OUTAGE_TTL_S)
@@ -248,7 +253,7 @@ class Authenticator:
         if caller is None:
             try:
                 stored = await self._redis.get(_redis_key(digest))
-            except RedisError as exc:
+            except outages.REDIS as exc:
                 raise AuthenticationUnavailable from exc
             if stored is None:
                 raise AuthenticationUnavailable

@@ -10,19 +10,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import asyncpg
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
-from redis.exceptions import RedisError
 
 from app.logs import current_trace_id
 from app.web.auth import AuthenticationUnavailable
 from app.web.retries import COLLISIONS, note_collision
 from dispatch import errors as dispatch_errors
 from tracking import errors as tracking_errors
+from tracking import outages
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +66,14 @@ class BodyTooSlow(Exception):
     """The body of the request did not come in time."""
 
 
+UNAVAILABLE = Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2)
+
 PROBLEMS: dict[type[Exception], Problem] = {
     BadInput: Problem("bad-input", "The request cannot be used", 400),
     Conflict: Problem("conflict", "It was changed meanwhile", 409),
     TooMuch: Problem("too-large", "The request is too large", 413),
     BodyTooSlow: Problem("too-slow", "The request took too long to come", 408),
-    AuthenticationUnavailable: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
+    AuthenticationUnavailable: UNAVAILABLE,
     tracking_errors.TrackingError: Problem("tracking", "Tracking failed", 500),
     tracking_errors.CourierNotFound: Problem("courier-not-found", "There is no such courier", 404),
     tracking_errors.PositionNotFound: Problem("position-not-found", "No position is known", 404),
@@ -94,13 +95,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.RouteNotFound: Problem("route-not-found", "The courier has no route", 404),
     dispatch_errors.AlertNotFound: Problem("alert-not-found", "There is no such alert", 404),
     dispatch_errors.TravelTimesUnavailable: Problem("travel-times-unavailable", "No travel times", 503, 5),
-    RedisError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
-    asyncpg.PostgresConnectionError: Problem("unavailable", "The service cannot answer right now", 503, 2),
-    asyncpg.CannotConnectNowError: Problem("unavailable", "The service cannot answer right now", 503, 2),
-    asyncpg.AdminShutdownError: Problem("unavailable", "The service cannot answer right now", 503, 2),
+    **dict.fromkeys(outages.EITHER, UNAVAILABLE),
     **dict.fromkeys(COLLISIONS, Problem("busy", "Others are changing the same thing", 503, retry_after_s=1)),
-    ConnectionError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
-    TimeoutError: Problem("unavailable", "The service cannot answer right now", 503, retry_after_s=2),
 }
 
 HTTP_CODES = {
@@ -154,14 +150,16 @@ def handle_known(request: Request[Any, Any, Any], exc: Exception) -> Response[by
     note_collision(request.scope, exc)
     row = find_problem(exc)
     assert row is not None
+    # The words of a driver's error are for the log, not for the caller: they may hold hosts and statements.
+    is_ours = type(exc).__module__.partition(".")[0] in {"app", "tracking", "dispatch"}
+    if not is_ours:
+        if not outages.is_outage(exc):
+            return handle_unknown(request, exc)
+        outages.tell(log, "dependency failed", exc, event="dependency_failed")
     members = dict(getattr(exc, "facts", {}))
     if isinstance(exc, BadInput) and exc.errors:
         members["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in exc.errors]
     headers = {} if row.retry_after_s is None else {"Retry-After": str(row.retry_after_s)}
-    # The words of a driver's error are for the log, not for the caller: they may hold hosts and statements.
-    is_ours = type(exc).__module__.partition(".")[0] in {"app", "tracking", "dispatch"}
-    if not is_ours:
-        log.warning("dependency failed", extra={"event": "dependency_failed", "error": type(exc).__name__})
     detail = (str(exc) or type(exc).__doc__ or row.title).strip() if is_ours else row.title
     return problem_response(row.status, row.code, row.title, detail, headers=headers, **members)
 

@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.settings import Settings
+from tracking import outages
 
 DATABASE_TIMEOUT_S = 10.0
 REDIS_TIMEOUT_S = 5.0
@@ -59,7 +60,7 @@ async def _close(pool: asyncpg.Pool) -> None:
     """Say goodbye to the database, but not for long: it may be gone."""
     try:
         await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except outages.DRIVERS:
         pool.terminate()
         await asyncio.sleep(0)  # the loop closes the sockets in its next round
 

@@ -1,14 +1,17 @@
 """Lines of routes from a map engine, for the alerts that ask whether a courier left the route."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dispatch.alerts.route_line import RouteLine
 from dispatch.travel.times import Source, TravelTimes
-from tracking.history.writer import OUTAGES
+from tracking import outages
 from tracking.live import LivePositions
 from tracking.position import CourierId, LatLon, Mode, Region
+
+log = logging.getLogger(__name__)
 
 ENGINES = frozenset(Source) - {Source.LEARNED, Source.DEFAULT}
 """Sources that know streets; a straight line between stops says nothing about who left the route."""
@@ -46,7 +49,8 @@ class EngineLines:
     ) -> None:
         try:
             live = await self._live.get(courier_id, region)
-        except OUTAGES:
+        except outages.DRIVERS as exc:
+            outages.tell(log, "position not read", exc, event="position_not_read")
             live = None
         if live is None:
             self._lines.pop(courier_id, None)  # asked for again at the next look

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import asyncpg
 from prometheus_client import Counter
-from redis.exceptions import RedisError
 
 from dispatch.arrivals.book import FRESH_S, EtaBook, Told
 from dispatch.arrivals.eta import RECORDED, Eta
@@ -25,11 +24,14 @@ from dispatch.errors import OrderNotFound, OrderNotOpen
 from dispatch.orders.order import OrderState
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
+from tracking import outages
 from tracking.live import LivePosition
 from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)
 
+NO_BOOK: tuple[type[Exception], ...] = (*outages.DRIVERS, ValueError)
+"""ValueError: written by another version."""
 ANSWERS = Counter("postrider_eta_answers_total", "Arrivals answered.", ["origin"])
 
 
@@ -113,15 +115,16 @@ class Arrivals:
     async def _read(self, region: Region, courier_id: CourierId) -> Told | None:
         try:
             return await self._book.of_courier(region, courier_id)
-        except (RedisError, OSError, TimeoutError, ValueError) as exc:
-            log.warning("arrivals not read", extra={"event": "etas_not_read", "error": type(exc).__name__})
+        except NO_BOOK as exc:
+            outages.tell(log, "arrivals not read", exc, event="etas_not_read", region=region)
             return None
 
     async def _compute(self, itinerary: Itinerary, now: float) -> Told:
         following = Following(itinerary, engine_expected=self._engine_expected)
         try:
             live = await self._live.get(itinerary.courier_id, itinerary.region)
-        except (RedisError, OSError, TimeoutError):
+        except outages.DRIVERS as exc:
+            outages.tell(log, "position not read", exc, event="position_not_read")
             live = None
         if live is not None:
             fix = live.position.fix

@@ -22,7 +22,6 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Gauge, Histogram
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from dispatch.arrivals.book import EtaBook
 from dispatch.arrivals.following import Following
@@ -31,7 +30,7 @@ from dispatch.arrivals.holding import Holding
 from dispatch.arrivals.itinerary import itineraries
 from dispatch.travel.times import TravelTimes
 from sql import queries
-from tracking import events
+from tracking import events, outages
 from tracking.live import LivePositions
 from tracking.log import Entry, PositionLog, RegionKeys
 from tracking.position import CourierId, Region
@@ -46,7 +45,6 @@ TELL_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
 
-Failure = (RedisError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 SLICE = 25
 """Couriers computed between two chances for other tasks of the process: some 25 ms."""
 
@@ -128,8 +126,8 @@ class EtaKeeper:
                     for region in await self._regions():
                         if region not in running or running[region].done():
                             running[region] = group.create_task(self._keep(region, stop))
-                except Failure as exc:
-                    log.warning("regions not read", extra={"event": "regions_not_read", "error": type(exc).__name__})
+                except outages.DRIVERS as exc:
+                    outages.tell(log, "regions not read", exc, event="regions_not_read")
                 await _wait(stop, self._params.regions_every_s if running else self._params.retry_s)
 
     async def _keep(self, region: Region, stop: asyncio.Event) -> None:
@@ -145,18 +143,15 @@ class EtaKeeper:
                     if state is None:
                         state = await self._begin(region)
                     await self._round(state)
-                except Failure as exc:
+                except outages.DRIVERS as exc:
                     # from the rows again: events and fixes may have been missed
-                    log.warning(
-                        "arrivals not kept",
-                        extra={"event": "etas_not_kept", "region": region, "error": repr(exc)[:200]},
-                    )
+                    outages.tell(log, "arrivals not kept", exc, event="etas_not_kept", region=region)
                     self._let_go(state)
                     state = None
                     await _wait(stop, self._params.retry_s)
         finally:
             self._let_go(state)
-            with suppress(*Failure):
+            with suppress(*outages.REDIS):
                 await self._holding.release(region)
 
     async def _begin(self, region: Region) -> _Region:

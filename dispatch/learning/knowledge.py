@@ -16,6 +16,7 @@ from dispatch.learning.service_times import ServiceTimes
 from dispatch.learning.travel_model import TravelModel
 from dispatch.travel.times import Factor
 from sql import queries
+from tracking import outages
 from tracking.position import LatLon, Mode, Region
 
 log = logging.getLogger(__name__)
@@ -84,11 +85,8 @@ class Knowledge:
         while not stop.is_set():
             try:
                 await self.refresh(pool)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-                log.warning(
-                    "learned models not refreshed",
-                    extra={"event": "learned_models_not_refreshed", "error": type(exc).__name__},
-                )
+            except outages.DRIVERS as exc:
+                outages.tell(log, "learned models not refreshed", exc, event="learned_models_not_refreshed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(every_s):
                     await stop.wait()

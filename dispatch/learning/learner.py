@@ -26,6 +26,7 @@ from dispatch.learning.travel_model import GREAT_CIRCLE
 from dispatch.travel.times import Source, TravelTimes
 from dispatch.visits.from_track import TrackPoint, find_visit
 from sql import queries
+from tracking import outages
 from tracking.batch import PositionColumns
 from tracking.position import LatLon, Mode, Region
 
@@ -104,8 +105,8 @@ class Learner:
             try:
                 for region in await self._regions():
                     await self.learn_region(region, datetime.now(UTC))
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-                log.warning("not learned", extra={"event": "not_learned", "error": type(exc).__name__})
+            except outages.DRIVERS as exc:
+                outages.tell(log, "not learned", exc, event="not_learned")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._params.every_s):
                     await stop.wait()

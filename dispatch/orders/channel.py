@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import redis.asyncio as aioredis
-from redis.exceptions import RedisError
 
-from tracking import events
+from tracking import events, outages
 from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)
@@ -74,8 +73,8 @@ class CourierChannels:
                     after = await events.last_id(self._redis, region)
                     _wake(flag for flags in reader.flags.values() for flag in flags)
                 told = await events.read(self._redis, region, after=after, block_ms=READ_BLOCK_MS)
-            except (RedisError, OSError, TimeoutError) as exc:
-                log.warning("events not read", extra={"event": "events_not_read", "error": type(exc).__name__})
+            except outages.DRIVERS as exc:
+                outages.tell(log, "events not read", exc, event="events_not_read", region=region)
                 after = None
                 await asyncio.sleep(RETRY_S)
                 continue

@@ -16,14 +16,13 @@ from typing import Final
 import asyncpg
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge
-from redis.exceptions import RedisError
 
 from dispatch.errors import LeaseLost
 from dispatch.region import lease as leases
 from dispatch.region.cycle import Planning
 from dispatch.region.lease import Lease
 from sql import queries
-from tracking import events
+from tracking import events, outages
 from tracking.position import Region
 
 log = logging.getLogger(__name__)
@@ -43,16 +42,6 @@ WAKING: Final = URGENT | {
     "courier.changed",
 }
 """What may make another plan better. What the dispatcher itself causes is not among it, or it would never sleep."""
-
-EXPECTED: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what asyncpg says when the server dies in the middle of its handshake
-    LeaseLost,
-)
-"""A server is away, or another dispatcher was faster: tried again. Everything else is a mistake of ours."""
 
 AILMENTS: Final = frozenset({"stuck", "silent", "offline", "frozen", "late", "late_risk"})
 """Alerts that concern the plan; the others are for people."""
@@ -122,8 +111,8 @@ class Dispatcher:
     async def _regions(self) -> list[Region]:
         try:
             return [row["id"] for row in await self._pool.fetch(queries["planning.regions"])]
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-            log.warning("regions not read", extra={"event": "regions_not_read", "error": type(exc).__name__})
+        except outages.DRIVERS as exc:
+            outages.tell(log, "regions not read", exc, event="regions_not_read")
             return []
 
     async def _run_region(self, region: Region, stop: asyncio.Event) -> None:
@@ -151,7 +140,7 @@ class Dispatcher:
             listener.cancel()
             if held:
                 LEASES.dec()
-                with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                with suppress(*outages.DATABASE):
                     await leases.release(self._pool, region, self._holder)
 
     async def _turn(self, state: _Region, lease: Lease | None, *, held: bool) -> bool:
@@ -183,7 +172,8 @@ class Dispatcher:
                     after = await events.last_id(self._redis, state.region)
                     state.wake.set()  # what happened before may have been missed
                 told = await events.read(self._redis, state.region, after=after, block_ms=READ_BLOCK_MS)
-            except (RedisError, OSError, TimeoutError):
+            except outages.DRIVERS as exc:
+                outages.tell(log, "events not read", exc, event="events_not_read", region=state.region)
                 after = None
                 await asyncio.sleep(self._params.retry_s)
                 continue
@@ -203,14 +193,11 @@ def _matters(event: events.Event) -> bool:
 
 
 def _report_failure(region: Region, exc: Exception) -> None:
-    known = isinstance(exc, EXPECTED)
     CYCLES.labels("failed").inc()
-    log.log(
-        logging.WARNING if known else logging.ERROR,
-        "cycle failed",
-        extra={"event": "cycle_failed", "region": region, "error": f"{type(exc).__name__}: {exc}"},
-        exc_info=None if known else exc,
-    )
+    if isinstance(exc, LeaseLost):  # another dispatcher was faster
+        log.warning("cycle failed", extra={"event": "cycle_failed", "region": region, "error": outages.words(exc)})
+    else:
+        outages.tell(log, "cycle failed", exc, event="cycle_failed", region=region)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from redis.exceptions import RedisError
-
 from dispatch.region.world import Whereabouts
+from tracking import outages
 from tracking.position import CourierId, Position, Region
 
 log = logging.getLogger(__name__)
@@ -43,8 +42,8 @@ class Locator:
         """Last good position of each courier and its age at `now`."""
         try:
             live = await self._live.all(region)
-        except (RedisError, OSError, TimeoutError) as exc:
-            log.warning("positions not read", extra={"event": "positions_not_read", "error": str(exc)})
+        except outages.DRIVERS as exc:
+            outages.tell(log, "positions not read", exc, event="positions_not_read", region=region)
         else:
             self._last[region] = {courier_id: found.position for courier_id, found in live.items()}
         return {
@@ -56,7 +55,8 @@ class Locator:
         """Last good position of one courier; None when it is not known, or Redis is away."""
         try:
             live = await self._live.get(courier_id, region)
-        except (RedisError, OSError, TimeoutError):
+        except outages.DRIVERS as exc:
+            outages.tell(log, "position not read", exc, event="position_not_read", region=region)
             return None
         if live is None:
             return None

@@ -18,11 +18,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from dispatch.travel.blocks import CellTable
 from dispatch.travel.metrics import CACHE_PAIRS
 from dispatch.travel.times import UNKNOWN, Engine
+from tracking import outages
 from tracking.position import Mode
 
 log = logging.getLogger(__name__)
@@ -121,10 +121,8 @@ class TravelCache:
         try:
             async with asyncio.timeout(wait_s):
                 await self._load_redis(self._redis, key, table)
-        except (RedisError, OSError, TimeoutError) as exc:
-            log.debug(
-                "travel cache did not answer", extra={"event": "travel_cache_missed", "reason": type(exc).__name__}
-            )
+        except outages.DRIVERS as exc:
+            outages.tell(log, "travel cache did not answer", exc, event="travel_cache_missed", level=logging.DEBUG)
         n_missing = _count_unknown(table)
         _count("redis", n_hits=n_left - n_missing, n_misses=n_missing)
         self._table(key, engine).save(table, (table.durations_s != UNKNOWN) & ~before)
@@ -140,8 +138,8 @@ class TravelCache:
         try:
             async with asyncio.timeout(min(SAVE_S, max(0.05, wait_s))):
                 await self._save_redis(self._redis, key, table, engine.cache_s)
-        except (RedisError, OSError, TimeoutError) as exc:
-            log.debug("travel cache not written", extra={"event": "travel_cache_missed", "reason": type(exc).__name__})
+        except outages.DRIVERS as exc:
+            outages.tell(log, "travel cache not written", exc, event="travel_cache_missed", level=logging.DEBUG)
 
     def _table(self, key: Key, engine: Engine) -> LocalCache:
         now = self._clock()

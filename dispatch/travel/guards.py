@@ -8,7 +8,8 @@ from time import monotonic, time
 from typing import Final, Protocol
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+
+from tracking import outages
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +175,6 @@ class SharedMeter:
         arguments = [value for _, step, limit, kept_s in counters for value in (step, limit, kept_s)]
         try:
             return bool(await self._take(keys=keys, args=arguments))
-        except (RedisError, OSError) as exc:
-            log.warning("limits could not be checked", extra={"event": "meter_failed", "reason": type(exc).__name__})
+        except outages.DRIVERS as exc:
+            outages.tell(log, "limits could not be checked", exc, event="meter_failed")
             return False

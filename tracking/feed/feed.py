@@ -16,9 +16,8 @@ from typing import Any, Final, Protocol, Self
 
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from tracking import events
+from tracking import events, outages
 from tracking.errors import LogUnavailable
 from tracking.feed.fleet import Fleet, Notice, Sighting, format_id, parse_id
 from tracking.feed.view import Frames, Freshness, Message, View
@@ -112,13 +111,8 @@ class RegionFeed:
                 pause_s = 0.1
                 while True:
                     await self._read()
-            except (RedisError, OSError, TimeoutError) as exc:
-                reason = type(exc).__name__
-            except Exception:
-                log.exception("live reader failed", extra={"event": "live_reader_failed", "region": self._region})
-                reason = "defect"
-            if self.is_connected:
-                log.warning("live reader lost redis", extra={"event": "live_reader_lost", "reason": reason})
+            except Exception as exc:  # noqa: BLE001 - told, as an outage or as a defect
+                outages.tell(log, "live reader failed", exc, event="live_reader_failed", region=self._region)
             self._set_connected(is_connected=False)
             READER_RESTARTS.inc()
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret

@@ -16,6 +16,7 @@ from typing import Final
 import asyncpg
 
 from sql import queries
+from tracking import outages
 from tracking.history.tracks import NO_COPY
 
 log = logging.getLogger(__name__)
@@ -71,10 +72,8 @@ class Housekeeping:
         while not stop.is_set():
             try:
                 await self.once()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-                log.warning(
-                    "housekeeping postponed", extra={"event": "housekeeping_postponed", "error": type(exc).__name__}
-                )
+            except outages.DRIVERS as exc:
+                outages.tell(log, "housekeeping postponed", exc, event="housekeeping_postponed")
             try:
                 async with asyncio.timeout(self._every_s):
                     await stop.wait()

@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final, Protocol
 
-import asyncpg
-from redis.exceptions import RedisError
-
+from tracking import outages
 from tracking.batch import PositionColumns
 from tracking.errors import LogUnavailable
 from tracking.intake.roster import Roster
@@ -19,6 +17,7 @@ from tracking.live import LivePositions
 
 log = logging.getLogger(__name__)
 
+POSTPONING: Final[tuple[type[Exception], ...]] = (*outages.DRIVERS, LogUnavailable)
 SILENT_FOR: Final = timedelta(days=1)
 """Nobody asks for couriers nearby whose last fix is older."""
 PRUNE_EVERY_S: Final = 300.0
@@ -59,8 +58,8 @@ class Refill:
                 if monotonic() - pruned_at > PRUNE_EVERY_S:
                     pruned_at = monotonic()
                     await self.prune()
-            except (RedisError, OSError, LogUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-                log.warning("refill postponed", extra={"event": "refill_postponed", "error": type(exc).__name__})
+            except POSTPONING as exc:
+                outages.tell(log, "refill postponed", exc, event="refill_postponed")
             try:
                 async with asyncio.timeout(self._every_s):
                     await stop.wait()

@@ -14,30 +14,15 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-import asyncpg
-from redis.exceptions import RedisError
-
-from tracking import metrics
+from tracking import metrics, outages
 from tracking.batch import PositionColumns
 from tracking.log import HISTORY, Entry, PositionLog
 from tracking.position import Region
 from tracking.quarantine import Quarantined
 
 log = logging.getLogger(__name__)
-
-OUTAGES: Final = (
-    OSError,  # includes refused and reset connections, and time-outs
-    RedisError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,  # the server shuts down, or starts up
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure: the same batch may pass the next time
-    asyncpg.LockNotAvailableError,
-)
-"""Errors that say nothing about the data: wait, and try the same again."""
 
 T = TypeVar("T")
 
@@ -162,7 +147,7 @@ class Writer:
         while entries and n < self._pace.batch_fixes and (left_s := deadline - monotonic()) > 0.001:
             try:
                 more = await read(max(1, int(left_s * 1000)))
-            except (RedisError, OSError):
+            except outages.REDIS:
                 break  # what was read is stored first; the next read meets the outage again
             if not more:
                 break
@@ -232,10 +217,8 @@ class Writer:
         while True:
             try:
                 return await act()
-            except OUTAGES as exc:
-                log.warning(
-                    "outage", extra={"event": "writer_outage", "error": type(exc).__name__, "again_in_s": wait_s}
-                )
+            except outages.EITHER as exc:
+                outages.tell(log, "outage", exc, event="writer_outage", again_in_s=wait_s)
             await _pause(stop, wait_s * random.uniform(0.7, 1.3))  # noqa: S311 - spreads retries, guards nothing
             if stop.is_set():
                 return None

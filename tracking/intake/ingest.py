@@ -15,9 +15,8 @@ from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from tracking import metrics
+from tracking import metrics, outages
 from tracking.errors import LogFull, LogUnavailable
 from tracking.intake.screening import Receipt, Upload, candidates, screen
 from tracking.live import RECORD, records_of
@@ -136,8 +135,8 @@ class Ingest:
         try:
             async with asyncio.timeout(self._bounds.commit_timeout_s):
                 receipts = await self._commit(lane.region, [waiting.upload for waiting in group])
-        except (RedisError, OSError, TimeoutError) as exc:
-            log.warning("log unavailable", extra={"event": "log_unavailable", "error": type(exc).__name__})
+        except outages.DRIVERS as exc:
+            outages.tell(log, "log unavailable", exc, event="log_unavailable", region=lane.region)
             self._close_for_a_moment(lane, group, LogUnavailable)
         except LogFull:
             self._close_for_a_moment(lane, group, LogFull)

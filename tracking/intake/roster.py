@@ -1,5 +1,6 @@
 """Who the couriers are, as far as ingest must know: region and mode by id, remembered for a moment."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Collection
 from time import monotonic
@@ -9,10 +10,13 @@ from uuid import UUID
 import asyncpg
 
 from sql import queries
+from tracking import outages
 from tracking.batch import MODES
 from tracking.errors import LogUnavailable
 from tracking.intake.screening import Sender
 from tracking.position import Mode, Region
+
+log = logging.getLogger(__name__)
 
 SIZE: Final = 100_000
 """Couriers, and as many device identifiers, one process remembers; the least recently asked for goes first."""
@@ -44,7 +48,8 @@ class Roster:
         if missing:
             try:
                 rows = await self._pool.fetch(queries["couriers.find_many"], missing, timeout=QUERY_TIMEOUT_S)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            except outages.DRIVERS as exc:
+                outages.tell(log, "senders not looked up", exc, event="senders_not_found")
                 if any(known[courier_id] is None for courier_id in missing):
                     raise LogUnavailable("Nobody can say right now whose positions these are.") from exc
             else:
@@ -68,7 +73,8 @@ class Roster:
         if held is None or held[1] < now:
             try:
                 owner = await self._pool.fetchval(queries["couriers.find_by_any_id"], device, timeout=QUERY_TIMEOUT_S)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except outages.DRIVERS as exc:
+                outages.tell(log, "owner not looked up", exc, event="owner_not_found")
                 return None if held is None else held[0]
             held = (owner, now + self._ttl_s)
             _remember(self._owners, device, held)
@@ -84,7 +90,8 @@ class Roster:
         if until < monotonic():
             try:
                 rows = await self._pool.fetch(queries["couriers.regions"], timeout=QUERY_TIMEOUT_S)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except outages.DRIVERS as exc:
+                outages.tell(log, "regions not read", exc, event="regions_not_read")
                 if not regions:
                     raise
             else:

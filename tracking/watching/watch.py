@@ -27,9 +27,8 @@ import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge, Histogram
 
 from sql import queries
-from tracking import events
+from tracking import events, outages
 from tracking.batch import MODES, PositionColumns, instant
-from tracking.history.writer import OUTAGES
 from tracking.log import HISTORY, WATCH, Entry, PositionLog
 from tracking.position import CourierId, Mark, Mode, Region
 from tracking.quality import Limits
@@ -133,10 +132,12 @@ class Watcher:
         lanes: dict[Region, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
-                with suppress(*OUTAGES):
+                try:
                     for region in await self._regions():
                         if region not in lanes:
                             lanes[region] = group.create_task(self._lane(region, stop), name=f"watch {region}")
+                except outages.DRIVERS as exc:
+                    outages.tell(log, "regions not read", exc, event="regions_not_read")
                 await _pause(stop, self._params.regions_every_s)
 
     async def _lane(self, region: Region, stop: asyncio.Event) -> None:
@@ -151,11 +152,11 @@ class Watcher:
                         LEASES.dec()
                 backoff_s = self._params.backoff_s
                 await _pause(stop, self._params.lease_s / 3)
-            except OUTAGES as exc:
-                log.warning("watch interrupted", extra={"event": "watch_interrupted", "error": type(exc).__name__})
+            except outages.DRIVERS as exc:
+                outages.tell(log, "watch interrupted", exc, event="watch_interrupted", region=region)
                 await _pause(stop, backoff_s)
                 backoff_s = min(2 * backoff_s, self._params.backoff_at_most_s)
-        with suppress(*OUTAGES):
+        with suppress(*outages.DATABASE):
             await self._pool.execute(queries["watch_leases.release"], region, self._holder)
 
     async def _take_lease(self, region: Region) -> bool:
