@@ -9,6 +9,8 @@ What can go wrong in dispatch.
     ├── OfferNotOpen          the offer was answered, withdrawn or has expired
     ├── NotYours              the order or offer is another courier's
     ├── IdempotencyKeyReused  the same key came with another request
+    ├── ExternalIdInUse       another order or courier has it
+    ├── ShiftOverlaps         the courier has another shift at that time
     ├── LeaseLost             another dispatcher plans the region now
     ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
     ├── RouteNotFound
@@ -53,6 +55,14 @@ class NotYours(DispatchError):
 
 class IdempotencyKeyReused(DispatchError):
     """This Idempotency-Key was used for another request."""
+
+
+class ExternalIdInUse(DispatchError):
+    """Something else has this external_id."""
+
+
+class ShiftOverlaps(DispatchError):
+    """The courier has a shift at that time."""
 
 
 class LeaseLost(DispatchError):

@@ -4,43 +4,16 @@ import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 
-from app.web.auth import NewToken, Role, new_token
+from app.web.auth import Role
+from app.web.tokens import add_token
 from sql import queries
-
-KINDS = {Role.COURIER: "courier", Role.SERVICE: "service"}
 
 
 class NoSuchCourier(LookupError):
     """There is no courier with that id or external id."""
-
-
-async def add_token(
-    connection: asyncpg.Connection | asyncpg.Pool,
-    role: Role,
-    name: str,
-    *,
-    courier_id: UUID | None = None,
-    speed_unit: str | None = None,
-    expires_at: datetime | None = None,
-) -> tuple[NewToken, UUID, datetime]:
-    """Make a token and store its hash; returns it with its id and the time it was made."""
-    made = new_token(role)
-    row = await connection.fetchrow(
-        queries["tokens.add"],
-        KINDS.get(role, "staff"),
-        role.value,
-        courier_id,
-        name,
-        made.prefix,
-        made.hash,
-        speed_unit,
-        expires_at,
-    )
-    return made, row["id"], row["created_at"]
 
 
 async def make_token(dsn: str, role: Role, name: str, *, courier: str | None = None, days: int | None = None) -> str:

@@ -1,12 +1,11 @@
 """The fleet: `/v1/couriers`."""
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
-import redis.asyncio as aioredis
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
@@ -19,9 +18,8 @@ from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import Conflict
 from app.web.regions import known_region
 from app.web.versions import version_of
-from sql import queries
-from tracking.errors import CourierNotFound
-from tracking.history.history import History
+from dispatch.orders import courier_life
+from dispatch.orders.courier_life import CourierFacts, CourierRecord
 from tracking.live import LivePositions
 from tracking.position import CourierId, Mode, Region
 
@@ -80,24 +78,13 @@ class Courier(msgspec.Struct, kw_only=True):
     updated_at: datetime
 
 
-def courier_of(row: Any) -> Courier:
-    """The only place that knows the columns."""
-    values = {name: row[name] for name in Courier.__struct_fields__}
-    return Courier(**{**values, "mode": Mode(row["mode"]), "attributes": msgspec.json.decode(row["attributes"])})
+def _shape(courier: CourierRecord) -> Courier:
+    return Courier(**{name: getattr(courier, name) for name in Courier.__struct_fields__})
 
 
-def _values_of(courier: NewCourier | Courier, region: str) -> tuple[Any, ...]:
-    return (
-        courier.external_id,
-        courier.name,
-        courier.mode.value,
-        region,
-        courier.capacity,
-        courier.skills,
-        courier.max_orders,
-        courier.on_duty,
-        msgspec.json.encode(courier.attributes).decode(),
-    )
+def _facts(courier: NewCourier | Courier, region: Region) -> CourierFacts:
+    names = {field.name for field in fields(CourierFacts)} - {"region"}
+    return CourierFacts(region=region, **{name: getattr(courier, name) for name in names})
 
 
 @post("/v1/couriers", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
@@ -118,15 +105,11 @@ async def add_courier(
         if before is not None:
             return msgspec.convert(before, Courier)
         region = await known_region(connection, data.region)
-        try:
-            async with connection.transaction():
-                row = await connection.fetchrow(queries["couriers.add"], *_values_of(data, region))
-        except asyncpg.UniqueViolationError as exc:
-            raise Conflict("A courier with this external_id exists.", external_id=data.external_id) from exc
-        await audit(connection, caller, "courier.add", f"courier:{row['id']}")
-        courier = courier_of(row)
+        added = await courier_life.add(connection, _facts(data, region))
+        await audit(connection, caller, "courier.add", f"courier:{added.id}")
+        courier = _shape(added)
         await remember_answer(connection, caller, idempotency_key, 201, courier)
-    await announce(redis, region, "courier.changed", {"courier_id": row["id"]})
+    await announce(redis, region, "courier.changed", {"courier_id": added.id})
     return courier
 
 
@@ -142,25 +125,25 @@ async def list_couriers(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[Courier]:
     """Oldest first; `q` is a part of the name."""
-    after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
-    rows = await pool.fetch(queries["couriers.list"], region, mode, external_id, on_duty, q, *after, limit)
-    items = [courier_of(row) for row in rows]
+    found = await courier_life.find_many(
+        pool,
+        region=region,
+        mode=mode,
+        external_id=external_id,
+        on_duty=on_duty,
+        name_part=q,
+        after=key_of(cursor, tuple[datetime, UUID]),
+        limit=limit,
+    )
+    items = [_shape(courier) for courier in found]
     more = cursor_of(items[-1].created_at, items[-1].id) if len(items) == limit else None
     return Page(items=items, next=more)
-
-
-async def get_courier_row(pool: Any, courier_id: UUID) -> Any:
-    """The row of a courier; raises CourierNotFound."""
-    row = await pool.fetchrow(queries["couriers.find"], courier_id)
-    if row is None:
-        raise CourierNotFound(courier_id=courier_id)
-    return row
 
 
 @get("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.VIEWER)], tags=["couriers"])
 async def get_courier(courier_id: FromPath[UUID], pool: Pool) -> Response[Courier]:
     """One courier."""
-    return _with_version(courier_of(await get_courier_row(pool, courier_id)))
+    return _with_version(_shape(await courier_life.get(pool, courier_id)))
 
 
 @patch("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
@@ -181,25 +164,21 @@ async def change_courier(
         if name != "version" and (value := getattr(data, name)) is not msgspec.UNSET
     }
     async with pool.acquire() as connection, connection.transaction():
-        before = courier_of(await get_courier_row(connection, courier_id))
+        before = _shape(await courier_life.get(connection, courier_id))
         after = msgspec.structs.replace(before, **wanted)
         region = await known_region(connection, after.region)
-        try:
-            async with connection.transaction():
-                row = await connection.fetchrow(
-                    queries["couriers.change"], courier_id, expected or before.version, *_values_of(after, region)
-                )
-        except asyncpg.UniqueViolationError as exc:
-            raise Conflict("A courier with this external_id exists.", external_id=after.external_id) from exc
-        if row is None:
+        changed = await courier_life.change(
+            connection, CourierId(courier_id), _facts(after, region), version=expected or before.version
+        )
+        if changed is None:
             raise Conflict(courier_id=courier_id, version=before.version)
         facts = {"before": {name: getattr(before, name) for name in wanted}, "after": wanted}
         await audit(connection, caller, "courier.change", f"courier:{courier_id}", facts)
     authenticator.forget_courier(courier_id)
     if region != before.region:
-        await LivePositions(redis).forget(courier_id, Region(before.region))
+        await LivePositions(redis).forget(CourierId(courier_id), Region(before.region))
     await announce(redis, region, "courier.changed", {"courier_id": courier_id})
-    return _with_version(courier_of(row))
+    return _with_version(_shape(changed))
 
 
 @delete("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.ADMIN)], tags=["couriers"])
@@ -217,28 +196,12 @@ async def remove_courier(
     Erasing also works on a courier that was removed before.
     """
     async with pool.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow(queries["couriers.find_even_deleted"], courier_id)
-        if row is None or (row["deleted_at"] is not None and not erase):
-            raise CourierNotFound(courier_id=courier_id)
-        await connection.execute(queries["couriers.remove"], courier_id)
-        revoked = await connection.fetch(queries["couriers.revoke_tokens"], courier_id)
-        if erase:
-            await connection.execute(queries["couriers.anonymise"], courier_id)
+        left = await courier_life.remove(connection, courier_id, erase=erase)
         await audit(connection, caller, "courier.erase" if erase else "courier.remove", f"courier:{courier_id}")
-    for token in revoked:
-        await authenticator.forget(token["hash"])
-    await _forget_positions(pool, redis, Region(row["region"]), CourierId(courier_id), erase=erase)
-    await announce(redis, Region(row["region"]), "courier.changed", {"courier_id": courier_id, "deleted": True})
-
-
-async def _forget_positions(
-    pool: asyncpg.Pool, redis: aioredis.Redis, region: Region, courier_id: CourierId, *, erase: bool
-) -> None:
-    """Take the courier off the live map, and with `erase` out of history and quarantine."""
-    if erase:
-        await History(pool).erase(courier_id)
-        await pool.execute(queries["quarantine.erase"], courier_id)
-    await LivePositions(redis).forget(courier_id, region)
+    for token_hash in left.token_hashes:
+        await authenticator.forget(token_hash)
+    await courier_life.forget_positions(pool, LivePositions(redis), left.region, CourierId(courier_id), erase=erase)
+    await announce(redis, left.region, "courier.changed", {"courier_id": courier_id, "deleted": True})
 
 
 def _with_version(courier: Courier) -> Response[Courier]:

@@ -6,16 +6,12 @@ from uuid import UUID
 
 import msgspec
 from litestar import get
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.shapes.arrivals import OrderEtaShape, eta_shape
 from app.web.auth import Role, requires
-from dispatch.arrivals.answers import Arrivals
+from app.web.dependencies import Arriving
 from dispatch.arrivals.eta import Note
-
-Arriving = NamedDependency[Arrivals]
-"""Parameter `arrivals`: when couriers arrive."""
 
 
 @get("/v1/orders/{order_id:uuid}/eta", guards=[requires(Role.VIEWER)], tags=["orders"])

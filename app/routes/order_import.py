@@ -6,14 +6,15 @@ from uuid import UUID
 import msgspec
 from litestar import Request, post
 
-from app.routes.orders import place_one
+from app.commands.orders import place_one
 from app.shapes.order_lines import Line, lines_of
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
-from app.web.problems import BadInput, Conflict
+from app.web.problems import BadInput
+from dispatch.errors import ExternalIdInUse
 from dispatch.orders.desk import Desk, at_desk
 
 
@@ -72,7 +73,7 @@ async def _place(desk: Desk, line: Line, caller: Caller) -> ImportedLine:
         return ImportedLine(line=line.number, status="invalid", error=line.error)
     try:
         order = await place_one(desk, line.order, caller)
-    except Conflict as exc:
+    except ExternalIdInUse as exc:
         return ImportedLine(line=line.number, status="exists", id=exc.facts.get("id"))  # type: ignore[arg-type]  # our own fact
     except BadInput as exc:
         text = "; ".join(f"{pointer}: {detail}" for pointer, detail in exc.errors) or str(exc)

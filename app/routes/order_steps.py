@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
-from app.routes.orders import order_row
 from app.shapes.orders import OrderShape, Text, Version, plan_cost_shape, shape_of, with_version
 from app.web.actors import actor_of
 from app.web.audit import audit
@@ -18,7 +17,7 @@ from app.web.versions import IfMatch, version_of
 from app.wiring.whatif import Thinker
 from dispatch.errors import NotYours
 from dispatch.orders import handover
-from dispatch.orders.desk import Desk, at_desk
+from dispatch.orders.desk import Desk, at_desk, read_order
 from dispatch.orders.order import Order, OrderState
 from dispatch.stop import OrderId
 from tracking.position import CourierId
@@ -112,7 +111,7 @@ async def reassign_order(
 
     `plan_cost` tells what that costs the plan; `POST /v1/plans/preview` tells it beforehand.
     """
-    region = (await order_row(pool, order_id))["region"]
+    region = (await read_order(pool, order_id)).region
     before = await what_if.cost(region)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         order = await handover.assign(

@@ -4,40 +4,25 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from litestar import Response, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from app.shapes.orders import (
-    Instant,
-    NewOrderShape,
-    OrderPatch,
-    OrderShape,
-    new_order_of,
-    patched,
-    shape_of,
-    with_version,
-)
+from app.commands.orders import change_one, place_one
+from app.shapes.orders import Instant, NewOrderShape, OrderPatch, OrderShape, shape_of, with_version
 from app.web.actors import actor_of
 from app.web.audit import audit
-from app.web.auth import Caller, Role, requires, requires_any
+from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from app.web.problems import Conflict
-from app.web.regions import known_region
-from app.web.versions import IfMatch, version_of
-from dispatch.errors import NotYours, OrderNotFound
-from dispatch.orders import handover
-from dispatch.orders.desk import Desk, at_desk, find_twin
-from dispatch.orders.order import Order, OrderState
+from app.web.versions import IfMatch
+from dispatch.errors import NotYours
+from dispatch.orders.desk import at_desk, read_order
+from dispatch.orders.order import OrderState
 from dispatch.orders.rows import from_json, order_from_row
 from dispatch.stop import OrderId
 from sql import queries
-
-DEMANDS = frozenset({"modes", "skills", "size"})
-"""A change of these may make the courier the wrong one."""
 
 
 class EventShape(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -93,21 +78,6 @@ async def place_order(
     return with_version(shape, status=201)
 
 
-async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
-    """Place an order within a desk's transaction; raises Conflict for an external id in use."""
-    new = new_order_of(data, await known_region(desk.connection, data.region))
-    try:
-        async with desk.connection.transaction():
-            order = await desk.place(new)
-    except asyncpg.UniqueViolationError as exc:
-        twin = await find_twin(desk.connection, new.external_id or "")
-        raise Conflict(
-            "An order with this external_id exists.", external_id=new.external_id, id=twin.id if twin else None
-        ) from exc
-    await audit(desk.connection, caller, "order.place", f"order:{order.id}")
-    return order
-
-
 @get("/v1/orders", guards=[requires(Role.VIEWER)], tags=["orders"])
 async def list_orders(
     pool: Pool,
@@ -152,11 +122,11 @@ async def list_orders(
 @get("/v1/orders/{order_id:uuid}", guards=[requires_any], tags=["orders"])
 async def get_order(order_id: FromPath[UUID], pool: Pool, caller: CurrentCaller) -> Response[OrderShape]:
     """One order, for staff and for the courier who has it; with what the planner thinks of it."""
-    row = await order_row(pool, order_id)
-    if not caller.is_at_least(Role.VIEWER) and row["courier_id"] != caller.courier_id:
+    order = await read_order(pool, order_id)
+    if not caller.is_at_least(Role.VIEWER) and order.courier_id != caller.courier_id:
         raise NotYours(order_id=str(order_id))
     decision = await pool.fetchrow(queries["decisions.get"], order_id)
-    return with_version(shape_of(order_from_row(row), decision))
+    return with_version(shape_of(order, decision))
 
 
 @patch("/v1/orders/{order_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["orders"])
@@ -178,25 +148,10 @@ async def change_order(
     return with_version(shape_of(changed))
 
 
-async def change_one(
-    desk: Desk, order_id: OrderId, data: OrderPatch, caller: Caller, *, if_match: str | None = None
-) -> Order:
-    """Change an order within a desk's transaction; raises VersionConflict, OrderNotOpen, BadInput."""
-    expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
-    order = await desk.lock_order(order_id, version=expected)
-    changed, names = patched(order, data)
-    if names:
-        changed = await desk.change(order, changed, facts={"changed": names})
-        await audit(desk.connection, caller, "order.change", f"order:{order_id}", {"changed": names})
-        if DEMANDS.intersection(names):
-            changed = await handover.reconsider(desk, changed, reason=f"changed: {', '.join(names)}")
-    return changed
-
-
 @get("/v1/orders/{order_id:uuid}/events", guards=[requires(Role.VIEWER)], tags=["orders"])
 async def list_events(order_id: FromPath[UUID], pool: Pool) -> Page[EventShape]:
     """The order's timeline, oldest first: every change, by whom and why."""
-    await order_row(pool, order_id)
+    await read_order(pool, order_id)
     rows = await pool.fetch(queries["order_events.list"], order_id)
     return Page(
         items=[
@@ -240,16 +195,8 @@ async def add_comment(
 @get("/v1/orders/{order_id:uuid}/comments", guards=[requires(Role.VIEWER)], tags=["orders"])
 async def list_comments(order_id: FromPath[UUID], pool: Pool) -> Page[CommentShape]:
     """Remarks, oldest first."""
-    await order_row(pool, order_id)
+    await read_order(pool, order_id)
     return Page(items=[_comment(row) for row in await pool.fetch(queries["order_comments.list"], order_id)])
-
-
-async def order_row(pool: Any, order_id: UUID) -> Any:
-    """The row of an order; raises OrderNotFound."""
-    row = await pool.fetchrow(queries["orders.get"], order_id)
-    if row is None:
-        raise OrderNotFound(order_id=str(order_id))
-    return row
 
 
 def _comment(row: Any) -> CommentShape:

@@ -9,7 +9,7 @@ import msgspec
 from litestar import post
 from litestar.params import JSONBody
 
-from app.routes.orders import change_one, place_one
+from app.commands.orders import change_one, place_one
 from app.shapes.orders import (
     NewOrderShape,
     OrderPatch,
@@ -28,13 +28,12 @@ from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
 from app.wiring.whatif import Thinker
 from dispatch.errors import OrderNotFound
-from dispatch.orders import handover
+from dispatch.orders import duty, handover
 from dispatch.orders.desk import Desk, at_desk
 from dispatch.planning.proposal import Plan
 from dispatch.region import preview
 from dispatch.region.world import World
 from dispatch.stop import OrderId
-from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Region
 
@@ -205,14 +204,10 @@ async def apply_plan(
         if data.basis is not None and preview.basis(await what_if.world(region)) != data.basis:
             raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
         touched = await _apply(desk, data, caller, expires_in=timedelta(seconds=settings.offer_for_s))
-        for courier_id in data.remove_couriers:
-            await handover.release(desk, {CourierId(courier_id): "off duty"})
-            if await desk.connection.fetchrow(queries["planning.set_duty"], courier_id, False, desk.now) is None:
-                raise CourierNotFound(courier_id=courier_id)
-            desk.events.append((region, "courier.changed", {"courier_id": str(courier_id)}))
+        await duty.go_off_duty(desk, [CourierId(courier_id) for courier_id in data.remove_couriers])
         facts = {"n_orders": len(touched), "couriers_off_duty": data.remove_couriers}
         await audit(desk.connection, caller, "plan.apply", f"region:{region}", facts)
-        desk.events.append((region, "plan.wanted", {}))
+        desk.ask_for_plan(region)
         orders = [shape_of(await desk.get_order(order_id)) for order_id in touched]
     return AppliedShape(orders=orders, couriers_off_duty=data.remove_couriers)
 
@@ -262,8 +257,7 @@ def _changed(world: World, data: Changes, region: Region) -> tuple[World, list[O
 
 async def _apply(desk: Desk, data: Changes, caller: Caller, *, expires_in: timedelta) -> list[OrderId]:
     involved = [c.id for c in data.change_orders] + [*data.cancel_orders] + [given.order_id for given in data.assign]
-    # All at once and in the order of their ids, as everybody does who locks several orders.
-    await desk.connection.fetch(queries["orders.lock_many"], involved)
+    await desk.lock_orders(involved)
     changed = [await change_one(desk, OrderId(change.id), change, caller) for change in data.change_orders]
     changed += [await desk.cancel(OrderId(order_id), reason="plan") for order_id in data.cancel_orders]
     changed += [

@@ -10,18 +10,17 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from app.routes.eta import Arriving
 from app.shapes.arrivals import EtaShape, eta_shape
+from app.shapes.offers import offer_shape
 from app.shapes.orders import Version, plan_cost_shape
-from app.shapes.route import CourierRoute, RouteShape, changes_between, load_route, view
+from app.shapes.route import RouteShape, view
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
-from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
+from app.web.dependencies import Arriving, Channels, CurrentCaller, Pool, RedisClient, Tokens, Travel, Whereabouts
 from app.web.problems import BadInput
 from app.wiring.whatif import Thinker
 from dispatch.arrivals.answers import Arrivals
@@ -29,18 +28,11 @@ from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.channel import CourierChannels
 from dispatch.orders.desk import at_desk
+from dispatch.region.courier_route import CourierRoute, changes_between, load_route
 from dispatch.region.whereabouts import Locator
 from dispatch.stop import OrderId, StopKind
-from dispatch.travel.chain import TravelChain
 from dispatch.travel.times import TravelTimes
 from tracking.position import CourierId, LatLon
-
-Travel = NamedDependency[TravelChain]
-"""Parameter `travel`: the chain of travel times."""
-Channels = NamedDependency[CourierChannels]
-"""Parameter `channels`: wakes couriers' streams."""
-Whereabouts = NamedDependency[Locator]
-"""Parameter `locator`: where couriers are."""
 
 LOOK_EVERY_S = 15.0
 """
@@ -167,8 +159,8 @@ async def _stream(
 ) -> AsyncIterator[ServerSentEventMessage]:
     async with channels.listen(route.region, route.courier_id) as woken:
         yield await _route_message(route, travel, locator, arrivals)
-        for offer in route.offers:
-            yield _message("offer", offer)
+        for offer, order in route.offers:
+            yield _message("offer", offer_shape(offer, order))
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
@@ -179,8 +171,8 @@ async def _stream(
             before, route = route, await load_route(pool, route.courier_id)
             made, gone = changes_between(before.offers, route.offers)
             # The offer first: it is what a courier waits for, and the way between stops takes a moment to find.
-            for offer in made:
-                yield _message("offer", offer)
+            for offer, order in made:
+                yield _message("offer", offer_shape(offer, order))
             for offer_id in gone:
                 yield _message("offer_closed", {"id": offer_id})
             if route.fingerprint != before.fingerprint or route.version != before.version:

@@ -13,18 +13,15 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, PathParameter
 
-from app.routes.eta import Arriving
-from app.routes.orders import order_row
-from app.routes.route import Whereabouts
 from app.shapes.arrivals import EtaShape, eta_shape
 from app.shapes.orders import StopShape, stop_shape
 from app.web.audit import audit
 from app.web.auth import Role, requires
-from app.web.dependencies import CurrentCaller, Pool
+from app.web.dependencies import Arriving, CurrentCaller, Pool, Whereabouts
 from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import OrderNotOpen, ShareNotFound
+from dispatch.orders.desk import read_order
 from dispatch.orders.order import Order, OrderState
-from dispatch.orders.rows import order_from_row
 from dispatch.region.whereabouts import Locator
 from sql import queries
 
@@ -74,7 +71,7 @@ async def share_order(order_id: FromPath[UUID], pool: Pool, caller: CurrentCalle
     token = secrets.token_urlsafe(24)
     expires_at = datetime.now(UTC) + LINK_LIVES
     async with pool.acquire() as connection, connection.transaction():
-        order = order_from_row(await order_row(connection, order_id))
+        order = await read_order(connection, order_id)
         if not order.is_open:
             raise OrderNotOpen(order_id=str(order_id), state=order.state.value)
         await connection.execute(queries["share_links.insert"], _hash(token), order_id, expires_at, caller.actor)
@@ -94,7 +91,7 @@ async def shared_order(
     row = await pool.fetchrow(queries["share_links.get"], _hash(token))
     if row is None or row["expires_at"] <= datetime.now(UTC):
         raise ShareNotFound
-    order = order_from_row(await order_row(pool, row["order_id"]))
+    order = await read_order(pool, row["order_id"])
     if not order.is_open:
         raise ShareNotFound
     shape = await _shared(locator, arrivals, order)

@@ -1,6 +1,5 @@
 """When couriers work: shifts with breaks, and going on and off duty."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,14 +14,11 @@ from app.web.auth import Caller, Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.pages import Page
-from app.web.problems import BadInput, Conflict
+from app.web.problems import BadInput
 from dispatch.errors import NotYours
-from dispatch.orders import handover
-from dispatch.orders.courier import Shift, ShiftBreak, overlapping
+from dispatch.orders import duty
+from dispatch.orders.courier import Shift, ShiftBreak
 from dispatch.orders.desk import at_desk
-from dispatch.orders.rows import shift_from_row, to_json
-from sql import queries
-from tracking.errors import CourierNotFound
 from tracking.position import CourierId, LatLon
 
 
@@ -76,8 +72,10 @@ async def list_shifts(
     """A courier's shifts, the earliest first; for staff and for the courier."""
     if caller.courier_id != courier_id and not caller.is_at_least(Role.VIEWER):
         raise NotYours(courier_id=str(courier_id))
-    rows = await pool.fetch(queries["shifts.of_courier"], courier_id, ending_after, starting_before)
-    return Page(items=[_shape(courier_id, shift_from_row(row)) for row in rows])
+    shifts = await duty.list_shifts(
+        pool, CourierId(courier_id), ending_after=ending_after, starting_before=starting_before
+    )
+    return Page(items=[_shape(courier_id, shift) for shift in shifts])
 
 
 @post("/v1/couriers/{courier_id:uuid}/shifts", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
@@ -95,22 +93,9 @@ async def add_shift(
         before = await answered_before(desk.connection, caller, idempotency_key, [str(courier_id), data])
         if before is not None:
             return msgspec.convert(before, ShiftShape)
-        courier = await _lock_courier(desk.connection, courier_id)
-        rows = await desk.connection.fetch(queries["shifts.of_courier"], courier_id, shift.starts_at, shift.ends_at)
-        if (other := overlapping(shift, [shift_from_row(row) for row in rows])) is not None:
-            raise Conflict("The courier has a shift at that time.", shift_id=other.id)
-        row = await desk.connection.fetchrow(
-            queries["shifts.insert"],
-            courier_id,
-            shift.starts_at,
-            shift.ends_at,
-            to_json(shift.breaks),
-            None if shift.end is None else shift.end.lat,
-            None if shift.end is None else shift.end.lon,
-        )
-        await audit(desk.connection, caller, "shift.add", f"courier:{courier_id}", {"shift_id": row["id"]})
-        desk.events.append((courier["region"], "courier.changed", {"courier_id": str(courier_id)}))
-        shape = _shape(courier_id, shift_from_row(row))
+        added = await duty.add_shift(desk, CourierId(courier_id), shift)
+        await audit(desk.connection, caller, "shift.add", f"courier:{courier_id}", {"shift_id": added.id})
+        shape = _shape(courier_id, added)
         await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
     return shape
 
@@ -121,10 +106,8 @@ async def remove_shift(
 ) -> None:
     """Remove a shift; removing one that is gone does nothing."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        courier = await _lock_courier(desk.connection, courier_id)
-        await desk.connection.execute(queries["shifts.delete"], shift_id, courier_id)
+        await duty.remove_shift(desk, CourierId(courier_id), shift_id)
         await audit(desk.connection, caller, "shift.remove", f"courier:{courier_id}", {"shift_id": shift_id})
-        desk.events.append((courier["region"], "courier.changed", {"courier_id": str(courier_id)}))
 
 
 @post("/v1/couriers/{courier_id:uuid}/on-duty", guards=[requires_any], status_code=200, tags=["courier"])
@@ -147,22 +130,13 @@ async def _set_duty(courier_id: UUID, pool: Any, redis: Any, caller: Caller, *, 
     if caller.courier_id != courier_id and not caller.is_at_least(Role.DISPATCHER):
         raise NotYours(courier_id=str(courier_id))
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        if not on_duty:
-            await handover.release(desk, {CourierId(courier_id): "off duty"})
-        row = await desk.connection.fetchrow(queries["planning.set_duty"], courier_id, on_duty, datetime.now(UTC))
-        if row is None:
-            raise CourierNotFound(courier_id=courier_id)
+        if on_duty:
+            now = await duty.go_on_duty(desk, CourierId(courier_id))
+        else:
+            [now] = await duty.go_off_duty(desk, [CourierId(courier_id)])
         action = "courier.on_duty" if on_duty else "courier.off_duty"
         await audit(desk.connection, caller, action, f"courier:{courier_id}")
-        desk.events.append((row["region"], "courier.changed", {"courier_id": str(courier_id)}))
-    return Response(DutyShape(courier_id=courier_id, on_duty=row["on_duty"], version=row["version"]))
-
-
-async def _lock_courier(connection: Any, courier_id: UUID) -> Any:
-    row = await connection.fetchrow(queries["planning.lock_courier"], courier_id)
-    if row is None:
-        raise CourierNotFound(courier_id=courier_id)
-    return row
+    return Response(DutyShape(courier_id=courier_id, on_duty=now.on_duty, version=now.version))
 
 
 def _shift_of(data: NewShift) -> Shift:

@@ -9,16 +9,15 @@ from litestar import get
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromPath, QueryParameter
 
-from app.routes.couriers import get_courier_row
 from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool
 from app.web.instants import From, To, instant_of
 from app.web.pages import Page
 from app.web.problems import BadInput
+from dispatch.orders import courier_life
 from dispatch.stop import StopKind
 from sql import queries
 from tracking.batch import E7, instant, microseconds
-from tracking.position import Mode
 from tracking.watching.motion import DEFAULT_PARAMS, Gap, Sample, Segment, Stay, Trip, segments
 
 LONGEST_SPAN = timedelta(days=7)
@@ -97,11 +96,11 @@ async def list_stops(
 
     Found in what history holds, so the answer does not depend on the order in which fixes came.
     """
-    row = await get_courier_row(pool, courier_id)
+    courier = await courier_life.get(pool, courier_id)
     since, until = _span(from_text, to_text)
     fixes = await pool.fetch(queries["recounts.between"], courier_id, since - MARGIN, until + MARGIN, MOST_FIXES)
     samples = (Sample(microseconds(f["fixed_at"]), f["lat_e7"] / E7, f["lon_e7"] / E7) for f in fixes)
-    found = segments(samples, DEFAULT_PARAMS[Mode(row["mode"])])
+    found = segments(samples, DEFAULT_PARAMS[courier.mode])
     from_us, to_us = microseconds(since), microseconds(until)
     inside = [s for s in found if (ends := _ends_us(s))[1] >= from_us and ends[0] < to_us]
     return Page(items=[segment_view(segment) for segment in inside])
@@ -119,7 +118,7 @@ async def list_visits(
     """Arrivals at the stops of the courier's routes; the courier's app asks "arrived?" for those not pressed."""
     if not caller.is_at_least(Role.VIEWER) and caller.courier_id != courier_id:
         raise PermissionDeniedException(detail="A courier sees only their own visits.")
-    await get_courier_row(pool, courier_id)
+    await courier_life.get(pool, courier_id)
     since, until = _span(from_text, to_text)
     rows = await pool.fetch(queries["stop_visits.of_courier"], courier_id, since, until, limit)
     return Page(items=[VisitView(**{**dict(row), "kind": StopKind(row["kind"])}) for row in rows])

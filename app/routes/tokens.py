@@ -10,12 +10,12 @@ from litestar import delete, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from app.machine.tokens import add_token
 from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, Tokens
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
+from app.web.tokens import add_token
 from sql import queries
 from tracking.errors import CourierNotFound
 

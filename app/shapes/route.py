@@ -1,9 +1,7 @@
 """A courier's route as the courier and staff see it: stops with arrivals, open offers, the way between."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,15 +9,12 @@ import msgspec
 from app.shapes.arrivals import EtaShape
 from app.shapes.offers import OfferShape, offer_shape
 from app.shapes.orders import PlanCostShape, StopShape, WindowShape, stop_shape
-from dispatch.orders.order import COURIER_STATES, Order
-from dispatch.orders.rows import from_json, offer_from_row, order_from_row
-from dispatch.region.store import stop_from_json
+from dispatch.orders.order import Order
+from dispatch.region.courier_route import CourierRoute
 from dispatch.region.world import StopInForce
 from dispatch.stop import StopKind
 from dispatch.travel.times import TravelTimes
-from sql import queries
-from tracking.errors import CourierNotFound
-from tracking.position import CourierId, LatLon, Mode, Region
+from tracking.position import LatLon
 
 GEOMETRY_BUDGET_S = 0.5
 """Longest wait for the way between stops; straight lines after that."""
@@ -66,59 +61,6 @@ class RouteShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Only where the stops were put in order by hand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourierRoute:
-    """A route as the rows have it at one moment."""
-
-    courier_id: CourierId
-    region: Region
-    mode: Mode
-    version: int
-    planned_at: datetime | None
-    stops: tuple[tuple[StopInForce, Order], ...]
-    offers: tuple[OfferShape, ...]
-
-    @property
-    def fingerprint(self) -> tuple[Any, ...]:
-        """Changes exactly when what the courier is to do changes; times alone do not count."""
-        return tuple((stop.stop, order.version) for stop, order in self.stops)
-
-
-async def load_route(pool: Any, courier_id: CourierId, *, planned: bool = False) -> CourierRoute:
-    """
-    The courier's route and open offers; raises CourierNotFound.
-
-    `planned`: with the stops that the planner only intends.
-    """
-    courier = await pool.fetchrow(queries["routes.view"], courier_id)
-    if courier is None:
-        raise CourierNotFound(courier_id=courier_id)
-    stops = [stop_from_json(stop) for stop in from_json(courier["stops"] or "[]")]
-    offers = [offer_from_row(row) for row in await pool.fetch(queries["offers.open_of_courier"], courier_id)]
-    wanted = {stop.stop.order_id for stop in stops} | {offer.order_id for offer in offers}
-    orders = {row["id"]: order_from_row(row) for row in await pool.fetch(queries["orders.get_many"], list(wanted))}
-    return CourierRoute(
-        courier_id=courier_id,
-        region=courier["region"],
-        mode=Mode(courier["mode"]),
-        version=courier["version"] or 0,
-        planned_at=courier["planned_at"],
-        stops=tuple(
-            (stop, order)
-            for stop in stops
-            if (order := orders.get(stop.stop.order_id)) is not None and _is_shown(order, stop, courier_id, planned)
-        ),
-        offers=tuple(offer_shape(offer, orders.get(offer.order_id)) for offer in offers),
-    )
-
-
-def _is_shown(order: Order, stop: StopInForce, courier_id: CourierId, planned: bool) -> bool:
-    if stop.stop.kind not in order.open_stops:
-        return False
-    mine = order.courier_id == courier_id and order.state in COURIER_STATES
-    return mine or (planned and order.courier_id is None)
-
-
 async def view(
     route: CourierRoute,
     travel: TravelTimes,
@@ -136,7 +78,7 @@ async def view(
         courier_id=route.courier_id,
         version=route.version,
         stops=stops,
-        offers=list(route.offers),
+        offers=[offer_shape(offer, order) for offer, order in route.offers],
         planned_at=route.planned_at,
     )
     places = ([] if at is None else [at]) + [LatLon(stop.lat, stop.lon) for stop in stops]
@@ -181,9 +123,3 @@ def scheduled_eta(stop: StopInForce, planned_at: datetime | None) -> EtaShape | 
         confidence=0.0,
         warnings=[],
     )
-
-
-def changes_between(before: Sequence[OfferShape], after: Sequence[OfferShape]) -> tuple[list[OfferShape], list[UUID]]:
-    """Offers that are new, and ids of those that are gone."""
-    known, now = {offer.id for offer in before}, {offer.id for offer in after}
-    return [offer for offer in after if offer.id not in known], [offer.id for offer in before if offer.id not in now]

@@ -6,6 +6,10 @@ from litestar.di import NamedDependency
 
 from app.settings import Settings
 from app.web.auth import Authenticator, Caller
+from dispatch.arrivals.answers import Arrivals
+from dispatch.orders.channel import CourierChannels
+from dispatch.region.whereabouts import Locator
+from dispatch.travel.chain import TravelChain
 
 Pool = NamedDependency[asyncpg.Pool]
 """Parameter `pool`."""
@@ -17,3 +21,11 @@ CurrentCaller = NamedDependency[Caller]
 """Parameter `caller`: who sent the request; on a public route it may be None."""
 Tokens = NamedDependency[Authenticator]
 """Parameter `authenticator`."""
+Arriving = NamedDependency[Arrivals]
+"""Parameter `arrivals`: when couriers arrive."""
+Travel = NamedDependency[TravelChain]
+"""Parameter `travel`: the chain of travel times."""
+Channels = NamedDependency[CourierChannels]
+"""Parameter `channels`: wakes couriers' streams."""
+Whereabouts = NamedDependency[Locator]
+"""Parameter `locator`: where couriers are."""

@@ -90,6 +90,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.IdempotencyKeyReused: Problem(
         "idempotency-key-reused", "The key was used for another request", 422
     ),
+    dispatch_errors.ExternalIdInUse: Problem("conflict", "It was changed meanwhile", 409),
+    dispatch_errors.ShiftOverlaps: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.LeaseLost: Problem("lease-lost", "Another dispatcher plans the region", 409),
     dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),
     dispatch_errors.RouteNotFound: Problem("route-not-found", "The courier has no route", 404),

@@ -14,11 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import redis.asyncio as aioredis
 
-from dispatch.errors import OrderNotFound, OrderNotOpen, VersionConflict
+from dispatch.errors import ExternalIdInUse, OrderNotFound, OrderNotOpen, VersionConflict
 from dispatch.orders.offer import Offer, OfferState
 from dispatch.orders.order import COURIER_STATES, Actor, NewOrder, Order, OrderState, check_transition
 from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
@@ -42,7 +43,7 @@ class Desk:
 
     async def get_order(self, order_id: OrderId) -> Order:
         """The order as it is; raises `OrderNotFound`."""
-        return _order(await self.connection.fetchrow(queries["orders.get"], order_id), order_id)
+        return await read_order(self.connection, order_id)
 
     async def lock_order(self, order_id: OrderId, *, version: int | None = None) -> Order:
         """
@@ -55,20 +56,24 @@ class Desk:
             raise VersionConflict(order_id=str(order_id), version=order.version, expected=version)
         return order
 
+    async def lock_orders(self, order_ids: Sequence[UUID]) -> None:
+        """Hold several orders until the transaction ends, in the order of their ids, as everybody does."""
+        await self.connection.fetch(queries["orders.lock_many"], order_ids)
+
     # -- a new order, a changed one -----------------------------------------------------------------------------------
 
     async def place(self, new: NewOrder) -> Order:
-        """Write a new order. A repeated external id raises asyncpg's UniqueViolationError; see `find_twin`."""
-        row = await self.connection.fetchrow(
-            queries["orders.insert"],
-            new.region,
-            new.external_id,
-            new.customer_id,
-            *stop_values(new.pickup),
-            *stop_values(new.dropoff),
-            *demand_values(new),
-            self.now,
-        )
+        """Write a new order. Raises `ExternalIdInUse` with the id of the order that has it; the desk stays usable."""
+        values = (*stop_values(new.pickup), *stop_values(new.dropoff), *demand_values(new))
+        try:
+            async with self.connection.transaction():
+                row = await self.connection.fetchrow(
+                    queries["orders.insert"], new.region, new.external_id, new.customer_id, *values, self.now
+                )
+        except asyncpg.UniqueViolationError as exc:
+            twin = await self.connection.fetchval(queries["orders.id_by_external_id"], new.external_id)
+            message = "An order with this external_id exists."
+            raise ExternalIdInUse(message, external_id=new.external_id, id=twin) from exc
         order = order_from_row(row)
         await self._record(order, action="place", before=None)
         self.tell(order, "order.placed")
@@ -246,10 +251,18 @@ class Desk:
         """Publish after the commit that a route changed."""
         self.events.append((region, "route.changed", {"courier_id": str(courier_id), "version": version}))
 
+    def tell_courier(self, region: Region, courier_id: CourierId) -> None:
+        """Publish after the commit that a courier's duty or shifts changed."""
+        self.events.append((region, "courier.changed", {"courier_id": str(courier_id)}))
+
     def tell_offer(self, offer: Offer, what: str) -> None:
         """Publish after the commit what became of an offer."""
         facts = {"offer_id": str(offer.id), "order_id": str(offer.order_id), "courier_id": str(offer.courier_id)}
         self.events.append((offer.region, f"offer.{what}", facts))
+
+    def ask_for_plan(self, region: Region) -> None:
+        """Wake the dispatcher of a region after the commit."""
+        self.events.append((region, "plan.wanted", {}))
 
     async def note(self, order: Order, *, action: str, facts: Mapping[str, Any] | None = None) -> None:
         """Record a change of an order that is not a step of its life."""
@@ -292,10 +305,9 @@ async def at_desk(
     await events.tell(redis, desk.events)
 
 
-async def find_twin(connection: Any, external_id: str) -> Order | None:
-    """The order that has that external id already."""
-    row = await connection.fetchrow(queries["orders.get_by_external_id"], external_id)
-    return None if row is None else order_from_row(row)
+async def read_order(connection: Any, order_id: UUID) -> Order:
+    """The order as it is; raises `OrderNotFound`. `connection` may be a pool."""
+    return _order(await connection.fetchrow(queries["orders.get"], order_id), order_id)
 
 
 def holder_of(order: Order) -> CourierId | None:
@@ -303,7 +315,7 @@ def holder_of(order: Order) -> CourierId | None:
     return order.courier_id if order.state in COURIER_STATES else None
 
 
-def _order(row: Mapping[str, Any] | None, order_id: OrderId) -> Order:
+def _order(row: Mapping[str, Any] | None, order_id: UUID) -> Order:
     if row is None:
         raise OrderNotFound(order_id=str(order_id))
     return order_from_row(row)

@@ -19,6 +19,9 @@ from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Region
 
+DEMANDS = frozenset({"modes", "skills", "size"})
+"""A change of these may make the courier the wrong one."""
+
 
 async def accept(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> Order:
     """
@@ -107,6 +110,18 @@ async def unassign(desk: Desk, order_id: OrderId, *, reason: str | None, version
     if order.state is OrderState.PICKED_UP:
         raise OrderNotOpen("The goods are on board: the order cannot be taken away.", order_id=str(order_id))
     return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="unassign", reason=reason)
+
+
+async def change(desk: Desk, order: Order, wanted: Order, names: Sequence[str]) -> Order:
+    """
+    Write what was changed of a locked order, by the names of its fields.
+
+    Where the courier may now be the wrong one the planner chooses anew. Raises `OrderNotOpen`, `VersionConflict`.
+    """
+    changed = await desk.change(order, wanted, facts={"changed": names})
+    if DEMANDS.isdisjoint(names):
+        return changed
+    return await reconsider(desk, changed, reason=f"changed: {', '.join(names)}")
 
 
 async def reconsider(desk: Desk, order: Order, *, reason: str) -> Order:

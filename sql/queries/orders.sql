@@ -22,8 +22,8 @@ SELECT * FROM orders WHERE id = $1;
 -- name: get_many
 SELECT * FROM orders WHERE id = ANY($1::uuid[]);
 
--- name: get_by_external_id
-SELECT * FROM orders WHERE external_id = $1;
+-- name: id_by_external_id
+SELECT id FROM orders WHERE external_id = $1;
 
 -- name: lock
 -- Holds the order until the transaction ends. Orders are locked before routes, several of them in the order of their ids.

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from app.machine.tokens import add_token
 from app.web.auth import AuthenticationUnavailable, Authenticator, Role
+from app.web.tokens import add_token
 
 
 @asynccontextmanager

@@ -1,0 +1,144 @@
+"""A courier's life with us: taken on, changed, let go, erased; each function within its caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from dispatch.errors import ExternalIdInUse
+from dispatch.orders.rows import from_json, to_json
+from sql import queries
+from tracking.errors import CourierNotFound
+from tracking.history.history import History
+from tracking.live import LivePositions
+from tracking.position import CourierId, Mode, Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierFacts:
+    """What we are told of a courier."""
+
+    name: str
+    mode: Mode
+    region: Region
+    external_id: str | None = None
+    capacity: Sequence[int] = ()
+    skills: Sequence[str] = ()
+    max_orders: int = 8
+    on_duty: bool = True
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierRecord(CourierFacts):
+    """A courier as the database has it."""
+
+    id: CourierId
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """What is left to do for a courier who was let go."""
+
+    region: Region
+    token_hashes: tuple[bytes, ...]
+    """Tokens that were revoked just now."""
+
+
+async def add(connection: Any, facts: CourierFacts) -> CourierRecord:
+    """Take a courier on; raises ExternalIdInUse."""
+    return _record(await _written(connection, facts, queries["couriers.add"]))
+
+
+async def get(connection: Any, courier_id: UUID) -> CourierRecord:
+    """The courier; raises CourierNotFound. `connection` may be a pool."""
+    row = await connection.fetchrow(queries["couriers.find"], courier_id)
+    if row is None:
+        raise CourierNotFound(courier_id=courier_id)
+    return _record(row)
+
+
+async def find_many(
+    connection: Any,
+    *,
+    region: str | None,
+    mode: Mode | None,
+    external_id: str | None,
+    on_duty: bool | None,
+    name_part: str | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[CourierRecord]:
+    """Couriers with what is asked for, the oldest first, from after one on."""
+    rows = await connection.fetch(
+        queries["couriers.list"], region, mode, external_id, on_duty, name_part, *(after or (None, None)), limit
+    )
+    return [_record(row) for row in rows]
+
+
+async def change(connection: Any, courier_id: CourierId, facts: CourierFacts, *, version: int) -> CourierRecord | None:
+    """
+    Write what is known of a courier now.
+
+    None when the courier is not in that version any more; raises ExternalIdInUse.
+    """
+    row = await _written(connection, facts, queries["couriers.change"], courier_id, version)
+    return None if row is None else _record(row)
+
+
+async def remove(connection: Any, courier_id: UUID, *, erase: bool) -> Leaving:
+    """
+    Let a courier go and revoke the courier's tokens; with `erase` what names the person goes, too.
+
+    Raises CourierNotFound; erasing also works on a courier who was let go before.
+    """
+    row = await connection.fetchrow(queries["couriers.find_even_deleted"], courier_id)
+    if row is None or (row["deleted_at"] is not None and not erase):
+        raise CourierNotFound(courier_id=courier_id)
+    await connection.execute(queries["couriers.remove"], courier_id)
+    revoked = await connection.fetch(queries["couriers.revoke_tokens"], courier_id)
+    if erase:
+        await connection.execute(queries["couriers.anonymise"], courier_id)
+    return Leaving(region=Region(row["region"]), token_hashes=tuple(token["hash"] for token in revoked))
+
+
+async def forget_positions(
+    pool: asyncpg.Pool, live: LivePositions, region: Region, courier_id: CourierId, *, erase: bool
+) -> None:
+    """Take a courier off the live map, and with `erase` out of history and quarantine."""
+    if erase:
+        await History(pool).erase(courier_id)
+        await pool.execute(queries["quarantine.erase"], courier_id)
+    await live.forget(courier_id, region)
+
+
+async def _written(connection: Any, facts: CourierFacts, query: str, *before: object) -> Any:
+    try:
+        async with connection.transaction():  # so that the caller's is not lost with it
+            return await connection.fetchrow(
+                query,
+                *before,
+                facts.external_id,
+                facts.name,
+                facts.mode.value,
+                facts.region,
+                facts.capacity,
+                facts.skills,
+                facts.max_orders,
+                facts.on_duty,
+                to_json(facts.attributes),
+            )
+    except asyncpg.UniqueViolationError as exc:
+        raise ExternalIdInUse("A courier with this external_id exists.", external_id=facts.external_id) from exc
+
+
+def _record(row: Any) -> CourierRecord:
+    """The only place that knows the columns."""
+    values = {field.name: row[field.name] for field in fields(CourierRecord)}
+    return CourierRecord(**{**values, "mode": Mode(row["mode"]), "attributes": from_json(row["attributes"])})

@@ -1,0 +1,90 @@
+"""When couriers work: going on and off duty, and their shifts; functions on a `Desk`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dispatch.errors import ShiftOverlaps
+from dispatch.orders import handover
+from dispatch.orders.courier import Shift, overlapping
+from dispatch.orders.desk import Desk
+from dispatch.orders.rows import shift_from_row, to_json
+from sql import queries
+from tracking.errors import CourierNotFound
+from tracking.position import CourierId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Whether a courier takes orders now."""
+
+    on_duty: bool
+    version: int
+    """Of the courier."""
+
+
+async def go_on_duty(desk: Desk, courier_id: CourierId) -> Duty:
+    """The courier takes orders from now on; raises CourierNotFound."""
+    return await _set_duty(desk, courier_id, on_duty=True)
+
+
+async def go_off_duty(desk: Desk, courier_ids: Sequence[CourierId]) -> list[Duty]:
+    """
+    The couriers take no more orders: what is not collected goes to others, what is on board stays.
+
+    Raises CourierNotFound.
+    """
+    await handover.release(desk, dict.fromkeys(courier_ids, "off duty"))
+    return [await _set_duty(desk, courier_id, on_duty=False) for courier_id in courier_ids]
+
+
+async def list_shifts(
+    connection: Any, courier_id: CourierId, *, ending_after: datetime | None, starting_before: datetime | None
+) -> list[Shift]:
+    """A courier's shifts, the earliest first. `connection` may be a pool."""
+    rows = await connection.fetch(queries["shifts.of_courier"], courier_id, ending_after, starting_before)
+    return [shift_from_row(row) for row in rows]
+
+
+async def add_shift(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
+    """Add a shift; raises CourierNotFound, and ShiftOverlaps when it shares time with another one."""
+    courier = await _lock_courier(desk, courier_id)
+    others = await list_shifts(desk.connection, courier_id, ending_after=shift.starts_at, starting_before=shift.ends_at)
+    if (other := overlapping(shift, others)) is not None:
+        raise ShiftOverlaps(shift_id=other.id)
+    end = shift.end
+    row = await desk.connection.fetchrow(
+        queries["shifts.insert"],
+        courier_id,
+        shift.starts_at,
+        shift.ends_at,
+        to_json(shift.breaks),
+        None if end is None else end.lat,
+        None if end is None else end.lon,
+    )
+    desk.tell_courier(courier["region"], courier_id)
+    return shift_from_row(row)
+
+
+async def remove_shift(desk: Desk, courier_id: CourierId, shift_id: UUID) -> None:
+    """Remove a shift; removing one that is gone does nothing. Raises CourierNotFound."""
+    courier = await _lock_courier(desk, courier_id)
+    await desk.connection.execute(queries["shifts.delete"], shift_id, courier_id)
+    desk.tell_courier(courier["region"], courier_id)
+
+
+async def _set_duty(desk: Desk, courier_id: CourierId, *, on_duty: bool) -> Duty:
+    row = await desk.connection.fetchrow(queries["planning.set_duty"], courier_id, on_duty, desk.now)
+    if row is None:
+        raise CourierNotFound(courier_id=courier_id)
+    desk.tell_courier(row["region"], courier_id)
+    return Duty(on_duty=row["on_duty"], version=row["version"])
+
+
+async def _lock_courier(desk: Desk, courier_id: CourierId) -> Any:
+    row = await desk.connection.fetchrow(queries["planning.lock_courier"], courier_id)
+    if row is None:
+        raise CourierNotFound(courier_id=courier_id)
+    return row
