@@ -52,7 +52,7 @@ from app.web.retries import RetryMiddleware
 from app.wiring.arriving import arrivals, know
 from app.wiring.dispatching import cycle_params
 from app.wiring.intake import Intake
-from app.wiring.resources import resources
+from app.wiring.resources import REQUEST_WAITS_S, resources
 from app.wiring.supervise import supervise
 from app.wiring.travel import travel_times
 from app.wiring.whatif import AT_ONCE, WhatIf
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         knowledge = Knowledge()
         async with (
-            resources(settings) as opened,
+            resources(settings, wait_s=REQUEST_WAITS_S) as opened,
             travel_times(settings, opened.redis, learned=knowledge) as travel,
         ):
             app.state.pool = opened.pool
@@ -108,6 +108,7 @@ def create_app(settings: Settings) -> Litestar:
                 locator=app.state.locator,
                 params=cycle_params(settings),
                 slots=asyncio.Semaphore(AT_ONCE),
+                applying=asyncio.Semaphore(AT_ONCE),
             )
             app.state.arrivals = arrivals(settings, opened, knowledge)
             app.state.channels = CourierChannels(opened.redis)

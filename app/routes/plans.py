@@ -26,12 +26,12 @@ from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
 from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
-from app.wiring.whatif import Thinker
+from app.wiring.whatif import Thinker, in_turn
 from dispatch.errors import OrderNotFound
 from dispatch.orders import duty, handover
 from dispatch.orders.desk import Desk, at_desk
 from dispatch.planning.proposal import Plan
-from dispatch.region import preview
+from dispatch.region import preview, store
 from dispatch.region.world import World
 from dispatch.stop import OrderId
 from tracking.errors import CourierNotFound
@@ -200,8 +200,8 @@ async def apply_plan(
 ) -> AppliedShape:
     """Do in one transaction what a preview was asked about; all of it or nothing."""
     region = await _region_of(pool, data)
-    async with at_desk(pool, redis, actor_of(caller)) as desk:
-        if data.basis is not None and preview.basis(await what_if.world(region)) != data.basis:
+    async with in_turn(what_if.applying), at_desk(pool, redis, actor_of(caller)) as desk:
+        if data.basis is not None and await _basis(desk, region) != data.basis:
             raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
         touched = await _apply(desk, data, caller, expires_in=timedelta(seconds=settings.offer_for_s))
         await duty.go_off_duty(desk, [CourierId(courier_id) for courier_id in data.remove_couriers])
@@ -268,6 +268,12 @@ async def _apply(desk: Desk, data: Changes, caller: Caller, *, expires_in: timed
     ]
     changed += [await place_one(desk, shape, caller) for shape in data.add_orders]
     return [order.id for order in changed]
+
+
+async def _basis(desk: Desk, region: Region) -> str:
+    """What the region is now; nothing of it changes until the transaction ends."""
+    await store.hold(desk.connection, region)
+    return preview.basis(await store.read(desk.connection, region, desk.now))
 
 
 async def _region_of(pool: Any, data: Changes) -> Region:

@@ -17,6 +17,8 @@ from tracking import outages
 DATABASE_TIMEOUT_S = 10.0
 REDIS_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 3.0
+REQUEST_WAITS_S = 5.0
+"""So long a request waits for a connection while all are busy; then it is answered 503, and may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,43 @@ class Resources:
     redis: aioredis.Redis
 
 
-async def open_pool(settings: Settings, *, size: int | None = None) -> asyncpg.Pool:
+class ConnectionPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
+    """asyncpg's pool, that gives a wait for a connection up with TimeoutError, however the connection is asked for."""
+
+    __slots__ = ("_wait_s",)
+
+    def __init__(self, dsn: str, *, wait_s: float | None, **options: Any) -> None:
+        """`options`: those of `asyncpg.create_pool`, which can make none but its own class."""
+        defaults: dict[str, Any] = {
+            "connection_class": asyncpg.Connection,
+            "record_class": asyncpg.Record,
+            "init_size": None,
+            "max_queries": 50_000,
+            "max_inactive_connection_lifetime": 300.0,
+            **dict.fromkeys(("loop", "connect", "setup", "init", "reset")),
+        }
+        super().__init__(dsn, **{**defaults, **options})
+        self._wait_s = wait_s
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        """A connection, within `timeout` seconds or the pool's own limit."""
+        return super().acquire(timeout=self._wait_s if timeout is None else timeout)
+
+
+async def open_pool(settings: Settings, *, size: int | None = None, wait_s: float | None = None) -> asyncpg.Pool:
     """
     A pool that opens connections when they are needed, so that a role starts while the database is still down.
 
+    `wait_s`: longest wait for a connection while all are busy; None: until one is free, which is right for loops.
     With a shared session (TimescaleDB in WebAssembly) there are no prepared statements and there is no RESET ALL,
     which would change the search path of everybody.
     """
     options: dict[str, Any] = {"min_size": 0, "max_size": size or settings.database_pool_size}
     if settings.database_shared_session:
         options |= {"max_size": 4, "statement_cache_size": 0, "reset": _leave_session_alone}
-    return await asyncpg.create_pool(settings.database_url, command_timeout=60, timeout=DATABASE_TIMEOUT_S, **options)
+    return await ConnectionPool(
+        settings.database_url, wait_s=wait_s, command_timeout=60, timeout=DATABASE_TIMEOUT_S, **options
+    )
 
 
 async def _leave_session_alone(_: Any) -> None:
@@ -66,11 +94,11 @@ async def _close(pool: asyncpg.Pool) -> None:
 
 
 @asynccontextmanager
-async def resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open both, and close both whatever happens."""
+async def resources(settings: Settings, *, wait_s: float | None = None) -> AsyncIterator[Resources]:
+    """Open both, and close both whatever happens; `wait_s` as in `open_pool`."""
     redis = open_redis(settings)
     try:
-        pool = await open_pool(settings)
+        pool = await open_pool(settings, wait_s=wait_s)
         try:
             yield Resources(pool, redis)
         finally:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -24,7 +25,11 @@ log = logging.getLogger(__name__)
 PLAN_S = 1.0
 """Time for one plan of a preview; what is found by then counts."""
 AT_ONCE = 2
-"""Previews one API process computes at a time; the others wait, so that offers and fixes are not kept waiting."""
+"""Previews one API process computes at a time, and plans it applies; the others wait, so that offers and fixes do not,
+and without a connection that somebody else needs."""
+
+WAIT_S = 10.0
+"""So long a request waits for its turn at either; then it is answered 503, and may be sent again."""
 
 EMPTY = Plan(routes=(), assignments=(), unassigned=(), cost=0, source="kept")
 
@@ -38,6 +43,7 @@ class WhatIf:
     locator: Locator
     params: CycleParams
     slots: asyncio.Semaphore
+    applying: asyncio.Semaphore
 
     async def world(self, region: Region) -> World:
         """The region as it is."""
@@ -54,7 +60,7 @@ class WhatIf:
         params = self.params.plan
         params = replace(params, search_s=0.0, horizon_s=max(params.horizon_s, horizon_s or 0))
         seen = await self.locator.locate(worlds[0].region, worlds[0].now)
-        async with self.slots:
+        async with in_turn(self.slots):
             return [await self._plan(world, seen, params) for world in worlds]
 
     async def cost(self, region: Region) -> int | None:
@@ -72,6 +78,17 @@ class WhatIf:
         snapshot = await look(world, seen, self.travel, self.params)
         deadline = monotonic() + PLAN_S
         return await asyncio.to_thread(propose, snapshot, params, lambda: monotonic() > deadline)
+
+
+@asynccontextmanager
+async def in_turn(slots: asyncio.Semaphore) -> AsyncIterator[None]:
+    """One of the slots, within WAIT_S; raises TimeoutError."""
+    async with asyncio.timeout(WAIT_S):
+        await slots.acquire()
+    try:
+        yield
+    finally:
+        slots.release()
 
 
 Thinker = NamedDependency[WhatIf]

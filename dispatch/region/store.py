@@ -25,14 +25,28 @@ LOST_AFTER = timedelta(minutes=3)
 
 async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = None) -> World:
     """The region's open orders, couriers and routes, as they were at one moment."""
-    now = now or datetime.now(UTC)
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        orders = await connection.fetch(queries["orders.open_in_region"], region)
-        couriers = await connection.fetch(queries["planning.couriers"], region)
-        routes = await connection.fetch(queries["routes.in_region"], region)
-        refused = await connection.fetch(queries["offers.refusals_in_region"], region)
-        troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
-        shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
+        return await read(connection, region, now or datetime.now(UTC))
+
+
+async def hold(connection: Any, region: Region) -> None:
+    """
+    Let nobody else change the region's open orders, or their places in routes, until the transaction ends.
+
+    For what compares the region with how it was, and then changes it: two of those go one after the other.
+    """
+    await connection.execute(queries["planning.lock_region"], region)
+    await connection.execute(queries["orders.lock_open_in_region"], region)
+
+
+async def read(connection: Any, region: Region, now: datetime) -> World:
+    """The same within a transaction of the caller's."""
+    orders = await connection.fetch(queries["orders.open_in_region"], region)
+    couriers = await connection.fetch(queries["planning.couriers"], region)
+    routes = await connection.fetch(queries["routes.in_region"], region)
+    refused = await connection.fetch(queries["offers.refusals_in_region"], region)
+    troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
+    shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
     shifts_of = {
         courier_id: [shift_from_row(row) for row in rows]
         for courier_id, rows in groupby(shifts, key=lambda row: row["courier_id"])

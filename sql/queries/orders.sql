@@ -56,6 +56,11 @@ FROM orders AS b
 WHERE o.id = ANY($1::uuid[]) AND b.id = o.id AND o.state = ANY($2::text[])
 RETURNING o.id, o.region, o.version, b.state AS from_state, b.courier_id;
 
+-- name: lock_open_in_region
+SELECT id FROM orders
+WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
+ORDER BY id FOR UPDATE;
+
 -- name: move
 -- $1 order, $2 version it must have, $3 state it must have, $4 new state, $5 when, $6 courier (NULL: as it was),
 -- $7 pinned (NULL: as it was), $8 reason, $9 proof. No row: somebody else was faster.

@@ -33,3 +33,7 @@ SELECT courier_id, bool_or(kind = 'stuck' OR raised_at <= $3) AS lost
 FROM alerts
 WHERE region = $1 AND resolved_at IS NULL AND kind = ANY($2::text[])
 GROUP BY courier_id;
+
+-- name: lock_region
+-- Taken before the region's orders by what changes many of them after a comparison. Nobody else waits for it.
+SELECT id FROM regions WHERE id = $1 FOR NO KEY UPDATE;

@@ -1,9 +1,12 @@
 """The API in this process, on real servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -17,6 +20,35 @@ from app.web.auth import Role
 from app.web.metrics import ObserveMiddleware
 
 ClientOf = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+@pytest.fixture(autouse=True)
+def one_connection_a_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    No request asks the pool for a connection while it has one.
+
+    As many of those as the pool is large wait for each other for ever.
+    """
+    held: dict[int, asyncio.Task[Any] | None] = {}
+    nested: list[str] = []
+    take, give = asyncpg.Pool._acquire, asyncpg.Pool.release
+
+    async def acquire(pool: Any, wait_s: float | None) -> Any:
+        task = asyncio.current_task()
+        if task in held.values():
+            nested.append("".join(traceback.format_stack()))
+        connection = await take(pool, wait_s)
+        held[id(connection)] = task
+        return connection
+
+    async def release(pool: Any, connection: Any, **more: Any) -> None:
+        held.pop(id(connection), None)
+        await give(pool, connection, **more)
+
+    monkeypatch.setattr(asyncpg.Pool, "_acquire", acquire)
+    monkeypatch.setattr(asyncpg.Pool, "release", release)
+    yield
+    assert not nested, nested[0]
 
 
 @pytest.fixture

@@ -1,6 +1,10 @@
 """What would happen if, over HTTP: the difference is told, nothing is changed, and applying does it."""
 
+import asyncio
+from collections import Counter
 from datetime import UTC, datetime
+
+import pytest
 
 from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, eventually, town
 
@@ -72,6 +76,19 @@ async def test_stale_preview_is_not_applied(town):
     await town.place()
     answer = await town.staff.post("/v1/plans/apply", json={"add_orders": [MINIMAL], "basis": told["basis"]})
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
+
+
+@pytest.mark.timeout(120)
+async def test_a_preview_is_applied_once_however_many_press_the_button(town):
+    """More at once than the pool has connections: none waits for ever."""
+    told = await preview(town, add_orders=[MINIMAL])
+    wanted = {"add_orders": [MINIMAL], "basis": told["basis"]}
+    answers = await asyncio.gather(*(town.staff.post("/v1/plans/apply", json=wanted, timeout=60) for _ in range(200)))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses[200] == 1
+    assert set(statuses) <= {200, 409, 503}
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 503)
     assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
 
 
