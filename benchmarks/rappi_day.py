@@ -13,10 +13,10 @@ from uuid import UUID
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan, ScheduledStop
 from dispatch.planning.propose import propose
-from dispatch.planning.snapshot import Instant, Job, Place, Snapshot, Visit, Worker
+from dispatch.planning.snapshot import Instant, Job, Snapshot, Visit, Worker
+from dispatch.region.matrix import Places, travel_matrix
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel import TravelTimes
-from dispatch.travel.places import Places, travel_matrix
 from tracking.position import CourierId, LatLon, Mode, Region
 
 DAY: Final = 1_600_041_600
@@ -212,14 +212,17 @@ class Simulation:
     async def _decide(self, on_duty: Sequence[Rider], now: Instant) -> Plan:
         places = Places()
         jobs = tuple(self._job(parcel, places) for parcel in self._open.values())
-        stops: set[Place] = set(range(len(places)))
+        n_destinations = len(places.known)
         workers = tuple(self._worker(rider, places, now) for rider in on_duty)
-        starts: dict[Mode, list[Place]] = {}
-        for worker in workers:
-            starts.setdefault(worker.mode, []).append(worker.start)
+        modes = sorted({worker.mode for worker in workers})
         began = perf_counter()
         matrix = await travel_matrix(
-            self._travel, places.points, stops, starts, datetime.fromtimestamp(now, UTC), budget_s=self._budget_s
+            self._travel,
+            tuple(places.known),
+            n_destinations,
+            modes,
+            datetime.fromtimestamp(now, UTC),
+            budget_s=self._budget_s,
         )
         self.log.matrix_ms.append(1000 * (perf_counter() - began))
         for source in matrix.sources.values():
@@ -233,8 +236,8 @@ class Simulation:
     def _job(self, parcel: Parcel, places: Places) -> Job:
         return Job(
             order_id=parcel.order_id,
-            pickup=Visit(place=places.index(parcel.pickup), opens_at=parcel.ready_at, service_s=SERVICE_S),
-            dropoff=Visit(place=places.index(parcel.dropoff), due_at=parcel.due_at, service_s=SERVICE_S),
+            pickup=Visit(place=places.number(parcel.pickup), opens_at=parcel.ready_at, service_s=SERVICE_S),
+            dropoff=Visit(place=places.number(parcel.dropoff), due_at=parcel.due_at, service_s=SERVICE_S),
             placed_at=parcel.placed_at,
             ready_at=parcel.ready_at,
             onboard_of=self._on_board.get(parcel.order_id),
@@ -251,7 +254,7 @@ class Simulation:
         return Worker(
             courier_id=rider.courier_id,
             mode=rider.mode,
-            start=places.index(at),
+            start=places.number(at),
             available_at=available_at,
             shift_ends_at=rider.off_at,
             max_orders=4,

@@ -9,11 +9,9 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from time import monotonic
 
 import asyncpg
-import numpy as np
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -23,13 +21,14 @@ from dispatch.orders.order import COURIER_STATES, ENGINE, OrderState
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
-from dispatch.planning.snapshot import Snapshot, TravelMatrix
+from dispatch.planning.snapshot import Snapshot
 from dispatch.region import commit, store
 from dispatch.region.commit import Committed
 from dispatch.region.lease import Lease
+from dispatch.region.matrix import travel_matrix
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
-from dispatch.region.world import Survey, Whereabouts, World, survey
+from dispatch.region.world import Whereabouts, World, survey
 from dispatch.travel.times import TravelTimes
 from tracking import events
 from tracking.position import CourierId, Region
@@ -179,23 +178,10 @@ async def look(
 ) -> Snapshot:
     """A snapshot of a world, with the travel times between its places."""
     seen = survey(world, whereabouts)
-    return seen.snapshot(await _matrix(seen, travel, world.now, params.map_budget_s))
-
-
-async def _matrix(seen: Survey, travel: TravelTimes, departs_at: datetime, budget_s: float) -> TravelMatrix:
-    n, m = len(seen.places), seen.n_destinations
-    answers = await asyncio.gather(
-        *(travel.matrix(mode, seen.places, seen.places[:m], departs_at, budget_s=budget_s) for mode in seen.modes)
+    matrix = await travel_matrix(
+        travel, seen.places, seen.n_destinations, seen.modes, world.now, budget_s=params.map_budget_s
     )
-    durations, distances, sources = {}, {}, {}
-    for mode, answer in zip(seen.modes, answers, strict=True):
-        # Nobody travels to where a courier stands now, so these columns are never looked at: they stay 0.
-        durations[mode] = np.zeros((n, n), dtype=np.int32)
-        distances[mode] = np.zeros((n, n), dtype=np.int32)
-        durations[mode][:, :m] = answer.durations_s
-        distances[mode][:, :m] = answer.distances_m
-        sources[mode] = answer.weakest().value
-    return TravelMatrix(durations_s=durations, distances_m=distances, sources=sources)
+    return seen.snapshot(matrix)
 
 
 def _observe(world: World, plan: Plan | None, committed: Committed, *, depth: str, seconds: float) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from dispatch.orders.courier import Courier, Shift
 from dispatch.orders.order import COURIER_STATES, Order, OrderState, Window, size_in
 from dispatch.planning.snapshot import FOREVER, Break, Instant, Job, Place, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.region.matrix import Places
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
 
@@ -98,16 +99,6 @@ class Survey:
         return Snapshot(region=self.region, now=self.now, jobs=self.jobs, workers=self.workers, travel=travel)
 
 
-class _Places:
-    """Numbers places, the same coordinates always the same: couriers wait at the same doors."""
-
-    def __init__(self) -> None:
-        self.known: dict[LatLon, Place] = {}
-
-    def number(self, at: LatLon) -> Place:
-        return self.known.setdefault(at, len(self.known))
-
-
 def instant(at: datetime) -> Instant:
     """Whole seconds since the epoch."""
     return int(at.timestamp())
@@ -129,7 +120,7 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey
     An order without a courier, or whose courier has disappeared, is open to everybody. A courier who is not at work
     stays in the picture while holding orders, with room for nothing more.
     """
-    places = _Places()
+    places = Places()
     held = held_orders(world.orders)
     jobs = tuple(_job(order, places, world.refusals.get(order.id, {})) for order in world.orders)
     ends = {
@@ -163,7 +154,7 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey
     )
 
 
-def _job(order: Order, places: _Places, refused: Mapping[CourierId, datetime]) -> Job:
+def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime]) -> Job:
     # What nobody named a time for is ready from the start.
     ready_at = instant(order.ready_at or order.placed_at)
     on_board = order.state is OrderState.PICKED_UP
@@ -202,7 +193,7 @@ def _worker(
     open_orders: Mapping[OrderId, Order],
     seen: Whereabouts | None,
     end: Place | None,
-    places: _Places,
+    places: Places,
 ) -> Worker:
     now = instant(world.now)
     shift = courier.shift_at(world.now)

@@ -8,11 +8,9 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from dispatch.planning.snapshot import TravelMatrix
 from dispatch.travel import Leg, Source
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle, great_circle_m
-from dispatch.travel.places import Places, travel_matrix
 from dispatch.travel.times import UNROUTABLE, EngineFailed, Limits
 from tracking.position import LatLon, Mode
 
@@ -149,18 +147,3 @@ async def test_no_places_need_no_engine():
     assert matrix.durations_s.shape == (0, 40)
     assert (await chain(engine).route(Mode.CAR, CITY[:1], NOON)).legs == ()
     assert not engine.asked
-
-
-async def test_travel_matrix_of_a_snapshot_asks_only_what_a_route_may_contain():
-    places = Places()
-    stops = [places.index(at) for at in CITY[:4]]
-    bike, car = places.index(CITY[10]), places.index(CITY[11])
-    assert places.index(CITY[0]) == stops[0]
-    travel: TravelMatrix = await travel_matrix(
-        chain(FakeEngine()), places.points, stops, {Mode.BICYCLE: [bike], Mode.CAR: [car]}, NOON
-    )
-    assert set(travel.durations_s) == {Mode.BICYCLE, Mode.CAR}
-    assert travel.durations_s[Mode.CAR][car, stops[0]] > 0
-    assert travel.durations_s[Mode.CAR][bike, stops[0]] == 0
-    assert travel.durations_s[Mode.BICYCLE][stops[0], stops[1]] > 0
-    assert travel.sources == {Mode.BICYCLE: "osrm", Mode.CAR: "osrm"}
