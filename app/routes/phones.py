@@ -20,7 +20,8 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
 
 from app.web.auth import Caller, token_of
-from app.web.problems import TooMuch
+from app.web.encoding import BrokenEncoding, plain_body
+from app.web.problems import TooMuch, UnsupportedEncoding
 from app.wiring.intake import Intake, sender_of
 from tracking.intake.phones import gpslogger, osmand, owntracks
 from tracking.intake.phones.heard import Heard, SpeedUnit
@@ -135,10 +136,14 @@ async def _body(request: PhoneRequest, state: State) -> bytes | Heard:
     body = b""
     try:
         body = await request.body()
-        text = intake.decompressed(body, request.headers.get("content-encoding"))
+        return plain_body(body, request.headers.get("content-encoding"), intake.settings.request_body_limit_bytes)
+    except UnsupportedEncoding:
+        return body  # perhaps it is not encoded at all; if it is, no reader will know it
+    except BrokenEncoding as exc:
+        kept = exc.text
     except (RequestEntityTooLarge, TooMuch):
-        text = None
-    return Heard(unusable=((Reason.UNREADABLE, body),)) if text is None else text
+        kept = body
+    return Heard(unusable=((Reason.UNREADABLE, kept),))
 
 
 def _unit(request: PhoneRequest, caller: Caller) -> SpeedUnit | None:

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from app.logs import begin_trace
 from app.web import metrics
 from app.web.auth import AuthenticationUnavailable, Caller, token_of
-from app.web.problems import BodyTooSlow, TooMuch, find_problem, handle_known, handle_unknown, problem_response
+from app.web.problems import BodyTooSlow, TooMuch, answer_known, answer_unknown, find_problem, problem_response
 from app.wiring.intake import Intake
 from tracking.intake.screening import Receipt
 
@@ -116,10 +116,8 @@ def _refusal(status: int, code: str, detail: str, headers: dict[str, str] | None
 
 
 def _problem(exc: Exception) -> Answer:
-    # The handlers look at the exception only; there is no Litestar request here.
-    request: Any = None
     known = find_problem(exc) is not None or isinstance(exc, AuthenticationUnavailable)
-    return _plain(handle_known(request, exc) if known else handle_unknown(request, exc))
+    return _plain(answer_known(exc) if known else answer_unknown(exc))
 
 
 def _plain(response: Any) -> Answer:

@@ -62,6 +62,10 @@ class TooMuch(Exception):
     """The request is larger than this server takes."""
 
 
+class UnsupportedEncoding(Exception):
+    """The body has a Content-Encoding that this server does not read; it reads gzip, deflate, br and zstd."""
+
+
 class BodyTooSlow(Exception):
     """The body of the request did not come in time."""
 
@@ -72,6 +76,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     BadInput: Problem("bad-input", "The request cannot be used", 400),
     Conflict: Problem("conflict", "It was changed meanwhile", 409),
     TooMuch: Problem("too-large", "The request is too large", 413),
+    UnsupportedEncoding: Problem("unsupported-media-type", "Unsupported Media Type", 415),
     BodyTooSlow: Problem("too-slow", "The request took too long to come", 408),
     AuthenticationUnavailable: UNAVAILABLE,
     tracking_errors.TrackingError: Problem("tracking", "Tracking failed", 500),
@@ -148,15 +153,20 @@ def find_problem(exc: Exception) -> Problem | None:
 
 
 def handle_known(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-    """Answer an exception that has a row in the table."""
+    """Answer an exception that has a row in the table, in a request that Litestar serves."""
     note_collision(request.scope, exc)
+    return answer_known(exc)
+
+
+def answer_known(exc: Exception) -> Response[bytes]:
+    """Answer an exception that has a row in the table."""
     row = find_problem(exc)
     assert row is not None
     # The words of a driver's error are for the log, not for the caller: they may hold hosts and statements.
     is_ours = type(exc).__module__.partition(".")[0] in {"app", "tracking", "dispatch"}
     if not is_ours:
         if not outages.is_outage(exc):
-            return handle_unknown(request, exc)
+            return answer_unknown(exc)
         outages.tell(log, "dependency failed", exc, event="dependency_failed")
     members = dict(getattr(exc, "facts", {}))
     if isinstance(exc, BadInput) and exc.errors:
@@ -196,6 +206,11 @@ def _error_of(item: dict[str, Any]) -> dict[str, object]:
 
 
 def handle_unknown(_: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    """Answer a defect, in a request that Litestar serves."""
+    return answer_unknown(exc)
+
+
+def answer_unknown(exc: Exception) -> Response[bytes]:
     """Answer a defect: the caller gets a trace id, the log gets the rest."""
     log.error("request failed", exc_info=exc, extra={"event": "request_failed"})
     return problem_response(500, "internal", "Internal error", MEANINGS["internal"])

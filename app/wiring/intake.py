@@ -1,6 +1,5 @@
 """The tracking side of the API: what positions go through and are read from, built from the settings."""
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -10,6 +9,7 @@ import msgspec
 
 from app.settings import Settings
 from app.web.auth import Authenticator, Caller
+from app.web.encoding import BrokenEncoding, plain_body
 from app.web.problems import TooMuch
 from app.wiring.resources import Resources
 from tracking.batch import MODES
@@ -26,7 +26,6 @@ from tracking.quarantine import QuarantineStore
 
 FALLBACK_REGION: Final = Region("default")
 """Where a service's unusable fixes go when no region is known."""
-GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -72,10 +71,12 @@ class Intake:
         """
         Accept the body of `POST /v1/positions` from a caller who may post.
 
-        Raises TooMuch, LogFull, LogUnavailable.
+        Raises TooMuch, UnsupportedEncoding, LogFull, LogUnavailable.
         """
-        text = self.decompressed(body, encoding)
-        decoded = Decoded((), (), ((0, body),)) if text is None else decode(text)
+        try:
+            decoded = decode(plain_body(body, encoding, self.settings.request_body_limit_bytes))
+        except BrokenEncoding as exc:
+            decoded = Decoded((), (), ((0, exc.text),))
         n = len(decoded.readings) + len(decoded.unreadable)
         if n > self.settings.batch_limit_fixes:
             raise TooMuch(f"An upload may hold {self.settings.batch_limit_fixes} fixes; this one holds {n}.")
@@ -83,32 +84,6 @@ class Intake:
         if sender is not None:
             return await self.ingest.accept(_upload_of(sender, decoded))
         return await self._take_for_many(decoded)
-
-    def decompressed(self, body: bytes, encoding: str | None) -> bytes | None:
-        """
-        The body as it was before gzip or deflate; None when it is neither what it claims to be nor plain.
-
-        Raises TooMuch when it is larger than allowed, compressed or not.
-        """
-        limit = self.settings.request_body_limit_bytes
-        if len(body) > limit:
-            raise TooMuch(f"A body may have {limit} bytes.")
-        match (encoding or "identity").strip().lower():
-            case "identity":
-                return body
-            case "gzip" | "x-gzip":
-                unzip = zlib.decompressobj(GZIP)
-            case "deflate":
-                unzip = zlib.decompressobj()
-            case _:
-                return None
-        try:
-            text = unzip.decompress(body, limit + 1)
-        except zlib.error:
-            return None
-        if len(text) > limit:
-            raise TooMuch(f"A body may have {limit} bytes after decompression.")
-        return text if unzip.eof else None
 
     async def _take_for_many(self, decoded: Decoded) -> Receipt:
         """A service's upload: each fix says whose it is; one upload per region."""

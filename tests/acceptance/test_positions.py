@@ -2,13 +2,16 @@
 
 import gzip
 import json
+import zlib
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
+import brotli
 import httpx
 import pytest
 import pytest_asyncio
+import zstandard
 
 from app.machine.tokens import make_token
 from app.main import create_app
@@ -142,6 +145,32 @@ async def test_gzip_body_is_understood_and_a_broken_one_quarantined(admin, phone
     assert (good.status_code, good.json()["accepted"]) == (202, 50)
     cut = await phone.post("/v1/positions", content=body[:-20], headers={"Content-Encoding": "gzip"})
     assert (cut.status_code, cut.json()["quarantined"]) == (202, [{"index": 0, "reason": "unreadable"}])
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"),
+    [
+        ("gzip", lambda text: gzip.compress(text[:40]) + gzip.compress(text[40:])),
+        ("gzip", lambda text: gzip.compress(b"") + gzip.compress(text)),
+        ("br", brotli.compress),
+        ("zstd", zstandard.ZstdCompressor().compress),
+        ("deflate", zlib.compress),
+        ("deflate", lambda text: zlib.compress(text)[2:-4]),
+        ("gzip", bytes),
+    ],
+)
+async def test_whatever_encoding_a_library_writes_nothing_is_lost(admin, phone_of, name, encode):
+    phone = await phone_of(await new_courier(admin))
+    text = json.dumps([fix(i) for i in range(20)]).encode()
+    answer = await phone.post("/v1/positions", content=encode(text), headers={"Content-Encoding": name})
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 20, "quarantined": []})
+
+
+async def test_unknown_encoding_is_refused_by_both_ways_in(admin, phone_of):
+    courier_id = await new_courier(admin)
+    for phone in (await phone_of(courier_id), await phone_of(courier_id, fast=False)):
+        answer = await phone.post("/v1/positions", content=b"\x1f\x9d", headers={"Content-Encoding": "compress"})
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-media-type")
 
 
 async def test_body_and_batch_limits_are_said_as_problems(admin, phone_of, settings):
