@@ -11,7 +11,6 @@ What can go wrong in dispatch.
     ├── IdempotencyKeyReused  the same key came with another request
     ├── ExternalIdInUse       another order or courier has it
     ├── ShiftOverlaps         the courier has another shift at that time
-    ├── LeaseLost             another dispatcher plans the region now
     ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
     ├── RouteNotFound
     ├── AlertNotFound
@@ -63,10 +62,6 @@ class ExternalIdInUse(DispatchError):
 
 class ShiftOverlaps(DispatchError):
     """The courier has a shift at that time."""
-
-
-class LeaseLost(DispatchError):
-    """Another dispatcher plans this region now."""
 
 
 class ShareNotFound(DispatchError):

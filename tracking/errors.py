@@ -5,6 +5,7 @@ What can go wrong in tracking.
     ├── CourierNotFound
     ├── PositionNotFound   the courier has not sent a usable position yet
     ├── GeofenceNotFound
+    ├── LeaseLost          somebody else does the job now: nothing was written
     ├── LogFull            the position log is longer than its bound: try again later
     └── LogUnavailable     Redis does not answer: nothing was accepted
 
@@ -31,6 +32,10 @@ class PositionNotFound(TrackingError):
 
 class GeofenceNotFound(TrackingError):
     """There is no such geofence."""
+
+
+class LeaseLost(TrackingError):
+    """Another process does this for the region now."""
 
 
 class LogFull(TrackingError):

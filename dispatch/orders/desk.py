@@ -12,7 +12,7 @@ Redis does not answer they are lost, which delays the dispatcher until its timer
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,8 @@ from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, 
 from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking import events
+from tracking import lease as leases
+from tracking.lease import Lease
 from tracking.position import CourierId, Region
 
 
@@ -296,11 +298,16 @@ class Desk:
 
 @asynccontextmanager
 async def at_desk(
-    pool: asyncpg.Pool, redis: aioredis.Redis, actor: Actor, *, now: datetime | None = None
+    pool: asyncpg.Pool, redis: aioredis.Redis, actor: Actor, *, now: datetime | None = None, lease: Lease | None = None
 ) -> AsyncIterator[Desk]:
-    """A desk in a transaction of its own; publishes the events when it has been committed."""
+    """
+    A desk in a transaction of its own; publishes the events when it has been committed.
+
+    `now` is the database's time, by which all processes judge. With `lease` only its holder can commit: `LeaseLost`.
+    """
     async with pool.acquire() as connection, connection.transaction():
-        desk = Desk(connection=connection, actor=actor, now=now or datetime.now(UTC))
+        at = await connection.fetchval(queries["clock.now"]) if lease is None else await leases.hold(connection, lease)
+        desk = Desk(connection=connection, actor=actor, now=now or at)
         yield desk
     await events.tell(redis, desk.events)
 

@@ -17,12 +17,12 @@ from dispatch.orders.offer import Offer
 from dispatch.orders.order import ENGINE, Order, OrderState
 from dispatch.orders.rows import offer_from_row, order_from_row, to_json
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute
-from dispatch.region import lease as leases
-from dispatch.region.lease import Lease
 from dispatch.region.store import stop_to_json
 from dispatch.region.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
+from tracking import lease as leases
+from tracking.lease import Lease
 from tracking.position import CourierId, Region
 
 TIMES_DRIFT_S = 60
@@ -87,7 +87,6 @@ async def commit(
     *,
     offer_for_s: float,
     ask_again_after_s: float = 120.0,
-    now: datetime | None = None,
 ) -> Committed:
     """
     Write what a plan changes of the world it was made from; raises `LeaseLost` and then writes nothing.
@@ -95,15 +94,14 @@ async def commit(
     Assignments that must be fixed now become offers that last `offer_for_s` seconds. A courier who turned an order down
     less than `ask_again_after_s` seconds ago is not asked again yet, even when nobody else can take it.
     """
-    now = now or datetime.now(UTC)
     orders = {order.id: order for order in world.orders}
     held = held_orders(world.orders)
     drafts = [_draft(route, world, orders, held.get(route.courier_id, ())) for route in plan.routes]
     drafts = [draft for draft in drafts if draft.sequence_changed or draft.times_drifted]
-    wanted = [given for given in plan.assignments if _to_be_offered(given, world, orders, now, ask_again_after_s)]
-    involved = {draft.courier_id for draft in drafts} | {given.courier_id for given in wanted}
     async with pool.acquire() as connection, connection.transaction():
-        await leases.hold(connection, lease)
+        now = await leases.hold(connection, lease)
+        wanted = [given for given in plan.assignments if _to_be_offered(given, world, orders, now, ask_again_after_s)]
+        involved = {draft.courier_id for draft in drafts} | {given.courier_id for given in wanted}
         desk = Desk(connection=connection, actor=ENGINE, now=now)
         touched = {stop.stop.order_id for draft in drafts for stop in draft.stops} | {g.order_id for g in wanted}
         current = await _lock_orders(connection, touched)

@@ -24,14 +24,14 @@ from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
 from dispatch.region import commit, store
 from dispatch.region.commit import Committed
-from dispatch.region.lease import Lease
 from dispatch.region.matrix import travel_matrix
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Whereabouts, World, survey
 from dispatch.travel.times import TravelTimes
 from tracking import events
-from tracking.position import CourierId, Region
+from tracking.lease import Lease
+from tracking.position import CourierId
 
 log = logging.getLogger(__name__)
 
@@ -96,17 +96,16 @@ class Planning:
 
     async def at_once(self, lease: Lease) -> Cycle:
         """The quick answer: ends overdue offers, takes orders from couriers who are gone, and plans what is open."""
-        await self._expire(lease.region)
+        await self._expire(lease)
         began = monotonic()
         world = await store.load(self._pool, lease.region)
-        if await self._release_absent(world):
+        if await self._release_absent(world, lease):
             world = await store.load(self._pool, lease.region)
-        deadline = began + self.params.at_once_s
         snapshot = await self.snapshot(world)
         plan = None
         if snapshot is not None:
             params = replace(self.params.plan, search_s=0.0)
-            plan = await asyncio.to_thread(propose, snapshot, params, lambda: monotonic() > deadline)
+            plan = await asyncio.to_thread(_propose_within, snapshot, params, self.params.at_once_s)
         return await self._finish(world, plan, lease, depth="at_once", began=began)
 
     async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
@@ -153,11 +152,11 @@ class Planning:
         _observe(world, plan, committed, depth=depth, seconds=monotonic() - began)
         return Cycle(world=world, plan=plan, committed=committed)
 
-    async def _expire(self, region: Region) -> None:
-        async with at_desk(self._pool, self._redis, ENGINE) as desk:
-            await handover.expire_overdue(desk, region)
+    async def _expire(self, lease: Lease) -> None:
+        async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:
+            await handover.expire_overdue(desk, lease.region)
 
-    async def _release_absent(self, world: World) -> bool:
+    async def _release_absent(self, world: World, lease: Lease) -> bool:
         """Take from couriers who went off duty, or are in trouble, what they have not collected."""
         gone = {courier.id: "off duty" for courier in world.couriers if not courier.on_duty}
         gone |= dict.fromkeys(world.lost, "stuck or silent")
@@ -168,9 +167,15 @@ class Planning:
         }
         reasons = {courier_id: why for courier_id, why in gone.items() if courier_id in holders}
         if reasons:
-            async with at_desk(self._pool, self._redis, ENGINE) as desk:
+            async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:
                 await handover.release(desk, reasons)
         return bool(reasons)
+
+
+def _propose_within(snapshot: Snapshot, params: Params, seconds: float) -> Plan:
+    """A proposal in so many seconds from when a thread takes it up, which may be late when many regions are planned."""
+    deadline = monotonic() + seconds
+    return propose(snapshot, params, lambda: monotonic() > deadline)
 
 
 async def look(

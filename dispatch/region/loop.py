@@ -8,27 +8,25 @@ another dispatcher takes over when the lease has run out, and goes on from the r
 
 import asyncio
 import logging
-from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
 import asyncpg
 import redis.asyncio as aioredis
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
-from dispatch.errors import LeaseLost
-from dispatch.region import lease as leases
 from dispatch.region.cycle import Planning
-from dispatch.region.lease import Lease
 from sql import queries
 from tracking import events, outages
+from tracking.lanes import LaneParams, Lanes
+from tracking.lease import Lease
+from tracking.pause import pause_until
 from tracking.position import Region
 
 log = logging.getLogger(__name__)
 
 CYCLES = Counter("postrider_dispatch_cycles_total", "Cycles by how they ended.", ["outcome"])
-LEASES = Gauge("postrider_dispatch_leases", "Regions this process plans.")
 
 URGENT: Final = frozenset({"order.placed", "order.changed", "offer.rejected", "alert.raised", "plan.wanted"})
 """Somebody waits for what comes of these: a search is given up for them."""
@@ -91,68 +89,50 @@ class Dispatcher:
         self._pool = pool
         self._redis = redis
         self._planning = planning
-        self._params = params or LoopParams()
-        self._holder = leases.new_holder()
+        self._params = params = params or LoopParams()
+        self.lanes = Lanes(
+            pool,
+            job="dispatch",
+            regions=self._regions,
+            work=self._plan,
+            params=LaneParams(
+                lease_s=params.lease_s,
+                regions_every_s=params.regions_every_s,
+                backoff_s=params.retry_s,
+                backoff_at_most_s=max(params.retry_s, params.tick_s),
+            ),
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Plan until `stop` is set, then give the leases back."""
-        running: dict[Region, asyncio.Task[None]] = {}
         self._planning.warm()
         try:
-            async with asyncio.TaskGroup() as group:
-                while not stop.is_set():
-                    for region in await self._regions():
-                        if region not in running or running[region].done():
-                            running[region] = group.create_task(self._run_region(region, stop))
-                    await _wait(stop, self._params.regions_every_s if running else self._params.retry_s)
+            await self.lanes.run(stop)
         finally:
             self._planning.close()
 
     async def _regions(self) -> list[Region]:
-        try:
-            return [row["id"] for row in await self._pool.fetch(queries["planning.regions"])]
-        except outages.DRIVERS as exc:
-            outages.tell(log, "regions not read", exc, event="regions_not_read")
-            return []
+        return [row["id"] for row in await self._pool.fetch(queries["planning.regions"])]
 
-    async def _run_region(self, region: Region, stop: asyncio.Event) -> None:
-        state = _Region(region)
+    async def _plan(self, lease: Lease, stop: asyncio.Event) -> None:
+        """The loop of a region."""
+        state = _Region(lease.region)
         listener = asyncio.create_task(self._listen(state))
-        retry_s = self._params.retry_s
-        held = False
         try:
             while not stop.is_set():
                 state.wake.clear()
                 state.urgent.clear()
-                try:
-                    lease = await leases.take(self._pool, region, self._holder, ttl_s=self._params.lease_s)
-                    held = await self._turn(state, lease, held=held)
-                    retry_s = self._params.retry_s
-                except Exception as exc:  # noqa: BLE001 - a region's trouble must not end the other regions' loops
-                    _report_failure(region, exc)
-                    await _wait(stop, retry_s)
-                    retry_s = min(retry_s * 2, self._params.tick_s)
-                    continue
-                await _wait_any(state.wake, stop, self._params.tick_s if held else self._params.lease_s / 3)
+                await self._turn(state, lease)
+                await pause_until(self._params.tick_s, state.wake, stop)
                 if not state.urgent.is_set():
-                    await _wait_any(state.urgent, stop, self._params.calm_s)
+                    await pause_until(self._params.calm_s, state.urgent, stop)
+        except Exception:
+            CYCLES.labels("failed").inc()
+            raise
         finally:
             listener.cancel()
-            if held:
-                LEASES.dec()
-                with suppress(*outages.DATABASE):
-                    await leases.release(self._pool, region, self._holder)
 
-    async def _turn(self, state: _Region, lease: Lease | None, *, held: bool) -> bool:
-        """One turn of a region's loop. Returns whether this dispatcher holds the lease."""
-        if (lease is not None) != held:
-            LEASES.inc(1 if lease is not None else -1)
-            log.info(
-                "lease taken" if lease is not None else "lease lost",
-                extra={"event": "lease_changed", "region": state.region, "held": lease is not None},
-            )
-        if lease is None:
-            return False
+    async def _turn(self, state: _Region, lease: Lease) -> None:
         await self._planning.at_once(lease)
         CYCLES.labels("planned").inc()
         pause_s = self._params.search_after_s if state.changed else self._params.search_every_s
@@ -161,7 +141,6 @@ class Dispatcher:
             state.searched_at = monotonic()
             # What it has found when it is given up is committed, if it comes at once and still fits.
             await self._planning.search(lease, state.urgent)
-        return True
 
     async def _listen(self, state: _Region) -> None:
         """Wake the region's loop on events. Without Redis the timer goes on alone."""
@@ -190,26 +169,3 @@ def _matters(event: events.Event) -> bool:
     if event.type.startswith("alert."):
         return event.facts.get("kind") in AILMENTS
     return event.type in WAKING
-
-
-def _report_failure(region: Region, exc: Exception) -> None:
-    CYCLES.labels("failed").inc()
-    if isinstance(exc, LeaseLost):  # another dispatcher was faster
-        log.warning("cycle failed", extra={"event": "cycle_failed", "region": region, "error": outages.words(exc)})
-    else:
-        outages.tell(log, "cycle failed", exc, event="cycle_failed", region=region)
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await event.wait()
-
-
-async def _wait_any(first: asyncio.Event, second: asyncio.Event, timeout_s: float) -> None:
-    waits = [asyncio.create_task(first.wait()), asyncio.create_task(second.wait())]
-    try:
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -5,7 +5,7 @@ Orders' steps and events are written by `dispatch.orders.desk`.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -24,9 +24,9 @@ LOST_AFTER = timedelta(minutes=3)
 
 
 async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = None) -> World:
-    """The region's open orders, couriers and routes, as they were at one moment."""
+    """The region's open orders, couriers and routes, as they were at one moment; `now` by the database's clock."""
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        return await read(connection, region, now or datetime.now(UTC))
+        return await read(connection, region, now or await connection.fetchval(queries["clock.now"]))
 
 
 async def hold(connection: Any, region: Region) -> None:

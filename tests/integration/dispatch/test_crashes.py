@@ -125,7 +125,9 @@ async def test_dispatcher_killed_again_and_again_loses_and_doubles_nothing(
 
     async def working() -> bool:
         """Whether the newest dispatcher holds the lease: it is in the middle of things."""
-        holder = await city.pool.fetchval("SELECT holder FROM dispatch_leases WHERE expires_at > clock_timestamp()")
+        holder = await city.pool.fetchval(
+            "SELECT holder FROM leases WHERE job = 'dispatch' AND expires_at > clock_timestamp()"
+        )
         return holder is not None and f":{process.pid}:" in holder
 
     for _ in range(3):

@@ -13,7 +13,7 @@ from dispatch.orders.order import OrderState, OrderStop, Window
 from dispatch.stop import StopKind
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.integration.dispatch.region.test_cycle import Seen, hire, planning_of
-from tracking import events
+from tracking import events, lease
 from tracking.batch import PositionColumns
 from tracking.history.history import History
 from tracking.position import Fix, Mode, Position
@@ -134,9 +134,7 @@ async def test_the_dispatcher_takes_the_orders_of_a_stuck_courier_away_and_retur
         await desk.pick_up(await desk.lock_order(on_board.id))
     await watch.drive(ana, STREET, 320)
     assert ("stuck", ana) in await alerts(city)
-    from dispatch.region import lease  # noqa: PLC0415 - only here
-
-    held = await lease.take(city.pool, REGION, "test", ttl_s=60)
+    held = await lease.take(city.pool, "dispatch", REGION, "test", ttl_s=60)
     planning = planning_of(city, seen, ask_again_after_s=0)
     await planning.at_once(held)
     assert (await city.order(order.id)).state is OrderState.PLACED

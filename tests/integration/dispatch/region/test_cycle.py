@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatch.errors import LeaseLost
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState
 from dispatch.planning.propose import propose
-from dispatch.region import commit, lease, store
+from dispatch.region import commit, store
 from dispatch.region.cycle import CycleParams, Planning
 from dispatch.region.loop import Dispatcher, LoopParams
 from dispatch.region.search_process import SearchProcess
@@ -18,6 +17,8 @@ from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
+from tracking import lease
+from tracking.errors import LeaseLost
 from tracking.position import Fix, Position
 
 REGION = "default"
@@ -65,7 +66,7 @@ def planning_of(city, seen, **params):
 
 @pytest.fixture
 async def held(city):
-    return await lease.take(city.pool, REGION, "test", ttl_s=60)
+    return await lease.take(city.pool, "dispatch", REGION, "test", ttl_s=60)
 
 
 async def hire(city, seen, name="Ana", at=RESTAURANT, **columns):
@@ -206,23 +207,13 @@ async def test_same_plan_committed_twice_assigns_once(city, seen, planning, held
 async def test_dispatcher_that_lost_its_lease_commits_nothing(city, seen, planning):
     await hire(city, seen)
     order = await city.place()
-    slow = await lease.take(city.pool, REGION, "slow", ttl_s=0.01)
+    slow = await lease.take(city.pool, "dispatch", REGION, "slow", ttl_s=0.01)
     world, plan = await prepared(city, planning)
     await asyncio.sleep(0.02)
-    assert await lease.take(city.pool, REGION, "quick", ttl_s=60) is not None
+    assert await lease.take(city.pool, "dispatch", REGION, "quick", ttl_s=60) is not None
     with pytest.raises(LeaseLost):
         await put(city, world, plan, slow)
     assert (await city.order(order.id)).state is OrderState.PLACED
-
-
-async def test_lease_is_held_by_one_and_renewed_without_a_new_token(city):
-    first = await lease.take(city.pool, REGION, "a", ttl_s=60)
-    assert await lease.take(city.pool, REGION, "b", ttl_s=60) is None
-    assert await lease.take(city.pool, REGION, "a", ttl_s=60) == first
-    await lease.release(city.pool, REGION, "a")
-    second = await lease.take(city.pool, REGION, "b", ttl_s=60)
-    assert second is not None
-    assert second.token > first.token
 
 
 async def test_courier_gone_off_duty_loses_what_is_not_collected(city, seen, planning, held):
@@ -319,8 +310,8 @@ async def test_two_dispatchers_plan_a_region_one_after_the_other(city, seen):
         return await city.pool.fetchval("SELECT count(*) = $1 FROM offers", len(orders))
 
     await eventually(all_offered)
-    holder = await city.pool.fetchval("SELECT holder FROM dispatch_leases")
-    first = next(i for i, d in enumerate(dispatchers) if d._holder == holder)
+    holder = await city.pool.fetchval("SELECT holder FROM leases WHERE job = 'dispatch'")
+    first = next(i for i, d in enumerate(dispatchers) if d.lanes.holder == holder)
     stops[first].set()
     await tasks[first]
     orders.append(await city.place())

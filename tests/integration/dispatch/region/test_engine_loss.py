@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from dispatch.region import lease, store
+from dispatch.region import store
 from dispatch.region.cycle import CycleParams, Planning
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.cache import TravelCache
@@ -16,6 +16,7 @@ from dispatch.travel.osrm import Osrm
 from dispatch.travel.times import Source
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.integration.dispatch.region.test_cycle import Seen
+from tracking import lease
 from tracking.position import Mode
 
 
@@ -32,7 +33,7 @@ async def test_plans_go_on_without_the_engine_and_return_to_it_by_themselves(cit
         planning = Planning(
             pool=city.pool, redis=city.redis, travel=travel, locator=Locator(seen), params=CycleParams(map_budget_s=2.0)
         )
-        held = await lease.take(city.pool, "default", "test", ttl_s=120)
+        held = await lease.take(city.pool, "dispatch", "default", "test", ttl_s=120)
 
         async def source():
             snapshot = await planning.snapshot(await store.load(city.pool, "default"))

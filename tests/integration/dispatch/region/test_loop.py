@@ -12,7 +12,6 @@ import redis.asyncio as aioredis
 
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState
-from dispatch.region import lease
 from dispatch.region.cycle import CycleParams, Planning
 from dispatch.region.loop import Dispatcher, LoopParams
 from dispatch.region.whereabouts import Locator
@@ -20,6 +19,7 @@ from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from tests.integration.dispatch.conftest import HOME, City
 from tests.integration.dispatch.region.test_cycle import Seen, eventually, hire
+from tracking import lease
 
 
 async def leave_session_alone(_connection):
@@ -34,7 +34,7 @@ async def city(request, redis_url):
     redis = aioredis.Redis.from_url(redis_url)
     async with asyncpg.create_pool(url, min_size=0, **options) as pool:
         yield City(pool=pool, redis=redis)
-        await pool.execute("TRUNCATE orders, offers, routes, dispatch_leases CASCADE")
+        await pool.execute("TRUNCATE orders, offers, routes, leases CASCADE")
         await pool.execute("DELETE FROM couriers")
     await redis.aclose()
 
@@ -68,7 +68,7 @@ async def test_order_lives_from_placed_to_delivered_and_a_rejected_one_goes_on(c
     offer_id = await eventually(lambda: offered_to(rui), 30)
     async with city.desk() as desk:
         await handover.accept(desk, offer_id, rui)
-    assert await lease.take(city.pool, "default", "somebody else", ttl_s=1) is None
+    assert await lease.take(city.pool, "dispatch", "default", "somebody else", ttl_s=1) is None
     async with city.desk() as desk:
         await desk.pick_up(await desk.lock_order(order.id))
     async with city.desk() as desk:

@@ -1,0 +1,3 @@
+-- name: now
+-- Processes' clocks differ; what several of them judge by time is judged by this one.
+SELECT clock_timestamp();

@@ -1,0 +1,212 @@
+"""
+A lane for every region: whoever holds the region's lease does the job there, and nothing in one lane ends another.
+
+    regions ──▶ shares of the living processes ──▶ take ──▶ lane: work(lease, stop) ──▶ release
+                          every beat: renew all that is held, in one statement
+
+Leases are renewed by a task of its own while the lanes work, so a turn may take longer than a lease. A lane whose lease
+has passed to another is cancelled; should it write before it hears of that, the token refuses it (`tracking.lease`).
+A lane that fails is told, counted and begun again alone, with growing pauses. When processes come or go, regions change
+hands after the turn that runs.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Protocol
+
+import asyncpg
+from prometheus_client import Counter, Gauge
+
+from sql import queries
+from tracking import lease as leases
+from tracking import outages
+from tracking.errors import LeaseLost
+from tracking.lease import Lease
+from tracking.pause import pause
+from tracking.position import Region
+
+log = logging.getLogger(__name__)
+
+LEASES = Gauge("postrider_leases", "Regions this process holds, by job.", ["job"])
+FAILURES = Counter("postrider_lane_failures_total", "Turns of a region that ended with an error.", ["job", "region"])
+LOST = Counter("postrider_leases_lost_total", "Leases that passed to another process while they were held.", ["job"])
+
+
+class Work(Protocol):
+    """Does the job for a region until `stop` is set; cancelled when the lease is lost."""
+
+    async def __call__(self, lease: Lease, stop: asyncio.Event) -> None:
+        """Raises LeaseLost when a write was refused; whatever else is raised, it is called again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneParams:
+    """How lanes are kept."""
+
+    lease_s: float = 15.0
+    """So long after a crash another process may take over."""
+    beat_s: float = 1.0
+    """Leases are renewed and looked at so often, or three times in the life of a lease."""
+    regions_every_s: float = 15.0
+    """How soon a new region is noticed."""
+    backoff_s: float = 0.2
+    backoff_at_most_s: float = 5.0
+    steady_after_s: float = 60.0
+    """A lane that went well for so long begins again at once when it fails."""
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    lease: Lease
+    stop: asyncio.Event
+    task: asyncio.Task[None]
+    is_lost: bool = False
+
+
+class Lanes:
+    """The lanes of one job in this process."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        job: str,
+        regions: Callable[[], Awaitable[Iterable[Region]]],
+        work: Work,
+        params: LaneParams,
+    ) -> None:
+        """`regions`: lists the regions there are, now."""
+        self._pool = pool
+        self._job = job
+        self._list_regions = regions
+        self._work = work
+        self._params = params
+        self._lanes: dict[Region, _Lane] = {}
+        self._regions: frozenset[Region] = frozenset()
+        self._listed_at = float("-inf")
+        self.holder = leases.new_holder()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Hold and work until `stop` is set, then let the turns end and give the leases back."""
+        beat_s = min(self._params.beat_s, self._params.lease_s / 3)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while not stop.is_set():
+                    try:
+                        async with asyncio.timeout(self._params.lease_s):
+                            await self._beat(group)
+                    except outages.DRIVERS as exc:
+                        # The lanes go on: without the database nobody can take their leases, or write.
+                        outages.tell(log, "leases not renewed", exc, event="leases_not_renewed", job=self._job)
+                    except Exception:
+                        log.exception("leases not renewed", extra={"event": "leases_not_renewed", "job": self._job})
+                    await pause(stop, beat_s)
+                await self._end()
+        finally:
+            LEASES.labels(self._job).set(0)
+
+    async def _end(self) -> None:
+        """Let all turns end; they are still renewed meanwhile."""
+        for lane in self._lanes.values():
+            lane.stop.set()
+        while self._lanes:
+            try:
+                async with asyncio.timeout(self._params.lease_s):
+                    await self._renew()
+            except outages.DRIVERS as exc:
+                outages.tell(log, "leases not renewed", exc, event="leases_not_renewed", job=self._job)
+            if tasks := [lane.task for lane in self._lanes.values()]:
+                await asyncio.wait(tasks, timeout=self._params.lease_s / 3, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await self._pool.execute(queries["leases.leave"], self._job, self.holder)
+        except outages.DRIVERS as exc:
+            outages.tell(log, "lease not given back", exc, event="lease_not_released", job=self._job)
+
+    async def _beat(self, group: asyncio.TaskGroup) -> None:
+        """Say that we live, renew what is held, let go of what others should do, take what we should do and is free."""
+        await self._pool.execute(queries["leases.join"], self._job, self.holder, self._params.lease_s)
+        await self._renew()
+        if monotonic() - self._listed_at > self._params.regions_every_s:
+            self._regions = frozenset(await self._list_regions())
+            self._listed_at = monotonic()
+        living = [row["holder"] for row in await self._pool.fetch(queries["leases.living"], self._job)]
+        due = leases.shares(self._regions, living)
+        mine = {region for region, holder in due.items() if holder == self.holder}
+        for region, lane in self._lanes.items():
+            if region not in mine:
+                lane.stop.set()
+        if wanted := mine - self._lanes.keys():
+            rows = await self._pool.fetch(queries["leases.in_force"], self._job)
+            for region in sorted(wanted - {row["region"] for row in rows if row["holder"] != self.holder}):
+                lease = await leases.take(self._pool, self._job, region, self.holder, ttl_s=self._params.lease_s)
+                if lease is not None:
+                    self._begin(group, lease)
+
+    async def _renew(self) -> None:
+        held = [lane.lease for lane in self._lanes.values()]
+        if not held:
+            return
+        rows = await self._pool.fetch(
+            queries["leases.renew"],
+            self._job,
+            [lease.region for lease in held],
+            [lease.token for lease in held],
+            self._params.lease_s,
+        )
+        kept = {row["region"] for row in rows}
+        for lease in held:
+            lane = self._lanes.get(lease.region)
+            if lease.region not in kept and lane is not None and lane.lease is lease:
+                lane.is_lost = True
+                lane.task.cancel()
+
+    def _begin(self, group: asyncio.TaskGroup, lease: Lease) -> None:
+        log.info("lease taken", extra={"event": "lease_taken", "job": self._job, "region": lease.region})
+        stop = asyncio.Event()
+        task = group.create_task(self._run(lease, stop), name=f"{self._job} {lease.region}")
+        self._lanes[lease.region] = _Lane(lease, stop, task)
+        LEASES.labels(self._job).set(len(self._lanes))
+
+    async def _run(self, lease: Lease, stop: asyncio.Event) -> None:
+        """A lane until it is stopped or its lease is lost, then give the lease back."""
+        try:
+            await self._work_on(lease, stop)
+        finally:
+            if self._lanes.pop(lease.region).is_lost:
+                _tell_lost(lease)
+            LEASES.labels(self._job).set(len(self._lanes))
+        try:
+            await leases.release(self._pool, lease)
+        except outages.DRIVERS as exc:
+            outages.tell(log, "lease not given back", exc, event="lease_not_released", job=self._job)
+
+    async def _work_on(self, lease: Lease, stop: asyncio.Event) -> None:
+        backoff_s = self._params.backoff_s
+        while not stop.is_set():
+            began = monotonic()
+            try:
+                await self._work(lease, stop)
+            except LeaseLost:
+                _tell_lost(lease)
+                return
+            except outages.DRIVERS as exc:
+                FAILURES.labels(lease.job, lease.region).inc()
+                outages.tell(log, "lane interrupted", exc, event="lane_interrupted", job=lease.job, region=lease.region)
+            except Exception:
+                # Whatever it is, the other regions go on.
+                FAILURES.labels(lease.job, lease.region).inc()
+                facts = {"job": lease.job, "region": lease.region, "again_in_s": backoff_s}
+                log.exception("lane died", extra={"event": "lane_died", **facts})
+            if monotonic() - began > self._params.steady_after_s:
+                backoff_s = self._params.backoff_s
+            await pause(stop, backoff_s)
+            backoff_s = min(2 * backoff_s, self._params.backoff_at_most_s)
+
+
+def _tell_lost(lease: Lease) -> None:
+    LOST.labels(lease.job).inc()
+    log.warning("lease lost", extra={"event": "lease_lost", "job": lease.job, "region": lease.region})
