@@ -14,7 +14,6 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import ASGIApp
 
 from app import logs
 from app.machine.orphan import end_with_parent
@@ -34,6 +33,7 @@ from app.routes import (
     phones,
     plans,
     positions,
+    positions_fast,
     route,
     share,
     shifts,
@@ -49,6 +49,7 @@ from app.web.graceful import when_streams_must_end
 from app.web.metrics import ObserveMiddleware, metrics
 from app.web.problems import describe_problem, exception_handlers
 from app.web.retries import RetryMiddleware
+from app.web.rsgi import Rsgi
 from app.wiring.arriving import arrivals, know
 from app.wiring.dispatching import cycle_params
 from app.wiring.intake import Intake
@@ -181,10 +182,17 @@ def _authenticator(state: State) -> Any:
     return state.authenticator
 
 
-def create_asgi(settings: Settings) -> ASGIApp:
-    """The API with what must see every request, also those that match no route."""
-    app = create_app(settings)
-    return FastPositions(ObserveMiddleware(app, body_within_s=settings.request_body_s), app.state)
+def create_rsgi(settings: Settings) -> Rsgi:
+    """The API with what must see every request, also those that match no route, and with its hot doors."""
+    return in_front(create_app(settings))
+
+
+def in_front(app: Litestar) -> Rsgi:
+    """The hot doors and the bridge, in front of an API."""
+    return Rsgi(
+        ObserveMiddleware(app, body_within_s=app.state.settings.request_body_s),
+        {("POST", positions_fast.PATH): FastPositions(app.state)},
+    )
 
 
 def _travel(state: State) -> Any:
@@ -207,10 +215,10 @@ def _channels(state: State) -> Any:
     return state.channels
 
 
-def asgi() -> ASGIApp:
+def rsgi() -> Rsgi:
     """What the server runs in each API process; settings come from the environment."""
     if (server := multiprocessing.parent_process()) is not None and server.pid is not None:
         end_with_parent(server.pid)
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level, settings.log_json)
-    return create_asgi(settings)
+    return create_rsgi(settings)

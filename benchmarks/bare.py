@@ -1,4 +1,4 @@
-"""The limit of `benchmarks.ingest`: a bare ASGI function on the same store; no routes, tokens, limits or traces."""
+"""The limit of `benchmarks.ingest`: a bare function on the same store, on both interfaces; no routes and no tokens."""
 
 import os
 from typing import Any
@@ -23,33 +23,37 @@ class Bare:
         self._ingest: Ingest | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The function on ASGI."""
         if scope["type"] == "lifespan":
             while True:
                 message = await receive()
                 await send({"type": f"{message['type']}.complete"})
                 if message["type"] == "lifespan.shutdown":
                     return
-        if self._ingest is None:
-            self._ingest = Ingest(Redis.from_url(os.environ["REDIS_URL"]))
         body = b""
         while True:
             message = await receive()
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
+        answer = await self._take(body)
+        length = str(len(answer)).encode()
+        await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", length)]})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def __rsgi__(self, _: Any, protocol: Any) -> None:
+        """The same function on Granian's own interface."""
+        answer = await self._take(await protocol())
+        protocol.response_bytes(202, [], answer)
+
+    async def _take(self, body: bytes) -> bytes:
+        if self._ingest is None:
+            self._ingest = Ingest(Redis.from_url(os.environ["REDIS_URL"]))
         self._turn += 1
         sender = self._senders[self._turn % len(self._senders)]
         readings = decode(body).readings
         receipt = await self._ingest.accept(Upload(region=REGION, readings=readings, senders=[sender] * len(readings)))
-        answer = b'{"accepted":%d}' % receipt.n_accepted
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 202,
-                "headers": [(b"content-length", str(len(answer)).encode())],
-            }
-        )
-        await send({"type": "http.response.body", "body": answer})
+        return b'{"accepted":%d}' % receipt.n_accepted
 
 
 app = Bare()

@@ -28,11 +28,11 @@ def serve(settings: Settings) -> None:
     refuse_taken_port(settings.host, settings.port)
     allow_files(settings.api_connections + FILES_BESIDE_CONNECTIONS)
     server = Granian(
-        "app.main:asgi",
+        "app.main:rsgi",
         factory=True,
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.RSGI,
         loop=Loops.uvloop,
         # Not `auto`: it waits for the first bytes to tell the versions apart, and no time limit holds until then.
         http=HTTPModes.http1,

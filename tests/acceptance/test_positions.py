@@ -14,20 +14,15 @@ import pytest_asyncio
 import zstandard
 
 from app.machine.tokens import make_token
-from app.main import create_app
-from app.routes.positions_fast import FastPositions
+from app.main import create_app, in_front
 from app.settings import Settings
 from app.web.auth import Role
-from app.web.metrics import ObserveMiddleware
+from tests.rsgi import RsgiTransport
 
 
 def fix(age_s=1.0, lat=41.15, lon=-8.61, **more):
     at = datetime.now(UTC) - timedelta(seconds=age_s)
     return {"fixed_at": at.isoformat(), "lat": lat, "lon": lon, **more}
-
-
-def fast_way(api):
-    return FastPositions(ObserveMiddleware(api, body_within_s=30), api.state)
 
 
 async def new_courier(admin, name="Anna", mode="bicycle"):
@@ -43,7 +38,7 @@ async def phone_of(api, client_of):
     async def make(courier_id=None, role=Role.COURIER, *, fast=True):
         client = await client_of(role, courier_id)
         if fast:
-            client._transport = httpx.ASGITransport(app=fast_way(api))
+            client._transport = RsgiTransport(in_front(api))
         return client
 
     return make
@@ -308,7 +303,7 @@ async def device(settings):
 
 def client_with(api, token):
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=fast_way(api)),
+        transport=RsgiTransport(in_front(api)),
         base_url="http://postrider",
         headers={"Authorization": f"Bearer {token}"},
     )
