@@ -21,6 +21,10 @@ from tracking.position import LatLon
 
 MAX_VERTICES = 10_000
 """Of one area: a country's outline; more is a mistake."""
+FARTHEST_LAT = 85.05
+"""An area reaches no nearer to a pole: the plane ends there, and Redis knows no places beyond either."""
+WIDEST_DEG = 180.0
+"""An area is narrower: wider, nobody can say which side of it is meant."""
 FAR_M = 30.0
 """So far outside its bounding circle the exact distance to an area is of no use."""
 _LOOP_EDGES = 40
@@ -35,9 +39,19 @@ class Area:
     __slots__ = ("_circle_m", "_edges", "_k_lon", "_lat_0", "_lon_0", "_reach_m", "_vectors", "geometry")
 
     def __init__(self, *, middle: LatLon, geometry: BaseGeometry, circle_m: float | None = None) -> None:
-        """`geometry` in metres east and north of `middle`; a circle is given by its radius as well."""
+        """
+        `geometry` in metres east and north of `middle`; a circle is given by its radius as well.
+
+        Raises ValueError for what reaches a pole or half around the earth.
+        """
         self._lat_0, self._lon_0 = middle.latlon
         self._k_lon = METRES_PER_DEGREE * cos(radians(middle.lat))
+        west, south, east, north = geometry.bounds
+        farthest_m = METRES_PER_DEGREE * (FARTHEST_LAT - abs(middle.lat))
+        if not (farthest_m > 0 and max(north, -south) <= farthest_m):
+            raise ValueError(f"expected an area between {FARTHEST_LAT} degrees south and north")
+        if not east - west < WIDEST_DEG * self._k_lon:
+            raise ValueError(f"expected an area less than {WIDEST_DEG:.0f} degrees wide")
         self._circle_m = circle_m
         self.geometry = geometry
         self._reach_m = float(np.max(np.hypot(*shapely.get_coordinates(geometry).T)))

@@ -21,10 +21,10 @@ from tracking.watching.area import Area
 
 FenceId = NewType("FenceId", UUID)
 MICROS = 1_000_000
-RESOLUTIONS = (10, 9, 7, 5, 3)
-"""H3 resolutions of the index, hexagon edges of 76 m, 200 m, 1.4 km, 9.9 km, 69 km."""
+RESOLUTIONS = (10, 9, 7, 5, 3, 1)
+"""H3 resolutions of the index, hexagon edges of 76 m, 200 m, 1.4 km, 9.9 km, 69 km, 480 km (842 cells in all)."""
 CELLS_PER_FENCE = 1200
-"""About so many cells cover a fence: the finest resolution is taken that needs no more."""
+"""About so many cells cover a fence, at most: the finest resolution is taken that needs no more."""
 BUFFER_M = 30.0
 """A fix farther outside than this may not find the fence in the index; ways are looked up every twice this."""
 _ROUGH_M = 3.0
@@ -126,6 +126,11 @@ class FenceIndex:
                     del cells[cell]
             if not cells:
                 del self._cells[resolution]
+
+    @property
+    def n_cells(self) -> int:
+        """Cells that hold a fence: what the index costs in memory."""
+        return sum(map(len, self._cells.values()))
 
     def near(self, lat: float, lon: float) -> tuple[Entry, ...]:
         """Every fence that is not farther than BUFFER_M, and some that are."""

@@ -47,6 +47,9 @@ RECOUNTS = Counter("postrider_watch_recounts_total", "Couriers whose stays and f
 LEASES = Gauge("postrider_watch_leases", "Regions this process watches.")
 BATCH_SECONDS = Histogram("postrider_watch_batch_seconds", "From reading a batch of the log to its acknowledgement.")
 FENCES = Gauge("postrider_watch_fences", "Geofences looked at.", ["region"])
+BAD_FENCES = Gauge(
+    "postrider_watch_fences_set_aside", "Geofences that make no sense and are not looked at.", ["region"]
+)
 
 RUN_GAP_S: Final = 600
 """Where no fix came for so long nothing of the past matters: longer than a gap, and than jumps have witnesses."""
@@ -99,6 +102,8 @@ class _Region:
 
     region: Region
     index: FenceIndex = field(default_factory=FenceIndex)
+    bad_fences: set[int] = field(default_factory=set)
+    """Keys of stored fences that cannot be built."""
     tracks: dict[CourierId, Track] = field(default_factory=dict)
     heard_at: dict[CourierId, float] = field(default_factory=dict)
     """By the monotonic clock."""
@@ -314,11 +319,22 @@ class Watcher:
         ids = {row["id"].int: row["id"] for row in rows}
         for key in seen.index.fences.keys() - ids.keys():
             seen.index.remove(seen.index.fences[key])
-        if new := [ids[key] for key in ids.keys() - seen.index.fences.keys()]:
-            fences = [fence_from_row(row) for row in await self._pool.fetch(queries["geofences.many"], new)]
+        seen.bad_fences &= ids.keys()
+        if new := [ids[key] for key in ids.keys() - seen.index.fences.keys() - seen.bad_fences]:
+            fences = []
+            for row in await self._pool.fetch(queries["geofences.many"], new):
+                try:
+                    fences.append(fence_from_row(row))
+                except ValueError as exc:  # stored before it was refused: the others are looked at all the same
+                    seen.bad_fences.add(row["id"].int)
+                    log.warning(
+                        "fence set aside",
+                        extra={"event": "fence_set_aside", "fence_id": str(row["id"]), "why": str(exc)},
+                    )
             fresh = await asyncio.to_thread(FenceIndex.of, [*seen.index.fences.values(), *fences])
             seen.index.take_over(fresh)
         FENCES.labels(seen.region).set(len(seen.index.fences))
+        BAD_FENCES.labels(seen.region).set(len(seen.bad_fences))
 
     def _track_params(self, mode: Mode) -> TrackParams:
         params = self._params

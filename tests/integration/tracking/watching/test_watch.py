@@ -299,3 +299,17 @@ async def test_an_erased_courier_leaves_no_findings(world):
         assert await world.stays(ana.courier_id)
     await History(world.pool).erase(ana.courier_id)
     assert await world.stays(ana.courier_id) == []
+
+
+async def test_a_stored_fence_that_makes_no_sense_is_set_aside_and_the_others_are_looked_at(world):
+    ana = await world.hire()
+    await world.pool.execute(
+        "INSERT INTO geofences (region, name, geometry, radius_m, created_at)"
+        " VALUES ('default', 'pole', $1::jsonb, 500, '2020-01-01')",
+        SQUARE % (0, 90),
+    )
+    await world.fence(600, 0, 80)
+    async with world.writing(), world.watching():
+        await world.post(ana, recent(walk(ROUND)))
+        await until(world.settled)
+    assert [kind for kind, _, _ in await world.fence_events(ana.courier_id)] == ["enter", "exit"]

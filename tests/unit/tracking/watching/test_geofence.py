@@ -11,7 +11,7 @@ from tests.unit.tracking.watching.tracks import MICROS, NOON_US, PORTO, at, walk
 from tracking.plane import metres
 from tracking.position import LatLon
 from tracking.watching.area import FAR_M, Area
-from tracking.watching.fence import ActiveHours, Fence, FenceId, FenceIndex
+from tracking.watching.fence import CELLS_PER_FENCE, ActiveHours, Fence, FenceId, FenceIndex
 from tracking.watching.geofence import EMPTY, FenceEventKind, FenceFix, FenceParams, step
 
 PARAMS = FenceParams()
@@ -238,3 +238,41 @@ def test_a_fence_can_be_taken_out_of_the_index_again():
 def test_distances_on_the_plane_are_those_on_the_sphere():
     assert metres(41.15, -8.61, 41.16, -8.60) == pytest.approx(1391.9, rel=1e-3)
     assert metres(0, 179.999, 0, -179.999) == pytest.approx(222.4, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "radius_m"),
+    [
+        ({"type": "Point", "coordinates": [0, 90]}, 100.0),
+        ({"type": "Point", "coordinates": [0, -90]}, 100.0),
+        ({"type": "Point", "coordinates": [10, 85.0]}, 100_000.0),
+        ({"type": "Polygon", "coordinates": [[[-95, 0], [0, 0], [95, 0], [95, 9], [0, 9], [-95, 9], [-95, 0]]]}, None),
+    ],
+)
+def test_what_reaches_a_pole_or_half_around_the_earth_is_no_area(shape, radius_m):
+    with pytest.raises(ValueError, match="expected an area"):
+        Area.from_geojson(shape, radius_m=radius_m)
+
+
+@settings(deadline=None)
+@given(
+    south=st.floats(-85, 80),
+    west=st.floats(-180, 180),
+    height=st.floats(1e-6, 85),
+    width=st.floats(1e-6, 179),
+)
+def test_a_fence_of_any_size_takes_a_bounded_number_of_cells(south, west, height, width):
+    north = min(south + height, 85.0)
+    lons = [(west + width * share + 180) % 360 - 180 for share in (0, 0.5, 1)]
+    ring = [*([lon, south] for lon in lons), *([lon, north] for lon in reversed(lons)), [lons[0], south]]
+    index = FenceIndex.of([fence(polygon(ring))])
+    assert index.n_cells <= 2 * CELLS_PER_FENCE
+    assert index.inside((south + north) / 2, lons[1])
+
+
+@settings(deadline=None)
+@given(lat=st.floats(-84, 84), lon=st.floats(-180, 180), radius_m=st.floats(1e-3, 100_000))
+def test_a_circle_of_any_size_anywhere_takes_a_bounded_number_of_cells(lat, lon, radius_m):
+    index = FenceIndex.of([fence(Area.circle(LatLon(lat, lon), radius_m))])
+    assert index.n_cells <= 2 * CELLS_PER_FENCE
+    assert index.inside(lat, lon)
