@@ -1,5 +1,7 @@
 """Where a courier stayed and how the courier got there: `/v1/couriers/{id}/stops`, and arrivals at route stops."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,23 +9,39 @@ from uuid import UUID
 import msgspec
 from litestar import get
 from litestar.exceptions import PermissionDeniedException
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool
 from app.web.instants import From, To, instant_of
-from app.web.pages import Page
+from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
 from dispatch.orders import courier_life
 from dispatch.stop import StopKind
 from sql import queries
 from tracking.batch import E7, instant, microseconds
-from tracking.watching.motion import DEFAULT_PARAMS, Gap, Sample, Segment, Stay, Trip, segments
+from tracking.watching.motion import (
+    DEFAULT_PARAMS,
+    Gap,
+    MotionParams,
+    Sample,
+    Segment,
+    State,
+    Stay,
+    Trip,
+    current,
+    ends_us,
+    fold,
+)
 
 LONGEST_SPAN = timedelta(days=7)
 MARGIN = timedelta(hours=2)
 """Read before and after the span, so that a stay at its ends is whole."""
-MOST_FIXES = 1_000_000
+FIXES_AT_ONCE = 10_000
+"""Folded in one go, some 50 ms in a thread; more than half a day of 5-second fixes."""
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+MOST_FIXES = 200_000
+"""Folded for one page, about a second; a segment of still more fixes is cut there."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -90,6 +108,8 @@ async def list_stops(
     pool: Pool,
     from_text: From = None,
     to_text: To = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 500,
 ) -> Page[SegmentView]:
     """
     Stays, trips and gaps, in order, of a day or of `from` to `to` (7 days at most).
@@ -97,13 +117,56 @@ async def list_stops(
     Found in what history holds, so the answer does not depend on the order in which fixes came.
     """
     courier = await courier_life.get(pool, courier_id)
-    since, until = _span(from_text, to_text)
-    fixes = await pool.fetch(queries["recounts.between"], courier_id, since - MARGIN, until + MARGIN, MOST_FIXES)
-    samples = (Sample(microseconds(f["fixed_at"]), f["lat_e7"] / E7, f["lon_e7"] / E7) for f in fixes)
-    found = segments(samples, DEFAULT_PARAMS[courier.mode])
-    from_us, to_us = microseconds(since), microseconds(until)
-    inside = [s for s in found if (ends := _ends_us(s))[1] >= from_us and ends[0] < to_us]
-    return Page(items=[segment_view(segment) for segment in inside])
+    place = key_of(cursor, tuple[Instant, str, str])
+    since, until = _span(from_text, to_text) if place is None else _span(*place[1:])
+    begins_at = since - MARGIN if place is None else max(place[0], since - MARGIN)
+    page = _Segments(DEFAULT_PARAMS[courier.mode], microseconds(since), microseconds(until))
+    found, next_us = await page.read(pool, courier_id, begins_at, until + MARGIN, limit)
+    following = None if next_us is None else cursor_of(instant(next_us), since.isoformat(), until.isoformat())
+    return Page(items=[segment_view(segment) for segment in found], next=following)
+
+
+class _Segments:
+    """The segments of a span, a page at a time: the first fix of a segment is where a fold may begin anew."""
+
+    def __init__(self, params: MotionParams, from_us: int, until_us: int) -> None:
+        self._params = params
+        self._from_us = from_us
+        self._until_us = until_us
+
+    async def read(
+        self, pool: Any, courier_id: UUID, begins_at: datetime, before: datetime, limit: int
+    ) -> tuple[list[Segment], int | None]:
+        """At most `limit` segments of what begins at an instant, and where the next page begins, if there is one."""
+        state: State = None
+        found: list[Segment] = []
+        n_read = 0
+        while n_read < MOST_FIXES:
+            fixes = await pool.fetch(queries["recounts.between"], courier_id, begins_at, before, FIXES_AT_ONCE)
+            state, closed = await asyncio.to_thread(self._fold, state, fixes)
+            found += filter(self._is_inside, closed)
+            if len(found) > limit:
+                return found[:limit], ends_us(found[limit])[0]
+            if len(fixes) < FIXES_AT_ONCE:
+                found += filter(self._is_inside, current(state))
+                return found[:limit], ends_us(found[limit])[0] if len(found) > limit else None
+            n_read += len(fixes)
+            begins_at = fixes[-1]["fixed_at"] + timedelta(microseconds=1)
+        going_on = current(state)
+        if not found or not going_on:  # one segment of very many fixes: cut, or the next page would be this one again
+            return [*found, *filter(self._is_inside, going_on)], microseconds(begins_at)
+        return found, ends_us(going_on[0])[0]
+
+    def _fold(self, state: State, fixes: Sequence[Any]) -> tuple[State, list[Segment]]:
+        return fold(
+            state,
+            (Sample(microseconds(f["fixed_at"]), f["lat_e7"] / E7, f["lon_e7"] / E7) for f in fixes),
+            self._params,
+        )
+
+    def _is_inside(self, segment: Segment) -> bool:
+        began_us, ended_us = ends_us(segment)
+        return ended_us >= self._from_us and began_us < self._until_us
 
 
 @get("/v1/couriers/{courier_id:uuid}/visits", guards=[requires_any], tags=["couriers"])
@@ -126,7 +189,7 @@ async def list_visits(
 
 def segment_view(segment: Segment) -> SegmentView:
     """As the API shows it."""
-    began_us, ended_us = _ends_us(segment)
+    began_us, ended_us = ends_us(segment)
     duration_s = round((ended_us - began_us) / 1_000_000, 3)
     match segment:
         case Stay():
@@ -155,12 +218,6 @@ def segment_view(segment: Segment) -> SegmentView:
                 duration_s=duration_s,
                 straight_m=round(segment.straight_m, 1),
             )
-
-
-def _ends_us(segment: Segment) -> tuple[int, int]:
-    if isinstance(segment, Stay):
-        return segment.arrived_us, segment.departed_us
-    return segment.began_us, segment.ended_us
 
 
 def _span(from_text: str | None, to_text: str | None) -> tuple[datetime, datetime]:

@@ -1,16 +1,20 @@
 """Geofences, alerts and stops over HTTP."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from threading import get_ident
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from app.routes import stops
 from app.web.auth import Role
 from tests.unit.tracking.watching.tracks import walk
 from tracking.batch import PositionColumns, instant
 from tracking.history.history import History
 from tracking.position import Fix, LatLon, Mode, Position
+from tracking.watching import motion
 
 YARD = {
     "name": "yard",
@@ -73,6 +77,7 @@ async def test_fences_are_added_listed_and_removed(admin):
             },
             "/geometry",
         ),
+        ({"geometry": {"type": "Point", "coordinates": [0, 90]}}, "/geometry"),
         ({"active": [{"from": "25:00", "to": "26:00"}]}, "/active"),
         ({"timezone": "Mars/Olympus"}, "/timezone"),
         ({"region": "nowhere"}, "/region"),
@@ -116,20 +121,29 @@ async def test_an_alert_is_listed_acknowledged_once_and_remembered(admin, client
     assert (unknown.status_code, unknown.json()["code"]) == (404, "alert-not-found")
 
 
+def recent(fixes):
+    """The same walk, ending now."""
+    shift_us = round(datetime.now(UTC).timestamp()) * 1_000_000 - fixes[-1].at_us
+    return [f._replace(at_us=f.at_us + shift_us) for f in fixes]
+
+
+async def store(pool, courier_id, fixes):
+    positions = [
+        Position(
+            courier_id=UUID(courier_id),
+            fix=Fix(at=LatLon(f.lat, f.lon), fixed_at=instant(f.at_us), accuracy_m=f.accuracy_m),
+            received_at=datetime.now(UTC),
+        )
+        for f in fixes
+    ]
+    await History(pool).insert_many(PositionColumns.from_positions(positions, Mode.BICYCLE))
+
+
 async def test_stops_show_stays_trips_and_gaps_of_history(admin, pool):
     courier_id = await hire(admin)
     first = walk([(0, 0, 0), (0, 0, 200), (900, 0, 150), (900, 0, 100)])
     second = [f._replace(at_us=f.at_us + 3_600_000_000) for f in first]
-    shift_us = round(datetime.now(UTC).timestamp()) * 1_000_000 - second[-1].at_us
-    positions = [
-        Position(
-            courier_id=UUID(courier_id),
-            fix=Fix(at=LatLon(f.lat, f.lon), fixed_at=instant(f.at_us + shift_us), accuracy_m=f.accuracy_m),
-            received_at=datetime.now(UTC),
-        )
-        for f in [*second, *first]
-    ]
-    await History(pool).insert_many(PositionColumns.from_positions(positions, Mode.BICYCLE))
+    await store(pool, courier_id, recent([*first, *second])[::-1])
     items = (await admin.get(f"/v1/couriers/{courier_id}/stops")).json()["items"]
     assert [item["kind"] for item in items] == ["stay", "trip", "stay", "gap", "stay", "trip", "stay"]
     assert items[1]["distance_m"] == pytest.approx(900, rel=0.1)
@@ -139,6 +153,41 @@ async def test_stops_show_stays_trips_and_gaps_of_history(admin, pool):
     hour_ago = (datetime.now(UTC) - timedelta(hours=1, seconds=60)).isoformat()
     later = (await admin.get(f"/v1/couriers/{courier_id}/stops", params={"from": hour_ago})).json()["items"]
     assert later == items[2:]
+    paged, params = [], {"limit": 2}
+    while "cursor" in params or not paged:
+        page = (await admin.get(f"/v1/couriers/{courier_id}/stops", params=params)).json()
+        assert len(page["items"]) <= 2
+        paged += page["items"]
+        params = {"limit": 2} | ({"cursor": page["next"]} if "next" in page else {})
+    assert paged == items
+
+
+async def test_many_fixes_are_folded_in_bounded_pieces_and_not_in_the_event_loop(admin, pool, monkeypatch):
+    monkeypatch.setattr(stops, "FIXES_AT_ONCE", 40)
+    monkeypatch.setattr(stops, "MOST_FIXES", 80)
+    folded = []
+
+    def fold(state, samples, params):
+        listed = list(samples)
+        folded.append((len(listed), get_ident()))
+        return motion.fold(state, listed, params)
+
+    monkeypatch.setattr(stops, "fold", fold)
+    courier_id = await hire(admin)
+    fixes = recent(walk([(0, 0, 0), (0, 0, 900), (900, 0, 150), (900, 0, 300)]))
+    await store(pool, courier_id, fixes)
+    items, params, n_pages = [], {}, 0
+    while params or not n_pages:
+        folded.clear()
+        page = (await admin.get(f"/v1/couriers/{courier_id}/stops", params=params)).json()
+        assert sum(n for n, _ in folded) <= 80
+        assert all(n <= 40 and thread != get_ident() for n, thread in folded)
+        items, n_pages = [*items, *page["items"]], n_pages + 1
+        params = {"cursor": page["next"]} if "next" in page else {}
+    assert n_pages > 2
+    kinds = [kind for kind, _ in groupby(item["kind"] for item in items)]
+    assert kinds == ["stay", "trip", "stay"], "a stay of more fixes than one page bears is cut, and nothing is lost"
+    assert sum(item["n_fixes"] for item in items if item["kind"] == "stay") >= 220
 
 
 async def test_a_span_too_long_or_without_a_zone_is_refused(admin):

@@ -12,7 +12,7 @@ not many, and a stray fix does not end it. Between stays lie *trips*, and where 
 nothing is claimed about a gap but its ends. Fixes marked as jumps or of poor accuracy should not be passed in.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -192,15 +192,30 @@ def current(state: State) -> tuple[Stay | Trip, ...]:
     return () if state is None else _finish(state, is_open=True)
 
 
-def segments(samples: Iterable[Sample], params: MotionParams) -> Iterator[Segment]:
-    """Stays, trips and gaps of fixes that come in order of time, each time once; what is not over yet comes last."""
-    state: State = None
+def fold(state: State, samples: Iterable[Sample], params: MotionParams) -> tuple[State, list[Segment]]:
+    """
+    Take many more fixes, in order of time, each time once; returns the new state and the segments that are over now.
+
+    A fold that begins with the first fix of any segment comes to the same segments from there on.
+    """
+    closed: list[Segment] = []
     for sample in samples:
         state, events = step(state, sample, params)
-        for event in events:
-            if isinstance(event, Closed):
-                yield event.segment
-    yield from current(state)
+        closed.extend(event.segment for event in events if isinstance(event, Closed))
+    return state, closed
+
+
+def segments(samples: Iterable[Sample], params: MotionParams) -> list[Segment]:
+    """Stays, trips and gaps of fixes that come in order of time, each time once; what is not over yet comes last."""
+    state, closed = fold(None, samples, params)
+    return [*closed, *current(state)]
+
+
+def ends_us(segment: Segment) -> tuple[int, int]:
+    """When it began, and when it ended or, while it goes on, its last fix so far."""
+    if isinstance(segment, Stay):
+        return segment.arrived_us, segment.departed_us
+    return segment.began_us, segment.ended_us
 
 
 def _begin(sample: Sample) -> Moving:

@@ -3,10 +3,24 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.tracking.watching.tracks import MICROS, NOON_US, at, walk
 from tracking.plane import metres
-from tracking.watching.motion import Began, Closed, Gap, MotionParams, Sample, Stay, Trip, current, segments, step
+from tracking.watching.motion import (
+    Began,
+    Closed,
+    Gap,
+    MotionParams,
+    Sample,
+    Stay,
+    Trip,
+    current,
+    ends_us,
+    segments,
+    step,
+)
 
 PARAMS = MotionParams()
 
@@ -98,3 +112,20 @@ def test_closing_events_are_the_segments():
         state, new = step(state, sample, PARAMS)
         closed += [e.segment for e in new if isinstance(e, Closed)]
     assert [*closed, *current(state)] == list(segments(fixes, PARAMS))
+
+
+@settings(deadline=None)
+@given(
+    legs=st.lists(
+        st.tuples(st.integers(-300, 300), st.integers(-300, 300), st.integers(20, 400)), min_size=2, max_size=6
+    ),
+    noise_m=st.sampled_from([1.0, 8.0, 30.0]),
+    silence=st.tuples(st.integers(0, 200), st.integers(0, 100)),
+)
+def test_a_fold_that_begins_with_any_segment_comes_to_the_same_from_there_on(legs, noise_m, silence):
+    fixes = samples(walk(legs, noise_m=noise_m))
+    del fixes[silence[0] : silence[0] + silence[1]]
+    whole = segments(fixes, PARAMS)
+    for n, segment in enumerate(whole):
+        began_us, _ = ends_us(segment)
+        assert segments([s for s in fixes if s.at_us >= began_us], PARAMS) == whole[n:]
