@@ -9,12 +9,19 @@ from uuid import UUID
 import pytest
 from redis.exceptions import ConnectionError as RedisGone
 
-from dispatch.alerts.engine_lines import EngineLines
+from dispatch.alerts.engine_lines import ASK_AGAIN_AT_MOST_S, ASK_AGAIN_S, EngineLines
 from dispatch.travel.times import Leg, RoutePath, Source
 from tracking.position import CourierId, LatLon, Mode, Region
 
-CITY, ANA = Region("default"), CourierId(UUID(int=1))
+CITY, ANA, BEN = Region("default"), CourierId(UUID(int=1)), CourierId(UUID(int=2))
 HERE, DOOR = LatLon(41.15, -8.61), LatLon(41.16, -8.61)
+
+
+class Clock:
+    now_s = 1_000.0
+
+    def __call__(self):
+        return self.now_s
 
 
 class Travel:
@@ -70,9 +77,38 @@ async def test_a_straight_line_says_nothing_about_who_left_the_route(source):
 
 
 async def test_without_redis_there_is_no_line_and_it_is_asked_for_again():
-    live = Live(broken=True)
-    travel = Travel(Source.OSRM)
-    lines = EngineLines(travel, live)
+    live, clock = Live(broken=True), Clock()
+    lines = EngineLines(Travel(Source.OSRM), live, clock=clock)
     await line_of(lines)
     live.broken = False
+    assert (await line_of(lines))[1] is None
+    clock.now_s += ASK_AGAIN_S
     assert (await line_of(lines))[1] is not None
+
+
+async def test_after_an_outage_of_the_engine_the_line_is_asked_for_again_in_growing_pauses():
+    travel, clock = Travel(Source.DEFAULT), Clock()
+    lines = EngineLines(travel, Live(), clock=clock)
+    asked_at = []
+    for _ in range(200):
+        before = len(travel.asked)
+        assert (await line_of(lines))[1] is None
+        asked_at += [clock.now_s] * (len(travel.asked) - before)
+        clock.now_s += 10.0
+    pauses = [b - a for a, b in pairwise(asked_at)]
+    assert pauses[:4] == [30, 60, 120, 240]
+    assert max(pauses) <= ASK_AGAIN_AT_MOST_S
+    travel.source = Source.OSRM
+    clock.now_s += ASK_AGAIN_AT_MOST_S
+    assert (await line_of(lines))[1].places == (HERE, DOOR)
+
+
+async def test_a_defect_of_one_answer_ends_neither_the_asking_nor_the_lines_of_others():
+    travel, clock = Travel(None), Clock()
+    lines = EngineLines(travel, Live(), clock=clock)
+    await line_of(lines)  # a leg without a source: raises
+    travel.source = Source.OSRM
+    await lines.line(CITY, BEN, 1, Mode.CAR, [DOOR])
+    clock.now_s += ASK_AGAIN_S
+    assert (await line_of(lines))[1] is not None
+    assert await lines.line(CITY, BEN, 1, Mode.CAR, [DOOR]) is not None
