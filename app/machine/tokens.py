@@ -10,6 +10,7 @@ import asyncpg
 from app.web.auth import Role
 from app.web.tokens import add_token
 from sql import queries
+from tracking.intake.roster import Roster
 
 
 class NoSuchCourier(LookupError):
@@ -27,7 +28,7 @@ async def make_token(dsn: str, role: Role, name: str, *, courier: str | None = N
     try:
         courier_id = None
         if role is Role.COURIER:
-            courier_id = await connection.fetchval(queries["couriers.find_by_any_id"], courier)
+            courier_id = (await Roster(connection).owners_of([courier or ""])).get(courier or "")
             if courier_id is None:
                 raise NoSuchCourier(courier)
         expires_at = datetime.now(UTC) + timedelta(days=days) if days else None

@@ -7,7 +7,7 @@ The token comes in the path, in `?token=`, as the password of HTTP Basic, or as 
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -27,9 +27,6 @@ from tracking.intake.phones import gpslogger, osmand, owntracks
 from tracking.intake.phones.heard import Heard, SpeedUnit
 from tracking.intake.screening import Sender, Unusable, Upload
 from tracking.quality import Reason
-
-IDENTIFIER_LENGTH: Final = 200
-"""A longer device identifier is nobody's."""
 
 PhoneRequest = Request[Any, Any, Any]
 
@@ -195,20 +192,18 @@ async def _is_own(intake: Intake, caller: Caller, heard: Heard) -> bool:
     own = {caller.external_id, str(caller.courier_id)}
     if heard.devices & own:
         return True
-    for device in heard.devices:
-        if len(device) <= IDENTIFIER_LENGTH and await intake.roster.owner_of(device) not in {None, caller.courier_id}:
-            return False
-    return True
+    owners = await intake.roster.owners_of(heard.devices)
+    return set(owners.values()) <= {caller.courier_id}
 
 
 async def _sender_by_device(intake: Intake, caller: Caller, heard: Heard) -> Sender:
     """The courier a service's request names by id or external id (a gateway that collects from phones)."""
     if not caller.may_post_for_any_courier:
         raise PermissionDeniedException(detail="This needs a courier's device token or a service token.")
-    for device in sorted(heard.devices):
-        owner = await intake.roster.owner_of(device) if len(device) <= IDENTIFIER_LENGTH else None
-        sender = None if owner is None else await intake.roster.find(owner)
-        if sender is not None:
+    owners = await intake.roster.owners_of(heard.devices)
+    senders = await intake.roster.find_many(set(owners.values())) if owners else {}
+    for device in sorted(owners):
+        if (sender := senders[owners[device]]) is not None:
             return sender
     raise PermissionDeniedException(detail="A service token must name a courier by its id or external id.")
 

@@ -12,11 +12,11 @@ import binascii
 import contextlib
 import hashlib
 import logging
+import math
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from time import monotonic
 from typing import Any, Final
@@ -34,6 +34,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from sql import queries
 from tracking import outages
+from tracking.memo import Memo
 from tracking.position import CourierId
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ class Authenticator:
         self._pool = pool
         self._redis = redis
         self._ttl_s = ttl_s
-        self._known: OrderedDict[bytes, tuple[Caller | None, float]] = OrderedDict()
+        self._known: Memo[bytes, Caller] = Memo(CACHE_SIZE)
         self._asked: dict[bytes, asyncio.Future[bool]] = {}
         self._asking: asyncio.Task[None] | None = None
 
@@ -138,7 +139,6 @@ class Authenticator:
         digest = hash_of(token)
         known = self._known.get(digest)
         if known is not None and known[1] > monotonic():
-            self._known.move_to_end(digest)
             return known[0]
         answer = self._asked.get(digest)
         if answer is None:
@@ -147,7 +147,7 @@ class Authenticator:
                 self._asking = asyncio.create_task(self._ask(), name="tokens asked for")
         # Others may wait for the same answer: one of them going away must not take it from them.
         if not await asyncio.shield(answer):
-            return await self._during_outage(digest, known)
+            return await self._during_outage(digest, None if known is None else known[0])
         found = self._known.get(digest)
         return None if found is None else found[0]
 
@@ -172,7 +172,7 @@ class Authenticator:
                 for digest in asked:
                     if found is not None:
                         caller = found.get(digest)
-                        self._remember(digest, caller, self._ttl_s if caller else UNKNOWN_TTL_S)
+                        self._known.put(digest, caller, self._until(caller))
                     answer = self._asked.pop(digest)
                     if not answer.done():
                         answer.set_result(found is not None)
@@ -198,28 +198,26 @@ class Authenticator:
             await self._check_all()
 
     async def _check_all(self) -> None:
-        digests = [digest for digest, (caller, _) in self._known.items() if caller is not None]
-        for start in range(0, len(digests), CHECK_CHUNK):
-            chunk = digests[start : start + CHECK_CHUNK]
-            until = monotonic() + self._ttl_s
+        known = list(self._known.known())
+        for start in range(0, len(known), CHECK_CHUNK):
+            chunk = dict(known[start : start + CHECK_CHUNK])
+            began = monotonic()
             try:
-                rows = await self._pool.fetch(queries["tokens.find_many_by_hash"], chunk, timeout=5)
+                rows = await self._pool.fetch(queries["tokens.find_many_by_hash"], list(chunk), timeout=5)
             except outages.DRIVERS as exc:
                 outages.tell(log, "tokens not checked", exc, event="tokens_not_checked")
-                good = {digest: known[0] for digest in chunk if (known := self._known.get(digest))}
+                good = chunk
             else:
                 good = {bytes(row["hash"]): _caller_of(row) for row in rows}
             for digest in chunk:
-                # One that was forgotten meanwhile stays forgotten.
-                if digest in self._known:
-                    if digest in good:
-                        self._known[digest] = (good[digest], until)
-                    else:
-                        del self._known[digest]
+                if digest in good:
+                    self._known.renew(digest, good[digest], self._until(good[digest], began))
+                else:
+                    self._known.forget(digest)
 
     async def forget(self, digest: bytes) -> None:
         """Distrust a token at once in this process and in Redis; other processes follow within their cache time."""
-        self._known.pop(digest, None)
+        self._known.forget(digest)
         try:
             await self._redis.delete(_redis_key(digest))
         except outages.REDIS:
@@ -228,15 +226,16 @@ class Authenticator:
 
     def forget_courier(self, courier_id: UUID) -> None:
         """Look up the tokens of a courier that was changed or deleted again."""
-        theirs = [digest for digest, (caller, _) in self._known.items() if caller and caller.courier_id == courier_id]
-        for digest in theirs:
-            del self._known[digest]
+        for digest, caller in self._known.known():
+            if caller.courier_id == courier_id:
+                self._known.forget(digest)
 
-    def _remember(self, digest: bytes, caller: Caller | None, ttl_s: float) -> None:
-        self._known[digest] = (caller, monotonic() + ttl_s)
-        self._known.move_to_end(digest)
-        while len(self._known) > CACHE_SIZE:
-            self._known.popitem(last=False)
+    def _until(self, caller: Caller | None, began: float | None = None) -> float:
+        """Until when what was learned at `began` (now) is trusted; a token never longer than it lasts."""
+        now = monotonic() if began is None else began
+        if caller is None:
+            return now + UNKNOWN_TTL_S
+        return now + min(self._ttl_s, _lasts_s(caller))
 
     async def _remember_in_redis(self, callers: dict[bytes, Caller]) -> None:
         if not callers:
@@ -248,8 +247,8 @@ class Authenticator:
                     pipe.set(_redis_key(digest), msgspec.msgpack.encode(caller), ex=OUTAGE_TTL_S)
                 await pipe.execute()
 
-    async def _during_outage(self, digest: bytes, known: tuple[Caller | None, float] | None) -> Caller | None:
-        caller = known[0] if known is not None else None
+    async def _during_outage(self, digest: bytes, caller: Caller | None) -> Caller | None:
+        """Who it was when the database was last asked; None when the token has expired since."""
         if caller is None:
             try:
                 stored = await self._redis.get(_redis_key(digest))
@@ -259,8 +258,16 @@ class Authenticator:
                 raise AuthenticationUnavailable
             assert isinstance(stored, bytes)  # the client does not decode answers
             caller = msgspec.msgpack.decode(stored, type=Caller)
-        self._remember(digest, caller, self._ttl_s)
+        if _lasts_s(caller) <= 0:
+            return None
+        self._known.put(digest, caller, self._until(caller))
         return caller
+
+
+def _lasts_s(caller: Caller) -> float:
+    if caller.expires_at is None:
+        return math.inf
+    return (caller.expires_at - datetime.now(UTC)).total_seconds()
 
 
 def _caller_of(row: Any) -> Caller:

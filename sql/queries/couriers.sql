@@ -18,8 +18,8 @@ WHERE id = $1 AND deleted_at IS NULL;
 SELECT id, region, mode FROM couriers WHERE id = any($1::uuid[]) AND deleted_at IS NULL;
 
 -- name: find_by_any_id
--- $1 courier id or external id, as text.
-SELECT id FROM couriers WHERE deleted_at IS NULL AND (id::text = $1 OR external_id = $1);
+-- $1 external ids, $2 courier ids; each condition has an index of its own.
+SELECT id, external_id FROM couriers WHERE deleted_at IS NULL AND (external_id = any($1::text[]) OR id = any($2::uuid[]));
 
 -- name: list
 -- Oldest first. $1 region, $2 mode, $3 external id, $4 on duty, $5 part of the name: each or NULL;

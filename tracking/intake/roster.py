@@ -1,10 +1,10 @@
 """Who the couriers are, as far as ingest must know: region and mode by id, remembered for a moment."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +14,7 @@ from tracking import outages
 from tracking.batch import MODES
 from tracking.errors import LogUnavailable
 from tracking.intake.screening import Sender
+from tracking.memo import Memo
 from tracking.position import Mode, Region
 
 log = logging.getLogger(__name__)
@@ -21,9 +22,10 @@ log = logging.getLogger(__name__)
 SIZE: Final = 100_000
 """Couriers, and as many device identifiers, one process remembers; the least recently asked for goes first."""
 QUERY_TIMEOUT_S: Final = 2.0
-
-K = TypeVar("K")
-V = TypeVar("V")
+MOST_DEVICES: Final = 16
+"""Device identifiers of one request that are looked up."""
+LONGEST_DEVICE: Final = 200
+"""A longer device identifier is nobody's."""
 
 
 class Roster:
@@ -32,8 +34,8 @@ class Roster:
     def __init__(self, pool: asyncpg.Pool, *, ttl_s: float = 15.0) -> None:
         self._pool = pool
         self._ttl_s = ttl_s
-        self._couriers: OrderedDict[UUID, tuple[Sender | None, float]] = OrderedDict()
-        self._owners: OrderedDict[str, tuple[UUID | None, float]] = OrderedDict()
+        self._couriers: Memo[UUID, Sender] = Memo(SIZE)
+        self._owners: Memo[str, UUID] = Memo(SIZE)
         self._regions: tuple[list[Region], float] = ([], 0.0)
 
     async def find_many(self, courier_ids: Collection[UUID]) -> dict[UUID, Sender | None]:
@@ -57,28 +59,39 @@ class Roster:
                     row["id"]: Sender(row["id"], Region(row["region"]), MODES.index(Mode(row["mode"]))) for row in rows
                 }
                 for courier_id in missing:
-                    held = (found.get(courier_id), now + self._ttl_s)
-                    known[courier_id] = held
-                    _remember(self._couriers, courier_id, held)
+                    self._couriers.put(courier_id, found.get(courier_id), now + self._ttl_s)
+                    known[courier_id] = self._couriers.get(courier_id)
         return {courier_id: None if row is None else row[0] for courier_id, row in known.items()}
 
     async def find(self, courier_id: UUID) -> Sender | None:
         """One courier's region and mode, or None where there is no such courier."""
         return (await self.find_many([courier_id]))[courier_id]
 
-    async def owner_of(self, device: str) -> UUID | None:
-        """The courier whose id or external id this is, or None; None also while the database is down."""
+    async def owners_of(self, devices: Collection[str]) -> dict[str, UUID]:
+        """
+        The couriers whose id or external id these are; whoever is nobody's is left out, while the database is down too.
+
+        Looks up MOST_DEVICES of them at most, in one query: a phone has a few.
+        """
         now = monotonic()
-        held = self._owners.get(device)
-        if held is None or held[1] < now:
+        asked = [device for device in sorted(devices) if _may_be_known(device)][:MOST_DEVICES]
+        held = {device: self._owners.get(device) for device in asked}
+        missing = [device for device, row in held.items() if row is None or row[1] < now]
+        if missing:
             try:
-                owner = await self._pool.fetchval(queries["couriers.find_by_any_id"], device, timeout=QUERY_TIMEOUT_S)
+                rows = await self._pool.fetch(
+                    queries["couriers.find_by_any_id"], missing, _uuids(missing), timeout=QUERY_TIMEOUT_S
+                )
             except outages.DRIVERS as exc:
-                outages.tell(log, "owner not looked up", exc, event="owner_not_found")
-                return None if held is None else held[0]
-            held = (owner, now + self._ttl_s)
-            _remember(self._owners, device, held)
-        return held[0]
+                outages.tell(log, "owners not looked up", exc, event="owners_not_found")
+            else:
+                by_external_id = {row["external_id"]: row["id"] for row in rows}
+                by_id = {str(row["id"]): row["id"] for row in rows}
+                for device in missing:
+                    owner = by_id.get(device) or by_external_id.get(device)
+                    self._owners.put(device, owner, now + self._ttl_s)
+                    held[device] = self._owners.get(device)
+        return {device: row[0] for device, row in held.items() if row is not None and row[0] is not None}
 
     async def regions(self) -> list[Region]:
         """
@@ -101,11 +114,17 @@ class Roster:
 
     def forget(self, courier_id: UUID) -> None:
         """Look this courier up again: it was changed."""
-        self._couriers.pop(courier_id, None)
+        self._couriers.forget(courier_id)
 
 
-def _remember(held: OrderedDict[K, tuple[V, float]], key: K, value: tuple[V, float]) -> None:
-    held[key] = value
-    held.move_to_end(key)
-    while len(held) > SIZE:
-        held.popitem(last=False)
+def _may_be_known(device: str) -> bool:
+    return len(device) <= LONGEST_DEVICE and "\x00" not in device
+
+
+def _uuids(devices: Collection[str]) -> list[UUID]:
+    """Those of them that are written as we write ids."""
+    found = []
+    for device in devices:
+        with suppress(ValueError):
+            found.append(UUID(device))
+    return found

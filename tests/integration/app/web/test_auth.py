@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -92,3 +93,31 @@ async def test_known_token_is_honoured_after_a_restart_while_the_database_is_dow
             assert (await after.caller(token)).name == "kept"
             with pytest.raises(AuthenticationUnavailable):
                 await after.caller("nobody")
+
+
+async def test_expired_token_does_not_work_while_the_database_is_down(own_postgres, redis_url):
+    """Neither where a process knows it by heart, nor where only Redis does."""
+    postgres = own_postgres()
+    async with remembering(postgres.url, redis_url, ttl_s=60) as (pool, before):
+        soon = datetime.now(UTC) + timedelta(seconds=3)
+        token = (await add_token(pool, Role.VIEWER, "for a moment", expires_at=soon))[0].token
+        assert await before.caller(token)
+        await asyncio.sleep(0.05)
+        postgres.kill()
+        await asyncio.sleep((soon - datetime.now(UTC)).total_seconds() + 0.01)
+        assert before.remembered(token) is None
+        assert await before.caller(token) is None
+        async with remembering(postgres.url, redis_url) as (_, after):
+            assert await after.caller(token) is None
+
+
+async def test_made_up_tokens_push_no_phone_out_and_the_busiest_stays(database_url, redis_url, monkeypatch):
+    monkeypatch.setattr("app.web.auth.CACHE_SIZE", 5)
+    async with remembering(database_url, redis_url, ttl_s=60) as (pool, authenticator):
+        busy, *others = [(await add_token(pool, Role.VIEWER, f"phone {i}"))[0].token for i in range(20)]
+        assert await authenticator.caller(busy)
+        await asyncio.gather(*(authenticator.caller(f"made up {i}") for i in range(100)))
+        for token in others:
+            assert authenticator.remembered(busy)
+            assert await authenticator.caller(token)
+        assert authenticator.remembered(busy)
