@@ -8,7 +8,7 @@ analysis.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,8 +68,10 @@ class Limits:
     """Fixes farther away in time say nothing about a jump."""
 
 
-N_WITNESSES: Final = 2
-"""Neighbours on each side that testify about a jump."""
+N_WITNESSES: Final = 4
+"""Neighbours on each side that testify about a jump: more wrong fixes in a row are where the courier was."""
+REPEAT_WEIGHT: Final = 0.2
+"""A fix at exactly a place that a neighbour named already counts so little: a device that repeats an old place."""
 
 
 def is_future(fixed_s: Floats, now_s: float, limits: Limits) -> Bools:
@@ -102,6 +104,15 @@ def is_poor(accuracy_m: Floats, limits: Limits) -> Bools:
     return accuracy_m > limits.poor_accuracy_m
 
 
+def is_reachable(
+    metres: float, seconds: float, accuracy_a_m: float | None, accuracy_b_m: float | None, limits: Limits
+) -> bool:
+    """Whether a courier can be at one fix and then at the other, so far apart: the one rule behind every jump."""
+    return metres <= (
+        limits.jump_speed_mps * seconds + limits.jump_slack_m + (accuracy_a_m or 0.0) + (accuracy_b_m or 0.0)
+    )
+
+
 def jump_marks(
     *,
     courier: npt.NDArray[np.integer],
@@ -112,35 +123,113 @@ def jump_marks(
     limits: Limits,
 ) -> Bools:
     """
-    Which fixes are jumps: places that most of their neighbours in time cannot reach or be reached from.
+    Which fixes are jumps: those that the most consistent chain of their neighbours in time leaves out.
 
     Columns of one length, ordered by (courier, fix time), one fix a time, poor fixes left out; `courier` is any number
     per courier, `accuracy_m` NaN where unknown. A fix's witnesses are the N_WITNESSES fixes before it and after it,
-    marked or not, within `witness_s`; it is a jump when more than half of them speak against it. So two wild fixes in a
-    row are found, and a courier who really moved (a ferry, a lost hour) is believed from the second fix after. A first
-    fix needs N_WITNESSES later ones against it: with one earlier and one later fix, the earlier is believed.
+    within `witness_s`. A chain is a row of them in which each can be reached from the one before; the heaviest chain
+    that leads through the fix is compared with the heaviest that leads past it and cannot take it in. The fix is a jump
+    when that one is heavier and was there before it and is again after it; so every second fix may be wrong, or two of
+    four. A courier who really moved (a ferry, a lost hour) is believed from the second fix after, and so is whoever
+    stayed for more than N_WITNESSES fixes in a row. A first fix needs two later ones against it: with one earlier and
+    one later fix, the earlier is believed.
 
     The answer depends on the set of fixes, not on the order in which they came, and a new fix changes the marks of at
     most N_WITNESSES fixes on either side of it.
     """
     n = len(fixed_s)
-    before, before_against, after, after_against = (np.zeros(n, dtype=np.int8) for _ in range(4))
+    marks = np.zeros(n, dtype=np.bool_)
+    if n < 2:
+        return marks
     slack_m = np.nan_to_num(accuracy_m, nan=0.0)
-    for step in range(1, N_WITNESSES + 1):
-        if n <= step:
-            break
-        gap_s = fixed_s[step:] - fixed_s[:-step]
-        testifies = (courier[step:] == courier[:-step]) & (gap_s <= limits.witness_s)
-        reach_m = limits.jump_speed_mps * gap_s + limits.jump_slack_m + slack_m[step:] + slack_m[:-step]
-        against = testifies & (_distances_m(lat[:-step], lon[:-step], lat[step:], lon[step:]) > reach_m)
-        after[:-step] += testifies
-        after_against[:-step] += against
-        before[step:] += testifies
-        before_against[step:] += against
-    against_all = before_against + after_against
-    has_no_past = (before == 0) & (after_against < N_WITNESSES)
-    marks: Bools = (2 * against_all > before + after) & ~has_no_past
+    columns = _Columns(courier, fixed_s, lat, lon, slack_m)
+    here = np.arange(n)
+    near, far = columns.known(here[:-1], here[1:], limits)
+    unrest = np.zeros(n, dtype=np.bool_)
+    for pair in np.flatnonzero(near & ~far).tolist():
+        unrest[max(0, pair + 1 - N_WITNESSES) : pair + 1 + N_WITNESSES] = True
+    # Where every fix leads to the next nothing can be a jump: the usual case, at no cost.
+    rows = np.flatnonzero(unrest)
+    if len(rows):
+        marks[rows] = _Windows(columns, rows, limits).are_jumps()
     return marks
+
+
+class _Columns(NamedTuple):
+    """What decides whether one fix can be reached from another."""
+
+    courier: npt.NDArray[np.integer]
+    fixed_s: Floats
+    lat: Floats
+    lon: Floats
+    slack_m: Floats
+
+    def known(self, a: npt.NDArray[np.intp], b: npt.NDArray[np.intp], limits: Limits) -> tuple[Bools, Bools]:
+        """Of pairs of rows, a before b: whether they are of one courier and near in time, and whether reachable."""
+        gap_s = self.fixed_s[b] - self.fixed_s[a]
+        reach_m = limits.jump_speed_mps * gap_s + limits.jump_slack_m + self.slack_m[a] + self.slack_m[b]
+        near: Bools = (self.courier[a] == self.courier[b]) & (gap_s <= limits.witness_s)
+        reachable: Bools = _distances_m(self.lat[a], self.lon[a], self.lat[b], self.lon[b]) <= reach_m
+        return near, reachable
+
+
+class _Windows:
+    """The neighbours of each row to judge, all rows at once: axis 0 is the place in the window, axis 1 the row."""
+
+    def __init__(self, columns: _Columns, rows: npt.NDArray[np.intp], limits: Limits) -> None:
+        k = N_WITNESSES
+        self._width = 2 * k + 1
+        at = rows[None, :] + np.arange(-k, k + 1)[:, None]
+        inside = (at >= 0) & (at < len(columns.fixed_s))
+        self._at = np.clip(at, 0, len(columns.fixed_s) - 1)
+        seconds = np.abs(columns.fixed_s[self._at] - columns.fixed_s[rows])
+        self._there: Bools = (
+            inside & (columns.courier[self._at] == columns.courier[rows]) & (seconds <= limits.witness_s)
+        )
+        self._weights = np.where(self._there, 1.0, 0.0)
+        self._links = np.zeros((self._width, self._width, len(rows)), dtype=np.bool_)
+        """By two places in the window, the earlier one first: whether the later can be reached."""
+        places, lat, lon = np.arange(self._width), columns.lat[self._at], columns.lon[self._at]
+        for step in range(1, self._width):
+            both = self._there[:-step] & self._there[step:]
+            reachable = columns.known(self._at[:-step], self._at[step:], limits)[1]
+            self._links[places[:-step], places[step:]] = both & reachable
+            repeats = both & (lat[:-step] == lat[step:]) & (lon[:-step] == lon[step:])
+            self._weights[step:][repeats] = REPEAT_WEIGHT
+
+    def are_jumps(self) -> Bools:
+        """Of each row."""
+        k, links, weights = N_WITNESSES, self._links, self._weights
+        until, since = weights.copy(), weights.copy()  # heaviest chain that ends, or begins, at each place
+        for b in range(1, self._width):
+            until[b] += np.max(np.where(links[:b, b], until[:b], 0.0), axis=0)
+        for a in range(self._width - 2, -1, -1):
+            since[a] += np.max(np.where(links[a, a + 1 :], since[a + 1 :], 0.0), axis=0)
+        own = until[k] + since[k] - weights[k]
+        # A chain that leads past the fix and cannot take it in: around it, or only before it, or only after it.
+        before = np.max(np.where(links[:k, k], 0.0, until[:k]), axis=0)
+        after = np.max(np.where(links[k, k + 1 :], 0.0, since[k + 1 :]), axis=0)
+        around = np.zeros(len(own))
+        for a in range(k):
+            past = links[a, k + 1 :] & ~(links[a, k] & links[k, k + 1 :])
+            around = np.maximum(around, np.max(np.where(past, until[a] + since[k + 1 :], 0.0), axis=0))
+        run = self._run()
+        goes_on = (run <= k) & (around > own)
+        is_last = (run == 1) & (since[k] == weights[k]) & (before >= own)
+        is_first = (run == 1) & (until[k] == weights[k]) & (after > own)
+        jumps: Bools = goes_on | is_last | is_first
+        return jumps
+
+    def _run(self) -> npt.NDArray[np.intp]:
+        """Fixes in a row, this one included, each reachable from the one before."""
+        k = N_WITNESSES
+        run = np.ones(self._at.shape[1], dtype=np.intp)
+        for places in (range(k - 1, -1, -1), range(k, self._width - 1)):
+            goes_on = np.ones(len(run), dtype=np.bool_)
+            for a in places:
+                goes_on &= self._links[a, a + 1]
+                run += goes_on
+        return run
 
 
 def _distances_m(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> Floats:

@@ -26,7 +26,7 @@ async def watch(settings: Settings, opened: Resources, stop: asyncio.Event) -> N
             redis=opened.redis,
             position_log=PositionLog(opened.redis),
             regions=Roster(opened.pool).regions,
-            observers=[Vigilance(pool=opened.pool, redis=opened.redis, facts=facts)],
+            observers=[Vigilance(pool=opened.pool, redis=opened.redis, facts=facts, limits=limits_of(settings))],
             params=WatchParams(
                 limits=limits_of(settings), lease_s=settings.watch_lease_s, tick_s=settings.watch_tick_s
             ),

@@ -31,6 +31,7 @@ from tracking import events
 from tracking.batch import E7, PositionColumns, instant, microseconds
 from tracking.log import RegionKeys
 from tracking.position import CourierId, Region
+from tracking.quality import Limits
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +69,13 @@ class Vigilance:
         redis: aioredis.Redis,
         facts: FactsSource,
         arrival_params: ArrivalParams | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._pool = pool
         self._redis = redis
         self._facts = facts
         self._arrival_params = arrival_params or ArrivalParams()
+        self._limits = limits or Limits()
         self._regions: dict[Region, _Watched] = {}
 
     def forget(self, region: Region) -> None:
@@ -98,7 +101,7 @@ class Vigilance:
                 continue
             facts = watched.facts.couriers.get(courier_id, NOBODY)
             fix = _fix(rows, i)
-            watched.vigils[courier_id] = after = vigil.step(before, fix, facts, watched.facts.params)
+            watched.vigils[courier_id] = after = vigil.step(before, fix, facts, watched.facts.params, self._limits)
             if after.last is fix:
                 found += [(courier_id, event) for event in self._arrive(watched, courier_id, fix, facts)]
         await self._note_arrivals(region, found)
@@ -157,7 +160,7 @@ class Vigilance:
                 row["battery_pct"],
             )
             facts = watched.facts.couriers.get(courier_id, NOBODY)
-            watched.vigils[courier_id] = vigil.step(watched.vigils[courier_id], fix, facts, params)
+            watched.vigils[courier_id] = vigil.step(watched.vigils[courier_id], fix, facts, params, self._limits)
 
     async def _hear(self, watched: _Watched, region: Region) -> None:
         """Contacts without a position count too: a phone that says it has none is not silent."""

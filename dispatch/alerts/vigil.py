@@ -10,9 +10,10 @@ from typing import NamedTuple
 from dispatch.alerts.facts import MAX_SPEED_MPS, AlertParams, CourierFacts
 from dispatch.alerts.route_line import RouteLine
 from tracking.plane import d_lon_deg, metres
-from tracking.position import Mode
+from tracking.quality import Limits, is_reachable
 
 MICROS = 1_000_000
+DEFAULT_LIMITS = Limits()
 
 
 class AlertFix(NamedTuple):
@@ -69,19 +70,26 @@ class Vigil(NamedTuple):
 EMPTY = Vigil()
 
 
-def step(vigil: Vigil, fix: AlertFix, facts: CourierFacts, params: AlertParams) -> Vigil:
-    """Take one more fix, later than all before it."""
-    last, jump = vigil.last, {}
+def step(
+    vigil: Vigil, fix: AlertFix, facts: CourierFacts, params: AlertParams, limits: Limits = DEFAULT_LIMITS
+) -> Vigil:
+    """
+    Take one more fix, later than all before it.
+
+    What is believed is what moves the live position: `limits` say what can be reached. `params` say which of the leaps
+    are worth an alert, and that depends on how the courier travels.
+    """
+    last, has_leapt = vigil.last, False
     if last is not None:
         way_m, mps = _leap(last, fix)
         if way_m > params.jump_m and mps > MAX_SPEED_MPS[facts.mode]:
-            is_new = vigil.suspect is None or not _is_near(vigil.suspect, fix, facts.mode, params)
-            if is_new:
-                return vigil._replace(suspect=fix, jump_us=fix.at_us, jump_m=way_m, jump_mps=mps)
-            # Two fixes agree: the courier really is there, however that came about.
-            jump = {"still": None}
+            vigil = vigil._replace(jump_us=fix.at_us, jump_m=way_m, jump_mps=mps)
+        if not _leads_to(last, fix, limits):
+            if vigil.suspect is None or not _leads_to(vigil.suspect, fix, limits):
+                return vigil._replace(suspect=fix)
+            has_leapt = True  # two fixes agree: the courier really is there, however that came about
     accuracy_m = min(fix.accuracy_m or 0.0, 50.0)
-    still = _still(None if jump else vigil.still, fix, params)
+    still = _still(None if has_leapt else vigil.still, fix, params)
     off_n, off_m, line = 0, 0.0, facts.line
     if line is not None:
         off_m = max(0.0, line.distance_m(fix.lat, fix.lon) - accuracy_m)
@@ -137,6 +145,6 @@ def _leap(a: AlertFix, b: AlertFix) -> tuple[float, float]:
     return way_m, way_m / max(1.0, (b.at_us - a.at_us) / MICROS)
 
 
-def _is_near(suspect: AlertFix, fix: AlertFix, mode: Mode, params: AlertParams) -> bool:
-    way_m, mps = _leap(suspect, fix)
-    return way_m <= params.jump_m or mps <= MAX_SPEED_MPS[mode]
+def _leads_to(a: AlertFix, b: AlertFix, limits: Limits) -> bool:
+    way_m = metres(a.lat, a.lon, b.lat, b.lon)
+    return is_reachable(way_m, (b.at_us - a.at_us) / MICROS, a.accuracy_m, b.accuracy_m, limits)

@@ -9,12 +9,13 @@ the last KEEP fixes and more; an older one is TOO_LATE: whoever owns the track f
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from tracking.plane import metres
-from tracking.quality import N_WITNESSES, Limits, jump_marks
+from tracking.quality import N_WITNESSES, Limits, is_reachable, jump_marks
 from tracking.watching import geofence, motion
 from tracking.watching.fence import FenceIndex
 from tracking.watching.geofence import FenceEvent, FenceFix, FenceParams, FenceState
@@ -22,6 +23,8 @@ from tracking.watching.motion import MotionParams, Sample
 
 KEEP = 96
 """Fixes held at least, once there were as many: 8 minutes at one every 5 s. Twice as many at most."""
+_RESTLESS = 2 * N_WITNESSES
+"""So many fixes after one that cannot be reached from the one before, marks may still change."""
 MICROS = 1_000_000
 
 
@@ -87,8 +90,8 @@ class Track:
         self._jumps: list[bool] = []
         self._after: list[State] = []
         self._said: list[tuple[Said, ...]] = []
-        self._unrest = -N_WITNESSES - 1
-        """Place of the last fix that a neighbour spoke against."""
+        self._unrest = -_RESTLESS
+        """Place of the last fix that could not be reached from the one before."""
 
     @classmethod
     def fold(
@@ -158,12 +161,9 @@ class Track:
     def _is_calm(self, fix: TrackFix) -> bool:
         """Nothing speaks against the fix or its neighbours, so no mark can change: the usual case, at no cost."""
         n = len(self._fixes)
-        calm = n - self._unrest > N_WITNESSES
-        for before in self._fixes[-N_WITNESSES:]:
-            if _is_against(before, fix, self._params.limits):
-                self._unrest = n
-                calm = False
-        return calm
+        if n and _is_against(self._fixes[-1], fix, self._params.limits):
+            self._unrest = n
+        return n - self._unrest >= _RESTLESS
 
     def _insert(self, place: int, fix: TrackFix) -> Change:
         self._fixes.insert(place, fix)
@@ -175,7 +175,7 @@ class Track:
         old = [*self._jumps[:place], None, *self._jumps[place:]]
         first = next(i for i, (a, b) in enumerate(zip(old, jumps, strict=True)) if a is not b)
         self._jumps = jumps
-        if not any(jumps[-2 * N_WITNESSES :]) and place == len(self._fixes) - 1:
+        if not any(jumps[-_RESTLESS:]) and place == len(self._fixes) - 1:
             self._settle()
         before = [event for events in self._said[first:] for event in events]
         self._fold_from(first)
@@ -187,17 +187,11 @@ class Track:
         )
 
     def _settle(self) -> None:
-        """Find the last fix that a neighbour speaks against, so that the next fix may be calm again."""
-        tail = self._fixes[-2 * N_WITNESSES :]
-        start = len(self._fixes) - len(tail)
-        limits = self._params.limits
-        against = [
-            start + i + step
-            for step in range(1, N_WITNESSES + 1)
-            for i in range(len(tail) - step)
-            if _is_against(tail[i], tail[i + step], limits)
-        ]
-        self._unrest = max(against, default=-N_WITNESSES - 1)
+        """Find the last fix that cannot be reached from the one before, so that the next fix may be calm again."""
+        start = max(0, len(self._fixes) - _RESTLESS - 1)
+        tail, limits = self._fixes[start:], self._params.limits
+        against = [start + i + 1 for i, (a, b) in enumerate(pairwise(tail)) if _is_against(a, b, limits)]
+        self._unrest = max(against, default=-_RESTLESS)
 
     def _fold_from(self, first: int) -> None:
         del self._after[first:], self._said[first:]
@@ -247,8 +241,8 @@ def _is_against(a: TrackFix, b: TrackFix, limits: Limits) -> bool:
     if gap_s > limits.witness_s:
         return False
     # A little stricter, for flat metres are not great-circle metres: a false alarm only costs time.
-    reach_m = 0.99 * (limits.jump_speed_mps * gap_s + limits.jump_slack_m)
-    return metres(a.lat, a.lon, b.lat, b.lon) > reach_m + (a.accuracy_m or 0.0) + (b.accuracy_m or 0.0)
+    way_m = 1.02 * metres(a.lat, a.lon, b.lat, b.lon) + 0.01
+    return not is_reachable(way_m, gap_s, a.accuracy_m, b.accuracy_m, limits)
 
 
 def _jumps(fixes: Sequence[TrackFix], limits: Limits) -> list[bool]:

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -127,3 +128,38 @@ def test_new_fix_changes_the_marks_of_its_nearest_neighbours_only(track, new):
 @given(tracks)
 def test_marks_do_not_depend_on_the_order_of_arrival(track):
     assert marks_of(track) == marks_of(track[::-1])
+
+
+def drive_with_an_old_place(wrong, *, every_s=5, speed_mps=23.3, old_m=-11_900.0):
+    """A drive of which some fixes repeat an old place."""
+    return [(every_s * i, old_m if is_wrong else speed_mps * every_s * i) for i, is_wrong in enumerate(wrong)]
+
+
+def length_m(track):
+    """Of the line through the fixes that are not marked."""
+    kept = [m for (_, m), jump in zip(track, marks_of(track), strict=True) if not jump]
+    return sum(abs(b - a) for a, b in pairwise(kept))
+
+
+@pytest.mark.parametrize("pattern", [[False, True], [False, False, True, True], [False, True, True, False]])
+def test_an_old_place_every_second_fix_or_two_of_four_leaves_the_drive_as_it_was(pattern):
+    wrong = (pattern * 20)[:30]
+    track = drive_with_an_old_place([*wrong, False, False, False])
+    assert marks_of(track) == [*wrong, False, False, False]
+    assert length_m(track) == pytest.approx(23.3 * 5 * 32, rel=0.01)
+
+
+@given(
+    st.lists(st.permutations([True, True, False, False]) | st.just([False] * 4), min_size=1, max_size=12),
+    st.sampled_from([5, 10, 15]),
+    st.floats(6_000, 500_000),
+)
+def test_up_to_half_of_wrong_fixes_in_any_order_does_not_survive(blocks, every_s, away_m):
+    wrong = [False, False, *(is_wrong for block in blocks for is_wrong in block), False, False, False]
+    track = drive_with_an_old_place(wrong, every_s=every_s, old_m=-away_m)
+    assert marks_of(track) == wrong
+
+
+def test_who_really_went_away_and_came_back_is_believed_all_the_while():
+    away = [(at, 100_000.0 + m if 4 <= i < 9 else m) for i, (at, m) in enumerate((5 * i, 50.0 * i) for i in range(14))]
+    assert not any(marks_of(away))

@@ -183,6 +183,29 @@ def test_a_jump_is_impossible_at_once_and_over_after_its_time(recorded):
 # -- rules
 
 
+def seen(fixes, facts=CourierFacts()):  # noqa: B008 - frozen
+    vigil = EMPTY
+    for fix in fixes:
+        vigil = step(vigil, AlertFix(fix.at_us, fix.lat, fix.lon, fix.accuracy_m), facts, PARAMS)
+    return vigil
+
+
+def test_what_cannot_be_reached_is_no_movement_however_short_the_leap():
+    stray = [at(1500 if k == 20 else 0, 0, 5 * k, 3.0) for k in range(40)]
+    vigil = seen(stray)
+    assert vigil.still.first.at_us == stray[0].at_us
+    assert vigil.jump_us is None, "under `jump_m` nobody is told"
+    assert watched(stray, CourierFacts()) == []
+
+
+def test_a_leap_that_only_a_car_could_make_is_told_of_a_bicycle_and_believed():
+    fixes = [at(40.0 * 60 * k, 0, 60 * k, 3.0) for k in range(4)]
+    assert seen(fixes).jump_us is None
+    cyclist = seen(fixes, CourierFacts(mode=Mode.BICYCLE))
+    assert cyclist.jump_us == fixes[-1].at_us
+    assert cyclist.last.at_us == fixes[-1].at_us
+
+
 def test_standing_at_a_stop_is_work():
     fixes = walk([(-600, 0, 0), (0, 0, 60), (0, 0, 900)])
     assert watched(fixes, CourierFacts(stops=(stop(place(20, 20)),))) == []
