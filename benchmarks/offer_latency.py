@@ -17,22 +17,17 @@ import os
 import platform
 import random
 import statistics
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import httpx
 
-from app.machine.servers import free_port
+from benchmarks.whole import postrider_up
 
-ROOT = Path(__file__).parents[1]
 CENTRE = (41.155, -8.62)
 SPREAD_DEG = 0.03
 """About 3 km around the centre."""
@@ -67,24 +62,8 @@ def system(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     if options.url:
         yield options.url, options.token
         return
-    with tempfile.TemporaryDirectory(prefix="postrider-bench-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        data_dir, url = Path(folder) / "data", f"http://127.0.0.1:{(port := free_port())}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "up", "--port", str(port), "--data-dir", str(data_dir)],
-            cwd=ROOT,
-            env=os.environ | {"POSTRIDER_LOG_LEVEL": "ERROR"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            if not any("postrider ready" in line for line in process.stdout):
-                raise SystemExit("postrider did not start")
-            yield url, (data_dir / "admin.token").read_text().strip()
-        finally:
-            process.terminate()
-            process.wait(30)
+    with postrider_up() as whole:
+        yield whole.url, whole.token
 
 
 async def courier(
