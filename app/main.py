@@ -55,9 +55,7 @@ from app.wiring.dispatching import cycle_params
 from app.wiring.intake import Intake
 from app.wiring.resources import REQUEST_WAITS_S, resources
 from app.wiring.supervise import supervise
-from app.wiring.travel import travel_times
 from app.wiring.whatif import AT_ONCE, WhatIf
-from dispatch.learning.knowledge import Knowledge
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
 from tracking.live import LivePositions
@@ -94,31 +92,27 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        knowledge = Knowledge()
-        async with (
-            resources(settings, wait_s=REQUEST_WAITS_S) as opened,
-            travel_times(settings, opened.redis, learned=knowledge) as travel,
-        ):
+        async with resources(settings, wait_s=REQUEST_WAITS_S) as opened:
             app.state.pool = opened.pool
             app.state.redis = opened.redis
-            app.state.travel = travel
+            app.state.travel = opened.travel
             app.state.locator = Locator(LivePositions(opened.redis))
             app.state.what_if = WhatIf(
                 pool=opened.pool,
-                travel=travel,
+                travel=opened.travel,
                 locator=app.state.locator,
                 params=cycle_params(settings),
                 slots=asyncio.Semaphore(AT_ONCE),
                 applying=asyncio.Semaphore(AT_ONCE),
             )
-            app.state.arrivals = arrivals(settings, opened, knowledge)
+            app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             stop = asyncio.Event()
             async with live.open_feed(settings, opened.redis) as app.state.feed, asyncio.TaskGroup() as group:
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
-                group.create_task(supervise("knowledge", partial(know, opened, knowledge), stop))
+                group.create_task(supervise("knowledge", partial(know, opened), stop))
                 when_streams_must_end(partial(_end_streams, app.state))
                 try:
                     yield

@@ -17,7 +17,6 @@ from app.wiring.intake import limits_of
 from app.wiring.resources import Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
-from dispatch.learning.knowledge import Knowledge
 from tracking.history.history import History
 from tracking.history.housekeeping import Housekeeping, Keep
 from tracking.history.refill import Refill
@@ -56,11 +55,10 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 def _dispatch(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Plans, arrivals, and what is learned from both."""
-    knowledge = Knowledge()
     return {
-        "dispatch": partial(dispatch, settings, opened, knowledge),
-        "arrivals": partial(keep_arrivals, settings, opened, knowledge),
-        "knowledge": partial(know, opened, knowledge),
+        "dispatch": partial(dispatch, settings, opened),
+        "arrivals": partial(keep_arrivals, settings, opened),
+        "knowledge": partial(know, opened),
         "learner": partial(learn, settings, opened),
     }
 

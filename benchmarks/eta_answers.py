@@ -36,7 +36,6 @@ from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.itinerary import Call, Itinerary
 from dispatch.learning.factors import LearnedFactors
-from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.model_bytes import model_to_bytes, subject_of
 from dispatch.learning.service_times import ServiceTimes
 from dispatch.learning.travel_model import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
@@ -108,11 +107,11 @@ def keep(settings: Settings) -> None:
     """The keeper's process, until it is terminated."""
 
     async def run() -> None:
-        stop, knowledge = asyncio.Event(), Knowledge()
+        stop = asyncio.Event()
         async with resources(settings) as opened, asyncio.TaskGroup() as group:
-            await knowledge.refresh(opened.pool)
-            group.create_task(know(opened, knowledge, stop))
-            group.create_task(keep_arrivals(settings, opened, knowledge, stop))
+            await opened.knowledge.refresh(opened.pool)
+            group.create_task(know(opened, stop))
+            group.create_task(keep_arrivals(settings, opened, stop))
 
     asyncio.run(run())
 

@@ -5,7 +5,6 @@ import asyncio
 from app.settings import Settings
 from app.wiring.intake import limits_of
 from app.wiring.resources import Resources
-from app.wiring.travel import travel_times
 from dispatch.arrivals.answers import Arrivals
 from dispatch.arrivals.book import EtaBook
 from dispatch.arrivals.forecast import Forecaster
@@ -22,38 +21,37 @@ def has_engine(settings: Settings) -> bool:
     return bool(settings.osrm_url or settings.valhalla_url or settings.google_key or settings.yandex_key)
 
 
-def arrivals(settings: Settings, opened: Resources, knowledge: Knowledge) -> Arrivals:
+def arrivals(settings: Settings, opened: Resources) -> Arrivals:
     """What answers."""
     return Arrivals(
         opened.pool,
         EtaBook(opened.redis),
         LivePositions(opened.redis),
-        Forecaster(knowledge),
+        Forecaster(opened.knowledge),
         engine_expected=has_engine(settings),
     )
 
 
-async def keep_arrivals(settings: Settings, opened: Resources, knowledge: Knowledge, stop: asyncio.Event) -> None:
+async def keep_arrivals(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
     """Follow every courier on a route until `stop` is set."""
-    async with travel_times(settings, opened.redis, learned=knowledge) as travel:
-        keeper = EtaKeeper(
-            opened.pool,
-            opened.redis,
-            travel,
-            Forecaster(knowledge),
-            Roster(opened.pool).regions,
-            engine_expected=has_engine(settings),
-        )
-        await keeper.run(stop)
+    keeper = EtaKeeper(
+        opened.pool,
+        opened.redis,
+        opened.travel,
+        Forecaster(opened.knowledge),
+        Roster(opened.pool).regions,
+        engine_expected=has_engine(settings),
+    )
+    await keeper.run(stop)
 
 
 async def learn(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
     """Learn from stops that were made until `stop` is set; what is learned reaches all processes by the database."""
     history = History(opened.pool, limits=limits_of(settings))
-    async with travel_times(settings, opened.redis) as travel:
-        await Learner(opened.pool, history, travel, Roster(opened.pool).regions, Knowledge()).run(stop)
+    # Predictions are judged by the models in force when a stop was made: the learner looks for these by itself.
+    await Learner(opened.pool, history, opened.travel, Roster(opened.pool).regions, Knowledge()).run(stop)
 
 
-async def know(opened: Resources, knowledge: Knowledge, stop: asyncio.Event) -> None:
+async def know(opened: Resources, stop: asyncio.Event) -> None:
     """Keep what was learned up to date in this process until `stop` is set."""
-    await knowledge.run(stop, opened.pool)
+    await opened.knowledge.run(stop, opened.pool)

@@ -4,12 +4,10 @@ import asyncio
 
 from app.settings import Settings
 from app.wiring.resources import Resources
-from app.wiring.travel import travel_times
 from dispatch.region.cycle import CycleParams, Planning
 from dispatch.region.loop import Dispatcher, LoopParams
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
-from dispatch.travel.times import SpeedFactors, TravelTimes
 from tracking.live import LivePositions
 
 
@@ -22,12 +20,12 @@ def cycle_params(settings: Settings) -> CycleParams:
     )
 
 
-def dispatcher(settings: Settings, opened: Resources, travel: TravelTimes) -> Dispatcher:
+def dispatcher(settings: Settings, opened: Resources) -> Dispatcher:
     """The dispatcher of this process."""
     planning = Planning(
         pool=opened.pool,
         redis=opened.redis,
-        travel=travel,
+        travel=opened.travel,
         locator=Locator(LivePositions(opened.redis)),
         params=cycle_params(settings),
         search=SearchProcess() if settings.dispatch_search_s > 0 else None,
@@ -36,7 +34,6 @@ def dispatcher(settings: Settings, opened: Resources, travel: TravelTimes) -> Di
     return Dispatcher(pool=opened.pool, redis=opened.redis, planning=planning, params=params)
 
 
-async def dispatch(settings: Settings, opened: Resources, learned: SpeedFactors, stop: asyncio.Event) -> None:
+async def dispatch(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
     """Plan until `stop` is set."""
-    async with travel_times(settings, opened.redis, learned=learned) as travel:
-        await dispatcher(settings, opened, travel).run(stop)
+    await dispatcher(settings, opened).run(stop)

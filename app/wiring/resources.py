@@ -1,4 +1,9 @@
-"""Opens and closes what outlives a request: the asyncpg pool and the Redis client."""
+"""
+Opens and closes what a process has one of: the asyncpg pool, the Redis client, and the chain of travel times.
+
+Whatever asks for travel times in a process shares its connections, what it knows of engines that are down, and the
+cache; and what was learned, once somebody keeps `knowledge` up to date (app/wiring/arriving.py).
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,6 +17,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.settings import Settings
+from app.wiring.travel import travel_times
+from dispatch.learning.knowledge import Knowledge
+from dispatch.travel.chain import TravelChain
 from tracking import outages
 
 DATABASE_TIMEOUT_S = 10.0
@@ -21,12 +29,14 @@ REQUEST_WAITS_S = 5.0
 """So long a request waits for a connection while all are busy; then it is answered 503, and may be sent again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """What handlers and roles share."""
 
     pool: asyncpg.Pool
     redis: aioredis.Redis
+    travel: TravelChain
+    knowledge: Knowledge
 
 
 class ConnectionPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
@@ -95,12 +105,14 @@ async def _close(pool: asyncpg.Pool) -> None:
 
 @asynccontextmanager
 async def resources(settings: Settings, *, wait_s: float | None = None) -> AsyncIterator[Resources]:
-    """Open both, and close both whatever happens; `wait_s` as in `open_pool`."""
+    """Open them, and close them whatever happens; `wait_s` as in `open_pool`."""
     redis = open_redis(settings)
     try:
         pool = await open_pool(settings, wait_s=wait_s)
         try:
-            yield Resources(pool, redis)
+            knowledge = Knowledge()
+            async with travel_times(settings, redis, learned=knowledge) as travel:
+                yield Resources(pool=pool, redis=redis, travel=travel, knowledge=knowledge)
         finally:
             await _close(pool)
     finally:

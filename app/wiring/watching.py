@@ -5,7 +5,6 @@ import asyncio
 from app.settings import Settings
 from app.wiring.intake import limits_of
 from app.wiring.resources import Resources
-from app.wiring.travel import travel_times
 from dispatch.alerts.engine_lines import EngineLines
 from dispatch.alerts.observer import Vigilance
 from dispatch.alerts.region_facts import FactsOfRegion
@@ -18,17 +17,14 @@ from tracking.watching.watch import Watcher, WatchParams
 
 async def watch(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
     """Watch until `stop` is set."""
-    async with travel_times(settings, opened.redis) as travel:
-        lines = EngineLines(travel, LivePositions(opened.redis))
-        facts = FactsOfRegion(opened.pool, lines=lines, estimates=EtaBook(opened.redis))
-        watcher = Watcher(
-            pool=opened.pool,
-            redis=opened.redis,
-            position_log=PositionLog(opened.redis),
-            regions=Roster(opened.pool).regions,
-            observers=[Vigilance(pool=opened.pool, redis=opened.redis, facts=facts, limits=limits_of(settings))],
-            params=WatchParams(
-                limits=limits_of(settings), lease_s=settings.watch_lease_s, tick_s=settings.watch_tick_s
-            ),
-        )
-        await watcher.run(stop)
+    lines = EngineLines(opened.travel, LivePositions(opened.redis))
+    facts = FactsOfRegion(opened.pool, lines=lines, estimates=EtaBook(opened.redis))
+    watcher = Watcher(
+        pool=opened.pool,
+        redis=opened.redis,
+        position_log=PositionLog(opened.redis),
+        regions=Roster(opened.pool).regions,
+        observers=[Vigilance(pool=opened.pool, redis=opened.redis, facts=facts, limits=limits_of(settings))],
+        params=WatchParams(limits=limits_of(settings), lease_s=settings.watch_lease_s, tick_s=settings.watch_tick_s),
+    )
+    await watcher.run(stop)
