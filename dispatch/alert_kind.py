@@ -19,3 +19,6 @@ class AlertKind(StrEnum):
 
 TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})
 """While one of these is open, the courier is given nothing new; see `dispatch.region.store` for what is taken away."""
+
+PLAN_KINDS = TROUBLE_KINDS | {AlertKind.FROZEN, AlertKind.LATE, AlertKind.LATE_RISK}
+"""The plan is made anew when one of these is raised or ends; the others are for people."""

@@ -12,9 +12,7 @@ What can go wrong in dispatch.
     ├── ExternalIdInUse       another order or courier has it
     ├── ShiftOverlaps         the courier has another shift at that time
     ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
-    ├── RouteNotFound
-    ├── AlertNotFound
-    └── TravelTimesUnavailable   every source of travel times failed (cannot happen with the great-circle fallback)
+    └── AlertNotFound
 
 A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
 """
@@ -70,11 +68,3 @@ class ShareNotFound(DispatchError):
 
 class AlertNotFound(DispatchError):
     """There is no such alert."""
-
-
-class RouteNotFound(DispatchError):
-    """The courier has no route."""
-
-
-class TravelTimesUnavailable(DispatchError):
-    """No source of travel times answered."""

@@ -56,8 +56,6 @@ class Limits:
     """Older fixes are not believed: a phone's buffer holds days, not weeks."""
     null_island_deg: float = 1e-4
     """About 11 m around (0, 0)."""
-    highest_speed_mps: float = 327.0
-    """What the storage column holds; faster than any aircraft a courier may sit in."""
     poor_accuracy_m: float = 200.0
     """A worse radius is a cell tower or a guess: useless for arrival times and distances."""
     jump_speed_mps: float = 60.0

@@ -157,7 +157,7 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Only where an order was given to a courier by hand."""
 
 
-REASON_TEXTS = {
+REASON_TEXTS: Mapping[str, str] = {
     "no_couriers": "Nobody is on duty.",
     "mode": "They travel by a mode that may not carry it.",
     "skills": "They lack a skill it needs.",
@@ -169,6 +169,8 @@ REASON_TEXTS = {
     "dropoff_window": "They cannot be at the drop-off in time.",
     "shift_end": "Their shift ends too soon.",
     "rejected": "They turned it down.",
+    "pinned": "It is on board of another courier, or kept with one by hand.",
+    "not_yet": "Its pickup opens further ahead than is planned.",
     "not_worth_it": "They could, but waiting is better for now.",
 }
 

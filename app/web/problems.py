@@ -99,9 +99,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.ExternalIdInUse: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.ShiftOverlaps: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),
-    dispatch_errors.RouteNotFound: Problem("route-not-found", "The courier has no route", 404),
     dispatch_errors.AlertNotFound: Problem("alert-not-found", "There is no such alert", 404),
-    dispatch_errors.TravelTimesUnavailable: Problem("travel-times-unavailable", "No travel times", 503, 5),
     **dict.fromkeys(outages.EITHER, UNAVAILABLE),
     **dict.fromkeys(COLLISIONS, Problem("busy", "Others are changing the same thing", 503, retry_after_s=1)),
 }

@@ -6,9 +6,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.learning.conformal import NORMAL_P90, PRIOR_SPREAD
 from dispatch.learning.travel_model import GREAT_CIRCLE, TravelModel, columns_of, hour_of_week
-from dispatch.travel.times import Factor
 from tracking.position import LatLon, Mode
 
 Floats = npt.NDArray[np.float64]
@@ -33,17 +31,8 @@ class LearnedFactors:
         near = [model for model in self._models.get((mode, base), ()) if model.reaches(at)]
         return max(near, key=lambda model: model.n_legs, default=None)
 
-    def factor(self, mode: Mode, origin: LatLon, destination: LatLon, at: datetime) -> Factor:
-        """What is known about one trip."""
-        model = self._great_circle(mode, origin)
-        if model is None:
-            return Factor(value=1.0, spread=PRIOR_SPREAD, n=0)
-        estimate = model.estimate(origin, destination, at, 1.0)
-        spread = (estimate.band.p90 - estimate.band.p10) / (2 * NORMAL_P90)
-        return Factor(value=estimate.p50_s, spread=spread, n=max(1, round(estimate.n)))
-
     def factors(self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime) -> Floats:
-        """`Factor.value` of all pairs, shape (n, m); NaN where nothing is known."""
+        """Real ÷ default duration of all pairs, shape (n, m); NaN where nothing is known."""
         nothing = np.full((len(origins), len(destinations)), np.nan)
         if not nothing.size:
             return nothing

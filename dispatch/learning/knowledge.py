@@ -14,7 +14,6 @@ from dispatch.learning.factors import LearnedFactors
 from dispatch.learning.model_bytes import SERVICES, model_from_bytes, services_from_bytes
 from dispatch.learning.service_times import ServiceTimes
 from dispatch.learning.travel_model import TravelModel
-from dispatch.travel.times import Factor
 from sql import queries
 from tracking import outages
 from tracking.position import LatLon, Mode, Region
@@ -49,10 +48,6 @@ class Knowledge:
     def model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
         """The model that knows most about a place; None when there is none."""
         return self.factors_in_force.model(mode, base, at)
-
-    def factor(self, mode: Mode, origin: LatLon, destination: LatLon, at: datetime) -> Factor:
-        """See SpeedFactors."""
-        return self.factors_in_force.factor(mode, origin, destination, at)
 
     def factors(
         self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime

@@ -200,12 +200,6 @@ class TravelModel:
         )
 
 
-def untaught(origin: LatLon, destination: LatLon, base_s: float) -> Estimate:
-    """The base as it is, with the spread of somebody who knows nothing."""
-    band = Calibration().band(distance_m(origin, destination))
-    return Estimate(p50_s=base_s, band=band, n=0.0)
-
-
 def learn(
     legs: Sequence[TrackedLeg], *, region: Region, mode: Mode, base: str, now: datetime, n_most: int = N_SITES
 ) -> TravelModel | None:

@@ -1,6 +1,6 @@
 """An offer: part of a plan shown to a courier, who accepts or rejects it, or lets it expire; no I/O."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -50,18 +50,3 @@ def check_answerable(offer: Offer, now: datetime) -> None:
         return
     shown = OfferState.EXPIRED if state is OfferState.OPEN else state
     raise OfferNotOpen(f"The offer was {shown.value} already.", offer_id=str(offer.id), state=shown.value)
-
-
-def refusals(offers: Iterable[Offer]) -> dict[OrderId, dict[CourierId, datetime]]:
-    """
-    Who turned which order down, and when last: rejected, or let expire.
-
-    These couriers are not asked again for that order unless nobody else can take it.
-    """
-    found: dict[OrderId, dict[CourierId, datetime]] = {}
-    for offer in offers:
-        if offer.state in {OfferState.REJECTED, OfferState.EXPIRED} and offer.answered_at is not None:
-            by_courier = found.setdefault(offer.order_id, {})
-            known = by_courier.get(offer.courier_id)
-            by_courier[offer.courier_id] = max(known, offer.answered_at) if known else offer.answered_at
-    return found

@@ -16,6 +16,7 @@ import asyncpg
 import redis.asyncio as aioredis
 from prometheus_client import Counter
 
+from dispatch.alert_kind import PLAN_KINDS
 from dispatch.region.cycle import Planning
 from sql import queries
 from tracking import events, outages
@@ -40,9 +41,6 @@ WAKING: Final = URGENT | {
     "courier.changed",
 }
 """What may make another plan better. What the dispatcher itself causes is not among it, or it would never sleep."""
-
-AILMENTS: Final = frozenset({"stuck", "silent", "offline", "frozen", "late", "late_risk"})
-"""Alerts that concern the plan; the others are for people."""
 
 READ_BLOCK_MS: Final = 2000
 """Longest wait of one read of the event stream; below the Redis client's socket timeout."""
@@ -167,5 +165,5 @@ class Dispatcher:
 
 def _matters(event: events.Event) -> bool:
     if event.type.startswith("alert."):
-        return event.facts.get("kind") in AILMENTS
+        return event.facts.get("kind") in PLAN_KINDS
     return event.type in WAKING

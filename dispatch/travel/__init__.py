@@ -8,6 +8,6 @@ How long from here to there: one protocol, several sources, always an answer.
 `times.py` says what a source of travel times is, `chain.py` asks them in order and never waits longer than it is told.
 """
 
-from dispatch.travel.times import Factor, Leg, Matrix, RoutePath, Source, SpeedFactors, TravelTimes
+from dispatch.travel.times import Leg, Matrix, RoutePath, Source, SpeedFactors, TravelTimes
 
-__all__ = ["Factor", "Leg", "Matrix", "RoutePath", "Source", "SpeedFactors", "TravelTimes"]
+__all__ = ["Leg", "Matrix", "RoutePath", "Source", "SpeedFactors", "TravelTimes"]

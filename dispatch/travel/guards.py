@@ -136,24 +136,6 @@ def _counters(allowance: Allowance, n_elements: int, now_s: float) -> list[tuple
     return found
 
 
-class LocalMeter:
-    """Counts within this process."""
-
-    def __init__(self, allowance: Allowance, *, clock: Clock = time) -> None:
-        self._allowance = allowance
-        self._clock = clock
-        self._counts: dict[str, int] = {}
-
-    async def take(self, n_elements: int) -> bool:
-        """See Meter."""
-        counters = _counters(self._allowance, n_elements, self._clock())
-        if any(self._counts.get(name, 0) + step > limit for name, step, limit, _ in counters):
-            return False
-        # Only the current minute and day are kept.
-        self._counts = {name: self._counts.get(name, 0) + step for name, step, _, _ in counters}
-        return True
-
-
 class SharedMeter:
     """Counts in Redis, for all processes together. While Redis does not answer, a limited engine is not asked."""
 

@@ -184,27 +184,11 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Factor:
-    """How much longer than the default a trip takes, learned from tracked legs."""
-
-    value: float
-    """Real ÷ default duration, > 0."""
-    spread: float
-    """Standard deviation of the logarithm of the ratio."""
-    n: int
-    """Legs it was learned from; 0: nothing is known, `value` is 1."""
-
-
 class SpeedFactors(Protocol):
     """What was learned about speeds, by mode, place and hour. Pure lookups: no waiting."""
-
-    def factor(self, mode: Mode, origin: LatLon, destination: LatLon, at: datetime) -> Factor:
-        """What is known about one trip."""
-        ...
 
     def factors(
         self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime
     ) -> FloatMatrix:
-        """`Factor.value` of all pairs, shape (n, m); NaN where nothing is known."""
+        """Real ÷ default duration of all pairs, > 0, shape (n, m); NaN where nothing is known."""
         ...

@@ -25,9 +25,6 @@ SELECT kind, courier_id, order_id FROM alerts WHERE region = $1 AND resolved_at 
 -- Open alerts by kind, for the metrics.
 SELECT kind, count(*) AS n FROM alerts WHERE region = $1 AND resolved_at IS NULL GROUP BY kind;
 
--- name: get
-SELECT * FROM alerts WHERE id = $1;
-
 -- name: list
 -- Newest first. Each or NULL: $1 region, $2 state (open, acknowledged, resolved), $3 kind, $4 courier, $5 order; $6, $7
 -- the last one seen (raised at, id); $8 most rows. `open` are all that are not resolved.

@@ -17,13 +17,6 @@ SELECT * FROM offers WHERE id = $1;
 -- name: lock
 SELECT * FROM offers WHERE id = $1 FOR UPDATE;
 
--- name: open_of_order
-SELECT * FROM offers WHERE order_id = $1 AND state = 'open';
-
--- name: close
--- $1 offer, $2 how it ended, $3 when, $4 why. Only an open one; no row otherwise.
-UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE id = $1 AND state = 'open' RETURNING *;
-
 -- name: close_of_order
 -- The open offer of an order, if any: $1 order, $2 how it ended, $3 when, $4 why.
 UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE order_id = $1 AND state = 'open' RETURNING *;
@@ -35,9 +28,6 @@ UPDATE offers AS f SET state = $2, answered_at = $3, reason = given.reason
 FROM unnest($1::uuid[], $4::text[]) AS given (order_id, reason)
 WHERE f.order_id = given.order_id AND f.state = 'open' AND ($5::timestamptz IS NULL OR f.expires_at <= $5)
 RETURNING f.*;
-
--- name: next_expiry
-SELECT min(expires_at) FROM offers WHERE region = $1 AND state = 'open';
 
 -- name: open_of_courier
 SELECT * FROM offers WHERE courier_id = $1 AND state = 'open' ORDER BY offered_at, id;

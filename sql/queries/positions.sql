@@ -173,15 +173,6 @@ CROSS JOIN LATERAL (
 ) AS p
 WHERE c.region = $1 AND c.deleted_at IS NULL;
 
--- name: last_of_courier
--- $1 courier, $2 not before (null: 8 days ago).
-SELECT
-    fixed_at, lat_e7, lon_e7, delay_s, speed_cmps, course_ddeg, accuracy_dm, altitude_m, battery_pct, mode, marks
-FROM positions
-WHERE courier_id = $1 AND marks = 0 AND fixed_at >= coalesce($2::timestamptz, now() - INTERVAL '8 days')
-ORDER BY fixed_at DESC
-LIMIT 1;
-
 -- name: observed_speeds
 -- $1 from, $2 until before, $3 mode or null.
 SELECT

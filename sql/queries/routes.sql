@@ -1,6 +1,3 @@
--- name: get
-SELECT * FROM routes WHERE courier_id = $1;
-
 -- name: in_region
 SELECT * FROM routes WHERE region = $1;
 

@@ -21,8 +21,6 @@ from tracking.history.tracks import NO_COPY
 
 log = logging.getLogger(__name__)
 
-OLDEST_FIX: Final = timedelta(days=7)
-"""A fix may come this late; what is kept must reach farther back."""
 MANY_FIXES: Final = 5_000_000
 """Where a day brings more, chunks are a day long: some 800 MB before compression."""
 STEP: Final = timedelta(hours=1)

@@ -26,18 +26,13 @@ _COPY_HEADER: Final = 19
 _COPY_TRAILER: Final = 2
 
 
-def pack_cell(cell: int) -> int:
-    """An H3 index of CELL_RESOLUTION as the table's 31 bits: base cell and digits, without what is the same for all."""
-    return cell >> _CELL_SHIFT & _CELL_MASK
-
-
 def unpack_cell(packed: int) -> int:
-    """The H3 index back."""
+    """The H3 index of what `cells` made of it."""
     return packed << _CELL_SHIFT | _CELL_FRAME
 
 
 def cells(columns: PositionColumns) -> npt.NDArray[np.int32]:
-    """The table's cell of every fix."""
+    """The table's cell of every fix: 31 bits, base cell and digits, without what is the same for all."""
     lat, lon = (columns.lat_e7 / E7).tolist(), (columns.lon_e7 / E7).tolist()
     full = [h3.latlng_to_cell(a, b, CELL_RESOLUTION) for a, b in zip(lat, lon, strict=True)]
     return (np.array(full, dtype=np.int64) >> _CELL_SHIFT & _CELL_MASK).astype(np.int32)

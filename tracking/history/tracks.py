@@ -154,12 +154,6 @@ class Reader:
         records = await self._pool.fetch(queries["positions.last_of_region"], region, since)
         return from_records(records, list(dict.fromkeys(record["courier_id"] for record in records)))
 
-    async def last_position(self, courier_id: UUID, since: datetime | None = None) -> PositionColumns:
-        """The same for one courier: no row or one."""
-        return from_records(
-            await self._pool.fetch(queries["positions.last_of_courier"], courier_id, since), [courier_id]
-        )
-
     async def observed_speeds(
         self, since: datetime, until: datetime, mode: Mode | None = None
     ) -> tuple[ObservedSpeed, ...]:

@@ -110,9 +110,8 @@ async def test_what_couriers_need_is_learned_and_known_to_another_process(city, 
     elsewhere = Knowledge()
     assert await elsewhere.refresh(city.pool)
     here, there = LatLon(41.145, -8.605), LatLon(41.155, -8.615)
-    factor = elsewhere.factor(Mode.BICYCLE, here, there, NOW)
-    assert factor.value == pytest.approx(SLOWNESS, rel=0.12)
-    assert factor.n > 0
+    (factor,) = elsewhere.factors(Mode.BICYCLE, [here], [there], NOW).flat
+    assert factor == pytest.approx(SLOWNESS, rel=0.12)
     engine = elsewhere.model(Mode.BICYCLE, "osrm", here)
     assert engine is not None
     assert engine.estimate(here, there, NOW, 600.0).p50_s == pytest.approx(600 * SLOWNESS, rel=0.12)

@@ -192,6 +192,18 @@ async def test_limits_are_counted_by_all_processes_together(redis_url):
         assert [await meter.take(150), await meter.take(100), await meter.take(50)] == [True, False, True]
 
 
+async def test_requests_are_limited_by_the_minute_and_by_the_day_and_a_refusal_costs_nothing(redis_url):
+    now_s = 1_800_000_000
+    async with Redis.from_url(redis_url) as redis:
+        allowance = Allowance(requests_per_minute=2, requests_per_day=3)
+        meter = SharedMeter(allowance, redis, engine="osrm", clock=lambda: now_s)
+        assert [await meter.take(1) for _ in range(3)] == [True, True, False]
+        now_s += 60
+        assert [await meter.take(1) for _ in range(2)] == [True, False]
+        now_s += 86_400
+        assert await meter.take(1)
+
+
 async def test_without_redis_a_limited_engine_is_not_asked():
     async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1) as redis:
         assert not await SharedMeter(Allowance(requests_per_day=3), redis, engine="google").take(1)

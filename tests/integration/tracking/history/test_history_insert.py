@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tracking.batch import PositionColumns
 from tracking.history.history import History
-from tracking.history.rows import pack_cell, unpack_cell
+from tracking.history.rows import cells, unpack_cell
 from tracking.position import CourierId, Fix, LatLon, Mark, Position
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -194,6 +194,7 @@ async def test_rows_do_not_depend_on_the_order_or_on_the_batches(pool, data):
 def test_a_packed_cell_comes_back(lat, lon):
     import h3.api.basic_int as h3  # noqa: PLC0415
 
-    cell = h3.latlng_to_cell(lat, lon, 8)
-    assert 0 <= pack_cell(cell) < 2**31
-    assert unpack_cell(pack_cell(cell)) == cell
+    stored = columns([position(lat=lat, lon=lon)])
+    (packed,) = cells(stored).tolist()
+    assert 0 <= packed < 2**31
+    assert unpack_cell(packed) == h3.latlng_to_cell(stored.lat_e7[0] / 1e7, stored.lon_e7[0] / 1e7, 8)

@@ -94,8 +94,8 @@ async def test_the_last_good_position_of_each_courier_of_a_region(history, two_c
     found = await history.last_positions("porto", since=START)
     assert found.to_positions() == (last,)
     assert found.mode.tolist() == [3]
-    assert (await history.last_position(BEN, since=START)).to_positions() == (fix(20, courier=BEN),)
-    assert len(await history.last_position(BEN, since=START + timedelta(hours=1))) == 0
+    assert (await history.last_positions("default", since=START)).to_positions() == (fix(20, courier=BEN),)
+    assert len(await history.last_positions("default", since=START + timedelta(hours=1))) == 0
 
 
 async def test_speeds_are_told_apart_by_mode_and_hour_of_the_week(history):

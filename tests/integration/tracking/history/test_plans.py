@@ -33,7 +33,6 @@ DAY = "'2026-11-20 12:00Z', '2026-11-20 12:30Z'"
 HOT = {
     "positions.track": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', false, 20000)",
     "positions.track_copy": f"({COURIER}, {DAY}, '2026-11-20 11:00Z', false, 20000)",
-    "positions.last_of_courier": f"({COURIER}, '2026-11-20 12:00Z')",
     "positions.mark": f"({COURIER}, '2026-11-20 12:00Z', 1::smallint)",
     "positions.latest": f"(ARRAY[{COURIER}]::uuid[], ARRAY['2026-11-20 12:00Z']::timestamptz[])",
     "positions.recent": f"(ARRAY[{COURIER}]::uuid[], ARRAY['2026-11-20 12:00Z']::timestamptz[], 4)",

@@ -2,6 +2,7 @@ import pytest
 
 from app.web.problems import PROBLEMS, problem_types
 from dispatch.errors import DispatchError
+from tests.unit.source import raised
 from tracking.errors import TrackingError
 
 
@@ -18,3 +19,8 @@ def test_codes_are_slugs_and_statuses_are_errors():
     for code, (status, _) in problem_types().items():
         assert code.replace("-", "").isalpha()
         assert 400 <= status < 600
+
+
+def test_every_domain_error_can_happen():
+    errors = {*descendants(TrackingError), *descendants(DispatchError)} - {TrackingError, DispatchError}
+    assert {error.__name__ for error in errors} <= raised()

@@ -19,7 +19,6 @@ from dispatch.learning.travel_model import (
     courier_effects,
     hour_of_week,
     learn,
-    untaught,
 )
 from tracking.position import CourierId, LatLon, Mode, Region
 
@@ -131,12 +130,6 @@ def test_judging_a_leg_measures_the_error_of_the_prediction():
     assert model.judged([]) == []
 
 
-def test_what_was_not_taught_is_the_base_with_a_wide_band():
-    estimate = untaught(PORTO, LatLon(41.16, -8.60), 400.0)
-    assert (estimate.p50_s, estimate.n) == (400.0, 0.0)
-    assert estimate.p90_s > 550
-
-
 @given(st.integers(0, 2**32), st.floats(-180, 180))
 def test_hour_of_week_stays_in_the_week(unix_s, lon):
     assert 0 <= hour_of_week(datetime.fromtimestamp(unix_s, UTC), lon) < 168
@@ -153,28 +146,26 @@ def test_a_leg_without_duration_is_refused():
 
 
 class TestLearnedFactors:
-    def test_a_single_factor_equals_its_place_in_the_matrix(self):
+    def test_a_pair_has_the_same_factor_alone_and_among_others(self):
         learned = LearnedFactors([taught(legs(100, factor=1.4))])
         origins, destinations = [PORTO, LatLon(41.14, -8.60)], [LatLon(41.16, -8.60), LatLon(41.155, -8.62)]
         matrix = learned.factors(Mode.CAR, origins, destinations, NOW)
         for i, origin in enumerate(origins):
             for j, destination in enumerate(destinations):
-                factor = learned.factor(Mode.CAR, origin, destination, NOW)
-                assert factor.value == pytest.approx(matrix[i, j], rel=1e-3)
-                assert factor.n > 0
+                (alone,) = learned.factors(Mode.CAR, [origin], [destination], NOW).flat
+                assert alone == pytest.approx(matrix[i, j], rel=1e-3)
 
     def test_unknown_modes_and_far_places_are_unknown(self):
         learned = LearnedFactors([taught(legs(100))])
         tokyo = [LatLon(35.68, 139.69)]
         assert np.isnan(learned.factors(Mode.FOOT, [PORTO], [PORTO], NOW)).all()
         assert np.isnan(learned.factors(Mode.CAR, tokyo, tokyo, NOW)).all()
-        assert learned.factor(Mode.CAR, tokyo[0], tokyo[0], NOW).n == 0
         assert learned.factors(Mode.CAR, [], tokyo, NOW).shape == (0, 1)
 
     def test_few_legs_do_not_correct_the_default(self):
-        assert LearnedFactors([taught(legs(10))]).factor(Mode.CAR, PORTO, PORTO, NOW).n == 0
+        assert np.isnan(LearnedFactors([taught(legs(10))]).factors(Mode.CAR, [PORTO], [PORTO], NOW)).all()
 
     def test_the_region_with_more_legs_speaks_for_a_place_both_reach(self):
         small, large = taught(legs(30, factor=2.0)), taught(legs(90, factor=1.0))
-        factor = LearnedFactors([small, large]).factor(Mode.CAR, PORTO, LatLon(41.16, -8.60), NOW)
-        assert log(factor.value) == pytest.approx(0.0, abs=0.1)
+        (factor,) = LearnedFactors([small, large]).factors(Mode.CAR, [PORTO], [LatLon(41.16, -8.60)], NOW).flat
+        assert log(factor) == pytest.approx(0.0, abs=0.1)

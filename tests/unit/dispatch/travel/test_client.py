@@ -5,7 +5,7 @@ import pytest
 import stamina
 
 from dispatch.travel.client import Ask, EngineClient
-from dispatch.travel.guards import Allowance, Circuit, CircuitBreaker, LocalMeter
+from dispatch.travel.guards import Circuit, CircuitBreaker
 from dispatch.travel.times import EngineFailed, Source
 
 KEY = "s3cret-key"
@@ -16,6 +16,17 @@ ASK = Ask(url="https://maps.test/v1", params={"apikey": KEY, "origins": "41.15,-
 def _no_waiting():
     with stamina.set_testing(testing=True, attempts=3):
         yield
+
+
+class Grants:
+    """A meter that grants so many requests."""
+
+    def __init__(self, n):
+        self.left = n
+
+    async def take(self, n_elements):
+        self.left -= 1
+        return self.left >= 0
 
 
 def client(answers, **options):
@@ -101,7 +112,7 @@ async def test_a_question_the_engine_does_not_like_does_not_open_the_circuit():
 
 async def test_over_the_limit_nothing_is_sent_and_the_circuit_stays_closed():
     breaker = CircuitBreaker(n_failures=1)
-    meter = LocalMeter(Allowance(requests_per_day=1))
+    meter = Grants(1)
     asked = client([httpx.Response(200, json={})], breaker=breaker, meter=meter)
     await asked.fetch(ASK)
     with pytest.raises(EngineFailed, match="limit"):
@@ -111,7 +122,7 @@ async def test_over_the_limit_nothing_is_sent_and_the_circuit_stays_closed():
 
 
 async def test_every_retry_is_metered():
-    meter = LocalMeter(Allowance(requests_per_day=2))
+    meter = Grants(2)
     with pytest.raises(EngineFailed, match="limit"):
         await client([httpx.Response(503)], meter=meter).fetch(ASK)
     assert len(client.requests) == 2

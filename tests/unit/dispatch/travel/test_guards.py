@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.travel.guards import Allowance, Circuit, CircuitBreaker, LocalMeter
+from dispatch.travel.guards import Allowance, Circuit, CircuitBreaker
 
 
 class Clock:
@@ -59,24 +59,6 @@ def test_circuit_always_admits_someone_after_the_recovery_time(events):
         breaker.skipped()
     clock.now += 10
     assert breaker.admits()
-
-
-async def test_requests_are_limited_by_the_minute_and_by_the_day():
-    clock = Clock()
-    meter = LocalMeter(Allowance(requests_per_minute=2, requests_per_day=3), clock=clock)
-    assert [await meter.take(1) for _ in range(3)] == [True, True, False]
-    clock.now += 60
-    assert [await meter.take(1) for _ in range(2)] == [True, False]
-    clock.now += 86_400
-    assert await meter.take(1)
-
-
-async def test_spending_is_limited_by_price_and_a_refusal_costs_nothing():
-    meter = LocalMeter(Allowance(spend_per_day=1.0, price_per_1000=5.0), clock=Clock())
-    assert await meter.take(150)
-    assert not await meter.take(100)
-    assert await meter.take(50)
-    assert not await meter.take(1)
 
 
 def test_an_allowance_without_limits_says_so():
