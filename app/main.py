@@ -50,6 +50,7 @@ from app.web.metrics import ObserveMiddleware, metrics
 from app.web.problems import describe_problem, exception_handlers
 from app.web.retries import RetryMiddleware
 from app.web.rsgi import Rsgi
+from app.web.unbearable import refuse_unbearable
 from app.wiring.arriving import arrivals, know
 from app.wiring.dispatching import cycle_params
 from app.wiring.intake import Intake
@@ -137,6 +138,7 @@ def create_app(settings: Settings) -> Litestar:
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
         middleware=[AuthenticationMiddleware, RetryMiddleware],
+        before_request=refuse_unbearable,
         exception_handlers=exception_handlers(),
         openapi_config=OpenAPIConfig(
             title="Postrider",

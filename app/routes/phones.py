@@ -47,7 +47,7 @@ class PhoneOperation(Operation):
     ["/ingest/osmand", "/ingest/osmand/{token:str}"],
     http_method=["GET", "POST"],
     status_code=200,
-    opt={"public": True},
+    opt={"public": True, "keeps_anything": True},
     tags=["phones"],
     operation_class=PhoneOperation,
 )
@@ -70,7 +70,7 @@ async def take_osmand(request: PhoneRequest, state: State, token: FromPath[str |
     ["/ingest/owntracks", "/ingest/owntracks/{token:str}"],
     http_method=["POST"],
     status_code=200,
-    opt={"public": True},
+    opt={"public": True, "keeps_anything": True},
     tags=["phones"],
     operation_class=PhoneOperation,
 )
@@ -94,7 +94,7 @@ async def take_owntracks(request: PhoneRequest, state: State, token: FromPath[st
     ["/ingest/gpslogger", "/ingest/gpslogger/{token:str}"],
     http_method=["GET", "POST"],
     status_code=200,
-    opt={"public": True},
+    opt={"public": True, "keeps_anything": True},
     tags=["phones"],
     operation_class=PhoneOperation,
 )

@@ -129,7 +129,14 @@ class UploadOperation(Operation):
         self.request_body = RequestBody(required=True, content={"application/json": OpenAPIMediaType(schema=schema)})
 
 
-@post("/v1/positions", status_code=202, guards=[requires_any], tags=["positions"], operation_class=UploadOperation)
+@post(
+    "/v1/positions",
+    status_code=202,
+    guards=[requires_any],
+    opt={"keeps_anything": True},
+    tags=["positions"],
+    operation_class=UploadOperation,
+)
 async def post_positions(request: Request[Any, Any, Any], caller: CurrentCaller, state: State) -> Response[Accepted]:
     """
     Store one fix, an array of fixes, or `{"fixes": […]}`; the body may be gzip.

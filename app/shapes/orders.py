@@ -21,6 +21,7 @@ Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=2000)]
 ServiceS = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+ReadyErrorS = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 Priority = Annotated[int, msgspec.Meta(ge=-100, le=100)]
 Contact = dict[Annotated[str, msgspec.Meta(max_length=40)], Annotated[str, msgspec.Meta(max_length=200)]]
 Skills = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=64)]
@@ -73,7 +74,7 @@ class NewOrderShape(msgspec.Struct, kw_only=True):
     region: str | None = None
     ready_at: Instant | None = None
     ready_is_estimate: bool = False
-    ready_error_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] | None = None
+    ready_error_s: ReadyErrorS | None = None
     size: Size | None = None
     mode: Mode | list[Mode] | None = None
     """The mode, or modes, that may carry it; none: any."""
@@ -88,7 +89,7 @@ class OrderPatch(msgspec.Struct, kw_only=True):
     dropoff: StopPatch | UnsetType = UNSET
     ready_at: Instant | UnsetType | None = UNSET
     ready_is_estimate: bool | UnsetType = UNSET
-    ready_error_s: int | UnsetType | None = UNSET
+    ready_error_s: ReadyErrorS | UnsetType | None = UNSET
     size: Size | UnsetType = UNSET
     mode: Mode | list[Mode] | UnsetType | None = UNSET
     skills: Skills | UnsetType = UNSET

@@ -194,7 +194,8 @@ def handle_http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes
 
 
 def _error_of(item: dict[str, Any]) -> dict[str, object]:
-    key = str(item.get("key", "")).replace(".", "/").replace("[", "/").replace("]", "")
+    # msgspec names no key of a mapping, only `[...]`: the pointer ends at the mapping then.
+    key = str(item.get("key", "")).partition("[...]")[0].replace(".", "/").replace("[", "/").replace("]", "")
     source = item.get("source", "body")
     where = getattr(source, "value", str(source))
     error: dict[str, object] = {"pointer": f"/{key}" if key else "", "detail": item.get("message", "not as expected")}
