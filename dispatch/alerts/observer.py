@@ -5,8 +5,9 @@ Nothing here must survive: what the fixes have shown is found again from history
 the table, whose unique index lets two watchers at once raise only one.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -21,17 +22,19 @@ from dispatch.alert_kind import AlertKind
 from dispatch.alerts import judge, vigil
 from dispatch.alerts.facts import CourierFacts
 from dispatch.alerts.judge import AlertKey, Verdict
-from dispatch.alerts.region_facts import RegionFacts
+from dispatch.alerts.region_facts import RegionFacts, route_stops
 from dispatch.alerts.vigil import AlertFix, Vigil
-from dispatch.stop import OrderId
+from dispatch.stop import OrderId, StopKind
 from dispatch.visits import from_fixes
-from dispatch.visits.from_fixes import ArrivalFix, ArrivalParams, ArrivalState, Arrived, RouteStop
+from dispatch.visits.from_fixes import ArrivalFix, ArrivalParams, ArrivalState, Arrived
 from sql import queries
 from tracking import events
 from tracking.batch import E7, PositionColumns, instant, microseconds
 from tracking.log import RegionKeys
-from tracking.position import CourierId, Region
+from tracking.position import CourierId, LatLon, Region
 from tracking.quality import Limits
+from tracking.watching.findings import NOTIFY_WITHIN_S
+from tracking.watching.track import TrackFix
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +85,12 @@ class Vigilance:
         """Begin anew: somebody else may have watched the region meanwhile."""
         self._regions.pop(region, None)
 
-    async def saw(self, region: Region, columns: PositionColumns) -> None:
-        """Take in fixes. Alerts are about now: of late fixes only the contact counts."""
+    async def saw(self, region: Region, columns: PositionColumns) -> Mapping[CourierId, int]:
+        """
+        Take in fixes. Alerts are about now: of late fixes only the contact counts.
+
+        Returns whose arrivals at stops a late fix may change, and from when on: see `found_again`.
+        """
         now = instant(int(columns.received_us.max()))
         watched = await self._watched(region, now)
         await self._recall(watched, [CourierId(i) for i in columns.courier_ids], now)
@@ -91,20 +98,73 @@ class Vigilance:
         order = columns.fixed_us.argsort(kind="stable")
         rows = columns.take(order)
         found: list[tuple[CourierId, Any]] = []
+        late: dict[CourierId, int] = {}
         for i in range(len(rows)):
             courier_id = CourierId(rows.courier_ids[rows.courier[i]])
             received_us = int(rows.received_us[i])
             watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), received_us)
             before = watched.vigils[courier_id]
             newest = before.suspect or before.last
-            if rows.marks[i] or (newest is not None and rows.fixed_us[i] <= newest.at_us):
+            if rows.marks[i]:
+                continue
+            if newest is not None and rows.fixed_us[i] <= newest.at_us:
+                at_us = int(rows.fixed_us[i])
+                if at_us < newest.at_us and (watched.facts.visits.get(courier_id) or watched.arrivals.get(courier_id)):
+                    late[courier_id] = min(late.get(courier_id, at_us), at_us)
                 continue
             facts = watched.facts.couriers.get(courier_id, NOBODY)
             fix = _fix(rows, i)
             watched.vigils[courier_id] = after = vigil.step(before, fix, facts, watched.facts.params, self._limits)
             if after.last is fix:
-                found += [(courier_id, event) for event in self._arrive(watched, courier_id, fix, facts)]
+                found += [(courier_id, event) for event in self._arrive(watched, courier_id, fix)]
         await self._note_arrivals(region, found)
+        return late
+
+    async def found_again(
+        self, region: Region, courier_id: CourierId, fixes: Sequence[TrackFix], *, since_us: int, now: datetime
+    ) -> None:
+        """
+        Every believable fix of a courier from an instant on, in order: find the arrivals in them again.
+
+        It happens after late fixes and when a watcher begins, so the arrivals are those of the set of fixes.
+        """
+        watched = await self._watched(region, now)
+        assert watched.facts is not None
+        since = instant(since_us)
+        rows = await self._pool.fetch(queries["stop_visits.stops"], [courier_id], since)
+        stops = route_stops(rows, watched.facts.couriers).get(courier_id, ())
+        going_on = await self._pool.fetch(queries["stop_visits.open_of_region"], region, courier_id, since)
+        before = _resumed(going_on).get(courier_id, from_fixes.EMPTY)
+        few = [ArrivalFix(fix.at_us, fix.lat, fix.lon) for fix in fixes]
+        after, visits = await asyncio.to_thread(from_fixes.fold, before, few, stops, self._arrival_params)
+        watched.arrivals[courier_id] = after
+        keys = sorted({(stop.order_id, stop.kind) for stop in stops} | visits.keys())
+        if not keys:
+            return
+        found = [visits.get(key) for key in keys]
+        rows = await self._pool.fetch(
+            queries["stop_visits.put_again"],
+            region,
+            courier_id,
+            since,
+            [order_id for order_id, _ in keys],
+            [kind.value for _, kind in keys],
+            [None if visit is None else instant(visit.arrived_us) for visit in found],
+            [None if visit is None or visit.departed_us is None else instant(visit.departed_us) for visit in found],
+        )
+        for row in rows:
+            facts = {"courier_id": courier_id, "order_id": row["order_id"], "kind": row["kind"]}
+            if row["is_new"]:
+                await self._tell_arrival(region, "stop.arrived", facts, row["arrived_at"], now)
+            if row["departed_at"] is not None and row["had_not_departed"]:
+                await self._tell_arrival(region, "stop.departed", facts, row["departed_at"], now)
+
+    async def _tell_arrival(
+        self, region: Region, name: str, facts: Mapping[str, Any], at: datetime, now: datetime
+    ) -> None:
+        """What is found late is recorded and told to nobody."""
+        if at >= now - timedelta(seconds=NOTIFY_WITHIN_S):
+            await events.publish(self._redis, region, name, facts, at=at)
 
     async def tick(self, region: Region, now: datetime) -> None:
         """Raise what holds now and resolve what has ended."""
@@ -138,6 +198,8 @@ class Vigilance:
     async def _watched(self, region: Region, now: datetime) -> _Watched:
         watched = self._regions.setdefault(region, _Watched())
         if watched.facts is None:
+            rows = await self._pool.fetch(queries["stop_visits.open_of_region"], region, None, now)
+            watched.arrivals.update(_resumed(rows))
             watched.facts = await self._facts.load(region, now)
         return watched
 
@@ -171,13 +233,16 @@ class Vigilance:
             watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), heard_us)
 
     def _arrive(
-        self, watched: _Watched, courier_id: CourierId, fix: AlertFix, facts: CourierFacts
+        self, watched: _Watched, courier_id: CourierId, fix: AlertFix
     ) -> tuple[Arrived | from_fixes.Departed, ...]:
+        assert watched.facts is not None
         state = watched.arrivals.get(courier_id, from_fixes.EMPTY)
-        if not facts.stops and not state.visits:
+        stops = watched.facts.visits.get(courier_id, ())
+        if state.last is not None and fix.at_us <= state.last.at_us:
+            return ()  # it was among those found again
+        if not stops and not state.visits:
             watched.arrivals.pop(courier_id, None)
             return ()
-        stops = [RouteStop(stop.order_id, stop.kind, stop.at) for stop in facts.stops]
         state, found = from_fixes.step(state, ArrivalFix(fix.at_us, fix.lat, fix.lon), stops, self._arrival_params)
         watched.arrivals[courier_id] = state
         return found
@@ -249,6 +314,16 @@ class Vigilance:
         counts = {row["kind"]: row["n"] for row in await self._pool.fetch(queries["alerts.counts"], region)}
         for kind in AlertKind:
             OPEN.labels(region, kind.value).set(counts.get(kind.value, 0))
+
+
+def _resumed(rows: Iterable[Mapping[str, Any]]) -> dict[CourierId, ArrivalState]:
+    """Who is at which stop, from rows of the query `stop_visits.open_of_region`."""
+    visits: dict[CourierId, dict[from_fixes.StopKey, tuple[LatLon, int]]] = {}
+    for row in rows:
+        key = (OrderId(row["order_id"]), StopKind(row["kind"]))
+        place = LatLon(row["lat"], row["lon"])
+        visits.setdefault(CourierId(row["courier_id"]), {})[key] = (place, microseconds(row["arrived_at"]))
+    return {courier_id: from_fixes.resumed(theirs) for courier_id, theirs in visits.items()}
 
 
 NOBODY = CourierFacts(on_duty=False)

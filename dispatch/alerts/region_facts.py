@@ -1,9 +1,9 @@
 """What alerts must know of the couriers of a region besides their fixes, read from the rows."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import asyncpg
@@ -17,12 +17,16 @@ from dispatch.orders.rows import from_json
 from dispatch.region import store
 from dispatch.region.world import NO_ROUTE, RouteInForce, World
 from dispatch.stop import OrderId, StopKind
+from dispatch.visits.from_fixes import RouteStop
 from sql import queries
 from tracking.batch import microseconds
 from tracking.position import CourierId, LatLon, Mode, Region
 from tracking.watching.area import Area
 
 log = logging.getLogger(__name__)
+
+VISITS_SINCE = timedelta(hours=2)
+"""Stops done longer ago are looked at again only where a courier's fixes are found again from history."""
 
 
 class Lines(Protocol):
@@ -49,6 +53,8 @@ class RegionFacts:
 
     params: AlertParams
     couriers: Mapping[CourierId, CourierFacts]
+    visits: Mapping[CourierId, tuple[RouteStop, ...]] = field(default_factory=dict)
+    """Stops that were or are to be made of late, in that order."""
 
 
 class FactsOfRegion:
@@ -74,7 +80,10 @@ class FactsOfRegion:
             courier.id: await self._facts(world, courier, held.get(courier.id, ()), p90, area)
             for courier in world.couriers
         }
-        return RegionFacts(params=params_of(settings.get("alerts", {})), couriers=couriers)
+        rows = await self._pool.fetch(queries["stop_visits.stops"], list(couriers), now - VISITS_SINCE)
+        return RegionFacts(
+            params=params_of(settings.get("alerts", {})), couriers=couriers, visits=route_stops(rows, couriers)
+        )
 
     async def _facts(
         self,
@@ -117,6 +126,27 @@ class FactsOfRegion:
         if key not in self._areas:
             self._areas = {key: Area.from_geojson(boundary, radius_m=boundary.get("radius_m"))}
         return self._areas[key]
+
+
+def route_stops(
+    rows: Iterable[Mapping[str, Any]], couriers: Mapping[CourierId, CourierFacts]
+) -> dict[CourierId, tuple[RouteStop, ...]]:
+    """Stops from rows of the query `stop_visits.stops`: those made in that order, then those to be made."""
+    found: dict[CourierId, list[RouteStop]] = {}
+    for row in rows:
+        stop = RouteStop(
+            OrderId(row["order_id"]),
+            StopKind(row["kind"]),
+            LatLon(row["lat"], row["lon"]),
+            since_us=microseconds(row["since_at"]),
+            until_us=None if row["until_at"] is None else microseconds(row["until_at"]),
+        )
+        found.setdefault(CourierId(row["courier_id"]), []).append(stop)
+    for courier_id, stops in found.items():
+        todo = couriers[courier_id].stops if courier_id in couriers else ()
+        place = {(stop.order_id, stop.kind): n for n, stop in enumerate(todo)}
+        stops.sort(key=lambda s: (s.until_us is None, s.until_us or place.get((s.order_id, s.kind), len(place))))
+    return {courier_id: tuple(stops) for courier_id, stops in found.items()}
 
 
 def open_stops(

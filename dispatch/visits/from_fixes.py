@@ -6,7 +6,7 @@ doors) the courier must dwell there. What is found is offered to the courier as 
 courier presses; it decides nothing by itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,11 +42,19 @@ class ArrivalFix(NamedTuple):
 
 
 class RouteStop(NamedTuple):
-    """A stop that is not done yet."""
+    """A stop of a courier, and when it was there to be made."""
 
     order_id: OrderId
     kind: StopKind
     at: LatLon
+    since_us: int = 0
+    """The courier had accepted it."""
+    until_us: int | None = None
+    """It was pressed done, or closed; None: it is not done yet."""
+
+    def is_open(self, at_us: int) -> bool:
+        """Whether it was to be made at an instant."""
+        return self.since_us <= at_us and (self.until_us is None or at_us < self.until_us)
 
 
 StopKey = tuple[OrderId, StopKind]
@@ -78,6 +86,13 @@ class Departed:
     at_us: int
 
 
+class Visited(NamedTuple):
+    """A stop the courier was at; the first arrival and the first departure count."""
+
+    arrived_us: int
+    departed_us: int | None = None
+
+
 class ArrivalState(NamedTuple):
     """Of one courier."""
 
@@ -91,7 +106,13 @@ EMPTY = ArrivalState()
 def step(
     state: ArrivalState, fix: ArrivalFix, stops: Sequence[RouteStop], params: ArrivalParams
 ) -> tuple[ArrivalState, tuple[Arrived | Departed, ...]]:
-    """Take one more fix, later than all before it. A stop that is done keeps its visit until the courier leaves."""
+    """
+    Take one more fix, later than all before it.
+
+    `stops` in the order in which they were or will be made; those not open at the fix's time do not count. A stop that
+    is done keeps its visit until the courier leaves.
+    """
+    stops = [stop for stop in stops if stop.is_open(fix.at_us)]
     last, events = state.last, []
     mps = None
     if last is not None and fix.at_us > last.at_us:
@@ -106,6 +127,28 @@ def step(
         if event is not None:
             events.append(event)
     return ArrivalState(fix, visits), tuple(events)
+
+
+def fold(
+    state: ArrivalState, fixes: Iterable[ArrivalFix], stops: Sequence[RouteStop], params: ArrivalParams
+) -> tuple[ArrivalState, dict[StopKey, Visited]]:
+    """Every visit that the fixes show, in order of time; those going on in `state` among them."""
+    found = {key: Visited(visit.near_us or visit.last_near_us) for key, visit in state.visits.items() if visit.arrived}
+    for fix in fixes:
+        state, events = step(state, fix, stops, params)
+        for event in events:
+            if isinstance(event, Arrived):
+                found.setdefault(event.key, Visited(event.at_us))
+            elif event.key in found and found[event.key].departed_us is None:
+                found[event.key] = found[event.key]._replace(departed_us=event.at_us)
+    return state, found
+
+
+def resumed(visits: Mapping[StopKey, tuple[LatLon, int]]) -> ArrivalState:
+    """The state of a courier who is at these places, each since an instant: to go on from."""
+    return ArrivalState(
+        None, {key: _Visit(at, near_us=us, arrived=True, last_near_us=us) for key, (at, us) in visits.items()}
+    )
 
 
 def _places(

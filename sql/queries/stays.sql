@@ -20,5 +20,11 @@ WHERE s.courier_id = given.courier_id AND s.arrived_at = given.arrived_at;
 -- $1 courier, $2 instant.
 SELECT arrived_at FROM stays WHERE courier_id = $1 AND arrived_at >= $2;
 
+-- name: before
+-- $1 courier, $2 instant: the last stay that had begun by then.
+SELECT arrived_at, departed_at, lat, lon, n_fixes FROM stays
+WHERE courier_id = $1 AND arrived_at <= $2
+ORDER BY arrived_at DESC LIMIT 1;
+
 -- name: erase
 DELETE FROM stays WHERE courier_id = $1;

@@ -134,6 +134,21 @@ class Findings:
         rows = await self._pool.fetch(queries["fence_events.inside_before"], courier_id, instant(at_us))
         return inside_since({FenceId(row["fence_id"]): (microseconds(row["at"]), row["dwelt"]) for row in rows}, index)
 
+    async def stay_before(self, courier_id: CourierId, at_us: int) -> Stay | None:
+        """The last stay that had begun at an instant, as it is recorded."""
+        row = await self._pool.fetchrow(queries["stays.before"], courier_id, instant(at_us))
+        if row is None:
+            return None
+        departed_at = row["departed_at"]
+        return Stay(
+            arrived_us=microseconds(row["arrived_at"]),
+            departed_us=microseconds(row["arrived_at"] if departed_at is None else departed_at),
+            lat=row["lat"],
+            lon=row["lon"],
+            n_fixes=row["n_fixes"],
+            open=departed_at is None,
+        )
+
     async def note_late(self, region: Region, late: Mapping[CourierId, int], *, now: datetime) -> None:
         """Note couriers to be counted again from an instant on (microseconds)."""
         if late:

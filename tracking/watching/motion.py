@@ -211,6 +211,13 @@ def segments(samples: Iterable[Sample], params: MotionParams) -> list[Segment]:
     return [*closed, *current(state)]
 
 
+def staying(stay: Stay, until_us: int) -> Staying:
+    """The state in a stay that is known to go on, by what was recorded of it, so that a fold may begin in its midst."""
+    return Staying(
+        Sample(stay.arrived_us, stay.lat, stay.lon), Sample(until_us, stay.lat, stay.lon), 0.0, 0.0, stay.n_fixes
+    )
+
+
 def ends_us(segment: Segment) -> tuple[int, int]:
     """When it began, and when it ended or, while it goes on, its last fix so far."""
     if isinstance(segment, Stay):

@@ -95,13 +95,32 @@ class Track:
 
     @classmethod
     def fold(
-        cls, fixes: Sequence[TrackFix], params: TrackParams, index: FenceIndex, base: State = EMPTY
+        cls,
+        fixes: Sequence[TrackFix],
+        params: TrackParams,
+        index: FenceIndex,
+        base: State = EMPTY,
+        *,
+        from_us: int | None = None,
     ) -> tuple["Track", list[Said]]:
-        """Track of many fixes, sorted by time and each time once, and all that is to be said about them."""
-        track = cls(params, index, base)
+        """
+        Track of many fixes, sorted by time and each time once, and all that is to be said about them.
+
+        With `from_us` the fixes before that instant only testify, about jumps and about which side of a fence the
+        courier was on: `base.movement` is the state at that instant.
+        """
+        track = cls(params, index, base._replace(movement=None), is_whole=from_us is None)
         track._fixes = list(fixes)
         track._jumps = _jumps(fixes, params.limits)
-        track._fold_from(0)
+        n_before = 0 if from_us is None else bisect_left(fixes, from_us, key=lambda f: f.at_us)
+        for fix, jump in zip(fixes[:n_before], track._jumps, strict=False):
+            track._testify(fix, jump=jump)
+        if base.movement is not None:
+            if n_before:
+                track._after[-1] = track._after[-1]._replace(movement=base.movement)
+            else:
+                track._base = base
+        track._fold_from(n_before)
         track._unrest = len(fixes)  # the next fix looks closely
         said = [event for events in track._said for event in events]
         track._forget()
@@ -197,6 +216,14 @@ class Track:
         del self._after[first:], self._said[first:]
         for fix, jump in zip(self._fixes[first:], self._jumps[first:], strict=True):
             self._step(fix, jump=jump)
+
+    def _testify(self, fix: TrackFix, *, jump: bool) -> None:
+        state = self.state
+        if not jump:
+            fenced, _ = geofence.step(state.fences, FenceFix(*fix), self._index, self._params.fences)
+            state = State(None, fenced)
+        self._after.append(state)
+        self._said.append(())
 
     def _step(self, fix: TrackFix, *, jump: bool) -> tuple[Said, ...]:
         state = self.state

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import asyncpg
 import redis.asyncio as aioredis
@@ -32,12 +32,13 @@ from tracking.batch import MODES, PositionColumns, instant
 from tracking.log import HISTORY, WATCH, Entry, PositionLog
 from tracking.position import CourierId, Mark, Mode, Region
 from tracking.quality import Limits
+from tracking.watching import motion
 from tracking.watching.fence import FenceIndex
 from tracking.watching.fence_rows import fence_from_row
 from tracking.watching.findings import Batch, Findings, Happening
 from tracking.watching.geofence import FenceParams
 from tracking.watching.motion import DEFAULT_PARAMS, MotionParams
-from tracking.watching.track import State, TooLate, Track, TrackFix, TrackParams, runs
+from tracking.watching.track import State, TooLate, Track, TrackFix, TrackParams, believable, runs
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +52,33 @@ BAD_FENCES = Gauge(
     "postrider_watch_fences_set_aside", "Geofences that make no sense and are not looked at.", ["region"]
 )
 
+MICROS: Final = 1_000_000
 RUN_GAP_S: Final = 600
 """Where no fix came for so long nothing of the past matters: longer than a gap, and than jumps have witnesses."""
 LOOK_BACK_S: Final = (7_200, 86_400)
-"""How far back a beginning is sought: first a little, then a day. Nobody works for a day without a break."""
+"""How far back a beginning is sought: first a little, then a day. A phone that is on all day has none: then its last
+stay that stands is one."""
+UNSETTLED_S: Final = 1_800
+"""Younger than this, what is recorded of a stay may still change: by late fixes, or by the witnesses of a jump."""
+LONGEST_FOLD_S: Final = 2 * 86_400
+"""So long a stay is folded again as a whole; one still longer goes on from what is recorded of it."""
 
 
 class Observer(Protocol):
     """Somebody else who looks at couriers: `dispatch.alerts.observer`."""
 
-    async def saw(self, region: Region, columns: PositionColumns) -> None:
-        """Fixes came, in any order; they may come again."""
+    async def saw(self, region: Region, columns: PositionColumns) -> Mapping[CourierId, int]:
+        """
+        Fixes came, in any order; they may come again.
+
+        Returns the couriers whose fixes it must be shown in order, from an instant on (microseconds): `found_again`.
+        """
+        ...
+
+    async def found_again(
+        self, region: Region, courier_id: CourierId, fixes: Sequence[TrackFix], *, since_us: int, now: datetime
+    ) -> None:
+        """All fixes of a courier from an instant on, in order, without jumps: after late ones, and at the beginning."""
         ...
 
     async def tick(self, region: Region, now: datetime) -> None:
@@ -108,6 +125,17 @@ class _Region:
     heard_at: dict[CourierId, float] = field(default_factory=dict)
     """By the monotonic clock."""
     modes: dict[CourierId, Mode] = field(default_factory=dict)
+
+
+class _Run(NamedTuple):
+    """Fixes to fold, from a point on at which nothing of the past matters but what is said here."""
+
+    start_us: int
+    fixes: list[TrackFix]
+    movement: motion.State = None
+    """At the start."""
+    testify_until_us: int | None = None
+    """The fixes before only testify; None: there are none."""
 
 
 class Watcher:
@@ -208,7 +236,8 @@ class Watcher:
         if len(columns):
             await self._look(seen, columns)
             for observer in self._observers:
-                await observer.saw(seen.region, columns)
+                late = await observer.saw(seen.region, columns)
+                await self._findings.note_late(seen.region, late, now=datetime.now(UTC))
         await self._log.ack(WATCH, seen.region, [entry.id for entry in entries])
         WATCHED.inc(len(columns))
         BATCH_SECONDS.observe(monotonic() - began)
@@ -251,15 +280,21 @@ class Watcher:
         noted_at: datetime | None = None,
     ) -> None:
         """Find a courier's stays and fence events again, from the last beginning before an instant, and go on there."""
-        fixes, start_us = await self._run_from(courier_id, from_us, more)
-        if not fixes:
+        run = await self._run_from(courier_id, from_us, more)
+        if run is None:
             if noted_at is not None:
                 await self._findings.settle(courier_id, noted_at)  # erased meanwhile
             return
-        base = State(None, await self._findings.inside_before(courier_id, start_us, seen.index))
+        start_us = run.start_us
+        inside = await self._findings.inside_before(courier_id, run.fixes[0].at_us, seen.index)
         params = self._track_params(seen.modes.get(courier_id, Mode.CAR))
         # Off the event loop: a day of fixes takes a tenth of a second.
-        track, said = await asyncio.to_thread(Track.fold, fixes, params, seen.index, base)
+        track, said = await asyncio.to_thread(
+            Track.fold, run.fixes, params, seen.index, State(run.movement, inside), from_us=run.testify_until_us
+        )
+        good = [fix for fix in believable(run.fixes, self._params.limits) if fix.at_us >= start_us]
+        for observer in self._observers:
+            await observer.found_again(seen.region, courier_id, good, since_us=start_us, now=now)
         happenings = await self._findings.replace(
             seen.region, courier_id, said, from_us=start_us, known=seen.index, noted_at=noted_at, now=now
         )
@@ -267,25 +302,32 @@ class Watcher:
         RECOUNTS.inc()
         await self._tell(seen.region, happenings)
 
-    async def _run_from(
-        self, courier_id: CourierId, from_us: int, more: Collection[TrackFix]
-    ) -> tuple[list[TrackFix], int]:
-        """All fixes from the beginning of the run that an instant lies in, and when it begins."""
+    async def _run_from(self, courier_id: CourierId, from_us: int, more: Collection[TrackFix]) -> "_Run | None":
+        """The fixes from the last point on before an instant at which a fold may begin: a silence, or a stay."""
         known = {fix.at_us: fix for fix in more}
         fixes: list[TrackFix] = []
-        first_us = from_us
         for look_back_s in LOOK_BACK_S:
-            since_us = from_us - look_back_s * 1_000_000
-            stored = {fix.at_us: fix for fix in await self._findings.fixes(courier_id, instant(since_us))}
-            fixes = sorted((known | stored).values())
-            fixes = [fix for fix in fixes if fix.at_us >= since_us]
+            since_us = from_us - look_back_s * MICROS
+            fixes = await self._fixes_since(courier_id, since_us, known)
             if not fixes:
-                return [], from_us
+                return None
             begins = [run[0].at_us for run in runs(fixes, RUN_GAP_S)]
             first_us = max((us for us in begins if us <= from_us), default=begins[0])
-            if first_us - since_us > RUN_GAP_S * 1_000_000:
-                break
-        return [fix for fix in fixes if fix.at_us >= first_us], first_us
+            if first_us - since_us > RUN_GAP_S * MICROS:
+                return _Run(first_us, [fix for fix in fixes if fix.at_us >= first_us])
+        stay = await self._findings.stay_before(courier_id, from_us - UNSETTLED_S * MICROS)
+        if stay is None:
+            return _Run(first_us, [fix for fix in fixes if fix.at_us >= first_us])
+        start_us, movement = stay.arrived_us, None
+        if from_us - start_us > LONGEST_FOLD_S * MICROS:
+            start_us = from_us - UNSETTLED_S * MICROS
+            movement = motion.staying(stay, start_us - 1) if stay.open else None
+        fixes = await self._fixes_since(courier_id, start_us - RUN_GAP_S * MICROS, known)
+        return _Run(start_us, fixes, movement, start_us)
+
+    async def _fixes_since(self, courier_id: CourierId, since_us: int, known: Mapping[int, TrackFix]) -> list[TrackFix]:
+        stored = {fix.at_us: fix for fix in await self._findings.fixes(courier_id, instant(since_us))}
+        return sorted(fix for fix in {**known, **stored}.values() if fix.at_us >= since_us)
 
     async def _tick(self, seen: _Region) -> None:
         now = datetime.now(UTC)

@@ -313,3 +313,31 @@ async def test_a_stored_fence_that_makes_no_sense_is_set_aside_and_the_others_ar
         await world.post(ana, recent(walk(ROUND)))
         await until(world.settled)
     assert [kind for kind, _, _ in await world.fence_events(ana.courier_id)] == ["enter", "exit"]
+
+
+DAY = 86_400
+ALL_DAY = {
+    "at several places": [(0, 0, 0), (0, 0, 20_000), (3000, 0, 3000), (3000, 0, 40_000), (0, 0, 3000), (0, 0, 40_000)],
+    "at one place since yesterday": [(900, 0, 0), (0, 0, 1200), (0, 0, 100_000)],
+    "at one place for days": [(900, 0, 0), (0, 0, 1200), (0, 0, 4 * DAY)],
+}
+
+
+@pytest.mark.parametrize("legs", ALL_DAY.values(), ids=ALL_DAY)
+async def test_a_restart_makes_no_other_stays_for_a_phone_that_is_on_all_day(world, legs):
+    ana = await world.hire()
+    fixes = recent(walk(legs, every_s=150))
+    first, second = fixes[:-3], fixes[-3:]
+    async with world.writing():
+        async with world.watching():
+            await world.post(ana, first)
+            await until(world.settled)
+            await until(lambda: _is(world.stays(ana.courier_id), expected_stays(first)))
+        async with world.watching():
+            await world.post(ana, second, chunk=1)
+            await until(world.settled)
+        async with world.watching():
+            late = second[-1]._replace(at_us=second[-1].at_us - 30 * MICROS)
+            await world.post(ana, [late])
+            await until(world.settled)
+    assert await world.stays(ana.courier_id) == expected_stays(sorted([*fixes, late]))
