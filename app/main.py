@@ -52,8 +52,8 @@ from app.web.retries import RetryMiddleware
 from app.web.rsgi import Rsgi
 from app.web.unbearable import refuse_unbearable
 from app.wiring.arriving import arrivals, know
-from app.wiring.dispatching import cycle_params
 from app.wiring.intake import Intake
+from app.wiring.params import cycle_of
 from app.wiring.resources import REQUEST_WAITS_S, resources
 from app.wiring.supervise import supervise
 from app.wiring.whatif import AT_ONCE, WhatIf
@@ -102,7 +102,7 @@ def create_app(settings: Settings) -> Litestar:
                 pool=opened.pool,
                 travel=opened.travel,
                 locator=app.state.locator,
-                params=cycle_params(settings),
+                params=cycle_of(settings),
                 slots=asyncio.Semaphore(AT_ONCE),
                 applying=asyncio.Semaphore(AT_ONCE),
             )

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from functools import partial
 
 from prometheus_client import start_http_server
@@ -13,14 +12,14 @@ from app.web.idempotency import forget_answers
 from app.web.metrics import MULTIPROCESS
 from app.wiring.arriving import keep_arrivals, know, learn
 from app.wiring.dispatching import dispatch
-from app.wiring.intake import limits_of
+from app.wiring.params import keep_of, limits_of, pace_of
 from app.wiring.resources import Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
 from tracking.history.history import History
-from tracking.history.housekeeping import Housekeeping, Keep
+from tracking.history.housekeeping import Housekeeping
 from tracking.history.refill import Refill
-from tracking.history.writer import Pace, Writer
+from tracking.history.writer import Writer
 from tracking.intake.roster import Roster
 from tracking.live import LivePositions
 from tracking.log import PositionLog
@@ -45,8 +44,7 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     history = History(opened.pool, limits=limits_of(settings))
     roster = Roster(opened.pool)
     position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s)
-    takeover_s = settings.writer_takeover_s
-    pace = Pace(claim_idle_ms=int(takeover_s * 1000), claim_every_s=takeover_s / 2)
+    pace = pace_of(settings)
     return {
         "writer": Writer(position_log, history, QuarantineStore(opened.pool), roster.regions, pace=pace).run,
         "refill": Refill(LivePositions(opened.redis), history, roster).run,
@@ -70,13 +68,10 @@ def _watch(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Retention, compression and the quarantine's week."""
-    keep = Keep(
-        raw=timedelta(days=settings.retention_raw_days),
-        by_minute=timedelta(days=settings.retention_1m_days),
-        by_hour=timedelta(days=settings.retention_1h_days),
-        uncompressed=timedelta(days=settings.compress_after_days),
-    )
-    return {"housekeeping": Housekeeping(opened.pool, keep).run, "forgetting": partial(forget_answers, opened.pool)}
+    return {
+        "housekeeping": Housekeeping(opened.pool, keep_of(settings)).run,
+        "forgetting": partial(forget_answers, opened.pool),
+    }
 
 
 ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {

@@ -31,10 +31,11 @@ from app.settings import Settings
 from app.web.auth import AuthenticationUnavailable, Authenticator, Role, requires
 from app.web.dependencies import Pool, Tokens
 from app.web.problems import BadInput
+from app.wiring.params import feed_of
 from sql import queries
-from tracking.feed.feed import DROPPED, Feed, FeedParams, RegionFeed
+from tracking.feed.feed import DROPPED, Feed, RegionFeed
 from tracking.feed.sightings import LogSightings
-from tracking.feed.view import Freshness, Message, View
+from tracking.feed.view import Message, View
 from tracking.feed.viewport import Viewport
 
 log = logging.getLogger(__name__)
@@ -143,8 +144,7 @@ def _pulse(region: RegionFeed) -> Message:
 
 def open_feed(settings: Settings, redis: Redis) -> Feed:
     """The feed of this process; follows no region before somebody looks at it."""
-    freshness = Freshness(online_within_s=settings.online_within_s, stale_within_s=settings.stale_within_s)
-    return Feed(redis, LogSightings(redis), FeedParams(tick_s=settings.live_tick_s, freshness=freshness))
+    return Feed(redis, LogSightings(redis), feed_of(settings))
 
 
 async def _until_left(receive: Receive) -> None:

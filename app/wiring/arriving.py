@@ -3,7 +3,7 @@
 import asyncio
 
 from app.settings import Settings
-from app.wiring.intake import limits_of
+from app.wiring.params import limits_of
 from app.wiring.resources import Resources
 from dispatch.arrivals.answers import Arrivals
 from dispatch.arrivals.book import EtaBook

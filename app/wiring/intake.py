@@ -11,32 +11,22 @@ from app.settings import Settings
 from app.web.auth import Authenticator, Caller
 from app.web.encoding import BrokenEncoding, plain_body
 from app.web.problems import TooMuch
+from app.wiring.params import bounds_of, limits_of
 from app.wiring.resources import Resources
 from tracking.batch import MODES
 from tracking.history.tracks import Reader
-from tracking.intake.ingest import Bounds, Ingest
+from tracking.intake.ingest import Ingest
 from tracking.intake.reading import Decoded, Reading, decode
 from tracking.intake.roster import Roster
 from tracking.intake.screening import Receipt, Sender, Unusable, Upload
 from tracking.live import LivePositions
 from tracking.log import PositionLog
 from tracking.position import Mode, Region
-from tracking.quality import Limits, Reason
+from tracking.quality import Reason
 from tracking.quarantine import QuarantineStore
 
 FALLBACK_REGION: Final = Region("default")
 """Where a service's unusable fixes go when no region is known."""
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The screening rules' thresholds."""
-    return Limits(
-        ahead_s=settings.fix_ahead_s,
-        oldest_s=settings.fix_oldest_s,
-        poor_accuracy_m=settings.poor_accuracy_m,
-        jump_speed_mps=settings.jump_speed_mps,
-        jump_slack_m=settings.jump_slack_m,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +45,10 @@ class Intake:
     @classmethod
     def build(cls, settings: Settings, opened: Resources, authenticator: Authenticator) -> Self:
         """Wire it together; opens nothing."""
-        bounds = Bounds(log_fixes=settings.log_limit_fixes, waiting_fixes=settings.waiting_limit_fixes)
         return cls(
             settings=settings,
             authenticator=authenticator,
-            ingest=Ingest(opened.redis, limits=limits_of(settings), bounds=bounds),
+            ingest=Ingest(opened.redis, limits=limits_of(settings), bounds=bounds_of(settings)),
             roster=Roster(opened.pool),
             live=LivePositions(opened.redis),
             log=PositionLog(opened.redis, keep_s=settings.log_keep_s),

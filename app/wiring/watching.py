@@ -3,7 +3,7 @@
 import asyncio
 
 from app.settings import Settings
-from app.wiring.intake import limits_of
+from app.wiring.params import limits_of, watch_of
 from app.wiring.resources import Resources
 from dispatch.alerts.engine_lines import EngineLines
 from dispatch.alerts.observer import Vigilance
@@ -12,7 +12,7 @@ from dispatch.arrivals.book import EtaBook
 from tracking.intake.roster import Roster
 from tracking.live import LivePositions
 from tracking.log import PositionLog
-from tracking.watching.watch import Watcher, WatchParams
+from tracking.watching.watch import Watcher
 
 
 async def watch(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
@@ -25,6 +25,6 @@ async def watch(settings: Settings, opened: Resources, stop: asyncio.Event) -> N
         position_log=PositionLog(opened.redis),
         regions=Roster(opened.pool).regions,
         observers=[Vigilance(pool=opened.pool, redis=opened.redis, facts=facts, limits=limits_of(settings))],
-        params=WatchParams(limits=limits_of(settings), lease_s=settings.watch_lease_s, tick_s=settings.watch_tick_s),
+        params=watch_of(settings),
     )
     await watcher.run(stop)

@@ -86,7 +86,7 @@ async def commit(
     lease: Lease,
     *,
     offer_for_s: float,
-    ask_again_after_s: float = 120.0,
+    ask_again_after_s: float,
 ) -> Committed:
     """
     Write what a plan changes of the world it was made from; raises `LeaseLost` and then writes nothing.

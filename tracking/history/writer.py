@@ -53,9 +53,9 @@ class Pace:
     """... or when its first entry has waited so long."""
     read_entries: int = 500
     block_ms: int = 1000
-    claim_idle_ms: int = 30_000
+    claim_idle_ms: int = 15_000
     """An entry that a writer got and did not acknowledge for so long is taken over: that writer is dead."""
-    claim_every_s: float = 10.0
+    claim_every_s: float = 7.5
     trim_every_s: float = 1.0
     regions_every_s: float = 15.0
     """How soon a new region is noticed."""

@@ -82,7 +82,7 @@ async def prepared(city, planning):
 
 
 async def put(city, world, plan, held):
-    return await commit.commit(city.pool, world, plan, held, offer_for_s=60)
+    return await commit.commit(city.pool, world, plan, held, offer_for_s=60, ask_again_after_s=120)
 
 
 async def test_new_order_is_offered_to_the_courier_nearby(city, seen, planning, held):
