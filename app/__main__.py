@@ -183,7 +183,7 @@ ApiToken = Annotated[str, typer.Option(help="Of a service or an administrator.",
 
 @cli.command()
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="GeoLife CSV, GPX or NDJSON, each also with .gz.", exists=True)],
+    files: Annotated[list[Path], typer.Argument(help="GeoLife CSV, GPX or NDJSON, each also with .gz.")],
     token: ApiToken,
     url: Url = "http://127.0.0.1:8080",
     speedup: Annotated[
@@ -196,7 +196,6 @@ def replay(
     region: Annotated[str | None, typer.Option(help="Region of couriers that are created.")] = None,
 ) -> None:
     """Post recorded tracks, and say what became of every fix."""
-    from app.simulation.recordings import UnreadableRecording  # noqa: PLC0415
     from app.simulation.replay import ReplayError, ReplayParams  # noqa: PLC0415
     from app.simulation.replay import run as run_replay  # noqa: PLC0415
 
@@ -213,7 +212,7 @@ def replay(
     )
     try:
         asyncio.run(run_replay(params))
-    except (UnreadableRecording, ReplayError) as exc:
+    except ReplayError as exc:
         typer.echo(str(exc), err=True)
         raise typer.Exit(1) from exc
 

@@ -29,6 +29,9 @@ from app.simulation.recordings import RecordedFix, Recording, read_all
 TIMEOUT_S: Final = 60.0
 PAUSE_S: Final = 0.2
 PAUSE_AT_MOST_S: Final = 5.0
+FIRST_ANSWER_WITHIN_S: Final = 30.0
+"""A server that never answered for so long is not there; one that did is waited for."""
+TELL_EVERY_S: Final = 10.0
 TRY_AGAIN: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, 504}
 
 
@@ -68,6 +71,8 @@ class Summary:
     repeated_requests: int = 0
     """Requests that had to be sent again because there was no answer, or a "not now"."""
     elapsed_s: float = 0.0
+    was_answered: bool = False
+    """Whether the server has ever answered."""
 
     def __str__(self) -> str:
         rate = self.sent / self.elapsed_s if self.elapsed_s > 0 else 0.0
@@ -82,11 +87,16 @@ class Summary:
 
 async def run(params: ReplayParams) -> Summary:
     """
-    Post everything, print the summary, return it.
+    Post everything, print a line for each file that was not read whole and the summary, return it.
 
-    Raises UnreadableRecording before anything is sent, ReplayError when the server refuses for good.
+    Raises ReplayError when there is nothing to send, or when the server refuses for good or never answers.
     """
-    recordings = await asyncio.to_thread(read_all, params.files)
+    recordings, files = await asyncio.to_thread(read_all, params.files)
+    for file in files:
+        if file.n_left_out or file.ended_by or not file.n_fixes:
+            print(file, file=sys.stderr)  # noqa: T201 - the command's answer
+    if not recordings:
+        raise ReplayError("nothing was sent")
     async with httpx.AsyncClient(
         base_url=params.url, headers={"Authorization": f"Bearer {params.token}"}, timeout=TIMEOUT_S
     ) as client:
@@ -187,13 +197,18 @@ async def _insist(
     client: httpx.AsyncClient, method: str, path: str, summary: Summary, *, may_exist: bool = False, **request: Any
 ) -> dict[str, Any]:
     """Ask until there is an answer; raises ReplayError on one that repeating would not change."""
-    pause_s = PAUSE_S
+    pause_s, began, told_at = PAUSE_S, monotonic(), monotonic()
     while True:
         try:
             answer = await client.request(method, path, **request)
-        except httpx.TransportError:
+        except httpx.TransportError as exc:
             wait_s = pause_s
+            why = str(exc) or type(exc).__name__
+            if not summary.was_answered and monotonic() - began > FIRST_ANSWER_WITHIN_S:
+                raise ReplayError(f"{client.base_url}: nobody answers ({why})") from exc
         else:
+            summary.was_answered = True
+            why = f"it answers {answer.status_code}"
             if answer.is_success:
                 decoded: dict[str, Any] = answer.json()
                 return decoded
@@ -203,6 +218,9 @@ async def _insist(
                 raise ReplayError(f"{method} {path}: {answer.status_code} {_detail(answer)}")
             wait_s = _retry_after_s(answer, pause_s)
         summary.repeated_requests += 1
+        if monotonic() - told_at > TELL_EVERY_S:
+            told_at = monotonic()
+            print(f"waiting for {client.base_url}: {why}", file=sys.stderr)  # noqa: T201 - a person waits too
         await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, no secret
         pause_s = min(pause_s * 2, PAUSE_AT_MOST_S)
 

@@ -162,7 +162,7 @@ def recording(data_folder: Path) -> Recording:
     file = data_folder / "gps" / "geolife_001.csv.gz"
     if not file.exists():
         pytest.skip("no recorded track: geolife_001.csv.gz")
-    [found] = read_all([file])
+    [found], _ = read_all([file])
     return found.without_gaps().ending_at(datetime.now(UTC))
 
 

@@ -122,3 +122,25 @@ async def test_paced_replay_sends_what_is_due_and_nothing_from_the_future() -> N
     summary = await run(server, recording(0, 0.1, 15, 30), speedup=10, batch=100)
     assert [len(upload) for upload in server.uploads] == [2, 1, 1]
     assert summary.elapsed_s >= 3
+
+
+async def test_a_server_that_is_not_there_is_told_instead_of_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr(module, "PAUSE_AT_MOST_S", 0.01)
+    down = httpx.MockTransport(raise_from)
+    async with httpx.AsyncClient(transport=down, base_url="http://postrider") as client:
+        with pytest.raises(ReplayError, match="nobody answers"):
+            await replay(client, [recording(0)], params())
+
+
+def raise_from(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused", request=request)
+
+
+async def test_nothing_to_send_is_an_error_with_a_line_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("lat,lng,datetime,uid\n")
+    with pytest.raises(ReplayError, match="nothing was sent"):
+        await module.run(ReplayParams(files=(tmp_path / "a.csv",), url="http://postrider", token="t"))
+    assert "a.csv: nothing to send" in capsys.readouterr().err
