@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request, post
 
 from app.commands.orders import place_one
-from app.shapes.order_lines import Line, lines_of
+from app.shapes.order_lines import Line, batch_of
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires
@@ -34,9 +34,17 @@ class Imported(msgspec.Struct, kw_only=True):
     n_exist: int
     n_invalid: int
     results: list[ImportedLine]
+    warnings: list[str] = []
+    """What was in the batch and nobody reads."""
 
 
-@post("/v1/orders/import", guards=[requires(Role.DISPATCHER)], status_code=200, tags=["orders"])
+@post(
+    "/v1/orders/import",
+    guards=[requires(Role.DISPATCHER)],
+    status_code=200,
+    tags=["orders"],
+    opt={"keeps_anything": True},  # a line that cannot be borne is told as such, and hinders no other
+)
 async def import_orders(
     request: Request[Any, Any, Any],
     pool: Pool,
@@ -50,19 +58,25 @@ async def import_orders(
     A line that cannot be used is told with its reason and hinders no other; one whose `external_id` is in use counts
     as `exists`, so a batch may be sent again. CSV columns: `external_id`, `pickup_lat`, `pickup_lon`,
     `pickup_address`, `pickup_from`, `pickup_to`, `pickup_name`, `pickup_phone`, the same with `dropoff_`,
-    `dropoff_latest`, `ready_at`, `units`, `weight_g`, `volume_ml`, `mode`, `skills` (joined by `;`), `priority`, …
+    `dropoff_latest`, `ready_at`, `units`, `weight_g`, `volume_ml`, `mode`, `skills` (joined by `;` or `|`), `priority`,
+    …; separated by comma, semicolon or tab, in UTF-8 or in what `charset=` of the content type says. Each record
+    stands for itself, with its own line number; what nobody reads is told in `warnings`.
     """
     body = await request.body()
-    lines = lines_of(body, request.headers.get("content-type", ""))
+    batch = batch_of(body, request.headers.get("content-type", ""))
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         before = await answered_before(desk.connection, caller, idempotency_key, body)
         if before is not None:
             return msgspec.convert(before, Imported)
-        results = [await _place(desk, line, caller) for line in lines]
+        results = [await _place(desk, line, caller) for line in batch.lines]
         counts = {status: sum(one.status == status for one in results) for status in ("created", "exists", "invalid")}
         await audit(desk.connection, caller, "order.import", "orders", counts)
         answer = Imported(
-            n_created=counts["created"], n_exist=counts["exists"], n_invalid=counts["invalid"], results=results
+            n_created=counts["created"],
+            n_exist=counts["exists"],
+            n_invalid=counts["invalid"],
+            results=results,
+            warnings=batch.warnings,
         )
         await remember_answer(desk.connection, caller, idempotency_key, 200, answer)
     return answer

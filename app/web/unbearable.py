@@ -35,7 +35,7 @@ async def refuse_unbearable(request: Request[Any, Any, Any]) -> None:
         holds_nul = b"\\u0000" in body
         if holds_nul or body.count(b"[") + body.count(b"{") > FEW_BRACKETS:
             document = _decoded(body)
-            pointer = next(_pointers(document, ""), None) if holds_nul else None
+            pointer = next(places_of_nul(document, ""), None) if holds_nul else None
             if pointer is not None:
                 raise _bad(pointer)
 
@@ -49,19 +49,19 @@ def _decoded(body: bytes) -> Any:
         raise BadInput("The body is nested too deeply.", ("", "expected fewer levels")) from exc
 
 
-def _pointers(value: Any, pointer: str) -> Iterator[str]:
+def places_of_nul(value: Any, pointer: str) -> Iterator[str]:
     """Where in a JSON document a string holds NUL, or a name does (that of the object then)."""
     match value:
         case str() if NUL in value:
             yield pointer
         case list():
             for i, item in enumerate(value):
-                yield from _pointers(item, f"{pointer}/{i}")
+                yield from places_of_nul(item, f"{pointer}/{i}")
         case dict():
             for name, item in value.items():
                 if NUL in name:
                     yield pointer
-                yield from _pointers(item, f"{pointer}/{_escaped(name)}")
+                yield from places_of_nul(item, f"{pointer}/{_escaped(name)}")
 
 
 def _escaped(name: str) -> str:

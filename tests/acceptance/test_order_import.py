@@ -45,6 +45,19 @@ async def test_csv_batch_tells_of_every_line(town):
     assert order["dropoff"]["window"] == {"to": "2036-01-01T12:00:00Z", "hard": True}
 
 
+async def test_one_odd_line_hinders_no_other_through_the_database(town):
+    header = "external_id,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,dropoff_address,ready_at"
+    rows = [f"r{i},59.93,30.33,59.94,30.35,{address}" for i, address in enumerate(["a", "b\x00b", '"c "d"', "e"])]
+    rows.append("r4,59.93,30.33,59.94,30.35,f,0001-01-01T00:00:00Z")
+    told = await send(town, "\r\n".join([header, *rows]), "text/csv")
+    assert [result["status"] for result in told["results"]] == ["created", "invalid", "invalid", "created", "invalid"]
+    line = json.dumps(MINIMAL | {"customer_id": "x\x00y"})
+    told = await send(town, f"{json.dumps(MINIMAL)}\n{line}", "application/x-ndjson")
+    assert (told["n_created"], told["n_invalid"]) == (1, 1)
+    told = await send(town, line, "application/x-ndjson")
+    assert told["n_invalid"] == 1
+
+
 async def test_batch_sent_again_with_its_key_creates_nothing_more(town):
     body = json.dumps(MINIMAL)
     first = await send(town, body, "application/x-ndjson", **{"Idempotency-Key": "batch"})
