@@ -13,7 +13,7 @@ from uuid import UUID
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan, ScheduledStop
 from dispatch.planning.propose import propose
-from dispatch.planning.snapshot import Instant, Job, Snapshot, Visit, Worker
+from dispatch.planning.snapshot import Job, Snapshot, UnixS, Visit, Worker
 from dispatch.region.matrix import Places, travel_matrix
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel import TravelTimes
@@ -39,8 +39,8 @@ class Rider:
     courier_id: CourierId
     mode: Mode
     at: LatLon
-    on_at: Instant
-    off_at: Instant
+    on_at: UnixS
+    off_at: UnixS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,9 @@ class Parcel:
     order_id: OrderId
     pickup: LatLon
     dropoff: LatLon
-    placed_at: Instant
-    ready_at: Instant
-    due_at: Instant
+    placed_at: UnixS
+    ready_at: UnixS
+    due_at: UnixS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,9 +60,9 @@ class Doing:
     """What a courier is doing."""
 
     at: LatLon
-    free_at: Instant
+    free_at: UnixS
     route: tuple[PlannedStop, ...] = ()
-    arrives_at: Instant | None = None
+    arrives_at: UnixS | None = None
     """At the first stop of the route, when driving there or waiting at it."""
 
 
@@ -117,7 +117,7 @@ def read_day(folder: Path) -> tuple[list[Rider], list[Parcel]]:
     return riders, sorted(parcels, key=lambda parcel: parcel.placed_at)
 
 
-def _instant(time_of_day: str) -> Instant:
+def _instant(time_of_day: str) -> UnixS:
     hours, minutes, seconds = map(int, time_of_day.split(":"))
     return DAY + 3600 * hours + 60 * minutes + seconds
 
@@ -138,7 +138,7 @@ class Simulation:
         self._waiting = list(reversed(parcels))
         self._open: dict[OrderId, Parcel] = {}
         self._on_board: dict[OrderId, CourierId] = {}
-        self._collected: dict[OrderId, tuple[Instant, int]] = {}
+        self._collected: dict[OrderId, tuple[UnixS, int]] = {}
         self._doing = {rider.courier_id: Doing(at=rider.at, free_at=rider.on_at) for rider in riders}
         self._travel = travel
         self._params = params
@@ -157,10 +157,10 @@ class Simulation:
             now = self._next(now)
         return self.log
 
-    def _is_on_duty(self, rider: Rider, now: Instant) -> bool:
+    def _is_on_duty(self, rider: Rider, now: UnixS) -> bool:
         return rider.on_at <= now < rider.off_at or bool(self._doing[rider.courier_id].route)
 
-    def _place_and_give_up(self, now: Instant) -> None:
+    def _place_and_give_up(self, now: UnixS) -> None:
         while self._waiting and self._waiting[-1].placed_at <= now:
             parcel = self._waiting.pop()
             self._open[parcel.order_id] = parcel
@@ -170,7 +170,7 @@ class Simulation:
                 del self._open[order_id]
                 self.log.n_lost += 1
 
-    def _advance(self, now: Instant) -> None:
+    def _advance(self, now: UnixS) -> None:
         """Serve every stop whose service has begun by now."""
         for rider in self._riders:
             doing = self._doing[rider.courier_id]
@@ -191,7 +191,7 @@ class Simulation:
                     if (after.pickup if stop.kind is StopKind.PICKUP else after.dropoff) == doing.at:
                         doing.arrives_at = starts_at
 
-    def _serve(self, rider: Rider, stop: PlannedStop, parcel: Parcel, starts_at: Instant) -> None:
+    def _serve(self, rider: Rider, stop: PlannedStop, parcel: Parcel, starts_at: UnixS) -> None:
         if stop.kind is StopKind.PICKUP:
             self._on_board[stop.order_id] = rider.courier_id
             n_on_board = sum(courier_id == rider.courier_id for courier_id in self._on_board.values())
@@ -209,7 +209,7 @@ class Simulation:
             )
         )
 
-    async def _decide(self, on_duty: Sequence[Rider], now: Instant) -> Plan:
+    async def _decide(self, on_duty: Sequence[Rider], now: UnixS) -> Plan:
         places = Places()
         jobs = tuple(self._job(parcel, places) for parcel in self._open.values())
         n_destinations = len(places.known)
@@ -243,7 +243,7 @@ class Simulation:
             onboard_of=self._on_board.get(parcel.order_id),
         )
 
-    def _worker(self, rider: Rider, places: Places, now: Instant) -> Worker:
+    def _worker(self, rider: Rider, places: Places, now: UnixS) -> Worker:
         """While driving, a courier is where and when the leg ends."""
         doing = self._doing[rider.courier_id]
         at, available_at = doing.at, max(doing.free_at, now)
@@ -263,7 +263,7 @@ class Simulation:
             n_locked=int(doing.arrives_at is not None),
         )
 
-    def _carry_out(self, on_duty: Sequence[Rider], plan: Plan, now: Instant) -> None:
+    def _carry_out(self, on_duty: Sequence[Rider], plan: Plan, now: UnixS) -> None:
         """Couriers who must leave, leave; the rest of the plan is an intention."""
         fixed = {row.order_id for row in plan.assignments if row.commit}
         for rider, route in zip(on_duty, plan.routes, strict=True):
@@ -272,7 +272,7 @@ class Simulation:
             if doing.arrives_at is None and doing.route and doing.free_at <= now and doing.route[0].order_id in fixed:
                 doing.arrives_at = _arrival(route.stops[0], now)
 
-    def _next(self, now: Instant) -> Instant:
+    def _next(self, now: UnixS) -> UnixS:
         """The next event on the grid, or the next epoch."""
         events = [now + EPOCH_S] if self._open else []
         if self._waiting:
@@ -286,5 +286,5 @@ class Simulation:
         return now + GRID_S * max(1, -(-(soonest - now) // GRID_S))
 
 
-def _arrival(first: ScheduledStop, now: Instant) -> Instant:
+def _arrival(first: ScheduledStop, now: UnixS) -> UnixS:
     return max(first.arrives_at, now)

@@ -8,7 +8,7 @@ from typing import Any
 from dispatch.learning.service_times import ServiceTimes, TrackedService, learn_services
 from dispatch.learning.travel_model import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, learn
 from dispatch.stop import StopKind
-from dispatch.visits.from_track import Visit
+from dispatch.visits.from_track import TrackedVisit
 from tracking.position import LatLon, Mode, Region
 
 
@@ -17,7 +17,7 @@ class TrackedStop:
     """A row of `tracked_stops` in the making; `row`: of the query `tracked_stops.to_track`."""
 
     row: Any
-    visit: Visit | None
+    visit: TrackedVisit | None
     engine: str | None = None
     engine_s: float | None = None
 

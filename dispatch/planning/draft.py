@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.problem import Problem, Stops
-from dispatch.planning.schedule import State, finish, overload, start, walk
+from dispatch.planning.schedule import RouteState, finish, overload, start, walk
 from dispatch.planning.snapshot import FOREVER
 
 
@@ -22,7 +22,7 @@ class Draft:
         n_workers = len(problem.workers)
         self.problem = problem
         self.routes: list[Stops] = [()] * n_workers
-        self.states: list[list[State]] = [[] for _ in range(n_workers)]
+        self.states: list[list[RouteState]] = [[] for _ in range(n_workers)]
         """By worker: before the first stop, after the first, and so on."""
         self.cost = [0] * n_workers
         self.excess = [0] * n_workers
@@ -51,7 +51,7 @@ class Draft:
         self.excess[worker_no] = excess + overload(self.problem, worker_no, stops)
         self._note_positions(worker_no, states)
 
-    def _note_positions(self, worker_no: int, states: list[State]) -> None:
+    def _note_positions(self, worker_no: int, states: list[RouteState]) -> None:
         while len(states) > self.leaves_at.shape[1]:
             self.leaves_at = np.hstack([self.leaves_at, np.full_like(self.leaves_at, FOREVER)])
             self.place = np.hstack([self.place, np.zeros_like(self.place)])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
-from dispatch.planning.in_force import holder_of, movable_jobs
+from dispatch.planning.in_force import bound_worker, movable_jobs
 from dispatch.planning.insertion import best_in_route, cheapest
 from dispatch.planning.matching import chains
 from dispatch.planning.params import ShouldEnd
@@ -61,7 +61,7 @@ def shed(draft: Draft) -> None:
             shorter = [
                 (price(problem, worker_no, rest)[1], job_no, rest)
                 for job_no in sorted(free)
-                if holder_of(problem, job_no) is None
+                if bound_worker(problem, job_no) is None
                 for rest in [draft.without(job_no)]
             ]
             best = min(shorter, default=None)

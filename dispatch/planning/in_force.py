@@ -10,7 +10,7 @@ from dispatch.planning.problem import Problem, Stops
 from dispatch.planning.reasons import Exclusions
 
 
-def holder_of(problem: Problem, job_no: int) -> int | None:
+def bound_worker(problem: Problem, job_no: int) -> int | None:
     """The worker a job must stay with: it is on board there, or pinned to it. None: free, or the holder is off duty."""
     job = problem.jobs[job_no]
     courier = job.onboard_of or job.pinned_to
@@ -42,7 +42,7 @@ def kept_routes(problem: Problem, table: Exclusions) -> list[Stops]:
         stops = problem.stops_of(worker)
         locked = {stop >> 1 for stop in stops[: problem.n_locked[worker_no]]}
         whole = {stop >> 1 for stop in stops if stop & 1 and (problem.onboard[stop >> 1] or stop ^ 1 in stops)} - seen
-        held = {job_no for job_no in whole if holder_of(problem, job_no) == worker_no}
+        held = {job_no for job_no in whole if bound_worker(problem, job_no) == worker_no}
         free = {job_no for job_no in whole if not table[job_no, worker_no]}
         kept = tuple(
             dict.fromkeys(

@@ -15,7 +15,7 @@ from dispatch.planning.draft import Draft
 from dispatch.planning.params import Bundling
 from dispatch.planning.problem import Problem, Stops
 from dispatch.planning.schedule import finish, overload, walk
-from dispatch.planning.snapshot import FOREVER, Instant
+from dispatch.planning.snapshot import FOREVER, UnixS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def best_in_route(
     return Insertion(worker_no=worker_no, stops=best, delta=best_cost - old_cost)
 
 
-def _to_door(problem: Problem, job_no: int, leaves_at: Instant) -> int:
+def _to_door(problem: Problem, job_no: int, leaves_at: UnixS) -> int:
     """Least cost of a drop-off by a courier who leaves the pickup then."""
     dropoff = 2 * job_no + 1
     drops_at = max(leaves_at + problem.direct_s[job_no], problem.opens_at[dropoff])

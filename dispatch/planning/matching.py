@@ -15,7 +15,7 @@ from ortools.graph.python import min_cost_flow
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
 from dispatch.planning.problem import Problem, Stops
-from dispatch.planning.schedule import State, price, start, walk
+from dispatch.planning.schedule import RouteState, price, start, walk
 from dispatch.planning.snapshot import FOREVER
 
 Ints = npt.NDArray[np.int64]
@@ -89,7 +89,7 @@ def chains(draft: Draft, allowed: npt.NDArray[np.bool_], movable: Sequence[int])
 
 
 def _after_workers(
-    problem: Problem, allowed: npt.NDArray[np.bool_], movable: Sequence[int], ends: Sequence[State]
+    problem: Problem, allowed: npt.NDArray[np.bool_], movable: Sequence[int], ends: Sequence[RouteState]
 ) -> Ints:
     """[movable job, worker]: cost of the job as the worker's next trip; FOREVER where it is impossible."""
     costs = np.full((len(movable), len(ends)), FOREVER, dtype=np.int64)

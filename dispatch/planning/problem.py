@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from dispatch.planning.demand import idle_values
 from dispatch.planning.params import Params
-from dispatch.planning.snapshot import Break, Instant, Job, Place, Snapshot, Worker
+from dispatch.planning.snapshot import Break, Job, Place, Snapshot, UnixS, Worker
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode
 
@@ -26,7 +26,7 @@ Stops = tuple[StopNo, ...]
 class Problem:
     """Lists by stop, by job and by worker; build with `lay_out`."""
 
-    now: Instant
+    now: UnixS
     params: Params
     jobs: tuple[Job, ...]
     workers: tuple[Worker, ...]
@@ -34,16 +34,16 @@ class Problem:
     worker_no: dict[CourierId, int]
 
     place: list[Place]
-    opens_at: list[Instant]
-    due_at: list[Instant]
-    closes_at: list[Instant]
+    opens_at: list[UnixS]
+    due_at: list[UnixS]
+    closes_at: list[UnixS]
     service_s: list[int]
     late_rate: list[int]
     """Cost of a second after `due_at`; dearer with priority."""
 
     delivery_rate: list[int]
     """By job: cost of a second between ready and drop-off; dearer with priority."""
-    ready_at: list[Instant]
+    ready_at: list[UnixS]
     direct_s: list[int]
     """By job: from pickup to drop-off in the fastest mode."""
     onboard: list[bool]
@@ -58,7 +58,7 @@ class Problem:
     workers_of_mode: dict[Mode, npt.NDArray[np.int64]]
     walk_weights: tuple[int, int, int, int]
     """Of travel, waiting, overtime and change: together with the next two what `route.walk` needs, unpacked at once."""
-    clocks: list[tuple[Callable[[Place, Place], int], Instant, tuple[Break, ...]]]
+    clocks: list[tuple[Callable[[Place, Place], int], UnixS, tuple[Break, ...]]]
     """By worker: travel time, end of shift, breaks."""
     lists: tuple[list[int], ...]
     """place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, shown_to."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dispatch.planning.snapshot import Instant, Place
+from dispatch.planning.snapshot import Place, UnixS
 from dispatch.stop import OrderId, PlannedStop
 from tracking.position import CourierId
 
@@ -47,10 +47,10 @@ class ScheduledStop:
 
     stop: PlannedStop
     place: Place
-    arrives_at: Instant
-    starts_at: Instant
+    arrives_at: UnixS
+    starts_at: UnixS
     """Service starts: the arrival, or the opening of the window."""
-    leaves_at: Instant
+    leaves_at: UnixS
     late_s: int
     """Seconds after `due_at`."""
 

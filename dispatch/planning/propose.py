@@ -18,7 +18,7 @@ from dataclasses import replace
 from dispatch.planning.demand import moves
 from dispatch.planning.draft import Draft
 from dispatch.planning.improve import force, regret, settle
-from dispatch.planning.in_force import holder_of, kept_routes, movable_jobs
+from dispatch.planning.in_force import bound_worker, kept_routes, movable_jobs
 from dispatch.planning.params import Params, ShouldEnd, never
 from dispatch.planning.problem import lay_out
 from dispatch.planning.proposal import Plan
@@ -41,7 +41,7 @@ def propose(snapshot: Snapshot, params: Params, should_end: ShouldEnd = never) -
     draft = Draft(problem, kept_routes(problem, table))
     before = list(draft.routes)
     for job_no in draft.unassigned():
-        holder = holder_of(problem, job_no)
+        holder = bound_worker(problem, job_no)
         if holder is not None:
             force(draft, holder, job_no)
 

@@ -2,7 +2,7 @@
 
 from dispatch.planning.cost import by_term
 from dispatch.planning.draft import Draft
-from dispatch.planning.in_force import holder_of
+from dispatch.planning.in_force import bound_worker
 from dispatch.planning.problem import Stops
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute, ScheduledStop
 from dispatch.planning.reasons import Exclusions, explain
@@ -46,7 +46,7 @@ def due_now(draft: Draft, worker_no: int, times: tuple[ScheduledStop, ...]) -> s
     The courier must leave so as to arrive when service can start, not earlier: until then another may turn out better.
     """
     problem, stops = draft.problem, draft.routes[worker_no]
-    due = {stop >> 1 for stop in stops if holder_of(problem, stop >> 1) == worker_no}
+    due = {stop >> 1 for stop in stops if bound_worker(problem, stop >> 1) == worker_no}
     due |= {stop >> 1 for stop in stops[: problem.n_locked[worker_no]]}
     if not stops:
         return due

@@ -15,36 +15,36 @@ from typing import NamedTuple
 
 from dispatch.planning.problem import Problem, StopNo, carried
 from dispatch.planning.proposal import ScheduledStop
-from dispatch.planning.snapshot import FOREVER, Instant, Place
+from dispatch.planning.snapshot import FOREVER, Place, UnixS
 
 OVERLOAD_S = 100_000
 """Excess of a unit of load over capacity, or of an order over `max_orders`: more than any lateness that occurs."""
 
 
-class State(NamedTuple):
+class RouteState(NamedTuple):
     """A courier after some stops of a route."""
 
-    leaves_at: Instant
+    leaves_at: UnixS
     place: Place
     kind: int
     """0 after a pickup, 1 after a drop-off, -1 at the start."""
-    arrived_at: Instant
+    arrived_at: UnixS
     n_breaks: int
     cost: int
     excess: int
     """Seconds by which hard rules are broken."""
 
 
-def start(problem: Problem, worker_no: int) -> State:
+def start(problem: Problem, worker_no: int) -> RouteState:
     """Before the first stop."""
     worker = problem.workers[worker_no]
     free_at = max(worker.available_at, problem.now)
-    return State(free_at, worker.start, -1, free_at, 0, 0, 0)
+    return RouteState(free_at, worker.start, -1, free_at, 0, 0, 0)
 
 
 def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten thousand times a second
-    problem: Problem, worker_no: int, state: State, stops: Iterable[StopNo], until: int = FOREVER
-) -> State:
+    problem: Problem, worker_no: int, state: RouteState, stops: Iterable[StopNo], until: int = FOREVER
+) -> RouteState:
     """
     Drive on from a state over more stops, adding up cost and excess; given up when the cost has passed `until`.
 
@@ -92,10 +92,10 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
                 cost += change_weight
         if cost > until:
             break
-    return State(leaves_at, place, kind, arrived_at, n_breaks, cost, excess)
+    return RouteState(leaves_at, place, kind, arrived_at, n_breaks, cost, excess)
 
 
-def finish(problem: Problem, worker_no: int, state: State) -> tuple[int, int]:
+def finish(problem: Problem, worker_no: int, state: RouteState) -> tuple[int, int]:
     """Cost and excess of a route driven to its end, the way to where the courier must end included."""
     if state.kind < 0:
         return state.cost, state.excess

@@ -15,12 +15,12 @@ import numpy.typing as npt
 from dispatch.stop import OrderId, PlannedStop
 from tracking.position import CourierId, Mode, Region
 
-Instant = int
-"""Seconds since the Unix epoch."""
+UnixS = int
+"""Seconds since the Unix epoch: the planner's instants are whole numbers, whatever their names end in."""
 Place = int
 """Row and column of the travel matrix."""
 
-FOREVER: Instant = 2**40
+FOREVER: UnixS = 2**40
 """Later than every instant that occurs."""
 
 
@@ -29,11 +29,11 @@ class Visit:
     """Where and when one end of an order may be served."""
 
     place: Place
-    opens_at: Instant = 0
+    opens_at: UnixS = 0
     """Service does not start earlier; whoever arrives before waits."""
-    due_at: Instant = FOREVER
+    due_at: UnixS = FOREVER
     """Later than this is late, and costs (the target; the end of a soft window)."""
-    closes_at: Instant = FOREVER
+    closes_at: UnixS = FOREVER
     """Later than this is not allowed (the end of a hard window, or `latest`)."""
     service_s: int = 0
 
@@ -46,8 +46,8 @@ class Job:
     pickup: Visit
     """`opens_at` is the later of the window's start and the time the goods are ready."""
     dropoff: Visit
-    placed_at: Instant
-    ready_at: Instant = 0
+    placed_at: UnixS
+    ready_at: UnixS = 0
     size: tuple[int, ...] = ()
     """One number a dimension, in the order of the couriers' capacities."""
     modes: frozenset[Mode] | None = None
@@ -67,8 +67,8 @@ class Job:
 class Break:
     """A pause the courier must have: starts within [opens_at, closes_at], lasts duration_s."""
 
-    opens_at: Instant
-    closes_at: Instant
+    opens_at: UnixS
+    closes_at: UnixS
     duration_s: int
 
 
@@ -80,9 +80,9 @@ class Worker:
     mode: Mode
     start: Place
     """Where the courier is, or will be when free of the leg being driven."""
-    available_at: Instant
+    available_at: UnixS
     """When the courier can leave `start`."""
-    shift_ends_at: Instant = FOREVER
+    shift_ends_at: UnixS = FOREVER
     """No pickup starts later; a drop-off may, at a cost."""
     end: Place | None = None
     """Where the courier must end; None: anywhere."""
@@ -121,7 +121,7 @@ class Snapshot:
     """Everything a decision may depend on."""
 
     region: Region
-    now: Instant
+    now: UnixS
     jobs: tuple[Job, ...]
     workers: tuple[Worker, ...]
     travel: TravelMatrix

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from dispatch.orders.order import NewOrder, Order, OrderState, Window
 from dispatch.planning.proposal import Assignment, Plan, Unassigned
-from dispatch.planning.snapshot import Instant
+from dispatch.planning.snapshot import UnixS
 from dispatch.region.world import NO_ROUTE, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId
@@ -39,8 +39,8 @@ class Fate:
 
     order_id: OrderId
     courier_id: CourierId | None
-    pickup_at: Instant | None
-    dropoff_at: Instant | None
+    pickup_at: UnixS | None
+    dropoff_at: UnixS | None
     late_s: int
     """At both stops together."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from dispatch.orders.courier import Courier, Shift
 from dispatch.orders.order import COURIER_STATES, Order, OrderState, Window, size_in
-from dispatch.planning.snapshot import FOREVER, Break, Instant, Job, Place, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, TravelMatrix, UnixS, Visit, Worker
 from dispatch.region.matrix import Places
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
@@ -28,9 +28,9 @@ class StopInForce:
     """A stop of the route in force, with the times it was planned for."""
 
     stop: PlannedStop
-    arrives_at: Instant | None = None
-    starts_at: Instant | None = None
-    leaves_at: Instant | None = None
+    arrives_at: UnixS | None = None
+    starts_at: UnixS | None = None
+    leaves_at: UnixS | None = None
     late_s: int = 0
     fixed: bool = False
     """A dispatcher put it in this place by hand."""
@@ -81,7 +81,7 @@ class Survey:
     """What a snapshot needs but for the travel times, and the places these are needed between."""
 
     region: Region
-    now: Instant
+    now: UnixS
     jobs: tuple[Job, ...]
     workers: tuple[Worker, ...]
     places: tuple[LatLon, ...]
@@ -99,7 +99,7 @@ class Survey:
         return Snapshot(region=self.region, now=self.now, jobs=self.jobs, workers=self.workers, travel=travel)
 
 
-def instant(at: datetime) -> Instant:
+def unix_s(at: datetime) -> UnixS:
     """Whole seconds since the epoch."""
     return int(at.timestamp())
 
@@ -146,7 +146,7 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey
     )
     return Survey(
         region=world.region,
-        now=instant(world.now),
+        now=unix_s(world.now),
         jobs=jobs,
         workers=workers,
         places=tuple(places.known),
@@ -156,13 +156,13 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey
 
 def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime]) -> Job:
     # What nobody named a time for is ready from the start.
-    ready_at = instant(order.ready_at or order.placed_at)
+    ready_at = unix_s(order.ready_at or order.placed_at)
     on_board = order.state is OrderState.PICKED_UP
     return Job(
         order_id=order.id,
         pickup=_visit(order.pickup.window, places.number(order.pickup.at), order.pickup.service_s, ready_at),
         dropoff=_visit(order.dropoff.window, places.number(order.dropoff.at), order.dropoff.service_s, 0),
-        placed_at=instant(order.placed_at),
+        placed_at=unix_s(order.placed_at),
         ready_at=ready_at,
         size=size_in(order.size),
         modes=order.modes,
@@ -175,12 +175,12 @@ def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime]) ->
     )
 
 
-def _visit(window: Window, place: Place, service_s: int, ready_at: Instant) -> Visit:
+def _visit(window: Window, place: Place, service_s: int, ready_at: UnixS) -> Visit:
     return Visit(
         place=place,
-        opens_at=max(ready_at, 0 if window.opens_at is None else instant(window.opens_at)),
-        due_at=FOREVER if window.due_at is None else instant(window.due_at),
-        closes_at=FOREVER if window.closes_at is None else instant(window.closes_at),
+        opens_at=max(ready_at, 0 if window.opens_at is None else unix_s(window.opens_at)),
+        due_at=FOREVER if window.due_at is None else unix_s(window.due_at),
+        closes_at=FOREVER if window.closes_at is None else unix_s(window.closes_at),
         service_s=service_s,
     )
 
@@ -195,7 +195,7 @@ def _worker(
     end: Place | None,
     places: Places,
 ) -> Worker:
-    now = instant(world.now)
+    now = unix_s(world.now)
     shift = courier.shift_at(world.now)
     takes_more = courier.works_at(world.now) and courier.id not in world.troubled
     route = _route_left(courier.id, world, open_orders)
@@ -206,7 +206,7 @@ def _worker(
         # Without any idea where the courier is, any place does: without a fresh position nothing is planned from it.
         start=0 if at is None else places.number(at),
         available_at=now,
-        shift_ends_at=FOREVER if shift is None else instant(shift.ends_at),
+        shift_ends_at=FOREVER if shift is None else unix_s(shift.ends_at),
         end=end,
         capacity=courier.capacity,
         skills=courier.skills,
@@ -238,7 +238,7 @@ def _believed_at(route: Iterable[StopInForce], open_orders: Mapping[OrderId, Ord
     return order.pickup.at if first.stop.kind is StopKind.PICKUP else order.dropoff.at
 
 
-def _n_locked(route: Sequence[StopInForce], open_orders: Mapping[OrderId, Order], now: Instant) -> int:
+def _n_locked(route: Sequence[StopInForce], open_orders: Mapping[OrderId, Order], now: UnixS) -> int:
     """What a dispatcher put in place by hand, and the leg being driven, stay where they are."""
     n_fixed = next((index for index, stop in enumerate(route) if not stop.fixed), len(route))
     if n_fixed or not route:
@@ -253,7 +253,7 @@ def _breaks(shift: Shift | None, now: datetime) -> tuple[Break, ...]:
     if shift is None:
         return ()
     return tuple(
-        Break(opens_at=instant(pause.opens_at), closes_at=instant(pause.closes_at), duration_s=pause.duration_s)
+        Break(opens_at=unix_s(pause.opens_at), closes_at=unix_s(pause.closes_at), duration_s=pause.duration_s)
         for pause in shift.breaks
         if pause.closes_at >= now
     )

@@ -29,7 +29,7 @@ class TrackPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class TrackedVisit:
     """A stop that was made."""
 
     arrived_at: float
@@ -38,7 +38,7 @@ class Visit:
     departed_at: float | None = None
 
 
-def find_visit(track: Sequence[TrackPoint], place: LatLon, done_at: float) -> Visit | None:
+def find_visit(track: Sequence[TrackPoint], place: LatLon, done_at: float) -> TrackedVisit | None:
     """
     The visit to `place` that ended about `done_at`, from the fixes since the stop before, in order of time.
 
@@ -62,8 +62,8 @@ def find_visit(track: Sequence[TrackPoint], place: LatLon, done_at: float) -> Vi
     silent_s = max((b.unix_s - a.unix_s for a, b in pairwise(way)), default=0.0)
     driven_s = arrived.unix_s - left.unix_s
     if distance_m(origin, place) < LEAST_LEG_M or silent_s > LONGEST_GAP_S or not 0 < driven_s <= LONGEST_LEG_S:
-        return Visit(arrived_at=arrived.unix_s)
-    return Visit(arrived_at=arrived.unix_s, origin=left.at, departed_at=left.unix_s)
+        return TrackedVisit(arrived_at=arrived.unix_s)
+    return TrackedVisit(arrived_at=arrived.unix_s, origin=left.at, departed_at=left.unix_s)
 
 
 def _arrival(points: Sequence[TrackPoint], place: LatLon) -> int | None:

@@ -8,7 +8,7 @@ import pytest
 
 from dispatch.orders.courier import Courier, Shift, ShiftBreak
 from dispatch.orders.order import Order, OrderState, OrderStop, Window
-from dispatch.region.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, instant, survey
+from dispatch.region.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, survey, unix_s
 from dispatch.stop import PlannedStop, StopKind
 from tracking.position import LatLon, Mode
 
@@ -44,7 +44,7 @@ SEEN = {ANA: Whereabouts(at=CORNER, age_s=5), RUI: Whereabouts(at=CORNER, age_s=
 
 
 def route_of(*stops: tuple[int, StopKind], fixed: bool = False) -> RouteInForce:
-    at = instant(NOON) + 60
+    at = unix_s(NOON) + 60
     return RouteInForce(
         version=3,
         stops=tuple(
@@ -59,18 +59,18 @@ def route_of(*stops: tuple[int, StopKind], fixed: bool = False) -> RouteInForce:
 def test_goods_not_ready_yet_open_the_pickup_later():
     ready_at = NOON + HOUR
     (job,) = survey(world(order(1, ready_at=ready_at)), SEEN).jobs
-    assert job.pickup.opens_at == job.ready_at == instant(ready_at)
+    assert job.pickup.opens_at == job.ready_at == unix_s(ready_at)
 
 
 def test_goods_without_a_ready_time_were_ready_when_placed():
     (job,) = survey(world(order(1)), SEEN).jobs
-    assert job.ready_at == instant(NOON)
+    assert job.ready_at == unix_s(NOON)
 
 
 def test_window_becomes_what_is_late_and_what_is_not_allowed():
     window = Window(opens_at=NOON, due_at=NOON + HOUR, closes_at=NOON + 2 * HOUR)
     (job,) = survey(world(order(1, dropoff=OrderStop(at=DOOR, window=window))), SEEN).jobs
-    assert (job.dropoff.due_at, job.dropoff.closes_at) == (instant(NOON + HOUR), instant(NOON + 2 * HOUR))
+    assert (job.dropoff.due_at, job.dropoff.closes_at) == (unix_s(NOON + HOUR), unix_s(NOON + 2 * HOUR))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_courier_outside_the_shift_is_not_asked():
     assert survey(world(order(1), couriers=[courier(shifts=(shift,))]), SEEN).workers == ()
     at_work = replace(shift, starts_at=NOON - HOUR)
     (worker,) = survey(world(order(1), couriers=[courier(shifts=(at_work,))]), SEEN).workers
-    assert worker.shift_ends_at == instant(NOON + 2 * HOUR)
+    assert worker.shift_ends_at == unix_s(NOON + 2 * HOUR)
 
 
 def test_courier_off_duty_with_goods_on_board_has_room_for_nothing_more():
@@ -119,7 +119,7 @@ def test_break_that_is_over_is_forgotten():
     ahead = ShiftBreak(opens_at=NOON, closes_at=NOON + HOUR, duration_s=60)
     shift = Shift(starts_at=NOON - HOUR, ends_at=NOON + HOUR, breaks=(over, ahead))
     (worker,) = survey(world(order(1), couriers=[courier(shifts=(shift,))]), SEEN).workers
-    assert [pause.opens_at for pause in worker.breaks] == [instant(NOON)]
+    assert [pause.opens_at for pause in worker.breaks] == [unix_s(NOON)]
 
 
 def test_old_position_is_not_fresh_and_an_unknown_one_neither():
