@@ -263,6 +263,29 @@ def simulate(
         typer.echo(f"{name.replace('_', ' '):<16} {getattr(counts, name)}")
 
 
+dead_letters = typer.Typer(no_args_is_help=True, help="What the writer could not store: shown, and brought back.")
+cli.add_typer(dead_letters, name="dead-letters")
+
+
+@dead_letters.command("list")
+def list_dead_letters() -> None:
+    """Show each: region, when it was set aside, how many fixes, the log entry it came in, and why."""
+    from app.machine.dead_letters import list_letters  # noqa: PLC0415
+
+    for region, kept in asyncio.run(list_letters(_settings())):
+        typer.echo(f"{region}  {kept.kept_at:%Y-%m-%dT%H:%M:%SZ}  {kept.n:>6}  {kept.entry}  {kept.why}")
+
+
+@dead_letters.command("replay")
+def replay_dead_letters(
+    region: Annotated[str | None, typer.Option(help="Of this region only.")] = None,
+) -> None:
+    """Put them back into the log; the writer stores them, or sets aside anew what still cannot be stored."""
+    from app.machine.dead_letters import replay  # noqa: PLC0415
+
+    typer.echo(f"replayed {asyncio.run(replay(_settings(), region))}")
+
+
 @cli.command()
 def check() -> None:
     """Say whether settings, database, schema and Redis are as they should be; exit status 1 if not."""

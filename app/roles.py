@@ -16,6 +16,7 @@ from app.wiring.params import keep_of, limits_of, pace_of
 from app.wiring.resources import Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
+from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
 from tracking.history.housekeeping import Housekeeping
 from tracking.history.refill import Refill
@@ -45,8 +46,9 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     roster = Roster(opened.pool)
     position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s)
     pace = pace_of(settings)
+    quarantine, letters = QuarantineStore(opened.pool), DeadLetters(opened.redis)
     return {
-        "writer": Writer(position_log, history, QuarantineStore(opened.pool), roster.regions, pace=pace).run,
+        "writer": Writer(position_log, history, quarantine, letters, roster.regions, pace=pace).run,
         "refill": Refill(LivePositions(opened.redis), history, roster).run,
     }
 

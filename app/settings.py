@@ -93,13 +93,15 @@ class Settings:
     jump_slack_m: float = 100.0
     """A distance that is never a jump."""
     log_limit_fixes: int = 5_000_000
-    """Fixes a region's log may hold unread (40 to 60 bytes each in Redis); beyond it uploads are answered 503."""
+    """Fixes a region's log may hold unread (60 to 113 bytes each, by how many came at once); beyond it: 503."""
     waiting_limit_fixes: int = 50_000
     """Fixes that may wait in an API process for the next round trip to Redis; beyond it uploads are answered 503."""
     writer_takeover_s: float = 15.0
     """Log entries that a writer got and did not store for so long are taken over by another: that writer is dead."""
     log_keep_s: float = 300.0
     """How long log entries stay after everybody has read them, so that a live viewer can resume."""
+    log_reader_absent_s: float = 3600.0
+    """A role that reads the log and has not read for so long loses its place in it, so that uploads go on."""
     map_style_url: str = ""
     """MapLibre style for the live map; empty: the built-in outline that needs no internet."""
     map_attribution: str = ""

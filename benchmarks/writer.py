@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from benchmarks.world import World, engine_of, parser, report, world
 from tracking.batch import PositionColumns
+from tracking.dead_letters import DeadLetters
 from tracking.history.copying import COPY_COLUMNS, copy_binary
 from tracking.history.history import History
 from tracking.history.rows import cells
@@ -85,7 +86,7 @@ async def drain(world: World, n: int) -> float:
         return [REGION]
 
     stop = asyncio.Event()
-    writer = Writer(log, History(pool), QuarantineStore(pool), regions, pace=Pace())
+    writer = Writer(log, History(pool), QuarantineStore(pool), DeadLetters(redis), regions, pace=Pace())
     before = await pool.fetchval("SELECT count(*) FROM positions")
     began = time.perf_counter()
     task = asyncio.create_task(writer.run(stop))

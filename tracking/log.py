@@ -55,7 +55,7 @@ class RegionKeys:
 
     @property
     def dead(self) -> str:
-        """Entries that could not be processed, a bounded stream."""
+        """What could not be stored: `tracking.dead_letters`."""
         return self._key("log:dead")
 
     @property
@@ -101,12 +101,12 @@ class Entry:
     @property
     def n(self) -> int:
         """How many fixes."""
-        return int(self.fields.get(b"n", b"0"))
+        return _whole(self.fields.get(b"n", b"0"))
 
     @property
     def total(self) -> int:
         """Fixes appended up to and including this entry."""
-        return int(self.fields.get(b"total", b"0"))
+        return _whole(self.fields.get(b"total", b"0"))
 
     @property
     def appended_ms(self) -> int:
@@ -204,17 +204,31 @@ class PositionLog:
         answer = await self._redis.xread({RegionKeys(region).log: after}, count=count, block=block_ms)
         return _entries(answer)
 
-    async def bury(self, region: Region, entry: Entry, why: str) -> None:
-        """Keep a poisoned entry aside for a person to look at (the newest 1,000 of them)."""
-        fields: dict[Any, Any] = {**entry.fields, b"entry": entry.id, b"why": why[:500]}
-        await self._redis.xadd(RegionKeys(region).dead, fields, maxlen=1000, approximate=True)
-
     async def forget_consumers(self, group: str, region: Region, *, idle_s: float = 3600.0) -> None:
         """Remove consumers that hold nothing and have not read for so long: processes that ended long ago."""
         key = RegionKeys(region).log
         for consumer in await self._redis.xinfo_consumers(key, group):
             if consumer["pending"] == 0 and consumer["idle"] > idle_s * 1000:
                 await self._redis.xgroup_delconsumer(key, group, consumer["name"])
+
+    async def let_go_of_absent(self, region: Region, *, keep: str, absent_s: float) -> list[str]:
+        """
+        Take away the place of readers that hold the log back and of whom nobody has read for `absent_s`; which ones.
+
+        Such a role does not run any more. When it comes back it begins with what the log has then. `keep`: the group
+        that never loses its place; while it is itself as far behind nobody does, for then the trouble is a common one.
+        """
+        lags = {lag.group: lag for lag in await self.lag(region)}
+        if keep not in lags or lags[keep].seconds > absent_s:
+            return []
+        key, gone = RegionKeys(region).log, []
+        for group, lag in lags.items():
+            if group != keep and lag.seconds > absent_s:
+                consumers = await self._redis.xinfo_consumers(key, group)
+                if all(consumer["idle"] > absent_s * 1000 for consumer in consumers):
+                    await self._redis.xgroup_destroy(key, group)
+                    gone.append(group)
+        return gone
 
     async def trim(self, region: Region) -> int:
         """Remove what every group has acknowledged and is older than `keep_s`; how many entries went."""
@@ -252,6 +266,11 @@ class PositionLog:
         """Changes when Redis lost its memory: ids from before mean nothing then."""
         marker = await self._redis.get(RegionKeys(region).marker)
         return marker.decode() if isinstance(marker, bytes) else marker
+
+
+def _whole(raw: bytes) -> int:
+    """A count of an entry; 0 where a poisoned entry has none."""
+    return int(raw) if raw.isdigit() else 0
 
 
 def _entries(answer: Any) -> list[Entry]:

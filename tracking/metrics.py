@@ -17,8 +17,15 @@ REQUESTS_TURNED_AWAY: Final = Counter(
 COMMITS: Final = Counter("postrider_ingest_commits", "Round trips to Redis; several uploads share one.")
 FIXES_STORED: Final = Counter("postrider_fixes_stored", "Fixes new to the history.")
 FIXES_DUPLICATE: Final = Counter("postrider_fixes_duplicate", "Fixes that the history had already.")
-ENTRIES_BURIED: Final = Counter(
-    "postrider_log_entries_buried", "Log entries that could not be stored and were put aside."
+LETTERS: Final = Counter("postrider_set_aside", "Dead letters made: fixes or log entries that cannot be stored.")
+DEAD_LETTERS: Final = Gauge(
+    "postrider_dead_letters",
+    "Dead letters that wait for `postrider dead-letters replay`.",
+    ["region"],
+    multiprocess_mode="mostrecent",
+)
+READERS_LOST: Final = Counter(
+    "postrider_log_readers_lost", "Readers of the log that were away for too long and lost their place.", ["group"]
 )
 LOG_FIXES: Final = Gauge(
     "postrider_log_fixes", "Fixes waiting in the log.", ["region", "group"], multiprocess_mode="mostrecent"

@@ -75,6 +75,9 @@ DATA: Final[tuple[type[Exception], ...]] = (
 )
 """These rows can never be stored as they are. Not for statements that name what may not exist any more."""
 
+SLOW: Final[tuple[type[Exception], ...]] = (TimeoutError, asyncpg.QueryCanceledError)
+"""PostgreSQL took too long: it is slow, or it was asked for too much at once."""
+
 _NEVER_PASSES: Final = (client.DataError, asyncpg.ClientConfigurationError, asyncpg.UnsupportedClientFeatureError)
 _REDIS_BY_CLASS: Final = (
     redis.OutOfMemoryError,

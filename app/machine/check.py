@@ -10,6 +10,7 @@ from app.settings import Settings
 from app.wiring.resources import open_redis
 from sql import queries
 from tracking import outages
+from tracking.dead_letters import DeadLetters
 
 NO_ANSWER: Final[tuple[type[Exception], ...]] = (*outages.DRIVERS, ValueError)
 """ValueError: the address cannot be read."""
@@ -63,13 +64,16 @@ async def _redis(settings: Settings) -> list[Result]:
     try:
         info = await client.info("persistence")
         policy = await _policy(client)
+        letters = DeadLetters(client)
+        n_dead = sum([await letters.count(region) for region in await letters.regions()])
     except outages.DRIVERS as exc:
         return [Result("redis", f"does not answer: {outages.words(exc)}", ok=False)]
     finally:
         await client.aclose()
     durable = bool(info.get("aof_enabled"))
     found = f"AOF on, appendfsync {policy}" if durable else "AOF off: a 2xx would not mean stored"
-    return [Result("redis", found, ok=durable)]
+    waiting = f"{n_dead} wait: `postrider dead-letters list`" if n_dead else "none"
+    return [Result("redis", found, ok=durable), Result("dead letters", waiting, ok=not n_dead)]
 
 
 async def _policy(client: aioredis.Redis) -> str:

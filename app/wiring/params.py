@@ -37,7 +37,11 @@ def bounds_of(settings: Settings) -> Bounds:
 def pace_of(settings: Settings) -> Pace:
     """How the writer paces itself."""
     takeover_s = settings.writer_takeover_s
-    return Pace(claim_idle_ms=int(takeover_s * 1000), claim_every_s=takeover_s / 2)
+    return Pace(
+        claim_idle_ms=int(takeover_s * 1000),
+        claim_every_s=takeover_s / 2,
+        reader_absent_s=settings.log_reader_absent_s,
+    )
 
 
 def keep_of(settings: Settings) -> Keep:

@@ -3,6 +3,11 @@ From the log to history, in large batches: the consumer group `history`.
 
 An entry is acknowledged only after its fixes are committed, so a writer may die at any moment; whoever comes after it
 stores the rest, and storing a fix twice changes nothing. Any number of writers may run.
+
+Only what proves that the data is bad sets a fix aside: it cannot be unpacked, or PostgreSQL refuses this very fix for
+what it is. It goes among the dead letters (`tracking.dead_letters`), from which a person brings it back. Whatever else
+PostgreSQL says, however long it says it (read-only, a password that was changed, a column that is not there), the
+writer waits, tries again, and acknowledges nothing.
 """
 
 import asyncio
@@ -11,20 +16,28 @@ import os
 import random
 import secrets
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from tracking import metrics, outages
 from tracking.batch import PositionColumns
+from tracking.dead_letters import DeadLetters, Letter
 from tracking.log import HISTORY, Entry, PositionLog
+from tracking.pause import pause
 from tracking.position import Region
 from tracking.quarantine import Quarantined
 
 log = logging.getLogger(__name__)
 
+STARTING_S: Final = 60.0
+"""After a common start the other readers have so long to come back."""
+
 T = TypeVar("T")
+QuarantineItem = tuple[str, int, Quarantined]
+"""The entry it came in, its place there, and what it is."""
 
 
 class Sink(Protocol):
@@ -38,7 +51,7 @@ class Sink(Protocol):
 class QuarantineSink(Protocol):
     """Where the unusable goes: `tracking.quarantine.QuarantineStore`."""
 
-    async def insert_many(self, items: Sequence[tuple[str, int, Quarantined]]) -> None:
+    async def insert_many(self, items: Sequence[QuarantineItem]) -> None:
         """Keep items, each with its entry and its place there."""
         ...
 
@@ -48,7 +61,7 @@ class Pace:
     """How the writer paces itself."""
 
     batch_fixes: int = 20_000
-    """A batch is stored when it has so many fixes..."""
+    """A batch is stored when it has so many fixes; it has no more, unless a single entry has..."""
     linger_s: float = 0.25
     """... or when its first entry has waited so long."""
     read_entries: int = 500
@@ -57,6 +70,8 @@ class Pace:
     """An entry that a writer got and did not acknowledge for so long is taken over: that writer is dead."""
     claim_every_s: float = 7.5
     trim_every_s: float = 1.0
+    reader_absent_s: float = 3600.0
+    """A reader of the log that has not read for so long loses its place, so that the log can be trimmed again."""
     regions_every_s: float = 15.0
     """How soon a new region is noticed."""
     backoff_s: float = 0.2
@@ -71,6 +86,7 @@ class Writer:
         position_log: PositionLog,
         history: Sink,
         quarantine: QuarantineSink,
+        letters: DeadLetters,
         regions: Callable[[], Awaitable[Sequence[Region]]],
         *,
         pace: Pace | None = None,
@@ -80,11 +96,15 @@ class Writer:
         self._log = position_log
         self._history = history
         self._quarantine = quarantine
+        self._letters = letters
         self._regions = regions
         self._pace = pace or Pace()
         self._group = group
-        self._entry_fixes = 1.0
+        self._entry_fixes = float(self._pace.batch_fixes)
         """How many fixes an entry has of late; so a read brings about a batch, not five hundred times a large one."""
+        self._most: dict[Region, int] = {}
+        """Fixes in a region's next batch; fewer after one that was refused or took too long."""
+        self._began_at = monotonic()
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -96,13 +116,15 @@ class Writer:
                 for region in regions or ():
                     if region not in lanes:
                         lanes[region] = group.create_task(self._lane(region, stop), name=f"writer {region}")
-                await _pause(stop, self._pace.regions_every_s)
+                await pause(stop, self._pace.regions_every_s)
 
     async def _lane(self, region: Region, stop: asyncio.Event) -> None:
         await self._until_done(lambda: self._begin(region), stop)
-        claimed_at = trimmed_at = -1e9
+        claimed_at = -1e9
         # The next batch is read while this one is stored; what is read and not stored stays pending for the next one.
         async with asyncio.TaskGroup() as group:
+            # On its own: while PostgreSQL is away nothing is stored, and just then the lag must be seen.
+            group.create_task(self._look_after(region, stop), name=f"writer's log {region}")
             ahead: asyncio.Task[list[Entry] | None] | None = None
             while not stop.is_set():
                 entries: list[Entry] = []
@@ -115,11 +137,13 @@ class Writer:
                 if entries:
                     ahead = ahead or group.create_task(self._until_done(lambda: self._gather(region), stop))
                     await self._store(region, entries, stop)
-                if monotonic() - trimmed_at > self._pace.trim_every_s:
-                    trimmed_at = monotonic()
-                    await self._until_done(lambda: self._tidy(region), stop)
             if ahead is not None and (entries := await ahead or []):
                 await self._store(region, entries, stop)
+
+    async def _look_after(self, region: Region, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._until_done(lambda: self._tidy(region), stop)
+            await pause(stop, self._pace.trim_every_s)
 
     async def _begin(self, region: Region) -> None:
         await self._log.ensure_group(self._group, region)
@@ -131,15 +155,18 @@ class Writer:
             self._consumer,
             region,
             idle_ms=self._pace.claim_idle_ms,
-            count=self._pace.read_entries,
+            count=self._n_entries(),
         )
+
+    def _n_entries(self) -> int:
+        """Entries that make about a batch."""
+        return max(1, min(self._pace.read_entries, int(self._pace.batch_fixes / max(self._entry_fixes, 1.0))))
 
     async def _gather(self, region: Region) -> list[Entry]:
         """Read until a batch is full or its first entry has waited long enough."""
 
         async def read(block_ms: int) -> list[Entry]:
-            count = max(1, min(self._pace.read_entries, int(self._pace.batch_fixes / max(self._entry_fixes, 1.0))))
-            return await self._log.read(self._group, self._consumer, region, count=count, block_ms=block_ms)
+            return await self._log.read(self._group, self._consumer, region, count=self._n_entries(), block_ms=block_ms)
 
         entries = await read(self._pace.block_ms)
         deadline = monotonic() + self._pace.linger_s
@@ -158,71 +185,185 @@ class Writer:
         return entries
 
     async def _store(self, region: Region, entries: list[Entry], stop: asyncio.Event) -> None:
-        """Store, then acknowledge; entries that can never be stored are put aside."""
+        """
+        Store, then acknowledge, in batches of bounded size.
+
+        A batch that is refused or takes too long is tried smaller, one that went well is followed by a larger one: what
+        is bad, or large, is soon alone and keeps nobody waiting. After `stop` each is tried once more.
+        """
         good, poisoned = _sort_out(entries)
         for entry, why in poisoned:
-            await self._bury(region, entry, why, stop)
-        if good and not await self._store_together(region, good, stop):
-            for one in good:  # one of them is at fault: find it
-                if not await self._store_together(region, [one], stop):
-                    await self._bury(region, one[0], "cannot be stored", stop)
+            await self._set_aside(region, entry, [Letter.of_entry(entry, why)], stop)
+        waiting = deque(good)
+        while waiting:
+            batch = self._next_batch(region, waiting)
+            try:
+                if not await self._store_together(region, batch, stop):
+                    return
+            except Exception as exc:  # noqa: BLE001 - told already; see _asks_for_less
+                if len(batch) > 1:
+                    waiting.extendleft(reversed(batch))
+                    self._most[region] = max(1, sum(_size(entry) for entry, _ in batch) // 2)
+                else:
+                    await self._sift(region, *batch[0], exc, stop)
+            else:
+                self._most[region] = min(2 * self._most[region], self._pace.batch_fixes)
+
+    def _next_batch(
+        self, region: Region, waiting: deque[tuple[Entry, PositionColumns]]
+    ) -> list[tuple[Entry, PositionColumns]]:
+        most = self._most.setdefault(region, self._pace.batch_fixes)
+        batch = [waiting.popleft()]
+        n = _size(batch[0][0])
+        while waiting and n + _size(waiting[0][0]) <= most:
+            batch.append(waiting.popleft())
+            n += _size(batch[-1][0])
+        return batch
 
     async def _store_together(
-        self, region: Region, good: list[tuple[Entry, PositionColumns]], stop: asyncio.Event
+        self, region: Region, batch: list[tuple[Entry, PositionColumns]], stop: asyncio.Event
     ) -> bool:
-        """False when the data is at fault. Raises nothing in an outage: waits."""
-        columns = PositionColumns.concat([rows for _, rows in good])
-        items = [
-            (f"{region}/{entry.id}", place, item) for entry, _ in good for place, item in enumerate(entry.quarantined())
-        ]
-
-        async def store() -> int:
-            await self._quarantine.insert_many(items)
-            return await self._history.insert_many(columns, region) if len(columns) else 0
-
-        try:
-            n_stored = await self._until_done(store, stop)
-        except Exception:
-            log.exception("batch refused", extra={"event": "batch_refused", "region": region, "n_entries": len(good)})
+        """False when stopped in an outage. Raises what `_asks_for_less`; waits through everything else."""
+        columns = PositionColumns.concat([rows for _, rows in batch])
+        items = [item for entry, _ in batch for item in _quarantined(region, entry)]
+        if not await self._keep(region, columns, items, stop):
             return False
-        if n_stored is None:
-            return True  # stopped in an outage: not acknowledged, so somebody stores it later
-        metrics.FIXES_STORED.inc(n_stored)
-        metrics.FIXES_DUPLICATE.inc(len(columns) - n_stored)
-        ids = [entry.id for entry, _ in good]
+        ids = [entry.id for entry, _ in batch]
         await self._until_done(lambda: self._log.ack(self._group, region, ids), stop)
         return True
 
-    async def _bury(self, region: Region, entry: Entry, why: str, stop: asyncio.Event) -> None:
-        log.error(
-            "log entry put aside", extra={"event": "entry_buried", "region": region, "entry": entry.id, "why": why}
-        )
-        metrics.ENTRIES_BURIED.inc()
+    async def _keep(
+        self, region: Region, columns: PositionColumns, items: Sequence[QuarantineItem], stop: asyncio.Event
+    ) -> bool:
+        """False when stopped in an outage: not to be acknowledged, so that somebody stores it later."""
 
-        async def bury() -> None:
-            await self._log.bury(region, entry, why)
-            await self._log.ack(self._group, region, [entry.id])
+        async def store() -> int:
+            if items:
+                await self._quarantine.insert_many(items)
+            return await self._history.insert_many(columns, region) if len(columns) else 0
 
-        await self._until_done(bury, stop)
+        n_stored = await self._until_done(store, stop, unless=_asks_for_less)
+        if n_stored is None:
+            return False
+        metrics.FIXES_STORED.inc(n_stored)
+        metrics.FIXES_DUPLICATE.inc(len(columns) - n_stored)
+        return True
+
+    async def _sift(
+        self, region: Region, entry: Entry, columns: PositionColumns, problem: Exception, stop: asyncio.Event
+    ) -> None:
+        """Store what can be stored of a single entry, by halves; what cannot, fix by fix, is set aside."""
+        letters: list[Letter] = []
+        parts = [_Part(columns, _quarantined(region, entry), problem)]
+        while parts:
+            part = parts.pop()
+            if part.problem is None:
+                try:
+                    if not await self._keep(region, part.fixes, part.items, stop):
+                        return
+                except Exception as exc:  # noqa: BLE001 - told already; see _asks_for_less
+                    part = replace(part, problem=exc)
+                else:
+                    continue
+            assert part.problem is not None
+            if len(part) > 1:
+                parts += part.halves()
+            elif isinstance(
+                part.problem, outages.SLOW
+            ):  # a single fix is never too much: it is the server that is slow
+                if await pause(stop, self._pace.backoff_at_most_s):
+                    return
+                parts.append(replace(part, problem=None))
+            else:
+                letters.append(Letter.of(part.fixes, [item for *_, item in part.items], outages.words(part.problem)))
+        await self._set_aside(region, entry, letters, stop)
+
+    async def _set_aside(self, region: Region, entry: Entry, letters: Sequence[Letter], stop: asyncio.Event) -> None:
+        """Put these among the dead letters and acknowledge the entry; done with it."""
+        for letter in letters:
+            metrics.LETTERS.inc()
+            log.error(
+                "set aside",
+                extra={"event": "set_aside", "region": region, "entry": entry.id, "n": letter.n, "why": letter.why},
+            )
+        await self._until_done(lambda: self._letters.put(self._group, region, entry.id, letters), stop)
 
     async def _tidy(self, region: Region) -> None:
-        await self._log.trim(region)
         for lag in await self._log.lag(region):
             metrics.LOG_FIXES.labels(region, lag.group).set(lag.n_fixes)
             metrics.LOG_LAG_SECONDS.labels(region, lag.group).set(lag.seconds)
+        metrics.DEAD_LETTERS.labels(region).set(await self._letters.count(region))
+        absent_s = self._pace.reader_absent_s
+        if monotonic() - self._began_at > min(absent_s, STARTING_S):
+            for reader in await self._log.let_go_of_absent(region, keep=self._group, absent_s=absent_s):
+                metrics.READERS_LOST.labels(reader).inc()
+                log.error(
+                    "a reader of the log has lost its place",
+                    extra={"event": "reader_lost", "region": region, "group": reader, "absent_s": absent_s},
+                )
+        await self._log.trim(region)
 
-    async def _until_done(self, act: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
-        """Its result, trying again through outages with growing pauses; None when stopped during one."""
+    async def _until_done(
+        self,
+        act: Callable[[], Awaitable[T]],
+        stop: asyncio.Event,
+        *,
+        unless: Callable[[Exception], bool] = lambda _: False,
+    ) -> T | None:
+        """Its result, trying again with growing pauses whatever it raises, `unless` that; None when stopped."""
         wait_s = self._pace.backoff_s
         while True:
             try:
                 return await act()
-            except outages.EITHER as exc:
-                outages.tell(log, "outage", exc, event="writer_outage", again_in_s=wait_s)
-            await _pause(stop, wait_s * random.uniform(0.7, 1.3))  # noqa: S311 - spreads retries, guards nothing
-            if stop.is_set():
+            except Exception as exc:
+                is_ours = not isinstance(exc, outages.DATA)  # those are told when they are set aside
+                if is_ours:
+                    outages.tell(log, "not written", exc, event="writer_outage", again_in_s=wait_s)
+                if unless(exc):
+                    raise
+            if await pause(stop, wait_s * random.uniform(0.7, 1.3)):  # noqa: S311 - spreads retries, guards nothing
                 return None
             wait_s = min(2 * wait_s, self._pace.backoff_at_most_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of an entry, and what storing it ended with; None: not tried yet."""
+
+    fixes: PositionColumns
+    items: Sequence[QuarantineItem]
+    problem: Exception | None = None
+
+    def __len__(self) -> int:
+        return len(self.fixes) + len(self.items)
+
+    def halves(self) -> list["_Part"]:
+        """Fixes and quarantine apart, else the first half and the second."""
+        n_fixes, n_items = len(self.fixes), len(self.items)
+        if n_fixes and n_items:
+            return [_Part(self.fixes, ()), _Part(PositionColumns.empty(), self.items)]
+        half, item = (n_fixes + 1) // 2, (n_items + 1) // 2
+        return [
+            _Part(self.fixes.take(slice(0, half)), self.items[:item]),
+            _Part(self.fixes.take(slice(half, n_fixes)), self.items[item:]),
+        ]
+
+
+def _asks_for_less(exc: Exception) -> bool:
+    """
+    Whether smaller batches would help: the data is at fault, or there is too much of it.
+
+    What no driver raises is a defect that some value has found: it must not hold up the others either.
+    """
+    return isinstance(exc, (*outages.SLOW, *outages.DATA)) or not isinstance(exc, outages.DRIVERS)
+
+
+def _size(entry: Entry) -> int:
+    return max(entry.n, 1)
+
+
+def _quarantined(region: Region, entry: Entry) -> list[QuarantineItem]:
+    return [(f"{region}/{entry.id}", place, item) for place, item in enumerate(entry.quarantined())]
 
 
 def _sort_out(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, PositionColumns]], list[tuple[Entry, str]]]:
@@ -232,17 +373,8 @@ def _sort_out(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, PositionColum
         try:
             columns = entry.columns()
             entry.quarantined()
-        except ValueError as exc:
-            poisoned.append((entry, str(exc)))
+        except Exception as exc:  # noqa: BLE001 - whatever unpacking raises, these bytes are at fault
+            poisoned.append((entry, outages.words(exc)))
         else:
             good.append((entry, columns))
     return good, poisoned
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, but not past `stop`."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -8,8 +8,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from tracking import outages
+from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
 from tracking.history.refill import Refill
 from tracking.history.writer import Pace, Writer
@@ -52,7 +53,8 @@ async def world(database_url, redis_url):
 @asynccontextmanager
 async def writing(pool, client, history=None, **pace):
     """A running writer; pass `history` to stand in its way."""
-    writer = Writer(PositionLog(client, keep_s=0), history or History(pool), QuarantineStore(pool), regions, pace=FAST)
+    log, letters = PositionLog(client, keep_s=0), DeadLetters(client)
+    writer = Writer(log, history or History(pool), QuarantineStore(pool), letters, regions, pace=FAST)
     stop = asyncio.Event()
     task = asyncio.create_task(writer.run(stop))
     try:
@@ -73,7 +75,7 @@ async def until(condition, timeout_s=20.0):
             try:
                 if await condition():
                     return
-            except (OSError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except outages.DRIVERS:
                 pass
             await asyncio.sleep(0.02)
 
@@ -129,44 +131,6 @@ async def test_two_writers_at_once_store_nothing_twice(database_url, redis_url, 
                 await ingest.accept(upload(*range(start, start + 40)))
             await until(lambda: settled(client))
         assert await rows(pool) == 420
-
-
-async def test_poisoned_entry_is_put_aside_and_blocks_nobody(database_url, redis_url, ingest_of):
-    async with world(database_url, redis_url) as (pool, client):
-        ingest = ingest_of(client)
-        await ingest.accept(upload(1))
-        await client.xadd(RegionKeys(CITY).log, {"n": "5", "total": "6", "fixes": b"\x93junk", "quarantine": b""})
-        await client.xadd(RegionKeys(CITY).log, {"n": "0", "total": "6", "fixes": b"", "quarantine": b"junk"})
-        await ingest.accept(upload(2))
-        async with writing(pool, client):
-            await until(lambda: settled(client))
-        assert await rows(pool) == 2
-        assert await client.xlen(RegionKeys(CITY).dead) == 2
-
-
-class Refusing:
-    """A history that refuses batches with a certain fix, as a constraint would."""
-
-    def __init__(self, history, poison_us):
-        self._history = history
-        self._poison_us = poison_us
-
-    async def insert_many(self, columns, slot):
-        if self._poison_us in columns.fixed_us:
-            raise asyncpg.DataError("no such thing")
-        return await self._history.insert_many(columns, slot)
-
-
-async def test_entry_that_the_database_refuses_is_found_and_put_aside(database_url, redis_url, ingest_of):
-    async with world(database_url, redis_url) as (pool, client):
-        ingest = ingest_of(client)
-        for age_s in range(5):
-            await ingest.accept(upload(age_s))
-        poison_us = int((NOW - timedelta(seconds=3)).timestamp() * 1e6)
-        async with writing(pool, client, Refusing(History(pool), poison_us)):
-            await until(lambda: settled(client))
-        assert await rows(pool) == 4
-        assert await client.xlen(RegionKeys(CITY).dead) == 1
 
 
 async def test_writer_survives_both_servers_and_an_emptied_redis(own_postgres, own_redis, ingest_of):

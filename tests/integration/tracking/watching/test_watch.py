@@ -13,6 +13,7 @@ from dispatch.alerts.region_facts import FactsOfRegion
 from tests.unit.tracking.watching.tracks import MICROS, at, walk
 from tracking import events
 from tracking.batch import MODES
+from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
 from tracking.history.writer import Pace, Writer
 from tracking.intake.ingest import Ingest
@@ -74,7 +75,12 @@ class World:
     @asynccontextmanager
     async def writing(self):
         writer = Writer(
-            PositionLog(self.redis, keep_s=0), History(self.pool), QuarantineStore(self.pool), regions, pace=FAST_WRITER
+            PositionLog(self.redis, keep_s=0),
+            History(self.pool),
+            QuarantineStore(self.pool),
+            DeadLetters(self.redis),
+            regions,
+            pace=FAST_WRITER,
         )
         async with running(writer.run):
             yield

@@ -1,0 +1,128 @@
+"""
+Dead letters: what the writer was given and can never store as it is, kept until a person brings it back.
+
+One Redis Stream per region, never trimmed: its length is a metric, `postrider check` complains of it, and
+`postrider dead-letters replay` puts the letters back into the log once the cause is mended. A letter holds as little as
+could be told to be at fault: a single fix where there is one, a whole entry of the log where it cannot be unpacked.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+import msgspec
+from redis.asyncio import Redis
+
+from tracking.batch import PositionColumns
+from tracking.log import Entry, RegionKeys
+from tracking.position import Region
+from tracking.quarantine import Quarantined
+from tracking.script import Script
+
+PAGE: Final = 100
+WORDS: Final = 500
+"""A reason is cut to so many characters."""
+
+_replay = Script("replay")
+_CARRIED: Final = (b"fixes", b"quarantine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """Something that cannot be stored."""
+
+    why: str
+    n: int
+    """How many fixes; 0 for something of the quarantine, or what cannot be unpacked at all."""
+    fields: Mapping[bytes, bytes]
+    """As in the log."""
+
+    @classmethod
+    def of_entry(cls, entry: Entry, why: str) -> Self:
+        """A whole entry, as it came."""
+        return cls(why=why, n=entry.n, fields=entry.fields)
+
+    @classmethod
+    def of(cls, fixes: PositionColumns, items: Sequence[Quarantined], why: str) -> Self:
+        """Some of an entry."""
+        return cls(
+            why=why,
+            n=len(fixes),
+            fields={
+                b"fixes": fixes.pack() if len(fixes) else b"",
+                b"quarantine": msgspec.msgpack.encode(list(items)) if items else b"",
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A letter that was kept."""
+
+    id: str
+    kept_at: datetime
+    entry: str
+    """The log entry it came from."""
+    why: str
+    n: int
+
+
+class DeadLetters:
+    """The dead letters of all regions."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def put(self, group: str, region: Region, entry_id: str, letters: Sequence[Letter]) -> None:
+        """Keep letters and acknowledge the entry they came from: both or neither, so that none is kept twice."""
+        keys = RegionKeys(region)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for letter in letters:
+                fields: dict[Any, Any] = {
+                    **{name: letter.fields[name] for name in _CARRIED if name in letter.fields},
+                    b"n": letter.n,
+                    b"entry": entry_id,
+                    b"why": letter.why[:WORDS],
+                }
+                pipe.xadd(keys.dead, fields)
+            pipe.xack(keys.log, group, entry_id)
+            await pipe.execute()
+
+    async def regions(self) -> list[Region]:
+        """The regions that have any."""
+        before, after = RegionKeys(Region("\n")).dead.split("\n")
+        keys = [key.decode() async for key in self._redis.scan_iter(match=f"{before}*{after}", count=1000)]
+        return sorted(Region(key.removeprefix(before).removesuffix(after)) for key in keys)
+
+    async def count(self, region: Region) -> int:
+        """How many letters there are."""
+        return int(await self._redis.xlen(RegionKeys(region).dead))
+
+    async def all(self, region: Region) -> AsyncIterator[Kept]:
+        """Those there are now, oldest first."""
+        key = RegionKeys(region).dead
+        newest: Any = await self._redis.xrevrange(key, count=1)
+        after = "-"
+        while newest:
+            page: Any = await self._redis.xrange(key, min=after, max=newest[0][0], count=PAGE)
+            for letter_id, fields in page:
+                yield _kept(letter_id.decode(), fields)
+            if len(page) < PAGE:
+                return
+            after = f"({page[-1][0].decode()}"
+
+    async def replay(self, region: Region, letter_id: str) -> bool:
+        """Put a letter back at the end of the log, once: False when it is no longer there."""
+        keys = RegionKeys(region)
+        return bool(await _replay.run(self._redis, [keys.dead, keys.log, keys.appended], [letter_id]))
+
+
+def _kept(letter_id: str, fields: Mapping[bytes, bytes]) -> Kept:
+    return Kept(
+        id=letter_id,
+        kept_at=datetime.fromtimestamp(int(letter_id.partition("-")[0]) / 1000, UTC),
+        entry=fields.get(b"entry", b"").decode(errors="replace"),
+        why=fields.get(b"why", b"").decode(errors="replace"),
+        n=Entry(letter_id, dict(fields)).n,
+    )
