@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { age, metresBetween } from '../src/lib/format'
 import { graticule, stepFor } from '../src/map/graticule'
 import { unwrapped } from '../src/map/style'
-import { circle, lengthM, polyline, track } from '../src/map/shapes'
+import { circle, lengthM, track } from '../src/map/shapes'
 
 const minute = 60_000
 const at = (lon: number, minutes: number) => ({ lat: 41, lon, at: minutes * minute })
@@ -29,14 +29,6 @@ describe('shapes', () => {
     const ring = (circle(60, 10, 250).geometry as GeoJSON.Polygon).coordinates[0]!
     for (const [lon, lat] of ring)
       expect(metresBetween({ lat: 60, lon: 10 }, { lat: lat!, lon: lon! })).toBeCloseTo(250, -1)
-  })
-
-  it('decodes the example of the polyline format', () => {
-    expect(polyline('_p~iF~ps|U_ulLnnqC_mqNvxq`@', 5)).toEqual([
-      [-120.2, 38.5],
-      [-120.95, 40.7],
-      [-126.453, 43.252],
-    ])
   })
 
   it('lets a ring run on over the antimeridian, and closes one around the pole', () => {

@@ -101,7 +101,7 @@ export interface Route {
   courier_id: string
   version: number
   stops: RouteStop[]
-  geometry?: GeoJSON.LineString | string | null
+  geometry?: GeoJSON.LineString | null
 }
 
 export interface Alert {

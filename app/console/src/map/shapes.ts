@@ -54,25 +54,3 @@ export function lengthM(fixes: readonly Fix[]): number {
     if (fixes[i]!.at - fixes[i - 1]!.at <= GAP_MS) sum += metresBetween(fixes[i - 1]!, fixes[i]!)
   return sum
 }
-
-/** Google's encoded polyline, at `digits` decimals, as [lon, lat] pairs. */
-export function polyline(text: string, digits = 6): number[][] {
-  const points: number[][] = []
-  const scale = 10 ** digits
-  let [index, lat, lon] = [0, 0, 0]
-  const next = () => {
-    let [result, shift, byte] = [0, 0, 0]
-    do {
-      byte = text.charCodeAt(index++) - 63
-      result += (byte & 31) * 2 ** shift
-      shift += 5
-    } while (byte >= 32 && index < text.length)
-    return result % 2 ? -(result + 1) / 2 : result / 2
-  }
-  while (index < text.length) {
-    lat += next()
-    lon += next()
-    points.push([lon / scale, lat / scale])
-  }
-  return points
-}

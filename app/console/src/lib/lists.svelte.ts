@@ -1,0 +1,148 @@
+/** Couriers, orders and alerts of the region, as the API lists them; read again when the stream says that they changed. */
+
+import * as api from './api'
+import { shortId } from './format'
+import { Later } from './later'
+import { CLOSED_STATES, isClosed, OPEN_STATES } from './orders'
+import type { Alert, Courier, Order } from './types'
+
+const MOST_CLOSED = 400
+/** More changed orders than this are read as a list. */
+const MOST_SINGLE = 40
+const stateQuery = (states: string[]) => states.map((state) => `state=${state}`).join('&')
+
+export interface Surroundings {
+  /** The region as part of a query. */
+  inRegion(): string
+  /** An order that is looked at stays, however long ago it was closed. */
+  isOpened(orderId: string): boolean
+  announce(text: string): void
+}
+
+export class Lists {
+  couriers = $state.raw<ReadonlyMap<string, Courier>>(new Map())
+  /** Null until they are read. */
+  orders = $state.raw<ReadonlyMap<string, Order> | null>(null)
+  alerts = $state.raw<Alert[]>([])
+  hasAlerts = $state(false)
+  readonly everyOrder: Order[] = $derived([...(this.orders?.values() ?? [])])
+  readonly openAlerts: Alert[] = $derived(this.alerts.filter((alert) => !alert.resolved_at))
+
+  private readonly later = new Later()
+  private readonly staleOrders = new Set<string>()
+  /** Orders that changed while the list was being read: what was read of them may be old. */
+  private readonly changedMeanwhile = new Set<string>()
+  private knownAlerts = new Set<string>()
+
+  constructor(private readonly around: Surroundings) {}
+
+  readAll(): void {
+    void this.readCouriers()
+    void this.readOrders()
+    void this.readAlerts()
+  }
+
+  empty(): void {
+    this.couriers = new Map()
+    this.orders = null
+    this.alerts = []
+  }
+
+  couriersChanged(): void {
+    this.later.run('couriers', 500, () => this.readCouriers())
+  }
+
+  alertsChanged(): void {
+    this.later.run('alerts', 300, () => this.readAlerts())
+  }
+
+  orderChanged(id: string): void {
+    this.staleOrders.add(id)
+    this.changedMeanwhile.add(id)
+    this.later.run('orders', 400, () => this.readStaleOrders())
+  }
+
+  forgetCourier(id: string): void {
+    const couriers = new Map(this.couriers)
+    couriers.delete(id)
+    this.couriers = couriers
+  }
+
+  async readCouriers(): Promise<void> {
+    const couriers = await api.all<Courier>(`/v1/couriers?limit=1000&${this.around.inRegion()}`).catch(() => null)
+    if (couriers) this.couriers = new Map(couriers.map((courier) => [courier.id, courier]))
+  }
+
+  /** All that is open, and what was closed lately. */
+  async readOrders(): Promise<void> {
+    this.changedMeanwhile.clear()
+    const region = this.around.inRegion()
+    try {
+      const [open, closed] = await Promise.all([
+        api.all<Order>(`/v1/orders?limit=1000&${region}&${stateQuery(OPEN_STATES)}`, 5000),
+        api.get<{ items: Order[] }>(`/v1/orders?limit=200&${region}&${stateQuery(CLOSED_STATES)}`),
+      ])
+      this.orders = new Map([...open, ...closed.items].map((order) => [order.id, order]))
+      for (const id of this.changedMeanwhile) this.staleOrders.add(id)
+      await this.readStaleOrders()
+    } catch (error) {
+      if (error instanceof api.Problem && error.status === 404) return
+      this.later.run('all orders', 5000, () => this.readOrders())
+    }
+  }
+
+  /** Orders that are not in memory, old ones mostly. */
+  async searchOrders(text: string): Promise<void> {
+    if (!this.orders || text.trim().length < 3) return
+    const found = await api.get<{ items: Order[] }>(`/v1/orders?limit=50&q=${encodeURIComponent(text.trim())}`)
+    this.orders = new Map([...this.orders, ...found.items.map((order) => [order.id, order] as const)])
+  }
+
+  /** One order again, because we changed it or do not know it. */
+  async readOrder(id: string): Promise<void> {
+    this.staleOrders.add(id)
+    await this.readStaleOrders()
+  }
+
+  private async readStaleOrders(): Promise<void> {
+    if (!this.orders) return
+    const ids = [...this.staleOrders]
+    this.staleOrders.clear()
+    if (!ids.length) return
+    if (ids.length > MOST_SINGLE) return this.readOrders()
+    const fetched = await Promise.all(ids.map((id) => api.find<Order>(`/v1/orders/${id}`).catch(() => null)))
+    const orders = new Map(this.orders)
+    for (const order of fetched) if (order) orders.set(order.id, order)
+    // The map keeps its order of insertion: the oldest closed ones go first.
+    let nClosed = [...orders.values()].filter(isClosed).length
+    for (const order of orders.values()) {
+      if (nClosed <= MOST_CLOSED) break
+      if (isClosed(order) && !this.around.isOpened(order.id)) {
+        orders.delete(order.id)
+        nClosed--
+      }
+    }
+    this.orders = orders
+  }
+
+  async readAlerts(): Promise<void> {
+    const page = await api
+      .find<{ items: Alert[] }>(`/v1/alerts?state=open&limit=500&${this.around.inRegion()}`)
+      .catch(() => null)
+    if (!page) return
+    this.hasAlerts = true
+    this.alerts = page.items
+    const fresh = page.items.filter((alert) => !alert.resolved_at && !this.knownAlerts.has(alert.id))
+    if (this.knownAlerts.size && fresh.length) {
+      const first = fresh[0]!
+      const more = fresh.length > 1 ? ` and ${fresh.length - 1} more` : ''
+      this.around.announce(`Alert: ${first.kind.replaceAll('_', ' ')}, ${this.nameOf(first.courier_id)}${more}`)
+    }
+    this.knownAlerts = new Set(page.items.map((alert) => alert.id))
+  }
+
+  nameOf(courierId: string | null | undefined): string {
+    if (!courierId) return 'nobody'
+    return this.couriers.get(courierId)?.name || shortId(courierId)
+  }
+}

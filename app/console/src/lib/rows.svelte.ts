@@ -1,0 +1,115 @@
+/** Couriers as the list and the map show them: who they are, where, how long ago, and in which state. */
+
+import { type Filter, listing, type Row, type State } from './filter'
+import { shortId } from './format'
+import type { Lists } from './lists.svelte'
+import type { Frame } from './live'
+import { isOpen } from './orders'
+import type { Alert, Config, Order, Position } from './types'
+import type { Fix } from '../map/shapes'
+
+const TRAIL_MS = 180_000
+const LATE_KINDS = new Set(['late', 'late_risk'])
+const STUCK_KINDS = new Set(['stuck', 'off_route'])
+
+export class Rows {
+  // Positions change often, so they live in plain maps; `version` tells the page to look again.
+  readonly positions = new Map<string, Position>()
+  readonly trails = new Map<string, Fix[]>()
+  private version = $state(0)
+  private frame = 0
+
+  /** Every courier, urgent or not. */
+  readonly all: Row[] = $derived.by(() => {
+    void this.version
+    return this.make(this.now())
+  })
+  readonly listed = $derived.by(() => listing(this.all, this.filter()))
+
+  constructor(
+    private readonly lists: Lists,
+    private readonly now: () => number,
+    private readonly filter: () => Filter,
+    private readonly config: () => Config | null,
+  ) {}
+
+  /** What moved and who left; says whether somebody is in it whom the list of couriers does not know. */
+  take(frame: Frame): boolean {
+    let isStrange = false
+    for (const position of frame.positions) {
+      this.positions.set(position.courier_id, position)
+      isStrange ||= !this.lists.couriers.has(position.courier_id)
+      const at = Date.parse(position.fixed_at)
+      const trail = this.trails.get(position.courier_id) ?? []
+      if (!trail.length || at > trail.at(-1)!.at) trail.push({ lat: position.lat, lon: position.lon, at })
+      while (trail.length && trail[0]!.at < at - TRAIL_MS) trail.shift()
+      this.trails.set(position.courier_id, trail)
+    }
+    for (const id of frame.gone ?? []) this.positions.delete(id)
+    this.changed()
+    return isStrange
+  }
+
+  forget(id: string): void {
+    this.positions.delete(id)
+    this.changed()
+  }
+
+  empty(): void {
+    this.positions.clear()
+    this.trails.clear()
+    this.changed()
+  }
+
+  private changed(): void {
+    cancelAnimationFrame(this.frame)
+    // A hidden page gets no animation frames, and needs none.
+    this.frame = requestAnimationFrame(() => this.version++)
+  }
+
+  private make(now: number): Row[] {
+    const load = loads(this.lists.everyOrder)
+    const trouble = troubles(this.lists.openAlerts)
+    const ids = new Set([...this.lists.couriers.keys(), ...this.positions.keys()])
+    return [...ids].map((id) => {
+      const courier = this.lists.couriers.get(id) ?? null
+      const position = this.positions.get(id) ?? null
+      const ageS = position ? Math.max(0, (now - Date.parse(position.fixed_at)) / 1000) : Infinity
+      const nOrders = load.get(id) ?? 0
+      return {
+        id,
+        name: courier?.name || courier?.external_id || shortId(id),
+        courier,
+        position,
+        ageS,
+        nOrders,
+        state: trouble.get(id) ?? this.presence(ageS, nOrders),
+      }
+    })
+  }
+
+  private presence(ageS: number, nOrders: number): State {
+    if (ageS >= (this.config()?.stale_within_s ?? 600)) return 'offline'
+    if (ageS >= (this.config()?.online_within_s ?? 60)) return 'stale'
+    return nOrders ? 'busy' : 'online'
+  }
+}
+
+/** How many open orders each courier has. */
+function loads(orders: readonly Order[]): Map<string, number> {
+  const load = new Map<string, number>()
+  for (const order of orders)
+    if (order.courier_id && isOpen(order)) load.set(order.courier_id, (load.get(order.courier_id) ?? 0) + 1)
+  return load
+}
+
+/** The worst that the open alerts say of each courier. */
+function troubles(alerts: readonly Alert[]): Map<string, State> {
+  const trouble = new Map<string, State>()
+  for (const { courier_id: id, kind } of alerts) {
+    if (!id) continue
+    if (STUCK_KINDS.has(kind)) trouble.set(id, 'stuck')
+    else if (LATE_KINDS.has(kind) && trouble.get(id) !== 'stuck') trouble.set(id, 'late')
+  }
+  return trouble
+}
