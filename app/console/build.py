@@ -2,10 +2,12 @@
 Builds or checks the console with npm: the system's Node when it is new enough, else the one of a PyPI wheel.
 
     python app/console/build.py            # npm ci, npm run build
-    python app/console/build.py check      # types and tests of the front end
+    python app/console/build.py check      # types and tests of the front end, and whether its types are the API's
+    python app/console/build.py types      # src/lib/openapi.ts again, from what the API says of itself now
 """
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -43,10 +45,10 @@ def _version_of(node: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", answer)[:2])
 
 
-def run(*arguments: str) -> None:
+def run(*arguments: str, stdin: str | None = None) -> None:
     """Run npm in this folder; raises CalledProcessError."""
     command, environ = npm()
-    subprocess.run([*command, *arguments], cwd=HERE, env=environ, check=True)
+    subprocess.run([*command, *arguments], cwd=HERE, env=environ, check=True, input=stdin, text=True)
 
 
 def install() -> None:
@@ -56,10 +58,37 @@ def install() -> None:
         run("ci", "--no-audit", "--no-fund", "--loglevel=error")
 
 
+def api_shapes() -> str:
+    """
+    The OpenAPI of the API in this tree as JSON, its named shapes only; needs the packages of the backend.
+
+    The console writes paths itself, and a page of a list is generic in TypeScript. So what is left names no module of
+    the backend: moving a file there changes nothing here.
+    """
+    sys.path.insert(0, str(HERE.parents[1]))
+    from app.main import create_app  # here, for building needs no backend
+    from app.settings import Settings
+
+    described = create_app(Settings()).openapi_schema.to_schema()
+    shapes = {name: shape for name, shape in described["components"]["schemas"].items() if not name.startswith("Page_")}
+    return json.dumps({**described, "paths": {}, "components": {"schemas": shapes}})
+
+
+def check_types() -> None:
+    """Exit unless src/lib/openapi.ts is what `types` would write."""
+    try:
+        run("run", "types", "--silent", "--", "--check", stdin=api_shapes())
+    except subprocess.CalledProcessError:
+        sys.exit("src/lib/openapi.ts is not what the API says of itself: python app/console/build.py types")
+
+
 def main() -> None:
     """Entry point."""
     install()
-    if sys.argv[1:] == ["check"]:
+    if sys.argv[1:] == ["types"]:
+        run("run", "types", "--silent", stdin=api_shapes())
+    elif sys.argv[1:] == ["check"]:
+        check_types()
         run("run", "check", "--silent")
         run("test", "--silent")
     else:

@@ -1,5 +1,7 @@
 /** Talks to the API under the session cookie. */
 
+import type { Page } from './undescribed'
+
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -67,7 +69,7 @@ export async function all<T>(path: string, limit = 20_000): Promise<T[]> {
   let next: string | null | undefined
   do {
     const separator = path.includes('?') ? '&' : '?'
-    const page: { items: T[]; next?: string | null } = await get(
+    const page: Page<T> = await get(
       next ? `${path}${separator}cursor=${encodeURIComponent(next)}` : path,
     )
     items.push(...page.items)

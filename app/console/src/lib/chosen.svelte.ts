@@ -3,15 +3,11 @@
 import { untrack } from 'svelte'
 import * as api from './api'
 import type { Store } from './store.svelte'
-import type { Position, Route } from './types'
+import type { Route } from './types'
+import type { Position, TrackFeature } from './undescribed'
 import type { Fix } from '../map/shapes'
 
 const TRACK_MS = 3_600_000
-
-interface TrackFeature {
-  geometry: GeoJSON.LineString | null
-  properties: { fixed_at: string[] | null }
-}
 
 export class Chosen {
   /** The last hour, then whatever comes in. */

@@ -1,6 +1,7 @@
 /** Which couriers are listed: a pure function of the rows and the filter, and the filter's place in the address. */
 
-import type { Courier, Mode, Position } from './types'
+import type { Courier, Mode } from './types'
+import type { Position } from './undescribed'
 
 /** In the order of urgency, which is also the order of the list and of the legend. */
 export const STATES = ['stuck', 'late', 'busy', 'online', 'stale', 'offline'] as const

@@ -5,6 +5,7 @@ import { shortId } from './format'
 import { Later } from './later'
 import { CLOSED_STATES, isClosed, OPEN_STATES } from './orders'
 import type { Alert, Courier, Order } from './types'
+import type { Page } from './undescribed'
 
 const MOST_CLOSED = 400
 /** More changed orders than this are read as a list. */
@@ -80,7 +81,7 @@ export class Lists {
     try {
       const [open, closed] = await Promise.all([
         api.all<Order>(`/v1/orders?limit=1000&${region}&${stateQuery(OPEN_STATES)}`, 5000),
-        api.get<{ items: Order[] }>(`/v1/orders?limit=200&${region}&${stateQuery(CLOSED_STATES)}`),
+        api.get<Page<Order>>(`/v1/orders?limit=200&${region}&${stateQuery(CLOSED_STATES)}`),
       ])
       this.orders = new Map([...open, ...closed.items].map((order) => [order.id, order]))
       for (const id of this.changedMeanwhile) this.staleOrders.add(id)
@@ -94,7 +95,7 @@ export class Lists {
   /** Orders that are not in memory, old ones mostly. */
   async searchOrders(text: string): Promise<void> {
     if (!this.orders || text.trim().length < 3) return
-    const found = await api.get<{ items: Order[] }>(`/v1/orders?limit=50&q=${encodeURIComponent(text.trim())}`)
+    const found = await api.get<Page<Order>>(`/v1/orders?limit=50&q=${encodeURIComponent(text.trim())}`)
     this.orders = new Map([...this.orders, ...found.items.map((order) => [order.id, order] as const)])
   }
 
@@ -127,7 +128,7 @@ export class Lists {
 
   async readAlerts(): Promise<void> {
     const page = await api
-      .find<{ items: Alert[] }>(`/v1/alerts?state=open&limit=500&${this.around.inRegion()}`)
+      .find<Page<Alert>>(`/v1/alerts?state=open&limit=500&${this.around.inRegion()}`)
       .catch(() => null)
     if (!page) return
     this.hasAlerts = true

@@ -1,19 +1,13 @@
 /** Follows the live stream: reconnects by itself, resumes where it stopped, tells how fresh the data is. */
 
-import type { Position } from './types'
+import type { Frame, Happening, Pulse } from './undescribed'
 
 export type Connection = 'connecting' | 'live' | 'delayed' | 'lost'
-
-export interface Frame {
-  at: string
-  positions: Position[]
-  gone?: string[]
-}
 
 export interface LiveHandlers {
   onSnapshot(frame: Frame): void
   onDelta(frame: Frame): void
-  onEvent(subject: string, event: Record<string, unknown> & { type: string; at: string }): void
+  onEvent(subject: string, event: Happening): void
   onConnection(connection: Connection, asOf: number | null): void
   /** The server forgot what happened meanwhile: read orders and alerts again. */
   onReset(): void
@@ -65,7 +59,7 @@ export class Live {
       this.fresh(frame.at)
       this.handlers.onDelta(frame)
     })
-    listen('pulse', (pulse: { at: string; as_of: string; connected: boolean }) => {
+    listen('pulse', (pulse: Pulse) => {
       if (pulse.connected) this.fresh(pulse.at)
       else this.handlers.onConnection('delayed', (this.asOf = Date.parse(pulse.as_of)))
     })

@@ -3,14 +3,14 @@
 import { type Filter, listing, type Row, type State } from './filter'
 import { shortId } from './format'
 import type { Lists } from './lists.svelte'
-import type { Frame } from './live'
 import { isOpen } from './orders'
-import type { Alert, Config, Order, Position } from './types'
+import type { Alert, AlertKind, Order } from './types'
+import type { Config, Frame, Position } from './undescribed'
 import type { Fix } from '../map/shapes'
 
 const TRAIL_MS = 180_000
-const LATE_KINDS = new Set(['late', 'late_risk'])
-const STUCK_KINDS = new Set(['stuck', 'off_route'])
+const LATE_KINDS = new Set<AlertKind>(['late', 'late_risk'])
+const STUCK_KINDS = new Set<AlertKind>(['stuck', 'off_route'])
 
 export class Rows {
   // Positions change often, so they live in plain maps; `version` tells the page to look again.
@@ -106,10 +106,8 @@ function loads(orders: readonly Order[]): Map<string, number> {
 /** The worst that the open alerts say of each courier. */
 function troubles(alerts: readonly Alert[]): Map<string, State> {
   const trouble = new Map<string, State>()
-  for (const { courier_id: id, kind } of alerts) {
-    if (!id) continue
+  for (const { courier_id: id, kind } of alerts)
     if (STUCK_KINDS.has(kind)) trouble.set(id, 'stuck')
     else if (LATE_KINDS.has(kind) && trouble.get(id) !== 'stuck') trouble.set(id, 'late')
-  }
   return trouble
 }

@@ -1,7 +1,7 @@
 /** Who looks at the page, and what they may do. */
 
 import * as api from './api'
-import type { Config, Role, Session as Person } from './types'
+import type { Config, Person, Role } from './undescribed'
 
 const RANK: Record<Role, number> = { courier: 0, viewer: 1, support: 2, dispatcher: 3, service: 3, admin: 4 }
 

@@ -5,10 +5,11 @@ import * as api from './api'
 import type { Row } from './filter'
 import { Later } from './later'
 import { Lists } from './lists.svelte'
-import { type Connection, type Frame, Live } from './live'
+import { type Connection, Live } from './live'
 import { Rows } from './rows.svelte'
 import { Session } from './session.svelte'
 import type { Order } from './types'
+import type { Frame, Happening } from './undescribed'
 
 export class Store {
   connection = $state<Connection>('connecting')
@@ -131,7 +132,7 @@ export class Store {
     if (this.rows.take(frame)) this.lists.couriersChanged()
   }
 
-  private happened(subject: string, event: Record<string, unknown> & { type: string }): void {
+  private happened(subject: string, event: Happening): void {
     if (typeof event.order_id === 'string') this.lists.orderChanged(event.order_id)
     if (event.type === 'fence.changed') this.fenceVersion++
     if (subject === 'alert') this.lists.alertsChanged()

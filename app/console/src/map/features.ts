@@ -2,6 +2,7 @@
 
 import { STATES, type Row } from '../lib/filter'
 import { age } from '../lib/format'
+import type { Geofence } from '../lib/undescribed'
 import { COLOURS } from './icons'
 import { circle, type Fix } from './shapes'
 
@@ -76,14 +77,8 @@ export function stops(list: readonly Stop[]): Features {
   )
 }
 
-export interface Fence {
-  name: string
-  geometry: GeoJSON.Geometry
-  radius_m: number | null
-}
-
 /** A fence is an area, or a circle around a point. */
-export function fences(list: readonly Fence[]): Features {
+export function fences(list: readonly Geofence[]): Features {
   return collection(
     list.map(({ name, geometry, radius_m }) => ({
       ...(geometry.type === 'Point'

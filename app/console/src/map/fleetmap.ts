@@ -15,6 +15,7 @@ import {
 import 'maplibre-gl/dist/maplibre-gl.css'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Row } from '../lib/filter'
+import type { Geofence } from '../lib/undescribed'
 import * as features from './features'
 import { Glide } from './glide'
 import { graticule } from './graticule'
@@ -124,7 +125,7 @@ export class FleetMap {
     this.put('stops', features.stops(stops))
   }
 
-  setFences(fences: readonly features.Fence[]): void {
+  setFences(fences: readonly Geofence[]): void {
     this.put('fences', features.fences(fences))
   }
 
