@@ -181,3 +181,32 @@ def test_page_is_accessible(browser: Browser, world, scheme, width, height):
     found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])")
     assert found == []
     context.close()
+
+
+CONTRAST = """button => {
+    // WCAG 2.2, section "contrast ratio".
+    const luminance = colour => {
+        const [r, g, b] = colour.match(/[0-9.]+/g).map(Number)
+            .map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const style = getComputedStyle(button);
+    const [a, b] = [luminance(style.color), luminance(style.backgroundColor)].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_buttons_can_be_read_at_rest_under_the_mouse_and_in_focus(browser: Browser, world, scheme):
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(world.url)
+    page.get_by_label("Staff token").fill("pr_x")
+    button = page.get_by_role("button", name="Sign in")
+    found = {"at rest": button.evaluate(CONTRAST)}
+    button.hover()
+    found["under the mouse"] = button.evaluate(CONTRAST)
+    button.focus()
+    found["in focus"] = button.evaluate(CONTRAST)
+    assert {state: ratio for state, ratio in found.items() if ratio < 4.5} == {}
+    context.close()
