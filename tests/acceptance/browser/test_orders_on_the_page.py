@@ -4,6 +4,7 @@ import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -60,6 +61,103 @@ def test_change_of_an_order_that_somebody_else_changed_is_refused_with_their_cha
     world.client.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "was faster"}).raise_for_status()
     page.get_by_role("button", name="Cancel the order").click()
     expect(page.get_by_role("alert")).to_contain_text("Somebody changed the order meanwhile")
+
+
+FEATURES = "name => window.__map ? window.__map.getStyle().sources[name]?.data.features ?? [] : []"
+"""What the map was given to draw, in view or not."""
+CHOSEN_ON_THE_MAP = f"""() => ({FEATURES})('couriers')
+    .filter(feature => feature.properties.selected).map(feature => feature.properties.name)"""
+STOPS_ON_THE_MAP = f"""() => ({FEATURES})('stops')
+    .map(({{properties: {{number, kind, order_id: order}}}}) => [number, kind, order])"""
+
+
+@pytest.fixture
+def couriers(world):
+    """Two couriers close together, on the map."""
+    for name, lat in (("Eva", 41.16), ("Finn", 41.161)):
+        if name not in world.ids:
+            world.courier(name)
+        world.fix(name, lat, -8.62)
+    return world.ids
+
+
+def give(world, order: dict[str, Any], courier_id: str) -> None:
+    body = {"reason": "test", "version": order["version"], "courier_id": courier_id}
+    world.client.post(f"/v1/orders/{order['id']}/reassign", json=body).raise_for_status()
+
+
+def open_order(page: Page, order: dict[str, Any]) -> None:
+    open_orders(page)
+    page.locator(f"tr[data-order='{order['id']}']").get_by_role("button").click()
+    expect(page.get_by_role("heading", name=order["external_id"])).to_be_visible()
+
+
+def expect_chosen(page: Page, names: list[str]) -> None:
+    """In the list, and on the map."""
+    page.wait_for_function(f"names => ({CHOSEN_ON_THE_MAP})().join() === names.join()", arg=names)
+    page.get_by_role("tab", name=re.compile("Couriers")).click()
+    expect(page.locator("tr.chosen")).to_have_text([re.compile(name) for name in names])
+
+
+def test_map_and_list_go_with_the_order_to_whoever_has_it(page, world, couriers, order):
+    give(world, order, couriers["Eva"])
+    open_order(page, order)
+    expect_chosen(page, ["Eva"])
+    page.get_by_role("button", name="Reassign").click()
+    page.locator("form select").select_option(couriers["Finn"])
+    page.get_by_label("Why?").fill("nearer")
+    page.locator("form").get_by_role("button", name="Reassign").click()
+    expect(page.locator("#order-title + p")).to_contain_text("Finn")
+    expect_chosen(page, ["Finn"])
+
+
+def test_order_that_nobody_has_lets_go_of_the_courier_that_was_chosen(page, couriers, order):
+    page.locator("tr[data-courier]", has_text="Eva").get_by_role("button").click()
+    expect_chosen(page, ["Eva"])
+    open_order(page, order)
+    expect_chosen(page, [])
+    page.wait_for_function(f"id => ({STOPS_ON_THE_MAP})().map(s => s[2]).join() === [id, id].join()", arg=order["id"])
+    page.keyboard.press("Escape")
+    expect(page.locator(".panel")).to_have_count(0)
+
+
+def test_courier_with_an_order_on_board_has_the_same_stops_in_the_panel_as_on_the_map(page, world, couriers, order):
+    give(world, order, couriers["Finn"])
+    world.client.post(f"/v1/orders/{order['id']}/picked-up", json={}).raise_for_status()
+    page.locator("tr[data-courier]", has_text="Finn").get_by_role("button").click()
+    panel = page.locator(".panel li", has_text=order["external_id"][:8])
+    expect(panel.filter(has_text="Deliver")).to_be_visible()
+    page.wait_for_function(f"id => ({STOPS_ON_THE_MAP})().some(stop => stop[2] === id)", arg=order["id"])
+    drawn = [(number, kind) for number, kind, _ in page.evaluate(STOPS_ON_THE_MAP)]
+    shown = page.locator(".stops .number")
+    numbers = shown.all_inner_texts()
+    kinds = shown.evaluate_all("found => found.map(e => e.classList.contains('pickup') ? 'pickup' : 'dropoff')")
+    assert list(zip(numbers, kinds, strict=True)) == drawn
+
+
+@pytest.mark.parametrize("leave", ["escape", "map", "other form"])
+def test_half_written_reason_is_kept_until_it_is_sent_or_dropped(page, order, leave):
+    open_order(page, order)
+    page.get_by_role("button", name="Cancel order").click()
+    page.get_by_label("Why is it cancelled?").fill("the customer")
+    if leave == "escape":
+        page.keyboard.press("Escape")
+    elif leave == "map":
+        page.wait_for_function("() => window.__map && window.__map.getLayer('couriers')")
+        page.evaluate("() => window.__map.jumpTo({center: [-30, 30], zoom: 5})")
+        page.mouse.click(480, 500)
+    if leave == "other form":
+        page.get_by_role("button", name="Comment", exact=True).click()
+        expect(page.get_by_label("Why is it cancelled?")).to_have_count(0)
+        page.get_by_role("button", name="Cancel order").click()
+    else:
+        expect(page.locator(".panel")).to_have_count(0)
+        open_order(page, order)
+    expect(page.get_by_label("Why is it cancelled?")).to_have_value("the customer")
+    page.get_by_role("button", name="Keep as it is").click()
+    page.get_by_role("button", name="Close", exact=True).click()
+    open_order(page, order)
+    expect(page.locator("form")).to_have_count(0)
 
 
 def test_alert_is_listed_and_acknowledged(page, world, database):

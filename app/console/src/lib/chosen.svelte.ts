@@ -2,6 +2,7 @@
 
 import { untrack } from 'svelte'
 import * as api from './api'
+import { type ShownStop, stopsOfOrder, stopsOfRoute } from './stops'
 import type { Store } from './store.svelte'
 import type { Route } from './types'
 import type { Position, TrackFeature } from './undescribed'
@@ -14,11 +15,17 @@ export class Chosen {
   track = $state.raw<readonly Fix[]>([])
   trackState = $state<'loading' | 'ready' | 'failed'>('loading')
   route = $state.raw<Route | null>(null)
+  /** Both ends of an opened order that nobody has, else the courier's route. */
+  readonly stops: readonly ShownStop[] = $derived.by(() => {
+    const order = this.store.order
+    if (order && !order.courier_id) return stopsOfOrder(order)
+    return this.route ? stopsOfRoute(this.route, this.store.lists.orders) : []
+  })
 
   /** To be made while a component is: it follows the store's choice as long as that lives. */
   constructor(private readonly store: Store) {
     $effect(() => {
-      const id = store.address.courierId
+      const id = store.courierId
       this.track = []
       this.route = null
       if (id) void this.readTrack(id)
@@ -28,7 +35,7 @@ export class Chosen {
       if (position) untrack(() => this.extend(position))
     })
     $effect(() => {
-      const id = store.address.courierId
+      const id = store.courierId
       void store.routeVersion
       if (id) void this.readRoute(id)
     })
@@ -45,7 +52,7 @@ export class Chosen {
     const span = `from=${new Date(now - TRACK_MS).toISOString()}&to=${new Date(now + 60_000).toISOString()}`
     try {
       const feature = await api.get<TrackFeature>(`/v1/couriers/${id}/track?${span}&resolution=raw&format=geojson`)
-      if (this.store.address.courierId !== id) return
+      if (this.store.courierId !== id) return
       const times = feature.properties.fixed_at ?? []
       const known = (feature.geometry?.coordinates ?? []).map((place, i) => ({
         lon: place[0]!,
@@ -56,7 +63,7 @@ export class Chosen {
       this.track = [...known, ...(this.store.rows.trails.get(id) ?? []).filter((fix) => fix.at > newest)]
       this.trackState = 'ready'
     } catch {
-      if (this.store.address.courierId === id) this.trackState = 'failed'
+      if (this.store.courierId === id) this.trackState = 'failed'
     }
   }
 
@@ -68,6 +75,6 @@ export class Chosen {
 
   private async readRoute(id: string): Promise<void> {
     const route = await api.find<Route>(`/v1/couriers/${id}/route`).catch(() => undefined)
-    if (route !== undefined && this.store.address.courierId === id) this.route = route
+    if (route !== undefined && this.store.courierId === id) this.route = route
   }
 }

@@ -2,6 +2,7 @@
 
 import { Address } from './address.svelte'
 import * as api from './api'
+import { Drafts } from './drafts'
 import type { Row } from './filter'
 import { Later } from './later'
 import { Lists } from './lists.svelte'
@@ -37,10 +38,13 @@ export class Store {
     () => this.address.filter,
     () => this.session.config,
   )
-  /** The chosen courier. */
-  readonly selected: Row | null = $derived(this.rows.all.find((row) => row.id === this.address.courierId) ?? null)
   /** The opened order. */
   readonly order: Order | null = $derived(this.lists.orders?.get(this.address.orderId ?? '') ?? null)
+  /** The chosen courier; while an order is opened whoever has it, who may change meanwhile. */
+  readonly courierId: string | null = $derived(this.order ? (this.order.courier_id ?? null) : this.address.courierId)
+  readonly selected: Row | null = $derived(this.rows.all.find((row) => row.id === this.courierId) ?? null)
+
+  readonly drafts = new Drafts()
 
   private offsetMs = 0
   private live: Live | null = null
@@ -62,6 +66,7 @@ export class Store {
 
   async signOut(): Promise<void> {
     await api.send('DELETE', '/ui/session').catch(() => undefined)
+    this.drafts.clear()
     this.signedOut()
   }
 
@@ -74,16 +79,19 @@ export class Store {
   }
 
   select(courierId: string | null): void {
-    if (courierId !== this.address.courierId) this.address.follows = false
+    if (courierId !== this.courierId) this.address.follows = false
     this.address.courierId = courierId
     this.address.orderId = null
     this.address.write()
   }
 
+  /** Opens an order, or closes the opened one and goes back to whoever has it. */
   selectOrder(orderId: string | null): void {
+    const before = this.courierId
     this.address.orderId = orderId
-    const courierId = orderId ? this.lists.orders?.get(orderId)?.courier_id : null
-    if (courierId) this.address.courierId = courierId
+    if (orderId === null) this.address.courierId = before
+    else if (this.order) this.address.courierId = this.courierId
+    if (this.courierId !== before) this.address.follows = false
     this.address.write()
   }
 
@@ -142,7 +150,7 @@ export class Store {
         this.rows.forget(String(event.courier_id))
       } else this.lists.couriersChanged()
     }
-    const selectedId = this.address.courierId
+    const selectedId = this.courierId
     const isOfSelected = event.courier_id === undefined || event.courier_id === selectedId
     if (selectedId && isOfSelected && ['route', 'order', 'plan'].includes(subject))
       this.later.run('route', 400, () => this.routeVersion++)

@@ -2,6 +2,7 @@
 
 import { STATES, type Row } from '../lib/filter'
 import { age } from '../lib/format'
+import type { ShownStop } from '../lib/stops'
 import type { Geofence } from '../lib/undescribed'
 import { COLOURS } from './icons'
 import { circle, type Fix } from './shapes'
@@ -9,12 +10,6 @@ import { circle, type Fix } from './shapes'
 export interface Point {
   lat: number
   lon: number
-}
-
-/** A stop as it is drawn; its number is its place in the list. */
-export interface Stop extends Point {
-  order_id: string
-  kind: string
 }
 
 type Features = GeoJSON.FeatureCollection
@@ -67,12 +62,12 @@ export function line(coordinates: readonly number[][]): Features {
   )
 }
 
-export function stops(list: readonly Stop[]): Features {
+export function stops(list: readonly ShownStop[]): Features {
   return collection(
-    list.map((stop, index) => ({
+    list.map(({ order_id, kind, number, isDone, lat, lon }) => ({
       type: 'Feature',
-      properties: { order_id: stop.order_id, kind: stop.kind, number: String(index + 1) },
-      geometry: { type: 'Point', coordinates: [stop.lon, stop.lat] },
+      properties: { order_id, kind, number: String(number), done: isDone },
+      geometry: { type: 'Point', coordinates: [lon, lat] },
     })),
   )
 }

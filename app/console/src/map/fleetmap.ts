@@ -15,6 +15,7 @@ import {
 import 'maplibre-gl/dist/maplibre-gl.css'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Row } from '../lib/filter'
+import type { ShownStop } from '../lib/stops'
 import type { Geofence } from '../lib/undescribed'
 import * as features from './features'
 import { Glide } from './glide'
@@ -120,7 +121,7 @@ export class FleetMap {
     this.put('accuracy', around ? { type: 'FeatureCollection', features: [around] } : EMPTY)
   }
 
-  setRoute(line: readonly number[][], stops: readonly features.Stop[]): void {
+  setRoute(line: readonly number[][], stops: readonly ShownStop[]): void {
     this.put('route', features.line(line))
     this.put('stops', features.stops(stops))
   }

@@ -187,7 +187,7 @@ export function layers(theme: Theme): LayerSpecification[] {
         'text-size': 12,
         'text-allow-overlap': true,
       },
-      paint: { 'text-color': '#ffffff' },
+      paint: { 'text-color': '#ffffff', 'icon-opacity': ['case', ['get', 'done'], 0.5, 1] },
     },
   ]
 }

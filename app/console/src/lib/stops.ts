@@ -1,0 +1,46 @@
+/** The stops that the map and the panel show: one list, so that both have the same stops under the same numbers. */
+
+import { CLOSED_STATES } from './orders'
+import type { Eta, Order, Route } from './types'
+
+export interface ShownStop {
+  number: number
+  order_id: string
+  kind: string
+  lat: number
+  lon: number
+  isDone: boolean
+  eta?: Eta | null
+}
+
+/** A pickup is done once its order is on board, a drop-off once it is closed. */
+const isDone = (kind: string, orderState: string) =>
+  CLOSED_STATES.includes(orderState) || (kind === 'pickup' && orderState === 'picked_up')
+
+/** A stop's `state` is its order's when the route was read; `orders` may know better. */
+export function stopsOfRoute(route: Route, orders: ReadonlyMap<string, Order> | null): ShownStop[] {
+  return route.stops.map(({ order_id, kind, lat, lon, eta, state }, index) => ({
+    number: index + 1,
+    order_id,
+    kind,
+    lat,
+    lon,
+    eta,
+    isDone: isDone(kind, state) || isDone(kind, orders?.get(order_id)?.state ?? state),
+  }))
+}
+
+/** Both ends of an order, while it is on nobody's route. */
+export function stopsOfOrder({ id, state, pickup, dropoff }: Order): ShownStop[] {
+  return [
+    { kind: 'pickup', ...pickup },
+    { kind: 'dropoff', ...dropoff },
+  ].map(({ kind, lat, lon }, index) => ({
+    number: index + 1,
+    order_id: id,
+    kind,
+    lat,
+    lon,
+    isDone: isDone(kind, state),
+  }))
+}
