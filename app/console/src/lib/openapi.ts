@@ -323,6 +323,7 @@ export interface components {
             n_exist: number;
             n_invalid: number;
             results: components["schemas"]["ImportedLine"][];
+            warnings?: string[];
         };
         /** ImportedLine */
         ImportedLine: {
