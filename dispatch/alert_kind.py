@@ -15,6 +15,8 @@ class AlertKind(StrEnum):
     LOW_BATTERY = "low_battery"
     OUTSIDE_REGION = "outside_region"
     IMPOSSIBLE_JUMP = "impossible_jump"
+    SET_ASIDE = "set_aside"
+    """A part of the program cannot use a record and goes on without it; `facts.cause` says why."""
 
 
 TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})

@@ -15,6 +15,7 @@ from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from dispatch.alert_kind import AlertKind
+from dispatch.alert_rows import told_of
 from dispatch.errors import AlertNotFound
 from sql import queries
 
@@ -36,7 +37,8 @@ class Alert(msgspec.Struct, kw_only=True):
     kind: AlertKind
     state: AlertState
     region: str
-    courier_id: UUID
+    courier_id: UUID | None
+    """None: it is about the order, or with neither about the region as a whole."""
     order_id: UUID | None
     raised_at: datetime
     facts: dict[str, Any]
@@ -91,8 +93,7 @@ async def acknowledge_alert(alert_id: FromPath[UUID], pool: Pool, redis: RedisCl
         if row is None:
             raise AlertNotFound(alert_id=alert_id)
         await audit(connection, caller, "alert.acknowledge", f"alert:{alert_id}", {"kind": row["kind"]})
-    facts = {"alert_id": alert_id, "kind": row["kind"], "courier_id": row["courier_id"]}
-    await announce(redis, row["region"], "alert.acknowledged", facts)
+    await announce(redis, row["region"], "alert.acknowledged", told_of(row))
     return alert_of(row)
 
 

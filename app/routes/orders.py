@@ -9,12 +9,13 @@ from litestar import Response, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.commands.orders import change_one, place_one
-from app.shapes.orders import Instant, NewOrderShape, OrderPatch, OrderShape, shape_of, with_version
+from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, shape_of, with_version
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.web.instants import InstantQuery, instant_of
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.versions import IfMatch
 from dispatch.errors import NotYours
@@ -86,8 +87,8 @@ async def list_orders(
     courier_id: FromQuery[UUID | None] = None,
     customer_id: FromQuery[str | None] = None,
     q: FromQuery[str | None] = None,
-    placed_from: FromQuery[Instant | None] = None,
-    placed_before: FromQuery[Instant | None] = None,
+    placed_from: InstantQuery = None,
+    placed_before: InstantQuery = None,
     unassigned: FromQuery[bool] = False,
     cursor: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
@@ -105,8 +106,8 @@ async def list_orders(
         courier_id,
         customer_id,
         q,
-        placed_from,
-        placed_before,
+        instant_of("placed_from", placed_from),
+        instant_of("placed_before", placed_before),
         unassigned,
         *after,
         limit,

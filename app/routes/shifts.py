@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 
 from app.shapes.orders import Instant, Latitude, Longitude
 from app.web.actors import actor_of
@@ -13,6 +13,7 @@ from app.web.audit import audit
 from app.web.auth import Caller, Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.web.instants import InstantQuery, check_instants, instant_of
 from app.web.pages import Page
 from app.web.problems import BadInput
 from dispatch.errors import NotYours
@@ -66,14 +67,17 @@ async def list_shifts(
     courier_id: FromPath[UUID],
     pool: Pool,
     caller: CurrentCaller,
-    ending_after: FromQuery[Instant | None] = None,
-    starting_before: FromQuery[Instant | None] = None,
+    ending_after: InstantQuery = None,
+    starting_before: InstantQuery = None,
 ) -> Page[ShiftShape]:
     """A courier's shifts, the earliest first; for staff and for the courier."""
     if caller.courier_id != courier_id and not caller.is_at_least(Role.VIEWER):
         raise NotYours(courier_id=str(courier_id))
     shifts = await duty.list_shifts(
-        pool, CourierId(courier_id), ending_after=ending_after, starting_before=starting_before
+        pool,
+        CourierId(courier_id),
+        ending_after=instant_of("ending_after", ending_after),
+        starting_before=instant_of("starting_before", starting_before),
     )
     return Page(items=[_shape(courier_id, shift) for shift in shifts])
 
@@ -140,6 +144,7 @@ async def _set_duty(courier_id: UUID, pool: Any, redis: Any, caller: Caller, *, 
 
 
 def _shift_of(data: NewShift) -> Shift:
+    check_instants(data)
     try:
         return Shift(
             starts_at=data.starts_at,

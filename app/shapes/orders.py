@@ -10,6 +10,7 @@ import msgspec
 from litestar import Response
 from msgspec import UNSET, UnsetType
 
+from app.web.instants import check_instants
 from app.web.problems import BadInput
 from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderStop, Window
 from dispatch.orders.rows import from_json
@@ -178,6 +179,7 @@ REASON_TEXTS: Mapping[str, str] = {
 
 def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
     """The domain's order to be; raises BadInput where rules between fields are broken."""
+    check_instants(shape)
     return _checked(
         NewOrder,
         region=region,
@@ -197,6 +199,7 @@ def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
 
 def patched(order: Order, patch: OrderPatch) -> tuple[Order, list[str]]:
     """The order with the changes, and the names of the fields that really changed; raises BadInput."""
+    check_instants(patch)
     wanted: dict[str, Any] = {}
     for end in ("pickup", "dropoff"):
         if (change := getattr(patch, end)) is not UNSET:

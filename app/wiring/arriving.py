@@ -9,6 +9,7 @@ from dispatch.arrivals.answers import Arrivals
 from dispatch.arrivals.book import EtaBook
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.keeper import EtaKeeper
+from dispatch.asides import Asides
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.learner import Learner
 from tracking.history.history import History
@@ -48,8 +49,10 @@ async def keep_arrivals(settings: Settings, opened: Resources, stop: asyncio.Eve
 async def learn(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
     """Learn from stops that were made until `stop` is set; what is learned reaches all processes by the database."""
     history = History(opened.pool, limits=limits_of(settings))
+    asides = Asides(opened.pool, opened.redis, part="learning")
     # Predictions are judged by the models in force when a stop was made: the learner looks for these by itself.
-    await Learner(opened.pool, history, opened.travel, Roster(opened.pool).regions, Knowledge()).run(stop)
+    learner = Learner(opened.pool, history, opened.travel, Roster(opened.pool).regions, Knowledge(), asides=asides)
+    await learner.run(stop)
 
 
 async def know(opened: Resources, stop: asyncio.Event) -> None:

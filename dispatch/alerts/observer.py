@@ -14,16 +14,20 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
-import msgspec
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge
 
+from dispatch import alert_rows
+from dispatch import aside as asides
 from dispatch.alert_kind import AlertKind
+from dispatch.alert_rows import AlertChange
 from dispatch.alerts import judge, vigil
 from dispatch.alerts.facts import CourierFacts
 from dispatch.alerts.judge import AlertKey, Verdict
 from dispatch.alerts.region_facts import RegionFacts, route_stops
 from dispatch.alerts.vigil import AlertFix, Vigil
+from dispatch.aside import REGION, Aside
+from dispatch.asides import Asides
 from dispatch.stop import OrderId, StopKind
 from dispatch.visits import from_fixes
 from dispatch.visits.from_fixes import ArrivalFix, ArrivalParams, ArrivalState, Arrived
@@ -38,10 +42,11 @@ from tracking.watching.track import TrackFix
 
 log = logging.getLogger(__name__)
 
-RAISED = Counter("postrider_alerts_raised_total", "Alerts raised, by kind.", ["kind"])
-RESOLVED = Counter("postrider_alerts_resolved_total", "Alerts resolved by themselves, by kind.", ["kind"])
 OPEN = Gauge("postrider_alerts_open", "Alerts that are open, by kind.", ["region", "kind"])
 ARRIVALS = Counter("postrider_stop_arrivals_total", "Arrivals at stops recognised from the fixes.")
+
+
+KINDS = frozenset(AlertKind)
 
 
 class FactsSource(Protocol):
@@ -60,6 +65,8 @@ class _Watched:
     vigils: dict[CourierId, Vigil] = field(default_factory=dict)
     arrivals: dict[CourierId, ArrivalState] = field(default_factory=dict)
     contact_us: dict[CourierId, int] = field(default_factory=dict)
+    aside: Aside = field(default_factory=Aside)
+    """What could not be borne since the last tick."""
 
 
 class Vigilance:
@@ -79,6 +86,7 @@ class Vigilance:
         self._facts = facts
         self._arrival_params = arrival_params or ArrivalParams()
         self._limits = limits or Limits()
+        self._asides = Asides(pool, redis, part="watch")
         self._regions: dict[Region, _Watched] = {}
 
     def forget(self, region: Region) -> None:
@@ -101,22 +109,8 @@ class Vigilance:
         late: dict[CourierId, int] = {}
         for i in range(len(rows)):
             courier_id = CourierId(rows.courier_ids[rows.courier[i]])
-            received_us = int(rows.received_us[i])
-            watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), received_us)
-            before = watched.vigils[courier_id]
-            newest = before.suspect or before.last
-            if rows.marks[i]:
-                continue
-            if newest is not None and rows.fixed_us[i] <= newest.at_us:
-                at_us = int(rows.fixed_us[i])
-                if at_us < newest.at_us and (watched.facts.visits.get(courier_id) or watched.arrivals.get(courier_id)):
-                    late[courier_id] = min(late.get(courier_id, at_us), at_us)
-                continue
-            facts = watched.facts.couriers.get(courier_id, NOBODY)
-            fix = _fix(rows, i)
-            watched.vigils[courier_id] = after = vigil.step(before, fix, facts, watched.facts.params, self._limits)
-            if after.last is fix:
-                found += [(courier_id, event) for event in self._arrive(watched, courier_id, fix)]
+            with watched.aside.bearing(asides.courier(courier_id), doing="watch"):
+                found += self._see(watched, courier_id, rows, i, late)
         await self._note_arrivals(region, found)
         return late
 
@@ -164,36 +158,71 @@ class Vigilance:
     ) -> None:
         """What is found late is recorded and told to nobody."""
         if at >= now - timedelta(seconds=NOTIFY_WITHIN_S):
-            await events.publish(self._redis, region, name, facts, at=at)
+            await events.tell(self._redis, [(region, name, facts)], at=at)
+
+    def _see(
+        self, watched: _Watched, courier_id: CourierId, rows: PositionColumns, i: int, late: dict[CourierId, int]
+    ) -> list[tuple[CourierId, Any]]:
+        """Take in one fix; the arrivals and departures it shows. `late` is told of one that came after a newer one."""
+        assert watched.facts is not None
+        received_us = int(rows.received_us[i])
+        watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), received_us)
+        before = watched.vigils[courier_id]
+        newest = before.suspect or before.last
+        if rows.marks[i]:
+            return []
+        if newest is not None and rows.fixed_us[i] <= newest.at_us:
+            at_us = int(rows.fixed_us[i])
+            if at_us < newest.at_us and (watched.facts.visits.get(courier_id) or watched.arrivals.get(courier_id)):
+                late[courier_id] = min(late.get(courier_id, at_us), at_us)
+            return []
+        facts = watched.facts.couriers.get(courier_id, NOBODY)
+        fix = _fix(rows, i)
+        watched.vigils[courier_id] = after = vigil.step(before, fix, facts, watched.facts.params, self._limits)
+        if after.last is not fix:
+            return []
+        return [(courier_id, event) for event in self._arrive(watched, courier_id, fix)]
 
     async def tick(self, region: Region, now: datetime) -> None:
         """Raise what holds now and resolve what has ended."""
         watched = await self._watched(region, now)
         watched.facts = facts = await self._facts.load(region, now)
+        watched.aside.causes |= facts.set_aside
         await self._recall(watched, list(facts.couriers), now)
         await self._hear(watched, region)
         open_keys: dict[CourierId, set[AlertKey]] = {}
-        for row in await self._pool.fetch(queries["alerts.open_in_region"], region):
+        for row in await self._pool.fetch(queries["alerts.open_in_region"], region, ""):
+            if row["kind"] not in KINDS or row["courier_id"] is None:
+                continue  # raised by another part of the program, or by a later release
             key = (AlertKind(row["kind"]), None if row["order_id"] is None else OrderId(row["order_id"]))
             open_keys.setdefault(CourierId(row["courier_id"]), set()).add(key)
-        raised: list[tuple[CourierId, Verdict]] = []
-        resolved: list[tuple[CourierId, Verdict]] = []
+        raised: list[AlertChange] = []
+        resolved: list[AlertChange] = []
         for courier_id in facts.couriers.keys() | open_keys.keys():
-            of_courier = facts.couriers.get(courier_id, NOBODY)
-            verdicts = list(
-                judge.judge(
-                    watched.vigils.get(courier_id, vigil.EMPTY),
-                    of_courier,
-                    facts.params,
-                    contact_us=watched.contact_us.get(courier_id),
-                    now_us=microseconds(now),
-                )
-            )
-            up, down = judge.decide(open_keys.get(courier_id, ()), verdicts, stops=of_courier.stops)
-            raised += [(courier_id, verdict) for verdict in up]
-            resolved += [(courier_id, verdict) for verdict in down]
-        await self._write(region, raised, resolved, now=now)
+            if asides.courier(courier_id) in watched.aside.causes:
+                continue  # what is open stays open
+            with watched.aside.bearing(asides.courier(courier_id), doing="judge"):
+                up, down = self._judge(watched, courier_id, open_keys.get(courier_id, set()), now)
+                raised += [_change(courier_id, verdict) for verdict in up]
+                resolved += [_change(courier_id, verdict) for verdict in down]
+        await alert_rows.write(self._pool, self._redis, region, raised=raised, resolved=resolved, now=now)
         await self._count(region)
+        await self._asides.tell(region, watched.aside)
+        watched.aside = Aside()
+
+    def _judge(
+        self, watched: _Watched, courier_id: CourierId, open_keys: set[AlertKey], now: datetime
+    ) -> tuple[list[Verdict], list[Verdict]]:
+        assert watched.facts is not None
+        of_courier = watched.facts.couriers.get(courier_id, NOBODY)
+        verdicts = judge.judge(
+            watched.vigils.get(courier_id, vigil.EMPTY),
+            of_courier,
+            watched.facts.params,
+            contact_us=watched.contact_us.get(courier_id),
+            now_us=microseconds(now),
+        )
+        return judge.decide(open_keys, list(verdicts), stops=of_courier.stops)
 
     async def _watched(self, region: Region, now: datetime) -> _Watched:
         watched = self._regions.setdefault(region, _Watched())
@@ -214,23 +243,25 @@ class Vigilance:
         since = now - timedelta(seconds=2 * params.stuck_after_s)
         for row in await self._pool.fetch(queries["recounts.recent_fixes"], new, since):
             courier_id = CourierId(row["courier_id"])
-            fix = AlertFix(
-                microseconds(row["fixed_at"]),
-                row["lat_e7"] / E7,
-                row["lon_e7"] / E7,
-                None if row["accuracy_dm"] is None else row["accuracy_dm"] / 10,
-                row["battery_pct"],
-            )
-            facts = watched.facts.couriers.get(courier_id, NOBODY)
-            watched.vigils[courier_id] = vigil.step(watched.vigils[courier_id], fix, facts, params, self._limits)
+            with watched.aside.bearing(asides.courier(courier_id), doing="recall"):
+                fix = AlertFix(
+                    microseconds(row["fixed_at"]),
+                    row["lat_e7"] / E7,
+                    row["lon_e7"] / E7,
+                    None if row["accuracy_dm"] is None else row["accuracy_dm"] / 10,
+                    row["battery_pct"],
+                )
+                facts = watched.facts.couriers.get(courier_id, NOBODY)
+                watched.vigils[courier_id] = vigil.step(watched.vigils[courier_id], fix, facts, params, self._limits)
 
     async def _hear(self, watched: _Watched, region: Region) -> None:
         """Contacts without a position count too: a phone that says it has none is not silent."""
         contacts: dict[Any, Any] = await self._redis.hgetall(RegionKeys(region).contacts)
         for raw_id, milliseconds in contacts.items():
-            courier_id = CourierId(UUID(bytes=bytes(raw_id)))
-            heard_us = int(float(milliseconds) * 1000)
-            watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), heard_us)
+            with watched.aside.bearing(REGION, doing="hear of contacts"):
+                courier_id = CourierId(UUID(bytes=bytes(raw_id)))
+                heard_us = int(float(milliseconds) * 1000)
+                watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), heard_us)
 
     def _arrive(
         self, watched: _Watched, courier_id: CourierId, fix: AlertFix
@@ -266,50 +297,6 @@ class Vigilance:
                 facts = {"courier_id": courier_id, "order_id": order_id, "kind": kind.value}
                 await events.tell(self._redis, [(region, name, facts)], at=at)
 
-    async def _write(
-        self,
-        region: Region,
-        raised: list[tuple[CourierId, Verdict]],
-        resolved: list[tuple[CourierId, Verdict]],
-        *,
-        now: datetime,
-    ) -> None:
-        told: list[tuple[str, Any]] = []
-        if resolved:
-            rows = await self._pool.fetch(
-                queries["alerts.resolve_many"],
-                region,
-                now,
-                [v.kind.value for _, v in resolved],
-                [courier_id for courier_id, _ in resolved],
-                [v.order_id for _, v in resolved],
-                [_json(v.facts) for _, v in resolved],
-            )
-            told += [("alert.resolved", row) for row in rows]
-        if raised:
-            rows = await self._pool.fetch(
-                queries["alerts.raise_many"],
-                region,
-                now,
-                [v.kind.value for _, v in raised],
-                [courier_id for courier_id, _ in raised],
-                [v.order_id for _, v in raised],
-                [_json(v.facts) for _, v in raised],
-                [_json(v.expected) for _, v in raised],
-            )
-            told += [("alert.raised", row) for row in rows]
-        tellings: list[tuple[str, str, Mapping[str, Any]]] = []
-        for name, row in told:
-            (RAISED if name == "alert.raised" else RESOLVED).labels(row["kind"]).inc()
-            facts = {"alert_id": row["id"], "kind": row["kind"], "courier_id": row["courier_id"]}
-            if row["order_id"] is not None:
-                facts["order_id"] = row["order_id"]
-            log.info(
-                name.replace(".", " "), extra={"event": name.replace(".", "_"), **{k: str(v) for k, v in facts.items()}}
-            )
-            tellings.append((region, name, facts))
-        await events.tell(self._redis, tellings, at=now)
-
     async def _count(self, region: Region) -> None:
         counts = {row["kind"]: row["n"] for row in await self._pool.fetch(queries["alerts.counts"], region)}
         for kind in AlertKind:
@@ -341,13 +328,22 @@ def _fix(rows: PositionColumns, i: int) -> AlertFix:
     )
 
 
-def _json(facts: Mapping[str, Any]) -> str:
-    """Facts as JSON, instants as people read them."""
-    readable = {
+def _change(courier_id: CourierId, verdict: Verdict) -> AlertChange:
+    return AlertChange(
+        kind=verdict.kind,
+        courier_id=courier_id,
+        order_id=verdict.order_id,
+        facts=_readable(verdict.facts),
+        expected=_readable(verdict.expected),
+    )
+
+
+def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts with instants as people read them."""
+    return {
         f"{name.removesuffix('_us')}_at" if name.endswith("_us") and name != "at_us" else name.removesuffix("_us"): (
             instant(value).isoformat() if name.endswith("_us") and value is not None else value
         )
         for name, value in facts.items()
         if value is not None
     }
-    return msgspec.json.encode(readable).decode()

@@ -1,6 +1,5 @@
 """What alerts must know of the couriers of a region besides their fixes, read from the rows."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,8 +8,10 @@ from typing import Any, Protocol
 import asyncpg
 import msgspec
 
+from dispatch import aside as asides
 from dispatch.alerts.facts import AlertParams, CourierFacts, OpenStop
 from dispatch.alerts.route_line import RouteLine
+from dispatch.aside import REGION, Aside, Subject
 from dispatch.orders.courier import Courier, pause_at
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import from_json
@@ -22,8 +23,6 @@ from sql import queries
 from tracking.batch import microseconds
 from tracking.position import CourierId, LatLon, Mode, Region
 from tracking.watching.area import Area
-
-log = logging.getLogger(__name__)
 
 VISITS_SINCE = timedelta(hours=2)
 """Stops done longer ago are looked at again only where a courier's fixes are found again from history."""
@@ -55,6 +54,8 @@ class RegionFacts:
     couriers: Mapping[CourierId, CourierFacts]
     visits: Mapping[CourierId, tuple[RouteStop, ...]] = field(default_factory=dict)
     """Stops that were or are to be made of late, in that order."""
+    set_aside: Mapping[Subject, str] = field(default_factory=dict)
+    """What could not be used, and why."""
 
 
 class FactsOfRegion:
@@ -68,22 +69,25 @@ class FactsOfRegion:
 
     async def load(self, region: Region, now: datetime) -> RegionFacts:
         """As they are now. Orders that nobody has accepted are no courier's business and not here."""
-        world = await store.load(self._pool, region, now=now)
-        settings = await self._settings(region)
+        aside = Aside()
+        world = await store.load(self._pool, region, now=now, aside=aside)
+        settings, params, area = await self._settings(region), AlertParams(), None
+        with aside.bearing(REGION, doing="read settings.alerts"):
+            params = msgspec.convert(settings.get("alerts", {}), AlertParams)
+        with aside.bearing(REGION, doing="read settings.boundary"):
+            area = self._area(settings.get("boundary"))
         p90 = {} if self._estimates is None else await self._estimates.p90(region)
         held: dict[CourierId, list[Order]] = {}
         for order in world.orders:
             if order.courier_id is not None and order.state in {OrderState.ACCEPTED, OrderState.PICKED_UP}:
                 held.setdefault(order.courier_id, []).append(order)
-        area = self._area(settings.get("boundary"))
-        couriers = {
-            courier.id: await self._facts(world, courier, held.get(courier.id, ()), p90, area)
-            for courier in world.couriers
-        }
+        couriers: dict[CourierId, CourierFacts] = {}
+        for courier in world.couriers:
+            with aside.bearing(asides.courier(courier.id), doing="look at"):
+                couriers[courier.id] = await self._facts(world, courier, held.get(courier.id, ()), p90, area)
         rows = await self._pool.fetch(queries["stop_visits.stops"], list(couriers), now - VISITS_SINCE)
-        return RegionFacts(
-            params=params_of(settings.get("alerts", {})), couriers=couriers, visits=route_stops(rows, couriers)
-        )
+        visits = route_stops(rows, couriers)
+        return RegionFacts(params=params, couriers=couriers, visits=visits, set_aside=aside.causes)
 
     async def _facts(
         self,
@@ -116,8 +120,8 @@ class FactsOfRegion:
 
     async def _settings(self, region: Region) -> dict[str, Any]:
         rows = await self._pool.fetch(queries["planning.regions"])
-        found: dict[str, Any] = next((from_json(row["settings"]) for row in rows if row["id"] == region), {})
-        return found
+        found: Any = next((from_json(row["settings"]) for row in rows if row["id"] == region), {})
+        return found if isinstance(found, dict) else {}
 
     def _area(self, boundary: Any) -> Area | None:
         if boundary is None:
@@ -177,12 +181,3 @@ def _open_stop(order: Order, kind: StopKind, p90: datetime | None) -> OpenStop:
         promised_us=None if promised is None else microseconds(promised),
         p90_us=None if p90 is None else microseconds(p90),
     )
-
-
-def params_of(settings: Mapping[str, Any]) -> AlertParams:
-    """Thresholds of a region from its settings; what makes no sense is logged, and all stay at their defaults."""
-    try:
-        return msgspec.convert(settings, AlertParams)
-    except ValueError as exc:  # msgspec.ValidationError is one
-        log.warning("alert settings not used", extra={"event": "alert_settings_bad", "why": str(exc)})
-        return AlertParams()

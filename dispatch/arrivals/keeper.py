@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -23,11 +24,14 @@ import asyncpg
 from prometheus_client import Counter, Gauge, Histogram
 from redis.asyncio import Redis
 
+from dispatch import aside as asides
 from dispatch.arrivals.book import EtaBook
 from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.holding import Holding
-from dispatch.arrivals.itinerary import itineraries
+from dispatch.arrivals.itinerary import Itinerary, itineraries
+from dispatch.aside import REGION, Aside
+from dispatch.asides import Asides
 from dispatch.travel.times import TravelTimes
 from sql import queries
 from tracking import events, outages
@@ -86,6 +90,8 @@ class _Region:
     log_id: str = "$"
     events_id: str | None = None
     reloaded_at: float = float("-inf")
+    aside: Aside = field(default_factory=Aside)
+    """What could not be borne since all routes were last read."""
     asking: set[asyncio.Task[None]] = field(default_factory=set)
     """At most one a courier."""
 
@@ -115,6 +121,7 @@ class EtaKeeper:
         self._engine_expected = engine_expected
         self._params = params or KeeperParams()
         self._asking = asyncio.Semaphore(self._params.n_asking)
+        self._asides = Asides(pool, redis, part="arrivals")
         self._holding = Holding(redis, for_s=self._params.hold_s)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -146,6 +153,13 @@ class EtaKeeper:
                 except outages.DRIVERS as exc:
                     # from the rows again: events and fixes may have been missed
                     outages.tell(log, "arrivals not kept", exc, event="etas_not_kept", region=region)
+                    self._let_go(state)
+                    state = None
+                    await _wait(stop, self._params.retry_s)
+                except Exception as exc:
+                    # Whatever it is, the other regions go on.
+                    log.exception("arrivals not kept", extra={"event": "etas_not_kept", "region": region})
+                    await self._asides.tell(region, Aside({REGION: outages.words(exc)}))
                     self._let_go(state)
                     state = None
                     await _wait(stop, self._params.retry_s)
@@ -191,7 +205,8 @@ class EtaKeeper:
         seen: set[CourierId] = set()
         for entry in entries:
             state.log_id = entry.id
-            seen |= _see(state, entry)
+            with state.aside.bearing(REGION, doing="read fixes"):
+                seen |= _see(state, entry)
         overdue = monotonic() - self._params.tell_every_s
         seen |= {courier_id for courier_id in state.followings if state.told_at.get(courier_id, 0.0) < overdue}
         await self._tell(state, seen)
@@ -207,13 +222,17 @@ class EtaKeeper:
                 state.events_id = event.id
                 courier_id = event.facts.get("courier_id")
                 if courier_id and event.type.partition(".")[0] in ("route", "order", "courier"):
-                    state.changed.add(CourierId(_uuid(courier_id)))
+                    with state.aside.bearing(REGION, doing=f"hear {event.type}"):
+                        state.changed.add(CourierId(_uuid(courier_id)))
 
     async def _reload(self, state: _Region, courier_ids: list[CourierId] | None) -> None:
         """Read routes from the rows: those of some couriers, or all."""
         state.changed.clear()
         rows = await self._pool.fetch(queries["arrivals.stops"], state.region, courier_ids)
-        routes = itineraries(rows, state.region)
+        routes: dict[CourierId, Itinerary] = {}
+        for courier_id, mine in groupby(rows, key=lambda row: CourierId(row["courier_id"])):
+            with state.aside.bearing(asides.courier(courier_id), doing="follow"):
+                routes |= itineraries(list(mine), state.region)
         asked = set(state.followings) if courier_ids is None else set(courier_ids)
         gone = [courier_id for courier_id in asked - routes.keys() if state.followings.pop(courier_id, None)]
         new = [courier_id for courier_id in routes if courier_id not in state.followings]
@@ -231,6 +250,8 @@ class EtaKeeper:
         await self._locate(state, new)
         if courier_ids is None:
             state.reloaded_at = monotonic()
+            await self._asides.tell(state.region, state.aside)
+            state.aside = Aside()
         FOLLOWED.labels(state.region).set(len(state.followings))
 
     async def _locate(self, state: _Region, courier_ids: list[CourierId]) -> None:
@@ -249,8 +270,10 @@ class EtaKeeper:
                 entries = {}
                 for courier_id in todo[first : first + SLICE]:
                     following = state.followings[courier_id]
-                    entries[courier_id] = (following.itinerary.version, now, following.tell(self._forecaster, now))
                     state.told_at[courier_id] = monotonic()
+                    with state.aside.bearing(asides.courier(courier_id), doing="tell arrivals"):
+                        told = following.tell(self._forecaster, now)
+                        entries[courier_id] = (following.itinerary.version, now, told)
                 await self._book.put(state.region, entries)
             TOLD.inc(len(entries))
 
@@ -292,9 +315,10 @@ def _see(state: _Region, entry: Entry) -> set[CourierId]:
         courier_id = CourierId(columns.courier_ids[columns.courier[row]])
         following = state.followings.get(courier_id)
         if following is not None:
-            fix = columns.position(row).fix
-            following.see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
-            seen.add(courier_id)
+            with state.aside.bearing(asides.courier(courier_id), doing="see a fix"):
+                fix = columns.position(row).fix
+                following.see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
+                seen.add(courier_id)
     return seen
 
 

@@ -19,6 +19,9 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Histogram
 
+from dispatch import aside as set_aside
+from dispatch.aside import REGION, Aside
+from dispatch.asides import Asides
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.model_bytes import SERVICES, model_to_bytes, services_to_bytes, subject_of
 from dispatch.learning.tracked_stop import TrackedStop, teach
@@ -88,6 +91,7 @@ class Learner:
         regions: Callable[[], Awaitable[Iterable[Region]]],
         knowledge: Knowledge,
         *,
+        asides: Asides,
         params: LearnerParams | None = None,
     ) -> None:
         """`knowledge`: what predictions are judged by; refreshed here."""
@@ -96,6 +100,7 @@ class Learner:
         self._travel = travel
         self._regions = regions
         self._knowledge = knowledge
+        self._asides = asides
         self._params = params or LearnerParams()
         self._learned_at: dict[Region, datetime] = {}
 
@@ -104,17 +109,21 @@ class Learner:
         while not stop.is_set():
             try:
                 for region in await self._regions():
-                    await self.learn_region(region, datetime.now(UTC))
+                    aside = Aside()
+                    with aside.bearing(REGION, doing="learn"):
+                        await self.learn_region(region, datetime.now(UTC), aside)
+                    await self._asides.tell(region, aside)
             except outages.DRIVERS as exc:
                 outages.tell(log, "not learned", exc, event="not_learned")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._params.every_s):
                     await stop.wait()
 
-    async def learn_region(self, region: Region, now: datetime) -> bool:
+    async def learn_region(self, region: Region, now: datetime, aside: Aside | None = None) -> bool:
         """One round: track what was done, make models when enough is new; whether models were made."""
+        aside = Aside() if aside is None else aside
         await self._knowledge.refresh(self._pool)
-        while await self.track_stops(region, now) == BATCH:
+        while await self.track_stops(region, now, aside) == BATCH:
             pass
         never = datetime.min.replace(tzinfo=UTC)
         theirs = await self._pool.fetchval(queries["learned_models.newest"], region)
@@ -127,8 +136,13 @@ class Learner:
         self._learned_at[region] = now
         return True
 
-    async def track_stops(self, region: Region, now: datetime) -> int:
-        """Find the legs and stays of stops that were done; how many stops were looked at."""
+    async def track_stops(self, region: Region, now: datetime, aside: Aside | None = None) -> int:
+        """
+        Find the legs and stays of stops that were done; how many stops were looked at.
+
+        A stop that cannot be looked up counts as one that was not found: else it would be tried for a day.
+        """
+        aside = Aside() if aside is None else aside
         params = self._params
         rows = await self._pool.fetch(
             queries["tracked_stops.to_track"],
@@ -137,7 +151,14 @@ class Learner:
             now - timedelta(seconds=params.settle_s),
             BATCH,
         )
-        stops = [await self._track(row) for row in rows]
+        stops: list[TrackedStop] = []
+        for row in rows:
+            n_before = len(stops)
+            with aside.bearing(set_aside.order(row["order_id"]), doing="track a stop"):
+                stops.append(await self._track(row))
+            if len(stops) == n_before:
+                TRACKED.labels("failed").inc()
+                stops.append(TrackedStop(row=row, visit=None))
         if stops:
             await self._pool.execute(queries["tracked_stops.insert_many"], *self._columns(region, stops), now)
         return len(stops)

@@ -15,6 +15,8 @@ import asyncpg
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Gauge, Histogram
 
+from dispatch.aside import REGION, Aside
+from dispatch.asides import Asides
 from dispatch.orders import handover
 from dispatch.orders.desk import at_desk
 from dispatch.orders.order import COURIER_STATES, ENGINE, OrderState
@@ -25,12 +27,15 @@ from dispatch.planning.snapshot import Snapshot
 from dispatch.region import commit, store
 from dispatch.region.commit import Committed
 from dispatch.region.matrix import travel_matrix
+from dispatch.region.poison import Poison
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Whereabouts, World, survey
 from dispatch.travel.times import TravelTimes
 from tracking import events
+from tracking.errors import LeaseLost
 from tracking.lease import Lease
+from tracking.outages import is_outage, words
 from tracking.position import CourierId
 
 log = logging.getLogger(__name__)
@@ -92,29 +97,60 @@ class Planning:
         self._travel = travel
         self._locator = locator
         self._search = search
+        self._poison = Poison()
+        self._asides = Asides(pool, redis, part="dispatch")
         self.params = params
 
     async def at_once(self, lease: Lease) -> Cycle:
-        """The quick answer: ends overdue offers, takes orders from couriers who are gone, and plans what is open."""
+        """
+        The quick answer: ends overdue offers, takes orders from couriers who are gone, and plans what is open.
+
+        What cannot be planned is left out and told; what ends the turn all the same is told of the region.
+        """
+        aside = self._poison.aside(lease.region)
+        try:
+            cycle = await self._at_once(lease, aside)
+        except LeaseLost:
+            raise
+        except Exception as exc:
+            if not is_outage(exc):
+                aside.put(REGION, f"plan: {words(exc)}")
+                await self._asides.tell(lease.region, aside)
+            raise
+        await self._asides.tell(lease.region, aside)
+        return cycle
+
+    async def _at_once(self, lease: Lease, aside: Aside) -> Cycle:
         await self._expire(lease)
         began = monotonic()
-        world = await store.load(self._pool, lease.region)
+        world = await store.load(self._pool, lease.region, aside=aside)
         if await self._release_absent(world, lease):
-            world = await store.load(self._pool, lease.region)
-        snapshot = await self.snapshot(world)
-        plan = None
-        if snapshot is not None:
-            params = replace(self.params.plan, search_s=0.0)
-            plan = await asyncio.to_thread(_propose_within, snapshot, params, self.params.at_once_s)
+            world = await store.load(self._pool, lease.region, aside=aside)
+        plan = await self._quick_plan(world, aside)
         return await self._finish(world, plan, lease, depth="at_once", began=began)
+
+    async def _quick_plan(self, world: World, aside: Aside) -> Plan | None:
+        """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
+        snapshot = await self.snapshot(world, aside)
+        if snapshot is None:
+            return None
+        params = replace(self.params.plan, search_s=0.0)
+        try:
+            return await asyncio.to_thread(_propose_within, snapshot, params, self.params.at_once_s)
+        except Exception as exc:
+            if not await self._poison.find(snapshot, params, exc, aside):
+                raise
+        snapshot = await look(world, await self._locate(world), self._travel, self.params, aside)
+        return await asyncio.to_thread(_propose_within, snapshot, params, self.params.at_once_s)
 
     async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
         """The long answer, given up as soon as `halt` is set; None when there is nothing to search or no search."""
         if self._search is None or self.params.search_s <= 0:
             return None
         began = monotonic()
-        world = await store.load(self._pool, lease.region)
-        snapshot = await self.snapshot(world)
+        aside = self._poison.aside(lease.region)
+        world = await store.load(self._pool, lease.region, aside=aside)
+        snapshot = await self.snapshot(world, aside)
         if snapshot is None:
             return None
         params = replace(self.params.plan, search_s=self.params.search_s)
@@ -131,11 +167,14 @@ class Planning:
         if self._search is not None:
             self._search.close()
 
-    async def snapshot(self, world: World) -> Snapshot | None:
-        """The world as the planner sees it; None when there is nothing to plan."""
+    async def snapshot(self, world: World, aside: Aside | None = None) -> Snapshot | None:
+        """The world as the planner sees it, without what is set aside; None when there is nothing to plan."""
         if not world.orders:
             return None
-        return await look(world, await self._locator.locate(world.region, world.now), self._travel, self.params)
+        return await look(world, await self._locate(world), self._travel, self.params, aside)
+
+    async def _locate(self, world: World) -> Mapping[CourierId, Whereabouts]:
+        return await self._locator.locate(world.region, world.now)
 
     async def _finish(self, world: World, plan: Plan | None, lease: Lease, *, depth: str, began: float) -> Cycle:
         committed = Committed()
@@ -179,10 +218,14 @@ def _propose_within(snapshot: Snapshot, params: Params, seconds: float) -> Plan:
 
 
 async def look(
-    world: World, whereabouts: Mapping[CourierId, Whereabouts], travel: TravelTimes, params: CycleParams
+    world: World,
+    whereabouts: Mapping[CourierId, Whereabouts],
+    travel: TravelTimes,
+    params: CycleParams,
+    aside: Aside | None = None,
 ) -> Snapshot:
-    """A snapshot of a world, with the travel times between its places."""
-    seen = survey(world, whereabouts)
+    """A snapshot of a world, with the travel times between its places; what is set aside is left out."""
+    seen = survey(world, whereabouts, aside)
     matrix = await travel_matrix(
         travel, seen.places, seen.n_destinations, seen.modes, world.now, budget_s=params.map_budget_s
     )

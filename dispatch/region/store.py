@@ -4,7 +4,7 @@ The planner's way into the database: a region as it is at one moment. `dispatch.
 Orders' steps and events are written by `dispatch.orders.desk`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -12,21 +12,26 @@ from uuid import UUID
 
 import asyncpg
 
+from dispatch import aside as asides
 from dispatch.alert_kind import TROUBLE_KINDS
+from dispatch.aside import Aside
+from dispatch.orders.courier import Courier
+from dispatch.orders.order import Order, Window
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row
 from dispatch.region.world import RouteInForce, StopInForce, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
+from tracking.instants import FIRST, LAST, is_believable
 from tracking.position import CourierId, Region
 
 LOST_AFTER = timedelta(minutes=3)
 """So long after the alert a silent courier's orders go to others: tunnels and lifts are shorter."""
 
 
-async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = None) -> World:
+async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = None, aside: Aside | None = None) -> World:
     """The region's open orders, couriers and routes, as they were at one moment; `now` by the database's clock."""
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        return await read(connection, region, now or await connection.fetchval(queries["clock.now"]))
+        return await read(connection, region, now or await connection.fetchval(queries["clock.now"]), aside)
 
 
 async def hold(connection: Any, region: Region) -> None:
@@ -39,31 +44,73 @@ async def hold(connection: Any, region: Region) -> None:
     await connection.execute(queries["orders.lock_open_in_region"], region)
 
 
-async def read(connection: Any, region: Region, now: datetime) -> World:
-    """The same within a transaction of the caller's."""
+async def read(connection: Any, region: Region, now: datetime, aside: Aside | None = None) -> World:
+    """
+    The same within a transaction of the caller's.
+
+    Rows that cannot be used are left out, which `aside` is told: an order, and whoever has it, for a plan that does not
+    know of a stop would take it out of the route; a courier with a broken shift, who might not be at work.
+    """
+    aside = Aside() if aside is None else aside
     orders = await connection.fetch(queries["orders.open_in_region"], region)
     couriers = await connection.fetch(queries["planning.couriers"], region)
     routes = await connection.fetch(queries["routes.in_region"], region)
     refused = await connection.fetch(queries["offers.refusals_in_region"], region)
     troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
     shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
-    shifts_of = {
-        courier_id: [shift_from_row(row) for row in rows]
-        for courier_id, rows in groupby(shifts, key=lambda row: row["courier_id"])
+    usable = aside.each(orders, _order, lambda row: asides.order(row["id"]), doing="read")
+    left_out = {row["courier_id"] for row in orders if asides.order(row["id"]) in aside.causes}
+    shifts_of: dict[CourierId, list[Mapping[str, Any]]] = {
+        courier_id: list(rows) for courier_id, rows in groupby(shifts, key=lambda row: row["courier_id"])
     }
     refusals: dict[OrderId, dict[CourierId, datetime]] = {}
     for row in refused:
         refusals.setdefault(row["order_id"], {})[row["courier_id"]] = row["at"]
+    in_force: dict[CourierId, RouteInForce] = {}
+    for row in routes:
+        with aside.bearing(asides.courier(row["courier_id"]), doing="read the route"):
+            in_force[row["courier_id"]] = route_from_row(row)
+    known = aside.each(
+        [row for row in couriers if row["id"] not in left_out],
+        lambda row: _courier(row, shifts_of.get(row["id"], [])),
+        lambda row: asides.courier(row["id"]),
+        doing="read",
+    )
     return World(
         region=region,
         now=now,
-        orders=tuple(order_from_row(row) for row in orders),
-        couriers=tuple(courier_from_row(row, shifts_of.get(row["id"], [])) for row in couriers),
-        routes={row["courier_id"]: route_from_row(row) for row in routes},
+        orders=tuple(usable),
+        couriers=tuple(courier for courier in known if asides.courier(courier.id) not in aside.causes),
+        routes=in_force,
         refusals=refusals,
         troubled=frozenset(row["courier_id"] for row in troubled),
         lost=frozenset(row["courier_id"] for row in troubled if row["lost"]),
     )
+
+
+def _order(row: Mapping[str, Any]) -> Order:
+    """The order, if all its instants are such as somebody can mean; PostgreSQL also knows `infinity`."""
+    order = order_from_row(row)
+    for at in (order.placed_at, order.ready_at, *_instants(order.pickup.window), *_instants(order.dropoff.window)):
+        _check_instant(at)
+    return order
+
+
+def _courier(row: Mapping[str, Any], shifts: Sequence[Mapping[str, Any]]) -> Courier:
+    courier = courier_from_row(row, [shift_from_row(shift) for shift in shifts])
+    for shift in courier.shifts:
+        for at in (shift.starts_at, shift.ends_at, *(a for p in shift.breaks for a in (p.opens_at, p.closes_at))):
+            _check_instant(at)
+    return courier
+
+
+def _instants(window: Window) -> tuple[datetime | None, ...]:
+    return (window.opens_at, window.due_at, window.closes_at)
+
+
+def _check_instant(at: datetime | None) -> None:
+    if at is not None and (at.tzinfo is None or not is_believable(at)):
+        raise ValueError(f"expected instants from {FIRST:%Y} until before {LAST:%Y}")
 
 
 def route_from_row(row: Mapping[str, Any]) -> RouteInForce:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dispatch import aside as asides
+from dispatch.aside import Aside
 from dispatch.orders.courier import Courier, Shift
 from dispatch.orders.order import COURIER_STATES, Order, OrderState, Window, size_in
 from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, TravelMatrix, UnixS, Visit, Worker
@@ -113,36 +115,55 @@ def held_orders(orders: Iterable[Order]) -> dict[CourierId, list[Order]]:
     return held
 
 
-def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> Survey:
+def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts], aside: Aside | None = None) -> Survey:
     """
     Jobs, workers and places of a region.
 
     An order without a courier, or whose courier has disappeared, is open to everybody. A courier who is not at work
-    stays in the picture while holding orders, with room for nothing more.
+    stays in the picture while holding orders, with room for nothing more. What is set aside, here or before, is left
+    out: an order with whoever has it, whose route then stays as it is.
     """
+    aside = Aside() if aside is None else aside
     places = Places()
+    orders = [order for order in world.orders if asides.order(order.id) not in aside.causes]
+    jobs = tuple(
+        aside.each(
+            orders,
+            lambda order: _job(order, places, world.refusals.get(order.id, {})),
+            lambda order: asides.order(order.id),
+            doing="plan",
+        )
+    )
     held = held_orders(world.orders)
-    jobs = tuple(_job(order, places, world.refusals.get(order.id, {})) for order in world.orders)
+    out = {subject.order_id for subject in aside.causes}
+    couriers = [
+        courier
+        for courier in world.couriers
+        if asides.courier(courier.id) not in aside.causes and out.isdisjoint(o.id for o in held.get(courier.id, ()))
+    ]
     ends = {
         courier.id: shift.end
-        for courier in world.couriers
+        for courier in couriers
         if (shift := courier.shift_at(world.now)) is not None and shift.end is not None
     }
     end_places = {courier_id: places.number(at) for courier_id, at in ends.items()}
     n_destinations = len(places.known)
-    open_orders = {order.id: order for order in world.orders}
+    open_orders = {order.id: order for order in orders if asides.order(order.id) not in aside.causes}
     workers = tuple(
-        _worker(
-            courier,
-            world,
-            orders=held.get(courier.id, []),
-            open_orders=open_orders,
-            seen=whereabouts.get(courier.id),
-            end=end_places.get(courier.id),
-            places=places,
+        aside.each(
+            [courier for courier in couriers if courier.id in held or courier.works_at(world.now)],
+            lambda courier: _worker(
+                courier,
+                world,
+                orders=held.get(courier.id, []),
+                open_orders=open_orders,
+                seen=whereabouts.get(courier.id),
+                end=end_places.get(courier.id),
+                places=places,
+            ),
+            lambda courier: asides.courier(courier.id),
+            doing="plan",
         )
-        for courier in world.couriers
-        if courier.id in held or courier.works_at(world.now)
     )
     return Survey(
         region=world.region,

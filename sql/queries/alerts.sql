@@ -1,25 +1,26 @@
 -- name: raise_many
--- $1 region, $2 now; $3 kinds, $4 couriers, $5 orders or NULL, $6 facts, $7 expected; of one length. Returns those that
--- were not open already.
-INSERT INTO alerts (region, raised_at, kind, courier_id, order_id, facts, expected)
-SELECT $1, $2, given.kind, given.courier_id, given.order_id, given.facts::jsonb, given.expected::jsonb
-FROM unnest($3::text [], $4::uuid [], $5::uuid [], $6::text [], $7::text [])
+-- $1 region, $2 now, $3 source; $4 kinds, $5 couriers or NULL, $6 orders or NULL, $7 facts, $8 expected; of one length.
+-- Returns those that were not open already.
+INSERT INTO alerts (region, raised_at, source, kind, courier_id, order_id, facts, expected)
+SELECT $1, $2, $3, given.kind, given.courier_id, given.order_id, given.facts::jsonb, given.expected::jsonb
+FROM unnest($4::text [], $5::uuid [], $6::uuid [], $7::text [], $8::text [])
     AS given (kind, courier_id, order_id, facts, expected)
-ON CONFLICT (courier_id, kind, order_id) WHERE resolved_at IS NULL DO NOTHING
+ON CONFLICT (region, kind, courier_id, order_id, source) WHERE resolved_at IS NULL DO NOTHING
 RETURNING *;
 
 -- name: resolve_many
--- $1 region, $2 now; $3 kinds, $4 couriers, $5 orders or NULL, $6 what was seen; of one length. Returns those that were
--- open.
+-- $1 region, $2 now, $3 source; $4 kinds, $5 couriers or NULL, $6 orders or NULL, $7 what was seen; of one length. Returns
+-- those that were open.
 UPDATE alerts AS a SET resolved_at = greatest($2, a.raised_at), resolution = given.facts::jsonb
-FROM unnest($3::text [], $4::uuid [], $5::uuid [], $6::text []) AS given (kind, courier_id, order_id, facts)
+FROM unnest($4::text [], $5::uuid [], $6::uuid [], $7::text []) AS given (kind, courier_id, order_id, facts)
 WHERE
-    a.resolved_at IS NULL AND a.region = $1 AND a.kind = given.kind AND a.courier_id = given.courier_id
-    AND a.order_id IS NOT DISTINCT FROM given.order_id
+    a.resolved_at IS NULL AND a.region = $1 AND a.source = $3 AND a.kind = given.kind
+    AND a.courier_id IS NOT DISTINCT FROM given.courier_id AND a.order_id IS NOT DISTINCT FROM given.order_id
 RETURNING a.*;
 
 -- name: open_in_region
-SELECT kind, courier_id, order_id FROM alerts WHERE region = $1 AND resolved_at IS NULL;
+-- Those that source $2 has raised and will resolve.
+SELECT kind, courier_id, order_id FROM alerts WHERE region = $1 AND source = $2 AND resolved_at IS NULL;
 
 -- name: counts
 -- Open alerts by kind, for the metrics.

@@ -204,13 +204,13 @@ async def test_thresholds_are_the_regions_own(city, watch, ana):
     assert await alerts(city) == [("stuck", ana)]
 
 
-async def test_thresholds_that_make_no_sense_leave_the_defaults(city, watch, ana):
+async def test_thresholds_that_make_no_sense_leave_the_defaults_and_are_told(city, watch, ana):
     await city.pool.execute(
         """UPDATE regions SET settings = '{"alerts": {"stuck_after_s": -1}}' WHERE id = 'default'"""
     )
     await carrying(city, ana)
     await watch.drive(ana, STREET, 80)
-    assert await alerts(city) == []
+    assert await alerts(city) == [("set_aside", None)]
 
 
 async def test_a_region_has_its_boundary(city, watch, ana):

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
+from dispatch.asides import Asides
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.learner import Learner, LearnerParams
 from dispatch.learning.travel_model import GREAT_CIRCLE, default_s
@@ -98,6 +99,7 @@ def learner_of(city, knowledge, travel=None, **params):
         travel or Engine(),
         regions,
         knowledge,
+        asides=Asides(city.pool, city.redis, part="learning"),
         params=LearnerParams(**({"n_new": 10, "look_back_s": 30 * 86_400.0} | params)),
     )
 

@@ -1,0 +1,78 @@
+"""Tells staff what a part of the program has set aside: an alert each, raised at the second try, resolved when well."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import asyncpg
+from prometheus_client import Gauge
+from redis.asyncio import Redis
+
+from dispatch import alert_rows
+from dispatch.alert_kind import AlertKind
+from dispatch.alert_rows import AlertChange
+from dispatch.aside import Aside, Subject
+from sql import queries
+from tracking import outages
+from tracking.position import Region
+
+log = logging.getLogger(__name__)
+
+SET_ASIDE = Gauge(
+    "postrider_set_aside",
+    "Orders, couriers and regions left out by a part of the program.",
+    ["part", "region", "subject"],
+)
+
+SUBJECTS = ("order", "courier", "region")
+
+
+class Asides:
+    """What a part of the program has set aside, by region."""
+
+    def __init__(self, pool: asyncpg.Pool, redis: Redis, *, part: str) -> None:
+        self._pool = pool
+        self._redis = redis
+        self._part = part
+        self._before: dict[Region, Mapping[Subject, str]] = {}
+
+    async def tell(self, region: Region, aside: Aside) -> None:
+        """
+        The outcome of a whole turn of a region: raise what was set aside twice running, resolve what is well again.
+
+        Costs a query only while something is set aside, and at first. An outage is not raised: it is told again.
+        """
+        before, self._before[region] = self._before.get(region), dict(aside.causes)
+        for subject in SUBJECTS:
+            n = sum(1 for found in aside.causes if found.kind == subject)
+            SET_ASIDE.labels(self._part, region, subject).set(n)
+        if before == {} and not aside.causes:
+            return
+        try:
+            await self._tell(region, before or {}, aside.causes)
+        except outages.DRIVERS as exc:
+            self._before.pop(region)
+            outages.tell(log, "set aside not told", exc, event="set_aside_not_told", region=region)
+
+    async def _tell(self, region: Region, before: Mapping[Subject, str], causes: Mapping[Subject, str]) -> None:
+        rows = await self._pool.fetch(queries["alerts.open_in_region"], region, self._part)
+        told = {Subject(order_id=row["order_id"], courier_id=row["courier_id"]) for row in rows}
+        twice = [subject for subject in causes if subject in before and subject not in told]
+        well = [subject for subject in told if subject not in causes]
+        await alert_rows.write(
+            self._pool,
+            self._redis,
+            region,
+            source=self._part,
+            raised=[self._change(subject, causes[subject]) for subject in twice],
+            resolved=[self._change(subject, "it can be used again") for subject in well],
+            now=datetime.now(UTC),
+        )
+
+    def _change(self, subject: Subject, cause: str) -> AlertChange:
+        return AlertChange(
+            kind=AlertKind.SET_ASIDE,
+            courier_id=subject.courier_id,
+            order_id=subject.order_id,
+            facts={"by": self._part, "subject": subject.kind, "cause": cause},
+        )
