@@ -107,11 +107,14 @@ def create_app(settings: Settings) -> Litestar:
                 applying=asyncio.Semaphore(AT_ONCE),
             )
             app.state.arrivals = arrivals(settings, opened)
-            app.state.channels = CourierChannels(opened.redis)
+            app.state.channels = CourierChannels(opened.redis, opened.tails)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             stop = asyncio.Event()
-            async with live.open_feed(settings, opened.redis) as app.state.feed, asyncio.TaskGroup() as group:
+            async with (
+                live.open_feed(settings, opened.redis, opened.tails) as app.state.feed,
+                asyncio.TaskGroup() as group,
+            ):
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))
                 when_streams_must_end(partial(_end_streams, app.state))

@@ -28,6 +28,10 @@ class Settings:
     """Connections each process keeps at most."""
     redis_url: str = ""
     """Redis 7 or a server that speaks its protocol, with AOF on; empty: `postrider up` starts an embedded one."""
+    redis_pool_size: int = 32
+    """Redis connections each process keeps at most for commands; more commands wait for one."""
+    redis_waiting_size: int = 300
+    """The same for reads that wait for news: the writer has one a region, all other readers one in all."""
     host: str = "127.0.0.1"
     """Address the API listens on."""
     port: int = 8080

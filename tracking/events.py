@@ -9,7 +9,7 @@ On the wire an entry has one field, `e`: a JSON object with `type`, `at` and the
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,13 +19,18 @@ from prometheus_client import Counter
 from redis.asyncio import Redis
 
 from tracking import outages
+from tracking.streams import StreamEntry, Tails, entries_of, text_of
 
 log = logging.getLogger(__name__)
 
+UNREADABLE = Counter("postrider_events_unreadable_total", "Events left out because they could not be read.")
 LOST = Counter("postrider_events_lost_total", "Events that could not be published: the others wait for their timer.")
 
 PUBLISH_TIMEOUT_S = 2.0
 """A publish that takes longer is given up: the rows are the truth, events only wake people."""
+
+TAKE_S = 60.0
+"""Longest wait for an event before it is waited for again."""
 
 MAX_EVENTS = 100_000
 """About an hour of a busy city; when full, the oldest go (trimmed approximately, which is cheap)."""
@@ -117,26 +122,45 @@ async def read(
     With `block_ms` waits so long for the first one and returns an empty list when none came; without, answers at once.
     The client's socket timeout must be longer than `block_ms`.
     """
-    answer = await redis.xread({key(region): after}, count=count, block=block_ms)
-    return [_event(entry_id, fields) for entry_id, fields in _entries(answer)]
+    return readable(entries_of(await redis.xread({key(region): after}, count=count, block=block_ms)))
+
+
+async def follow(
+    redis: Redis, tails: Tails, region: str, hear: Callable[[Sequence[Event]], None], *, retry_s: float = 1.0
+) -> None:
+    """
+    Let `hear` have what happens in a region, until cancelled; nothing at first, and whenever something may be missed.
+
+    While Redis is away nothing is heard.
+    """
+    while True:
+        try:
+            after = await last_id(redis, region)
+            hear(())
+            with tails.follow({key(region): after}) as tail:
+                while True:
+                    if told := readable(await tail.take(TAKE_S)):
+                        hear(told)
+        except outages.DRIVERS as exc:
+            outages.tell(log, "events not read", exc, event="events_not_read", region=region)
+        await asyncio.sleep(retry_s)
 
 
 async def last_id(redis: Redis, region: str) -> str:
     """Id of the newest event, to read on from; START when there is none."""
     newest = await redis.xrevrange(key(region), count=1)
-    return _text(newest[0][0]) if newest else START
+    return text_of(newest[0][0]) if newest else START
 
 
-def _entries(answer: Any) -> list[Any]:
-    """(id, fields) pairs of an XREAD of one stream; redis-py nests them differently in RESP2 and RESP3."""
-    groups = answer.values() if isinstance(answer, dict) else [[entries] for _, entries in answer or ()]
-    return [entry for group in groups for entries in group for entry in entries]
-
-
-def _event(entry_id: bytes | str, fields: Mapping[Any, Any]) -> Event:
-    body = fields.get(b"e", fields.get("e"))
-    return decode(_text(entry_id), body)
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def readable(entries: Iterable[StreamEntry]) -> list[Event]:
+    """The events of a stream; one that cannot be read, of another release maybe, is told and left out."""
+    found = []
+    for entry in entries:
+        try:
+            found.append(decode(entry.id, entry.fields[b"e"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            UNREADABLE.inc()
+            log.warning(
+                "event not readable", extra={"event": "event_unreadable", "id": entry.id, "why": repr(exc)[:200]}
+            )
+    return found

@@ -6,8 +6,9 @@ live state. `tracking.intake.ingest` appends (together with live state, in one s
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from tracking.batch import PositionColumns
 from tracking.position import Position, Region
 from tracking.quarantine import Quarantined
 from tracking.script import Script
+from tracking.streams import StreamEntry, entries_of
 
 HISTORY: Final = "history"
 """The group of `tracking.history.writer`."""
@@ -96,7 +98,7 @@ class Entry:
     """
 
     id: str
-    fields: dict[bytes, bytes]
+    fields: Mapping[bytes, bytes]
 
     @property
     def n(self) -> int:
@@ -230,6 +232,16 @@ class PositionLog:
                     gone.append(group)
         return gone
 
+    async def skip(self, group: str, region: Region) -> datetime:
+        """Go on at the end of the log, whatever the group has not read or acknowledged; since when that has been."""
+        key = RegionKeys(region).log
+        since = time.time() - max((lag.seconds for lag in await self.lag(region) if lag.group == group), default=0.0)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.xgroup_destroy(key, group)
+            pipe.xgroup_create(key, group, id="$", mkstream=True)
+            await pipe.execute()
+        return datetime.fromtimestamp(since, UTC)
+
     async def trim(self, region: Region) -> int:
         """Remove what every group has acknowledged and is older than `keep_s`; how many entries went."""
         keys = RegionKeys(region)
@@ -274,14 +286,12 @@ def _whole(raw: bytes) -> int:
 
 
 def _entries(answer: Any) -> list[Entry]:
-    # RESP2 answers a list of [key, entries], RESP3 a mapping.
-    streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer or []]
-    found: list[Entry] = []
-    for entries in streams:
-        # redis-py wraps RESP3 entries in one more list
-        flat = entries[0] if isinstance(answer, dict) and entries and isinstance(entries[0], list) else entries
-        found.extend(_range(flat))
-    return found
+    return [entry_of(entry) for entry in entries_of(answer)]
+
+
+def entry_of(entry: StreamEntry) -> Entry:
+    """An entry of the log as it came from the stream."""
+    return Entry(entry.id, entry.fields)
 
 
 def _range(entries: Any) -> list[Entry]:

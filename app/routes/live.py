@@ -37,6 +37,7 @@ from tracking.feed.feed import DROPPED, Feed, RegionFeed
 from tracking.feed.sightings import LogSightings
 from tracking.feed.view import Message, View
 from tracking.feed.viewport import Viewport
+from tracking.streams import Tails
 
 log = logging.getLogger(__name__)
 
@@ -142,9 +143,9 @@ def _pulse(region: RegionFeed) -> Message:
     return Message("pulse", msgspec.json.encode(body))
 
 
-def open_feed(settings: Settings, redis: Redis) -> Feed:
+def open_feed(settings: Settings, redis: Redis, tails: Tails) -> Feed:
     """The feed of this process; follows no region before somebody looks at it."""
-    return Feed(redis, LogSightings(redis), feed_of(settings))
+    return Feed(redis, LogSightings(redis), feed_of(settings), tails=tails)
 
 
 async def _until_left(receive: Receive) -> None:

@@ -22,7 +22,8 @@ def dispatcher(settings: Settings, opened: Resources) -> Dispatcher:
         params=cycle_of(settings),
         search=SearchProcess() if settings.dispatch_search_s > 0 else None,
     )
-    return Dispatcher(pool=opened.pool, redis=opened.redis, planning=planning, params=loop_of(settings))
+    params = loop_of(settings)
+    return Dispatcher(pool=opened.pool, redis=opened.redis, planning=planning, params=params, tails=opened.tails)
 
 
 async def dispatch(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:

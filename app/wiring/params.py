@@ -5,6 +5,7 @@ The parts have defaults of their own, for tests and benchmarks; a test holds tha
 """
 
 from datetime import timedelta
+from typing import Final
 
 from app.settings import Settings
 from dispatch.region.cycle import CycleParams
@@ -15,7 +16,10 @@ from tracking.history.housekeeping import Keep
 from tracking.history.writer import Pace
 from tracking.intake.ingest import Bounds
 from tracking.quality import Limits
-from tracking.watching.watch import WatchParams
+from tracking.watching.lookout import WatchParams
+
+BEHIND: Final = 0.8
+"""A watcher further behind than this part of what the log may hold loses its place, before phones are turned away."""
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -62,7 +66,12 @@ def feed_of(settings: Settings) -> FeedParams:
 
 def watch_of(settings: Settings) -> WatchParams:
     """How the watcher works."""
-    return WatchParams(limits=limits_of(settings), lease_s=settings.watch_lease_s, tick_s=settings.watch_tick_s)
+    return WatchParams(
+        limits=limits_of(settings),
+        lease_s=settings.watch_lease_s,
+        tick_s=settings.watch_tick_s,
+        behind_fixes=int(BEHIND * settings.log_limit_fixes),
+    )
 
 
 def loop_of(settings: Settings) -> LoopParams:

@@ -1,5 +1,5 @@
 """
-Opens and closes what a process has one of: the asyncpg pool, the Redis client, and the chain of travel times.
+Opens and closes what a process has one of: the asyncpg pool, the Redis clients, and the chain of travel times.
 
 Whatever asks for travel times in a process shares its connections, what it knows of engines that are down, and the
 cache; and what was learned, once somebody keeps `knowledge` up to date (app/wiring/arriving.py).
@@ -21,6 +21,7 @@ from app.wiring.travel import travel_times
 from dispatch.learning.knowledge import Knowledge
 from dispatch.travel.chain import TravelChain
 from tracking import outages
+from tracking.streams import Tails
 
 DATABASE_TIMEOUT_S = 10.0
 REDIS_TIMEOUT_S = 5.0
@@ -37,6 +38,10 @@ class Resources:
     redis: aioredis.Redis
     travel: TravelChain
     knowledge: Knowledge
+    blocking: aioredis.Redis
+    """For reads that wait for news (`tracking.streams`): they hold connections, which others must not lack."""
+    tails: Tails
+    """Follows streams for everybody in this process."""
 
 
 class ConnectionPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
@@ -82,16 +87,22 @@ async def _leave_session_alone(_: Any) -> None:
     return
 
 
-def open_redis(settings: Settings) -> aioredis.Redis:
-    """A client with timeouts; a command that fails is answered at once, callers decide whether to try again."""
-    return aioredis.Redis.from_url(
+def open_redis(settings: Settings, *, size: int | None = None) -> aioredis.Redis:
+    """
+    A client with timeouts; a command that fails is answered at once, callers decide whether to try again.
+
+    Commands that find all connections busy wait for one: there are never more, however many want one.
+    """
+    pool = aioredis.BlockingConnectionPool.from_url(
         settings.redis_url,
+        max_connections=size or settings.redis_pool_size,
+        timeout=REDIS_TIMEOUT_S,
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=2.0,
         retry=Retry(NoBackoff(), 1),
         health_check_interval=15,
-        max_connections=64,
     )
+    return aioredis.Redis.from_pool(pool)
 
 
 async def _close(pool: asyncpg.Pool) -> None:
@@ -106,14 +117,22 @@ async def _close(pool: asyncpg.Pool) -> None:
 @asynccontextmanager
 async def resources(settings: Settings, *, wait_s: float | None = None) -> AsyncIterator[Resources]:
     """Open them, and close them whatever happens; `wait_s` as in `open_pool`."""
-    redis = open_redis(settings)
+    redis, blocking = open_redis(settings), open_redis(settings, size=settings.redis_waiting_size)
     try:
         pool = await open_pool(settings, wait_s=wait_s)
         try:
             knowledge = Knowledge()
             async with travel_times(settings, redis, learned=knowledge) as travel:
-                yield Resources(pool=pool, redis=redis, travel=travel, knowledge=knowledge)
+                yield Resources(
+                    pool=pool,
+                    redis=redis,
+                    travel=travel,
+                    knowledge=knowledge,
+                    blocking=blocking,
+                    tails=Tails(blocking),
+                )
         finally:
             await _close(pool)
     finally:
+        await blocking.aclose()
         await redis.aclose()

@@ -26,5 +26,6 @@ async def watch(settings: Settings, opened: Resources, stop: asyncio.Event) -> N
         regions=Roster(opened.pool).regions,
         observers=[Vigilance(pool=opened.pool, redis=opened.redis, facts=facts, limits=limits_of(settings))],
         params=watch_of(settings),
+        blocking=opened.blocking,
     )
     await watcher.run(stop)

@@ -34,6 +34,7 @@ from dispatch.visits.from_fixes import ArrivalFix, ArrivalParams, ArrivalState, 
 from sql import queries
 from tracking import events
 from tracking.batch import E7, PositionColumns, instant, microseconds
+from tracking.lease import Lease
 from tracking.log import RegionKeys
 from tracking.position import CourierId, LatLon, Region
 from tracking.quality import Limits
@@ -93,13 +94,13 @@ class Vigilance:
         """Begin anew: somebody else may have watched the region meanwhile."""
         self._regions.pop(region, None)
 
-    async def saw(self, region: Region, columns: PositionColumns) -> Mapping[CourierId, int]:
+    async def saw(self, lease: Lease, columns: PositionColumns) -> Mapping[CourierId, int]:
         """
         Take in fixes. Alerts are about now: of late fixes only the contact counts.
 
         Returns whose arrivals at stops a late fix may change, and from when on: see `found_again`.
         """
-        now = instant(int(columns.received_us.max()))
+        region, now = lease.region, instant(int(columns.received_us.max()))
         watched = await self._watched(region, now)
         await self._recall(watched, [CourierId(i) for i in columns.courier_ids], now)
         assert watched.facts is not None
@@ -115,13 +116,14 @@ class Vigilance:
         return late
 
     async def found_again(
-        self, region: Region, courier_id: CourierId, fixes: Sequence[TrackFix], *, since_us: int, now: datetime
+        self, lease: Lease, courier_id: CourierId, fixes: Sequence[TrackFix], *, since_us: int, now: datetime
     ) -> None:
         """
         Every believable fix of a courier from an instant on, in order: find the arrivals in them again.
 
         It happens after late fixes and when a watcher begins, so the arrivals are those of the set of fixes.
         """
+        region = lease.region
         watched = await self._watched(region, now)
         assert watched.facts is not None
         since = instant(since_us)
@@ -183,8 +185,9 @@ class Vigilance:
             return []
         return [(courier_id, event) for event in self._arrive(watched, courier_id, fix)]
 
-    async def tick(self, region: Region, now: datetime) -> None:
+    async def tick(self, lease: Lease, now: datetime) -> None:
         """Raise what holds now and resolve what has ended."""
+        region = lease.region
         watched = await self._watched(region, now)
         watched.facts = facts = await self._facts.load(region, now)
         watched.aside.causes |= facts.set_aside

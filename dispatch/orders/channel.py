@@ -6,22 +6,15 @@ for long. While Redis is away nobody is woken; streams look at the rows from tim
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
 
 import redis.asyncio as aioredis
 
-from tracking import events, outages
+from tracking import events
 from tracking.position import CourierId, Region
-
-log = logging.getLogger(__name__)
-
-READ_BLOCK_MS: Final = 2000
-"""Below the Redis client's socket timeout."""
-RETRY_S: Final = 1.0
+from tracking.streams import Tails
 
 
 @dataclass(slots=True)
@@ -35,8 +28,9 @@ class _Reader:
 class CourierChannels:
     """Wakes whoever listens for a courier."""
 
-    def __init__(self, redis: aioredis.Redis) -> None:
+    def __init__(self, redis: aioredis.Redis, tails: Tails) -> None:
         self._redis = redis
+        self._tails = tails
         self._readers: dict[Region, _Reader] = {}
         self.is_ended = False
         """The process is about to end: listeners let go."""
@@ -64,23 +58,16 @@ class CourierChannels:
             if not reader.flags and reader.task is not None:
                 reader.task.cancel()
                 reader.task = None
+                self._readers.pop(region, None)
 
     async def _read(self, region: Region, reader: _Reader) -> None:
-        after: str | None = None
-        while True:
-            try:
-                if after is None:
-                    after = await events.last_id(self._redis, region)
-                    _wake(flag for flags in reader.flags.values() for flag in flags)
-                told = await events.read(self._redis, region, after=after, block_ms=READ_BLOCK_MS)
-            except outages.DRIVERS as exc:
-                outages.tell(log, "events not read", exc, event="events_not_read", region=region)
-                after = None
-                await asyncio.sleep(RETRY_S)
-                continue
+        def hear(told: Sequence[events.Event]) -> None:
+            if not told:
+                _wake(flag for flags in reader.flags.values() for flag in flags)
             for event in told:
-                after = event.id
                 _wake(reader.flags.get(str(event.facts.get("courier_id")), ()))
+
+        await events.follow(self._redis, self._tails, region, hear)
 
 
 def _wake(flags: Iterable[asyncio.Event]) -> None:

@@ -7,8 +7,9 @@ another dispatcher takes over when the lease has run out, and goes on from the r
 """
 
 import asyncio
-import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -19,13 +20,12 @@ from prometheus_client import Counter
 from dispatch.alert_kind import PLAN_KINDS
 from dispatch.region.cycle import Planning
 from sql import queries
-from tracking import events, outages
+from tracking import events
 from tracking.lanes import LaneParams, Lanes
 from tracking.lease import Lease
-from tracking.pause import pause_until
+from tracking.pause import first_to_end, pause_until
 from tracking.position import Region
-
-log = logging.getLogger(__name__)
+from tracking.streams import Tails
 
 CYCLES = Counter("postrider_dispatch_cycles_total", "Cycles by how they ended.", ["outcome"])
 
@@ -41,9 +41,6 @@ WAKING: Final = URGENT | {
     "courier.changed",
 }
 """What may make another plan better. What the dispatcher itself causes is not among it, or it would never sleep."""
-
-READ_BLOCK_MS: Final = 2000
-"""Longest wait of one read of the event stream; below the Redis client's socket timeout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +79,17 @@ class Dispatcher:
     """Plans every region whose lease it gets."""
 
     def __init__(
-        self, *, pool: asyncpg.Pool, redis: aioredis.Redis, planning: Planning, params: LoopParams | None = None
+        self,
+        *,
+        pool: asyncpg.Pool,
+        redis: aioredis.Redis,
+        planning: Planning,
+        params: LoopParams | None = None,
+        tails: Tails | None = None,
     ) -> None:
         self._pool = pool
         self._redis = redis
+        self._tails = tails or Tails(redis)
         self._planning = planning
         self._params = params = params or LoopParams()
         self.lanes = Lanes(
@@ -115,20 +119,23 @@ class Dispatcher:
     async def _plan(self, lease: Lease, stop: asyncio.Event) -> None:
         """The loop of a region."""
         state = _Region(lease.region)
-        listener = asyncio.create_task(self._listen(state))
+        listening = events.follow(
+            self._redis, self._tails, lease.region, partial(_hear, state), retry_s=self._params.retry_s
+        )
         try:
-            while not stop.is_set():
-                state.wake.clear()
-                state.urgent.clear()
-                await self._turn(state, lease)
-                await pause_until(self._params.tick_s, state.wake, stop)
-                if not state.urgent.is_set():
-                    await pause_until(self._params.calm_s, state.urgent, stop)
+            await first_to_end(self._turns(state, lease, stop), listening)
         except Exception:
             CYCLES.labels("failed").inc()
             raise
-        finally:
-            listener.cancel()
+
+    async def _turns(self, state: _Region, lease: Lease, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            state.wake.clear()
+            state.urgent.clear()
+            await self._turn(state, lease)
+            await pause_until(self._params.tick_s, state.wake, stop)
+            if not state.urgent.is_set():
+                await pause_until(self._params.calm_s, state.urgent, stop)
 
     async def _turn(self, state: _Region, lease: Lease) -> None:
         await self._planning.at_once(lease)
@@ -140,27 +147,17 @@ class Dispatcher:
             # What it has found when it is given up is committed, if it comes at once and still fits.
             await self._planning.search(lease, state.urgent)
 
-    async def _listen(self, state: _Region) -> None:
-        """Wake the region's loop on events. Without Redis the timer goes on alone."""
-        after: str | None = None
-        while True:
-            try:
-                if after is None:
-                    after = await events.last_id(self._redis, state.region)
-                    state.wake.set()  # what happened before may have been missed
-                told = await events.read(self._redis, state.region, after=after, block_ms=READ_BLOCK_MS)
-            except outages.DRIVERS as exc:
-                outages.tell(log, "events not read", exc, event="events_not_read", region=state.region)
-                after = None
-                await asyncio.sleep(self._params.retry_s)
-                continue
-            for event in told:
-                after = event.id
-                if _matters(event):
-                    state.changed = True
-                    if event.type in URGENT:
-                        state.urgent.set()
-                    state.wake.set()
+
+def _hear(state: _Region, told: Sequence[events.Event]) -> None:
+    """Wake the region's loop on events; without Redis the timer goes on alone."""
+    if not told:
+        state.wake.set()  # what happened before may have been missed
+    for event in told:
+        if _matters(event):
+            state.changed = True
+            if event.type in URGENT:
+                state.urgent.set()
+            state.wake.set()
 
 
 def _matters(event: events.Event) -> bool:

@@ -7,8 +7,14 @@ ON CONFLICT (courier_id) DO UPDATE SET
     from_at = least(r.from_at, excluded.from_at), noted_at = excluded.noted_at, region = excluded.region;
 
 -- name: due
--- $1 region, $2 noted before this, $3 how many: the longest waiting first.
-SELECT courier_id, from_at, noted_at FROM recounts WHERE region = $1 AND noted_at < $2 ORDER BY noted_at LIMIT $3;
+-- $1 region, $2 noted before this, $3 how many: the longest waiting first. With how they travel: who counts them may
+-- not have heard of them.
+SELECT r.courier_id, r.from_at, r.noted_at, c.mode
+FROM recounts AS r
+LEFT JOIN couriers AS c ON r.courier_id = c.id
+WHERE r.region = $1 AND r.noted_at < $2
+ORDER BY r.noted_at
+LIMIT $3;
 
 -- name: done
 -- $1 courier, $2 as it was noted. A later note stays.

@@ -9,9 +9,11 @@ see `tracking.feed.fleet`.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Final, Protocol, Self
 
 from prometheus_client import Counter, Gauge
@@ -21,6 +23,8 @@ from tracking import events, outages
 from tracking.errors import LogUnavailable
 from tracking.feed.fleet import Fleet, Notice, Sighting, format_id, parse_id
 from tracking.feed.view import Frames, Freshness, Message, View
+from tracking.pause import first_to_end
+from tracking.streams import StreamEntry, Tails, text_of
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +37,12 @@ READER_UP = Gauge(
     ["region"],
     multiprocess_mode="livemin",
 )
+UNREADABLE = Counter("postrider_live_entries_unreadable", "Entries of log or events that could not be shown")
+FOLLOWED = Gauge("postrider_live_regions", "Regions this process follows for its viewers", multiprocess_mode="livesum")
 READER_RESTARTS = Counter("postrider_live_reader_restarts", "How often a reader lost Redis and began anew")
 
 MAX_REGIONS: Final = 256
-"""Regions followed by one process; a further one is refused. Each costs one connection and its fleet in memory."""
+"""Regions followed by one process; a further one is refused. Each costs its fleet in memory."""
 
 
 class Source(Protocol):
@@ -58,11 +64,9 @@ class FeedParams:
 
     tick_s: float = 1.0
     """Changes are sent at most so often; what moved twice in between is sent once."""
-    block_ms: int = 2000
-    """How long one read waits for news; less than the socket timeout of the client."""
-    batch: int = 2000
-    """Entries taken at once."""
     max_notices: int = 5000
+    linger_s: float = 30.0
+    """A region that nobody has looked at for so long is let go; a page that is loaded again comes back sooner."""
     first_wait_s: float = 5.0
     """How long the first viewer of a region waits for it to be loaded before it is turned away."""
     freshness: Freshness = field(default_factory=Freshness)
@@ -71,8 +75,9 @@ class FeedParams:
 class RegionFeed:
     """Follows one region; made and run by `Feed`."""
 
-    def __init__(self, redis: Redis, source: Source, region: str, params: FeedParams) -> None:
+    def __init__(self, redis: Redis, source: Source, region: str, params: FeedParams, tails: Tails) -> None:
         self._redis = redis
+        self._tails = tails
         self._source = source
         self._region = region
         self._params = params
@@ -84,6 +89,9 @@ class RegionFeed:
         self.is_connected = False
         self.as_of = datetime.now(UTC)
         """When Redis answered last: what is shown is as old as this."""
+        self.n_viewers = 0
+        self.asked_at = monotonic()
+        """When somebody last began or ended to look."""
 
     def end(self) -> None:
         """Wake the viewers a last time."""
@@ -93,15 +101,28 @@ class RegionFeed:
         """Wait for the moment at which changes are sent."""
         await self._ticked.wait()
 
-    async def tick(self) -> None:
+    async def run(self) -> None:
+        """Follow the region until nobody has looked at it for `linger_s`."""
+        try:
+            await first_to_end(self._tick(), self._follow())
+        finally:
+            with suppress(KeyError):
+                READER_UP.remove(self._region)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody looks at it, or did a moment ago."""
+        return self.n_viewers > 0 or monotonic() - self.asked_at < self._params.linger_s
+
+    async def _tick(self) -> None:
         """Beat: every `tick_s` the viewers look for what is new."""
-        while True:
+        while self.is_wanted:
             await asyncio.sleep(self._params.tick_s)
             self.frames.renew(datetime.now(UTC))
             self._ticked.set()
             self._ticked = asyncio.Event()
 
-    async def follow(self) -> None:
+    async def _follow(self) -> None:
         """Read for ever; whatever goes wrong is tried again after a pause of at most about 5 s."""
         pause_s = 0.1
         while True:
@@ -109,8 +130,12 @@ class RegionFeed:
                 await self._load()
                 self._set_connected(is_connected=True)
                 pause_s = 0.1
-                while True:
-                    await self._read()
+                with self._tails.follow(self._after) as tail:
+                    while True:
+                        self._take(await tail.take(self._params.tick_s))
+                        self.as_of = max(self.as_of, self._tails.answered_at)
+                        # A busy log always has more: let the others of this process have their turn.
+                        await asyncio.sleep(0)
             except Exception as exc:  # noqa: BLE001 - told, as an outage or as a defect
                 outages.tell(log, "live reader failed", exc, event="live_reader_failed", region=self._region)
             self._set_connected(is_connected=False)
@@ -122,11 +147,11 @@ class RegionFeed:
         """Note where the streams end, then take the state: what comes in between is then read twice, never missed."""
         positions_key, events_key = self._source.key(self._region), events.key(self._region)
         tail = await self._redis.xrevrange(positions_key, count=1)
-        positions_id = _text(tail[0][0]) if tail else events.START
+        positions_id = text_of(tail[0][0]) if tail else events.START
         if not self.loaded.is_set():
             remembered: Any = await self._redis.xrevrange(events_key, count=self._params.max_notices)
             is_all = len(remembered) < self._params.max_notices
-            before = events.START if is_all else _text(remembered[-1][0])
+            before = events.START if is_all else text_of(remembered[-1][0])
             self._fleet.begin(parse_id(positions_id), parse_id(before))
             for entry_id, fields in reversed(remembered):
                 self._tell(entry_id, fields)
@@ -139,26 +164,24 @@ class RegionFeed:
         self.as_of = datetime.now(UTC)
         self.loaded.set()
 
-    async def _read(self) -> None:
-        answer = await self._redis.xread(self._after, count=self._params.batch, block=self._params.block_ms)  # type: ignore[arg-type]  # dict is invariant
-        self.as_of = datetime.now(UTC)
+    def _take(self, entries: Sequence[StreamEntry]) -> None:
         positions_key = self._source.key(self._region)
-        for name, entries in _streams(answer):
-            for entry_id, fields in entries:
-                if name == positions_key:
-                    at = parse_id(_text(entry_id))
-                    for sighting in self._source.decode(fields):
-                        self._fleet.see(sighting, at)
+        for entry in entries:
+            self._after[entry.key] = entry.id
+            try:
+                if entry.key == positions_key:
+                    for sighting in self._source.decode(entry.fields):
+                        self._fleet.see(sighting, parse_id(entry.id))
                 else:
-                    self._tell(entry_id, fields)
-                self._after[name] = _text(entry_id)
-        # A busy log always has more: let the others of this process have their turn.
-        await asyncio.sleep(0)
+                    self._tell(entry.id, entry.fields)
+            except Exception as exc:  # noqa: BLE001 - of another release, or poisoned: the others are shown
+                UNREADABLE.inc()
+                outages.tell(log, "entry not shown", exc, event="live_entry_unreadable", region=self._region)
 
     def _tell(self, entry_id: bytes | str, fields: Mapping[Any, Any]) -> None:
         body = fields.get(b"e", fields.get("e", b"{}"))
         body = body if isinstance(body, bytes) else body.encode()
-        event = events.decode(_text(entry_id), body)
+        event = events.decode(text_of(entry_id), body)
         if event.facts.get("deleted") is True:
             self._fleet.forget(str(event.facts.get("courier_id")))
         self._fleet.tell(Notice(parse_id(event.id), event.type, body))
@@ -170,13 +193,16 @@ class RegionFeed:
 
 class Feed:
     """
-    The feeds of a process: a region is followed from its first viewer on, until the process ends.
+    The feeds of a process: a region is followed from its first viewer on, until nobody has looked for a while.
 
     An asynchronous context manager: leaving it ends the readers.
     """
 
-    def __init__(self, redis: Redis, source: Source, params: FeedParams | None = None) -> None:
+    def __init__(
+        self, redis: Redis, source: Source, params: FeedParams | None = None, *, tails: Tails | None = None
+    ) -> None:
         self._redis = redis
+        self._tails = tails or Tails(redis)
         self._source = source
         self._params = params or FeedParams()
         self._regions: dict[str, RegionFeed] = {}
@@ -208,9 +234,11 @@ class Feed:
         if feed is None:
             if len(self._regions) >= MAX_REGIONS:
                 raise LogUnavailable("too many regions are followed by this process")
-            feed = self._regions[name] = RegionFeed(self._redis, self._source, name, self._params)
-            for loop in (feed.follow(), feed.tick()):
-                self._tasks.add(asyncio.create_task(loop))
+            feed = self._regions[name] = RegionFeed(self._redis, self._source, name, self._params, self._tails)
+            task = asyncio.create_task(self._run(name, feed))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        feed.asked_at = monotonic()
         try:
             async with asyncio.timeout(self._params.first_wait_s):
                 await feed.loaded.wait()
@@ -218,9 +246,19 @@ class Feed:
             raise LogUnavailable("live positions cannot be read right now") from None
         return feed
 
+    async def _run(self, name: str, feed: RegionFeed) -> None:
+        FOLLOWED.set(len(self._regions))
+        try:
+            await feed.run()
+        finally:
+            # At once with its end: who asks from now on begins anew.
+            del self._regions[name]
+            FOLLOWED.set(len(self._regions))
+
     async def watch(self, region: RegionFeed, view: View) -> AsyncGenerator[list[Message]]:
         """Messages for one viewer, a list per tick, empty when nothing is new; ends when the feed is closed."""
         VIEWERS.inc()
+        region.n_viewers += 1
         try:
             while not self._is_closed:
                 n_resets = view.n_resets
@@ -230,14 +268,5 @@ class Feed:
                 await region.next_tick()
         finally:
             VIEWERS.dec()
-
-
-def _streams(answer: Any) -> list[tuple[str, list[Any]]]:
-    """(name, entries) of an XREAD; redis-py nests them differently in RESP2 and RESP3."""
-    if isinstance(answer, dict):
-        return [(_text(name), [e for part in parts for e in part]) for name, parts in answer.items()]
-    return [(_text(name), entries) for name, entries in answer or ()]
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+            region.n_viewers -= 1
+            region.asked_at = monotonic()

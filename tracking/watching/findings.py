@@ -14,8 +14,10 @@ from uuid import UUID
 import asyncpg
 
 from sql import queries
+from tracking import lease as leases
 from tracking.batch import E7, instant, microseconds
-from tracking.position import CourierId, Region
+from tracking.lease import Lease
+from tracking.position import CourierId, Mode, Region
 from tracking.watching.fence import FenceId, FenceIndex
 from tracking.watching.geofence import FenceEvent, FenceState, inside_since
 from tracking.watching.motion import Began, Closed, Stay
@@ -56,6 +58,15 @@ class Batch:
             elif (stay := stay_of(event)) is not None:
                 self.stays[courier_id, stay.arrived_us] = stay
 
+    def by_courier(self) -> dict[CourierId, "Batch"]:
+        """The changes of each courier on their own."""
+        found: dict[CourierId, Batch] = {}
+        for key, stay in self.stays.items():
+            found.setdefault(key[0], Batch()).stays[key] = stay
+        for event, was in self.fences.items():
+            found.setdefault(event[0], Batch()).fences[event] = was
+        return found
+
     def __bool__(self) -> bool:
         return bool(self.stays or self.fences)
 
@@ -73,17 +84,17 @@ class Findings:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def apply(self, region: Region, batch: Batch, *, now: datetime) -> list[Happening]:
-        """Write a batch, all or nothing."""
+    async def apply(self, lease: Lease, batch: Batch, *, now: datetime) -> list[Happening]:
+        """Write a batch, all or nothing; raises `LeaseLost`."""
         if not batch:
             return []
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with leases.held(self._pool, lease) as connection:
             await _withdraw(connection, batch)
-            return await _put(connection, region, batch, now=now)
+            return await _put(connection, lease.region, batch, now=now)
 
     async def replace(
         self,
-        region: Region,
+        lease: Lease,
         courier_id: CourierId,
         said: Sequence[Said],
         *,
@@ -96,10 +107,11 @@ class Findings:
         Make what stands from an instant on the same as `said`, all or nothing.
 
         Events of fences that are not `known` (deleted ones) stay. `noted_at`: the note in `recounts` that this settles.
+        Raises `LeaseLost`.
         """
         batch = Batch()
         batch.add(courier_id, said, ())
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with leases.held(self._pool, lease) as connection:
             since = instant(from_us)
             for row in await connection.fetch(queries["stays.of_courier_since"], courier_id, since):
                 batch.stays.setdefault((courier_id, microseconds(row["arrived_at"])), None)
@@ -111,7 +123,7 @@ class Findings:
             if gone:
                 await connection.execute(queries["fence_events.withdraw_many"], *map(list, zip(*gone, strict=True)))
             await _withdraw(connection, batch)
-            happenings = await _put(connection, region, batch, now=now)
+            happenings = await _put(connection, lease.region, batch, now=now)
             if noted_at is not None:
                 await connection.execute(queries["recounts.done"], courier_id, noted_at)
             return happenings
@@ -150,19 +162,25 @@ class Findings:
         )
 
     async def note_late(self, region: Region, late: Mapping[CourierId, int], *, now: datetime) -> None:
-        """Note couriers to be counted again from an instant on (microseconds)."""
+        """Note couriers to be counted again from an instant on (microseconds); once too often does no harm."""
         if late:
             since = [instant(us) for us in late.values()]
             await self._pool.execute(queries["recounts.note_many"], region, list(late), since, now)
 
-    async def settle(self, courier_id: CourierId, noted_at: datetime) -> None:
-        """Forget a note; a later one stays."""
-        await self._pool.execute(queries["recounts.done"], courier_id, noted_at)
+    async def settle(self, lease: Lease, courier_id: CourierId, noted_at: datetime) -> None:
+        """Forget a note; a later one stays. Raises `LeaseLost`."""
+        async with leases.held(self._pool, lease) as connection:
+            await connection.execute(queries["recounts.done"], courier_id, noted_at)
 
-    async def due(self, region: Region, *, before: datetime, limit: int) -> list[tuple[CourierId, datetime, datetime]]:
-        """Couriers noted before an instant: (courier, from when, when noted)."""
+    async def due(
+        self, region: Region, *, before: datetime, limit: int
+    ) -> list[tuple[CourierId, datetime, datetime, Mode]]:
+        """Couriers noted before an instant: (courier, from when, when noted, how they travel)."""
         rows = await self._pool.fetch(queries["recounts.due"], region, before, limit)
-        return [(CourierId(row["courier_id"]), row["from_at"], row["noted_at"]) for row in rows]
+        return [
+            (CourierId(row["courier_id"]), row["from_at"], row["noted_at"], Mode(row["mode"] or Mode.CAR))
+            for row in rows
+        ]
 
 
 async def _withdraw(connection: Any, batch: Batch) -> None:

@@ -19,6 +19,7 @@ from tracking.history.history import History
 from tracking.position import Fix, Mode, Position
 
 REGION = "default"
+LEASE = lease.Lease(job="watch", region=REGION, token=1)
 STREET = replace(RESTAURANT, lat=RESTAURANT.lat + 0.004)
 """450 m from the restaurant: no stop."""
 
@@ -38,14 +39,14 @@ class Watch:
             columns = fixes_of(courier_id, place, self.now)
             if store:
                 await History(self.city.pool).insert_many(columns)
-            await self.vigilance.saw(REGION, columns)
-            await self.vigilance.tick(REGION, self.now)
+            await self.vigilance.saw(LEASE, columns)
+            await self.vigilance.tick(LEASE, self.now)
             place = replace(place, lat=place.lat + step)
         return place
 
     async def wait(self, seconds):
         self.now += timedelta(seconds=seconds)
-        await self.vigilance.tick(REGION, self.now)
+        await self.vigilance.tick(LEASE, self.now)
 
 
 def fixes_of(courier_id, place, now):

@@ -24,7 +24,7 @@ from tracking.position import Region
 
 CITY = Region("porto")
 ANNA, BORIS = (Sender(UUID(int=i << 64 | i), CITY, 1) for i in (1, 2))
-PARAMS = FeedParams(tick_s=0.02, block_ms=100, first_wait_s=3)
+PARAMS = FeedParams(tick_s=0.02, first_wait_s=3)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ async def test_viewer_that_was_away_for_more_events_than_are_kept_is_reset(redis
     first = await _publish(redis, "order.placed")
     for _ in range(5):
         await _publish(redis, "order.changed")
-    params = FeedParams(tick_s=0.02, block_ms=100, max_notices=3)
+    params = FeedParams(tick_s=0.02, max_notices=3)
     view = View.resume(None, f"0-0_{first}")
     async with watching(redis, view, params) as viewer:
         await until(lambda: viewer.n_resets == 1)
@@ -209,6 +209,53 @@ async def test_viewer_that_does_not_read_delays_nobody_and_then_gets_the_latest_
             (delta,) = await anext(ticks)
         (position,) = msgspec.json.decode(delta.data)["positions"]
         assert position["lat"] == pytest.approx(41.10019)
+
+
+async def test_a_region_is_let_go_when_nobody_looks_any_more_and_followed_again_when_somebody_does(redis):
+    await post(redis, ANNA, 41.1, age_s=60)
+    async with Feed(redis, LogSightings(redis), FeedParams(tick_s=0.02, linger_s=0.1)) as feed:
+        for _ in range(2):
+            viewer = Viewer(feed)
+            task = asyncio.create_task(viewer.follow())
+            await until(lambda viewer=viewer: viewer.lat(ANNA) == 41.1)
+            await asyncio.sleep(0.3)
+            assert list(feed._regions) == [CITY]
+            task.cancel()
+            await until(lambda: not feed._regions)
+        async with asyncio.timeout(10):
+            while (await redis.info("clients"))["blocked_clients"]:
+                await asyncio.sleep(0.01)
+
+
+async def test_eighty_regions_cost_one_waiting_connection(redis):
+    """Each with a viewer, and uploads go on."""
+    regions = [Region(f"city-{i}") for i in range(80)]
+    async with Feed(redis, LogSightings(redis), PARAMS) as feed:
+        followed = [await feed.region(region) for region in regions]
+        views = [feed.watch(region, View()) for region in followed]
+        assert [len(await anext(view)) for view in views] == [1] * 80
+        async with asyncio.timeout(10):
+            while (await redis.info("clients"))["blocked_clients"] != 1:
+                await asyncio.sleep(0.01)
+        sender = Sender(ANNA.courier_id, regions[-1], 1)
+        reading = Reading(fixed_at=datetime.now(UTC), lat=41.1, lon=-8.61)
+        await Ingest(redis).accept(Upload(region=regions[-1], readings=[reading], senders=[sender]))
+        async with asyncio.timeout(10):
+            while not await anext(views[-1]):
+                pass
+        for view in views:
+            await view.aclose()
+
+
+async def test_an_entry_that_cannot_be_read_is_left_out(redis):
+    async with watching(redis) as viewer:
+        await until(lambda: viewer.last_id is not None)
+        region = await viewer.feed.region(CITY)
+        await redis.xadd(events.key(CITY), {"e": "{}"})
+        await redis.xadd(events.key(CITY), {"other": "x"})
+        await events.publish(redis, CITY, "alert.raised", {"kind": "stuck"})
+        await until(lambda: viewer.events == ["alert.raised"])
+        assert region.is_connected
 
 
 async def _publish(redis, kind):

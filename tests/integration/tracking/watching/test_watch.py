@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -12,8 +13,10 @@ from dispatch.alerts.observer import Vigilance
 from dispatch.alerts.region_facts import FactsOfRegion
 from tests.unit.tracking.watching.tracks import MICROS, at, walk
 from tracking import events
+from tracking import lease as leases
 from tracking.batch import MODES
 from tracking.dead_letters import DeadLetters
+from tracking.errors import LeaseLost
 from tracking.history.history import History
 from tracking.history.writer import Pace, Writer
 from tracking.intake.ingest import Ingest
@@ -22,8 +25,10 @@ from tracking.intake.screening import Sender, Upload
 from tracking.log import WATCH, PositionLog
 from tracking.position import Mode, Region
 from tracking.quarantine import QuarantineStore
+from tracking.watching.findings import Batch, Findings
+from tracking.watching.lookout import WatchParams
 from tracking.watching.motion import DEFAULT_PARAMS, Sample, Stay, segments
-from tracking.watching.watch import Watcher, WatchParams
+from tracking.watching.watch import SLICE_FIXES, Watcher
 
 CITY = Region("default")
 FAST = WatchParams(lease_s=1.0, tick_s=0.1, block_ms=50, recount_after_s=0.2, backoff_s=0.02, backoff_at_most_s=0.1)
@@ -86,15 +91,15 @@ class World:
             yield
 
     @asynccontextmanager
-    async def watching(self):
+    async def watching(self, *observers, regions=regions, params=FAST):
         facts = FactsOfRegion(self.pool)
         watcher = Watcher(
             pool=self.pool,
             redis=self.redis,
             position_log=self.log,
             regions=regions,
-            observers=[Vigilance(pool=self.pool, redis=self.redis, facts=facts)],
-            params=FAST,
+            observers=[Vigilance(pool=self.pool, redis=self.redis, facts=facts), *observers],
+            params=params,
         )
         async with running(watcher.run) as task:
             yield task
@@ -161,7 +166,7 @@ async def timescale_world(request, redis_url):
     redis = Redis.from_url(redis_url)
     async with asyncpg.create_pool(url, min_size=0, **options) as pool:
         yield World(pool, redis)
-        await pool.execute("TRUNCATE positions, stays, fence_events, geofences, alerts, recounts, watch_leases CASCADE")
+        await pool.execute("TRUNCATE positions, stays, fence_events, geofences, alerts, recounts, leases CASCADE")
         await pool.execute("DELETE FROM couriers")
     await redis.aclose()
 
@@ -347,3 +352,108 @@ async def test_a_restart_makes_no_other_stays_for_a_phone_that_is_on_all_day(wor
             await world.post(ana, [late])
             await until(world.settled)
     assert await world.stays(ana.courier_id) == expected_stays(sorted([*fixes, late]))
+
+
+class Onlooker:
+    """Notes what it is shown; may be told to fail."""
+
+    def __init__(self, fails_in=()):
+        self.fails_in = fails_in
+        self.batches = []
+
+    async def saw(self, lease, columns):
+        if lease.region in self.fails_in:
+            raise RuntimeError("cannot bear this")
+        self.batches.append(len(columns))
+        return {}
+
+    async def found_again(self, lease, courier_id, fixes, *, since_us, now):
+        if lease.region in self.fails_in:
+            raise RuntimeError("cannot bear it again")
+
+    async def tick(self, lease, now):
+        if lease.region in self.fails_in:
+            raise RuntimeError("cannot bear the time")
+
+    def forget(self, region):
+        pass
+
+
+async def test_an_observer_that_cannot_bear_the_fixes_ends_neither_watching_nor_other_regions(world):
+    ana = await world.hire()
+    await world.pool.execute(
+        "INSERT INTO regions (id, name, settings) VALUES ('r2', 'R2', $1::jsonb)",
+        '{"boundary": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}, "alerts": 5}',
+    )
+    fixes = recent(walk(ROUND))
+    onlooker = Onlooker(fails_in={"default", "r2"})
+
+    async def both():
+        return [CITY, Region("r2")]
+
+    async with world.writing(), world.watching(onlooker, regions=both):
+        await world.post(ana, fixes)
+        await until(world.settled)
+        await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+        held = await world.pool.fetch("SELECT region FROM leases WHERE job = 'watch' ORDER BY region")
+        assert [row["region"] for row in held] == ["default", "r2"]
+
+
+async def test_large_uploads_are_looked_at_in_small_parts(world):
+    ana = await world.hire()
+    fixes = recent(walk(ROUND))
+    onlooker = Onlooker()
+    many = [fix._replace(at_us=fix.at_us - k * MICROS // 20) for k in range(20) for fix in fixes]
+    async with world.watching(onlooker):
+        await world.post(ana, many, chunk=len(many))
+        await until(lambda: _is(_value(sum(onlooker.batches)), len(many)))
+    assert len(many) > SLICE_FIXES >= max(onlooker.batches)
+
+
+async def _value(value):
+    return value
+
+
+async def test_reading_goes_on_while_couriers_are_counted_and_what_comes_meanwhile_is_not_lost(world, monkeypatch):
+    ana, bea = await world.hire(), await world.hire()
+    fixes = recent(walk(ROUND))
+    onlooker, may_count = Onlooker(), asyncio.Event()
+    read = Findings.fixes
+
+    async def slowly(self, courier_id, since):
+        await may_count.wait()
+        return await read(self, courier_id, since)
+
+    monkeypatch.setattr(Findings, "fixes", slowly)
+    async with world.writing(), world.watching(onlooker):
+        await world.post(ana, fixes[:60])
+        await world.post(bea, fixes[:60])
+        await until(lambda: _is(_value(sum(onlooker.batches)), 120))
+        await world.post(ana, fixes[60:])
+        await until(lambda: _is(_value(sum(onlooker.batches)), 60 + len(fixes)))
+        may_count.set()
+        await until(world.settled)
+        await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes)))
+
+
+async def test_one_too_far_behind_loses_its_place_and_finds_everything_in_history(world):
+    ana = await world.hire("foot")
+    fixes = recent(walk(ROUND))
+    await world.log.ensure_group(WATCH, CITY)
+    async with world.writing():
+        await world.post(ana, fixes)
+        async with world.watching(params=replace(FAST, behind_fixes=len(fixes) - 1)):
+            await until(world.settled)
+            await until(lambda: _is(world.stays(ana.courier_id), expected_stays(fixes, Mode.FOOT)))
+    assert await world.log.read(WATCH, "another", CITY, block_ms=0) == []
+
+
+async def test_what_one_without_the_lease_has_found_is_refused(world):
+    ana = await world.hire()
+    stale = await leases.take(world.pool, "watch", CITY, "first", ttl_s=0.01)
+    await asyncio.sleep(0.05)
+    assert await leases.take(world.pool, "watch", CITY, "second", ttl_s=60) is not None
+    batch = Batch(stays={(ana.courier_id, 0): Stay(arrived_us=0, departed_us=0, lat=0, lon=0, n_fixes=2, open=True)})
+    with pytest.raises(LeaseLost):
+        await Findings(world.pool).apply(stale, batch, now=datetime.now(UTC))
+    assert await world.stays(ana.courier_id) == []
