@@ -12,7 +12,7 @@ from app.web.idempotency import forget_answers
 from app.web.metrics import MULTIPROCESS
 from app.wiring.arriving import keep_arrivals, know, learn
 from app.wiring.dispatching import dispatch
-from app.wiring.params import keep_of, limits_of, pace_of
+from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of
 from app.wiring.resources import Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
@@ -49,7 +49,7 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     quarantine, letters = QuarantineStore(opened.pool), DeadLetters(opened.redis)
     return {
         "writer": Writer(position_log, history, quarantine, letters, roster.regions, pace=pace).run,
-        "refill": Refill(LivePositions(opened.redis), history, roster).run,
+        "refill": Refill(LivePositions(opened.redis, indexed_for_s=indexed_for_s(settings)), history, roster).run,
     }
 
 

@@ -3,7 +3,7 @@ Milliseconds that "the 20 nearest of 50,000 fresh couriers" takes: python -m ben
 
 Couriers stand in a city of 30 km, denser in its middle; asked about random places, 5 km around, one question after
 another, through the library and through HTTP. Beside it, the limit: one GEOSEARCH of Redis for the 20 nearest, without
-freshness, records or modes.
+freshness, records or modes. Then the same beside 30,000 couriers who stopped an hour to a month ago.
 """
 
 import asyncio
@@ -31,13 +31,16 @@ CENTRE = LatLon(41.15, -8.61)
 RADIUS_M, LIMIT = 5000.0, 20
 
 
-def fleet(n: int, rng: np.random.Generator) -> PositionColumns:
+def fleet(
+    n: int, rng: np.random.Generator, *, first: int = 1, oldest_s: float = 60, youngest_s: float = 0
+) -> PositionColumns:
+    """Couriers with numbers from `first`, and last fixes of those ages."""
     now_us = int(time.time() * 1e6)
     unknown = np.full(n, np.nan)
     return PositionColumns.from_floats(
-        courier_ids=tuple(UUID(int=(i + 1) << 64 | 1) for i in range(n)),
+        courier_ids=tuple(UUID(int=(i + first) << 64 | 1) for i in range(n)),
         courier=np.arange(n),
-        fixed_us=now_us - rng.integers(0, 60_000_000, n),
+        fixed_us=now_us - rng.integers(int(youngest_s * 1e6), int(oldest_s * 1e6), n),
         received_us=np.full(n, now_us),
         lat=CENTRE.lat + rng.normal(0, 0.07, n),
         lon=CENTRE.lon + rng.normal(0, 0.09, n),
@@ -101,6 +104,7 @@ async def put(redis_url: str, columns: PositionColumns) -> None:
 def main() -> None:
     options = parser("nearby", __doc__)
     options.add_argument("--couriers", type=int, default=50_000)
+    options.add_argument("--stale", type=int, default=30_000)
     options.add_argument("--questions", type=int, default=2000)
     arguments = options.parse_args()
     rng = np.random.default_rng(1)
@@ -112,6 +116,10 @@ def main() -> None:
         questions = [LatLon(CENTRE.lat + float(north), CENTRE.lon + float(east)) for north, east in places]
         with serving(servers, "app", "api") as url:
             results = asyncio.run(ask(url, servers.redis_url, token, questions))
+            stale = fleet(arguments.stale, rng, first=arguments.couriers + 1, youngest_s=3600, oldest_s=30 * 86_400)
+            asyncio.run(put(servers.redis_url, stale))
+            for name, found in asyncio.run(ask(url, servers.redis_url, token, questions)).items():
+                results[f"{name}, {arguments.stale} stale beside"] = found
     report("nearby", arguments, engines, results)
 
 

@@ -6,7 +6,8 @@ here it is read, and put back from history when Redis lost its memory.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -19,6 +20,7 @@ from redis.asyncio import Redis
 from tracking.batch import MODES, PositionColumns, microseconds
 from tracking.log import RegionKeys
 from tracking.position import CourierId, LatLon, Mode, Position, Presence, Region
+from tracking.quality import distances_m
 from tracking.script import Script
 
 RECORD: Final = np.dtype(
@@ -40,6 +42,11 @@ RECORD: Final = np.dtype(
 
 FIRST_CIRCLE_M: Final = 250.0
 """Where `nearby` begins to look; a dense city has dozens of couriers in it."""
+INDEXED_FOR_S: Final = 660.0
+"""A courier whose last fix is older is in no geo index: those of months would be walked over by everybody who asks. A
+minute more than what counts as fresh by default, so that a question never needs the walk below for the time it took."""
+MOST_WALKED: Final = 4_000
+"""Couriers of one mode that one question looks at; so many stale ones between two rounds of `prune` are an outage."""
 CHUNK: Final = 1000
 """Couriers per script call where all of them are walked: keeps Redis free for others between calls."""
 
@@ -109,8 +116,16 @@ def _columns_of(courier_ids: Sequence[bytes], records: Sequence[bytes]) -> Posit
 class LivePositions:
     """Reads live state; holds no state but the client."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(
+        self, redis: Redis, *, indexed_for_s: float = INDEXED_FOR_S, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`indexed_for_s`: as in `tracking.intake.ingest.Bounds`; `clock`: seconds since the Unix epoch."""
         self._redis = redis
+        self._indexed_for_s = indexed_for_s
+        self._clock = clock
+
+    def _indexed_since(self) -> datetime:
+        return datetime.fromtimestamp(self._clock() - self._indexed_for_s, UTC)
 
     async def get(self, courier_id: UUID, region: Region) -> LivePosition | None:
         """A courier's last good position, or None where none is known."""
@@ -161,7 +176,14 @@ class LivePositions:
         fresh_since: datetime,
         mode: Mode | None = None,
     ) -> list[Neighbour]:
-        """Couriers within `radius_m` whose fix is not older than `fresh_since`, nearest first, at most `limit`."""
+        """
+        Couriers within `radius_m` whose fix is not older than `fresh_since`, nearest first, at most `limit`.
+
+        Milliseconds as long as `fresh_since` is no older than what is indexed; beyond that everybody's last position is
+        read.
+        """
+        if fresh_since < self._indexed_since():
+            return await self._nearby_of_all(region, at, radius_m, limit, fresh_since, mode)
         keys = RegionKeys(region)
         indices = keys.geo if mode is None else (keys.geo[MODES.index(mode) - 1],)
         lon = float(at.lon)
@@ -169,10 +191,28 @@ class LivePositions:
         hits = await _nearby.run(
             self._redis,
             [keys.live, keys.contacts, *indices],
-            [lon, lat, radius_m, limit, microseconds(fresh_since), FIRST_CIRCLE_M],
+            [lon, lat, radius_m, limit, microseconds(fresh_since), FIRST_CIRCLE_M, MOST_WALKED],
         )
         found = _live([hit[0] for hit in hits], [hit[2] for hit in hits], [hit[3] for hit in hits])
         return [Neighbour(live=live, distance_m=float(hit[1])) for live, hit in zip(found, hits, strict=True)]
+
+    async def _nearby_of_all(
+        self, region: Region, at: LatLon, radius_m: float, limit: int, fresh_since: datetime, mode: Mode | None
+    ) -> list[Neighbour]:
+        columns, contacts = await self.all_columns(region)
+        away_m = distances_m(columns.lat_e7 / 1e7, columns.lon_e7 / 1e7, np.array(at.lat), np.array(at.lon))
+        wanted = (away_m <= radius_m) & (columns.fixed_us >= microseconds(fresh_since))
+        if mode is not None:
+            wanted &= columns.mode == MODES.index(mode)
+        rows = np.flatnonzero(wanted)
+        nearest = rows[np.argsort(away_m[rows], kind="stable")][:limit]
+        return [
+            Neighbour(
+                live=_live_row(columns, i, contacts.get(columns.courier_ids[i].bytes)),
+                distance_m=round(float(away_m[i]), 4),
+            )
+            for i in nearest.tolist()
+        ]
 
     async def forget(self, courier_id: UUID, region: Region) -> None:
         """Remove a courier: deleted, erased, or moved to another region."""
@@ -189,13 +229,18 @@ class LivePositions:
         return bool(await self._redis.exists(RegionKeys(region).marker))
 
     async def refill(self, region: Region, columns: PositionColumns) -> int:
-        """Put last positions back from history, keeping what is newer here; how many were put back."""
+        """
+        Put last positions back from history, keeping what is newer here; how many were put back.
+
+        The geo indices get those that `nearby` looks for.
+        """
+        oldest_us = microseconds(self._indexed_since())
         keys = RegionKeys(region)
         records = records_of(columns)
         records["mode"] = np.maximum(records["mode"], 1)  # a mode that history does not know counts as a car's
         n = 0
         for start in range(0, len(columns), CHUNK):
-            args: list[bytes | int] = []
+            args: list[bytes | int] = [oldest_us]
             for i in range(start, min(start + CHUNK, len(columns))):
                 member = columns.courier_ids[columns.courier[i]].bytes
                 args += [member, records[i].tobytes(), int(columns.received_us[i]) // 1000]
@@ -203,8 +248,9 @@ class LivePositions:
         await self._redis.set(keys.marker, secrets.token_hex(8), nx=True)
         return n
 
-    async def prune(self, region: Region, *, older_than: datetime) -> int:
-        """Take couriers without a fix since then out of the geo indices; how many."""
+    async def prune(self, region: Region, *, older_than: datetime | None = None) -> int:
+        """Take couriers without a fix since then (or too long to be indexed) out of the geo indices; how many."""
+        older_than = older_than or self._indexed_since()
         keys = RegionKeys(region)
         columns, _ = await self.all_columns(region)
         stale = np.flatnonzero(columns.fixed_us < microseconds(older_than))

@@ -167,7 +167,7 @@ class _Columns(NamedTuple):
         gap_s = self.fixed_s[b] - self.fixed_s[a]
         reach_m = limits.jump_speed_mps * gap_s + limits.jump_slack_m + self.slack_m[a] + self.slack_m[b]
         near: Bools = (self.courier[a] == self.courier[b]) & (gap_s <= limits.witness_s)
-        reachable: Bools = _distances_m(self.lat[a], self.lon[a], self.lat[b], self.lon[b]) <= reach_m
+        reachable: Bools = distances_m(self.lat[a], self.lon[a], self.lat[b], self.lon[b]) <= reach_m
         return near, reachable
 
 
@@ -230,7 +230,7 @@ class _Windows:
         return run
 
 
-def _distances_m(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> Floats:
+def distances_m(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> Floats:
     """Great-circle distances in metres, element by element; see `tracking.geo.distance_m`."""
     phi_a, phi_b = np.radians(lat_a), np.radians(lat_b)
     h = np.sin((phi_b - phi_a) / 2) ** 2 + np.cos(phi_a) * np.cos(phi_b) * np.sin(np.radians(lon_b - lon_a) / 2) ** 2

@@ -11,7 +11,7 @@ from app.settings import Settings
 from app.web.auth import Authenticator, Caller
 from app.web.encoding import BrokenEncoding, plain_body
 from app.web.problems import TooMuch
-from app.wiring.params import bounds_of, limits_of
+from app.wiring.params import bounds_of, indexed_for_s, limits_of
 from app.wiring.resources import Resources
 from tracking.batch import MODES
 from tracking.history.tracks import Reader
@@ -50,7 +50,7 @@ class Intake:
             authenticator=authenticator,
             ingest=Ingest(opened.redis, limits=limits_of(settings), bounds=bounds_of(settings)),
             roster=Roster(opened.pool),
-            live=LivePositions(opened.redis),
+            live=LivePositions(opened.redis, indexed_for_s=indexed_for_s(settings)),
             log=PositionLog(opened.redis, keep_s=settings.log_keep_s),
             quarantine=QuarantineStore(opened.pool),
             reader=Reader(opened.pool),

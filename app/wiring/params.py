@@ -35,7 +35,16 @@ def limits_of(settings: Settings) -> Limits:
 
 def bounds_of(settings: Settings) -> Bounds:
     """How much may wait on its way in."""
-    return Bounds(log_fixes=settings.log_limit_fixes, waiting_fixes=settings.waiting_limit_fixes)
+    return Bounds(
+        log_fixes=settings.log_limit_fixes,
+        waiting_fixes=settings.waiting_limit_fixes,
+        indexed_for_s=indexed_for_s(settings),
+    )
+
+
+def indexed_for_s(settings: Settings) -> float:
+    """How long a courier stays in the geo indices after a fix: as long as one is worth something, and a minute."""
+    return settings.stale_within_s + 60.0
 
 
 def pace_of(settings: Settings) -> Pace:

@@ -5,7 +5,6 @@ takes couriers that have been silent for long out of the geo index, and those wh
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final, Protocol
 
@@ -18,9 +17,7 @@ from tracking.live import LivePositions
 log = logging.getLogger(__name__)
 
 POSTPONING: Final[tuple[type[Exception], ...]] = (*outages.DRIVERS, LogUnavailable)
-SILENT_FOR: Final = timedelta(days=1)
-"""Nobody asks for couriers nearby whose last fix is older."""
-PRUNE_EVERY_S: Final = 300.0
+PRUNE_EVERY_S: Final = 60.0
 CHUNK: Final = 5_000
 """Couriers that one query looks up."""
 
@@ -80,7 +77,7 @@ class Refill:
     async def prune(self) -> None:
         """Take silent couriers out of the geo indices, and who was removed or went to another region out of it all."""
         for region in await self._roster.regions():
-            await self._live.prune(region, older_than=datetime.now(UTC) - SILENT_FOR)
+            await self._live.prune(region)
             columns, _ = await self._live.all_columns(region)
             for start in range(0, len(columns), CHUNK):
                 # A removed courier's phone is heard for some seconds more, and puts its courier back on the map.

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from tracking import metrics, outages
 from tracking.errors import LogFull, LogUnavailable
 from tracking.intake.screening import Receipt, Upload, candidates, screen
-from tracking.live import RECORD, records_of
+from tracking.live import INDEXED_FOR_S, RECORD, records_of
 from tracking.log import RegionKeys
 from tracking.position import Region
 from tracking.quality import Limits
@@ -41,6 +41,8 @@ class Bounds:
     """Fixes in a region's log that some reader has not acknowledged; beyond it, uploads are answered 503."""
     waiting_fixes: int = 50_000
     """Fixes waiting in this process for the next round trip; beyond it, uploads are answered 503."""
+    indexed_for_s: float = INDEXED_FOR_S
+    """A courier whose last fix is older is in no geo index (`tracking.live`)."""
     commit_fixes: int = 10_000
     """Fixes in one round trip (a single larger upload goes alone)."""
     commit_timeout_s: float = 2.0
@@ -177,6 +179,7 @@ class Ingest:
             packed_quarantine,
             self._limits.jump_speed_mps,
             self._limits.jump_slack_m,
+            int((now_s - self._bounds.indexed_for_s) * 1e6),
             2 * len(screened.heard_of),
         ]
         contact_ms = int(now_s * 1000)

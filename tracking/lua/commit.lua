@@ -2,8 +2,8 @@
 --
 -- KEYS  1 log, 2 appended, 3 settled, 4 live, 5 suspects, 6 contacts, 7.. geo index by mode (car, motorcycle, bicycle, foot)
 -- ARGV  1 most fixes the log may hold unread, 2 fixes in this batch, 3 packed fixes, 4 packed quarantine,
---       5 jump speed m/s, 6 jump slack m, 7 length of what comes next: per courier heard of, id and contact in ms;
---       then per candidate: courier id, its row in the batch, its live record (tracking/live.py); oldest first per courier
+--       5 jump speed m/s, 6 jump slack m, 7 oldest fix time us to index, 8 length of what comes next: per courier heard of,
+--       id and contact in ms; then per candidate: courier id, its row in the batch, its live record (tracking/live.py); oldest first per courier
 -- Returns -1 when the log is full (nothing was changed), else the entry's id, or 0 where nothing was to be appended.
 local bound, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 local appended = tonumber(redis.call('GET', KEYS[2]) or '0')
@@ -31,8 +31,9 @@ local function reachable(from, to)
     return distance_m <= speed_mps * gap_s + slack_m + from.slack_m + to.slack_m
 end
 
-local last_contact = 7 + tonumber(ARGV[7])
-for i = 8, last_contact, 1000 do -- Lua's stack bears some thousand at once
+local oldest_us = tonumber(ARGV[7])
+local last_contact = 8 + tonumber(ARGV[8])
+for i = 9, last_contact, 1000 do -- Lua's stack bears some thousand at once
     redis.call('HSET', KEYS[6], unpack(ARGV, i, math.min(i + 999, last_contact)))
 end
 
@@ -59,7 +60,8 @@ for i = last_contact + 1, #ARGV, 3 do
             if live and live.mode ~= new.mode then
                 redis.call('ZREM', KEYS[6 + live.mode], id)
             end
-            if math.abs(new.lat) <= 85.05 then -- Redis knows no places nearer to the poles
+            -- Redis knows no places nearer to the poles, and what nobody asks for is not indexed.
+            if math.abs(new.lat) <= 85.05 and new.fixed_us >= oldest_us then
                 redis.call('GEOADD', KEYS[6 + new.mode], new.lon, new.lat, id)
             else
                 redis.call('ZREM', KEYS[6 + new.mode], id)

@@ -2,14 +2,16 @@
 -- than a sparse one; stale couriers are passed over, not counted.
 --
 -- KEYS  1 live, 2 contacts, 3.. geo indices to look in
--- ARGV  1 lon, 2 lat, 3 radius m, 4 limit, 5 oldest fix time us, 6 radius m to begin with
+-- ARGV  1 lon, 2 lat, 3 radius m, 4 limit, 5 oldest fix time us, 6 radius m to begin with,
+--       7 most couriers of one index to look at: Redis serves nobody else meanwhile
 -- Returns a list of {courier id, distance m, live record, contact ms or false}, nearest first.
 local radius_m, limit, oldest_us = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local most = tonumber(ARGV[7])
 local circle_m = math.min(radius_m, tonumber(ARGV[6]))
 
 -- The first `limit` fresh ones of one index inside the circle.
 local function search(key)
-    local count = limit * 2
+    local count = math.min(limit * 2, most)
     while true do
         local hits = redis.call(
             'GEOSEARCH', key, 'FROMLONLAT', ARGV[1], ARGV[2], 'BYRADIUS', circle_m, 'm', 'ASC', 'COUNT', count, 'WITHDIST'
@@ -24,10 +26,10 @@ local function search(key)
                 end
             end
         end
-        if #hits < count then
+        if #hits < count or count >= most then
             return fresh
         end
-        count = count * 4
+        count = math.min(count * 4, most)
     end
 end
 

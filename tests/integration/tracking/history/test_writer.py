@@ -169,7 +169,7 @@ async def test_emptied_redis_gets_live_state_back_from_history(database_url, red
             "INSERT INTO couriers (id, name, mode, region) VALUES ($1, 'Anna', 'car', 'default')", ANNA.courier_id
         )
         await client.flushall()
-        live = LivePositions(client)
+        live = LivePositions(client, clock=NOW.timestamp)
         refill = Refill(live, History(pool), Roster(pool, ttl_s=0))
         assert await refill.refill_where_needed() == 1
         assert (await live.get(ANNA.courier_id, CITY)).position.fix.fixed_at == NOW - timedelta(seconds=50)

@@ -55,7 +55,7 @@ async def test_accepted_fix_is_in_the_log_and_in_live_state(redis):
     assert (receipt.n_accepted, receipt.quarantined) == (1, ())
     [entry] = await everything(PositionLog(redis))
     [stored] = entry.columns().to_positions()
-    live = await LivePositions(redis).get(ANNA.courier_id, CITY)
+    live = await LivePositions(redis, clock=NOW.timestamp).get(ANNA.courier_id, CITY)
     assert live is not None
     assert stored == live.position == entry.moved_positions()[0]
     assert stored.courier_id == ANNA.courier_id
@@ -114,14 +114,14 @@ async def test_live_state_moves_only_forward_whatever_the_order_and_the_process(
     await asyncio.gather(
         *(processes[i % 3].accept(upload(ANNA, reading(age, lon=-8.6 + age / 1e5))) for i, age in enumerate(ages))
     )
-    live = await LivePositions(redis).get(ANNA.courier_id, CITY)
+    live = await LivePositions(redis, clock=NOW.timestamp).get(ANNA.courier_id, CITY)
     assert live.position.fix.fixed_at == NOW
     assert live.position.fix.at.lon == -8.6
 
 
 async def test_poor_fix_is_logged_and_left_out_of_live_state(redis):
     await ingest_of(redis).accept(upload(ANNA, reading(10), reading(5, lon=-8.0, accuracy_m=3000)))
-    live = await LivePositions(redis).get(ANNA.courier_id, CITY)
+    live = await LivePositions(redis, clock=NOW.timestamp).get(ANNA.courier_id, CITY)
     assert live.position.fix.fixed_at == NOW - timedelta(seconds=10)
     [entry] = await everything(PositionLog(redis))
     assert entry.n == 2
@@ -129,7 +129,7 @@ async def test_poor_fix_is_logged_and_left_out_of_live_state(redis):
 
 
 async def test_lone_jump_is_not_shown_and_the_courier_goes_on(redis):
-    ingest, live = ingest_of(redis), LivePositions(redis)
+    ingest, live = ingest_of(redis), LivePositions(redis, clock=NOW.timestamp)
     for age_s, lon in ((20, -8.61), (15, -3.0), (10, -8.6101)):
         await ingest.accept(upload(ANNA, reading(age_s, lon=lon)))
         assert (await live.get(ANNA.courier_id, CITY)).position.fix.at.lon < -8
@@ -142,12 +142,12 @@ async def test_jump_that_the_next_fix_confirms_is_shown(redis, together):
     fixes = [reading(20), reading(15, lon=-3.0), reading(10, lon=-3.0001)]
     for group in [fixes] if together else [[fix] for fix in fixes]:
         await ingest.accept(upload(ANNA, *group))
-    assert (await LivePositions(redis).get(ANNA.courier_id, CITY)).position.fix.at.lon == -3.0001
+    assert (await LivePositions(redis, clock=NOW.timestamp).get(ANNA.courier_id, CITY)).position.fix.at.lon == -3.0001
 
 
 async def test_heartbeat_is_a_contact_without_a_position(redis):
     receipt = await ingest_of(redis).accept(Upload(region=CITY, contacts=[ANNA]))
-    live = LivePositions(redis)
+    live = LivePositions(redis, clock=NOW.timestamp)
     assert receipt.n_accepted == 0
     assert await live.get(ANNA.courier_id, CITY) is None
     assert await live.contact_at(ANNA.courier_id, CITY) == NOW
@@ -267,7 +267,7 @@ async def fleet(redis, n):
 
 
 async def test_nearby_lists_the_nearest_first_within_radius_and_limit(redis):
-    live = LivePositions(redis)
+    live = LivePositions(redis, clock=NOW.timestamp)
     async with fleet(redis, 60) as couriers:
         ask = {"fresh_since": NOW - timedelta(seconds=600)}
         found = await live.nearby(CITY, LatLon(0.5, 0), radius_m=3000, limit=5, **ask)
@@ -278,8 +278,50 @@ async def test_nearby_lists_the_nearest_first_within_radius_and_limit(redis):
         assert [hit.live.courier_id for hit in motorcycles] == [couriers[i].courier_id for i in (1, 3, 5)]
 
 
+async def test_who_was_silent_for_long_is_in_no_index_and_found_where_asked_for(redis):
+    """By commit, by refill, and by prune once they have grown old; live state keeps them all."""
+    old = Sender(UUID(int=999), CITY, 1)
+    asked = {"radius_m": 9000, "limit": 100}
+    hour, minutes = {"fresh_since": NOW - timedelta(hours=1)}, {"fresh_since": NOW - timedelta(minutes=10)}
+    async with fleet(redis, 40) as couriers:
+        await ingest_of(redis).accept(upload(old, reading(1800, lat=0.5, lon=0)))
+        live, later = (LivePositions(redis, clock=clock) for clock in (NOW.timestamp, lambda: NOW.timestamp() + 640))
+        assert await indexed(redis) == 40
+        assert await live.get(old.courier_id, CITY)
+        everybody = await live.nearby(CITY, LatLon(0.5, 0), **asked, **hour)
+        assert len(everybody) == 41
+        fresh = await live.nearby(CITY, LatLon(0.5, 0), **asked, **minutes)
+        others = [hit for hit in everybody if hit.live.courier_id != old.courier_id]
+        assert [hit.live for hit in fresh] == [hit.live for hit in others]
+        # Redis rounds places to less than a metre.
+        assert [hit.distance_m for hit in fresh] == pytest.approx([hit.distance_m for hit in others], abs=2)
+
+        assert await later.prune(CITY) == 19
+        assert await indexed(redis) == 21
+        columns, _ = await live.all_columns(CITY)
+        await redis.flushall()
+        assert await later.refill(CITY, columns) == 41
+        assert await indexed(redis) == 21
+        assert await live.get(couriers[39].courier_id, CITY)
+
+
+async def test_thousands_who_stopped_at_once_cost_a_bounded_walk(redis, monkeypatch):
+    monkeypatch.setattr("tracking.live.MOST_WALKED", 16)
+    live = LivePositions(redis, clock=NOW.timestamp)
+    async with fleet(redis, 60):
+        far_end = LatLon(0.5, 59 * 100 / 111_195)
+        ask = {"radius_m": 9000, "limit": 2, "fresh_since": NOW - timedelta(seconds=20)}
+        assert await live.nearby(CITY, far_end, **ask) == []
+        monkeypatch.setattr("tracking.live.MOST_WALKED", 100)
+        assert len(await live.nearby(CITY, far_end, **ask)) == 2
+
+
+async def indexed(redis):
+    return sum([await redis.zcard(key) for key in RegionKeys(CITY).geo])
+
+
 async def test_nearby_passes_over_stale_couriers(redis):
-    live = LivePositions(redis)
+    live = LivePositions(redis, clock=NOW.timestamp)
     async with fleet(redis, 60) as couriers:
         # From the far end the nearest ones have the oldest fixes.
         far_end = LatLon(0.5, 59 * 100 / 111_195)
@@ -292,7 +334,7 @@ async def test_nearby_passes_over_stale_couriers(redis):
 
 
 async def test_courier_who_changes_mode_is_found_under_the_new_one_only(redis):
-    ingest, live = ingest_of(redis), LivePositions(redis)
+    ingest, live = ingest_of(redis), LivePositions(redis, clock=NOW.timestamp)
     await ingest.accept(upload(ANNA, reading(10)))
     await ingest.accept(upload(Sender(ANNA.courier_id, CITY, 4), reading(5)))
     ask = {"radius_m": 500, "limit": 5, "fresh_since": NOW - timedelta(hours=1)}
@@ -301,7 +343,7 @@ async def test_courier_who_changes_mode_is_found_under_the_new_one_only(redis):
 
 
 async def test_emptied_redis_is_refilled_without_overwriting_what_is_newer(redis):
-    ingest, live = ingest_of(redis), LivePositions(redis)
+    ingest, live = ingest_of(redis), LivePositions(redis, clock=NOW.timestamp)
     await ingest.accept(upload(ANNA, reading(60)))
     await ingest.accept(upload(BORIS, reading(60)))
     last = PositionColumns.concat([columns for columns, _ in [await live.all_columns(CITY)]])
@@ -319,7 +361,7 @@ async def test_emptied_redis_is_refilled_without_overwriting_what_is_newer(redis
 
 
 async def test_forgotten_courier_leaves_no_trace(redis):
-    ingest, live = ingest_of(redis), LivePositions(redis)
+    ingest, live = ingest_of(redis), LivePositions(redis, clock=NOW.timestamp)
     await ingest.accept(upload(ANNA, reading(20), reading(10, lon=3.0)))
     await live.forget(ANNA.courier_id, CITY)
     assert await live.all(CITY) == {}
@@ -328,4 +370,4 @@ async def test_forgotten_courier_leaves_no_trace(redis):
 
 async def test_fix_near_the_pole_is_accepted(redis):
     await ingest_of(redis).accept(upload(ANNA, reading(0, lat=89.9)))
-    assert (await LivePositions(redis).get(ANNA.courier_id, CITY)).position.fix.at.lat == 89.9
+    assert (await LivePositions(redis, clock=NOW.timestamp).get(ANNA.courier_id, CITY)).position.fix.at.lat == 89.9
