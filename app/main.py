@@ -189,7 +189,7 @@ def create_rsgi(settings: Settings) -> Rsgi:
 def in_front(app: Litestar) -> Rsgi:
     """The hot doors and the bridge, in front of an API."""
     return Rsgi(
-        ObserveMiddleware(app, body_within_s=app.state.settings.request_body_s),
+        ObserveMiddleware(phones.AnyMethod(app), body_within_s=app.state.settings.request_body_s),
         {("POST", positions_fast.PATH): FastPositions(app.state)},
     )
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from tracking.intake.decoding import decode
 from tracking.intake.ingest import Ingest
-from tracking.intake.reading import decode
 from tracking.intake.screening import Sender, Upload
 from tracking.position import Region
 

@@ -11,6 +11,9 @@ FIXES_ACCEPTED: Final = Counter("postrider_fixes_accepted", "Fixes answered with
 FIXES_QUARANTINED: Final = Counter(
     "postrider_fixes_quarantined", "Fixes of known devices that cannot be used.", ["reason"]
 )
+FIX_VALUES_DROPPED: Final = Counter(
+    "postrider_fix_values_dropped", "Optional values of fixes that could not be; the fix is kept without.", ["field"]
+)
 REQUESTS_TURNED_AWAY: Final = Counter(
     "postrider_ingest_turned_away", "Uploads answered 503, to be sent again.", ["reason"]
 )

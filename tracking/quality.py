@@ -26,7 +26,7 @@ class Reason(StrEnum):
     """The device's clock is ahead of ours."""
     TOO_OLD = "too_old"
     OUT_OF_RANGE = "out_of_range"
-    """A latitude, longitude, speed or the like that cannot be."""
+    """A latitude or longitude that cannot be."""
     NULL_ISLAND = "null_island"
     """(0, 0): a device that does not know where it is says so."""
     MOCK = "mock"

@@ -21,7 +21,9 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     source: str
     """Which door it came through: `api`, `osmand`, `owntracks`, `gpslogger`."""
     payload: bytes
-    """What was sent, cut to a bound."""
+    """What was sent, without secrets, cut to a bound."""
+    digest: bytes | None = None
+    """Of whose it is, the reason and the whole payload: the same thing sent again is not kept again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class QuarantineStore:
             [item.payload for _, _, item in items],
             [entry for entry, _, _ in items],
             [place for _, place, _ in items],
+            [item.digest for _, _, item in items],
         )
 
     async def page(

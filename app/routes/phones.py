@@ -5,28 +5,41 @@ The token comes in the path, in `?token=`, as the password of HTTP Basic, or as 
 2xx whatever was sent: a phone that is refused tries the same again for ever, or stops for good.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, route
 from litestar.datastructures import State
+from litestar.enums import HttpMethod, ScopeType
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
+from litestar.types import ASGIApp, Receive, Send
 
 from app.web.auth import Caller, token_of
 from app.web.encoding import BrokenEncoding, plain_body
 from app.web.problems import TooMuch, UnsupportedEncoding
 from app.wiring.intake import Intake, sender_of
-from tracking.intake.phones import gpslogger, osmand, owntracks
+from tracking.intake.phones import doors
 from tracking.intake.phones.heard import Heard, SpeedUnit
+from tracking.intake.phones.shapes import Habits
 from tracking.intake.screening import Sender, Unusable, Upload
 from tracking.quality import Reason
+
+METHODS: Final = [
+    HttpMethod.GET,
+    HttpMethod.POST,
+    HttpMethod.PUT,
+    HttpMethod.PATCH,
+    HttpMethod.DELETE,
+    HttpMethod.HEAD,
+]
+"""Apps let their users choose; see also AnyMethod."""
 
 PhoneRequest = Request[Any, Any, Any]
 
@@ -45,7 +58,7 @@ class PhoneOperation(Operation):
 
 @route(
     ["/ingest/osmand", "/ingest/osmand/{token:str}"],
-    http_method=["GET", "POST"],
+    http_method=METHODS,
     status_code=200,
     opt={"public": True, "keeps_anything": True},
     tags=["phones"],
@@ -57,18 +70,12 @@ async def take_osmand(request: PhoneRequest, state: State, token: FromPath[str |
 
     Speeds are in knots unless `?speed_unit=kn|kmh|mph|mps` or the token says otherwise.
     """
-    caller = await _caller(request, state, token)
-    body = await _body(request, state)
-    if isinstance(body, Heard):
-        return await _accept(state, caller, body, "osmand", b"")
-    query = request.scope["query_string"].decode("latin-1")
-    heard = osmand.read(query, body, now=datetime.now(UTC), unit=_unit(request, caller))
-    return await _accept(state, caller, heard, "osmand", b"")
+    return await _take(request, state, token, "osmand", doors.OSMAND, b"")
 
 
 @route(
     ["/ingest/owntracks", "/ingest/owntracks/{token:str}"],
-    http_method=["POST"],
+    http_method=METHODS,
     status_code=200,
     opt={"public": True, "keeps_anything": True},
     tags=["phones"],
@@ -76,23 +83,12 @@ async def take_osmand(request: PhoneRequest, state: State, token: FromPath[str |
 )
 async def take_owntracks(request: PhoneRequest, state: State, token: FromPath[str | None] = None) -> Response[bytes]:
     """Take a message from OwnTracks in HTTP mode; the answer is `[]`, for there is nothing to tell the phone."""
-    caller = await _caller(request, state, token)
-    body = await _body(request, state)
-    if isinstance(body, Heard):
-        return await _accept(state, caller, body, "owntracks", b"[]")
-    heard = owntracks.read(
-        body,
-        now=datetime.now(UTC),
-        user=request.headers.get("x-limit-u") or request.query_params.get("u"),
-        device=request.headers.get("x-limit-d") or request.query_params.get("d"),
-        unit=_unit(request, caller),
-    )
-    return await _accept(state, caller, heard, "owntracks", b"[]")
+    return await _take(request, state, token, "owntracks", doors.OWNTRACKS, b"[]")
 
 
 @route(
     ["/ingest/gpslogger", "/ingest/gpslogger/{token:str}"],
-    http_method=["GET", "POST"],
+    http_method=METHODS,
     status_code=200,
     opt={"public": True, "keeps_anything": True},
     tags=["phones"],
@@ -100,13 +96,42 @@ async def take_owntracks(request: PhoneRequest, state: State, token: FromPath[st
 )
 async def take_gpslogger(request: PhoneRequest, state: State, token: FromPath[str | None] = None) -> Response[bytes]:
     """Take a position from GPSLogger's custom URL; speeds are in m/s unless `?speed_unit=` says otherwise."""
+    return await _take(request, state, token, "gpslogger", doors.GPSLOGGER, b"")
+
+
+class AnyMethod:
+    """In front of the API: a phone's method is a setting like any other; an odd one at these doors counts as POST."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Pass on."""
+        is_a_phone = scope["type"] == ScopeType.HTTP and scope["path"].startswith("/ingest/")
+        if is_a_phone and scope["method"] not in METHODS:
+            scope["method"] = HttpMethod.POST.value
+        await self._app(scope, receive, send)
+
+
+async def _take(
+    request: PhoneRequest, state: State, token: str | None, source: str, habits: Habits, answer: bytes
+) -> Response[bytes]:
+    intake: Intake = state.intake
     caller = await _caller(request, state, token)
-    body = await _body(request, state)
-    if isinstance(body, Heard):
-        return await _accept(state, caller, body, "gpslogger", b"")
-    query = request.scope["query_string"].decode("latin-1")
-    heard = gpslogger.read(query, body, now=datetime.now(UTC), unit=_unit(request, caller))
-    return await _accept(state, caller, heard, "gpslogger", b"")
+    body, broken = await _body(request, state)
+    heard = doors.read(
+        habits,
+        request.scope["query_string"].decode("latin-1"),
+        body,
+        now=datetime.now(UTC),
+        unit=_unit(request, caller),
+        user=request.headers.get("x-limit-u") or request.query_params.get("u"),
+        device=request.headers.get("x-limit-d") or request.query_params.get("d"),
+        limit=intake.settings.batch_limit_fixes,
+    )
+    if broken is not None:
+        heard = replace(heard, unusable=[*heard.unusable, (Reason.UNREADABLE, broken)])
+    return await _accept(state, caller, heard, source, answer if heard.reply is None else heard.reply)
 
 
 async def _caller(request: PhoneRequest, state: State, token: str | None) -> Caller:
@@ -123,9 +148,9 @@ async def _caller(request: PhoneRequest, state: State, token: str | None) -> Cal
     )
 
 
-async def _body(request: PhoneRequest, state: State) -> bytes | Heard:
+async def _body(request: PhoneRequest, state: State) -> tuple[bytes, bytes | None]:
     """
-    The body as it was before compression, or what to keep of one that cannot be read.
+    The body as it was before compression, and what to keep of one that cannot be read.
 
     One that is too large is not refused: the phone would send it again for ever.
     """
@@ -133,14 +158,14 @@ async def _body(request: PhoneRequest, state: State) -> bytes | Heard:
     body = b""
     try:
         body = await request.body()
-        return plain_body(body, request.headers.get("content-encoding"), intake.settings.request_body_limit_bytes)
+        encoding = request.headers.get("content-encoding")
+        return plain_body(body, encoding, intake.settings.request_body_limit_bytes), None
     except UnsupportedEncoding:
-        return body  # perhaps it is not encoded at all; if it is, no reader will know it
+        return body, None  # perhaps it is not encoded at all; if it is, no reader will know it
     except BrokenEncoding as exc:
-        kept = exc.text
+        return b"", exc.text
     except (RequestEntityTooLarge, TooMuch):
-        kept = body
-    return Heard(unusable=((Reason.UNREADABLE, kept),))
+        return b"", body
 
 
 def _unit(request: PhoneRequest, caller: Caller) -> SpeedUnit | None:

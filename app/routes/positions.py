@@ -80,8 +80,8 @@ class QuarantineView(msgspec.Struct, kw_only=True, frozen=True):
     received_at: datetime
     reason: str
     source: str
-    payload: str
-    """What was sent, as text, cut to 8 KiB."""
+    payload: str | None
+    """What was sent, as text, without secrets, cut to 8 KiB; null for those who are no administrators."""
 
 
 FIX = Schema(
@@ -199,12 +199,17 @@ async def list_nearby(
 @get("/v1/quarantine", guards=[requires(Role.VIEWER)], tags=["positions"])
 async def list_quarantine(
     state: State,
+    caller: CurrentCaller,
     courier_id: Annotated[UUID | None, QueryParameter()] = None,
     reason: Annotated[Reason | None, QueryParameter()] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
     cursor: Annotated[str | None, QueryParameter()] = None,
 ) -> Page[QuarantineView]:
-    """What known phones sent and nobody can use, with the reason; the newest first, kept for a week."""
+    """
+    What known phones sent and nobody can use, with the reason; the newest first, kept for a week.
+
+    Administrators see what was sent, others that it was, when and why.
+    """
     intake: Intake = state.intake
     key = key_of(cursor, tuple[int])
     rows = await intake.quarantine.page(
@@ -217,7 +222,7 @@ async def list_quarantine(
             received_at=row.received_at,
             reason=row.reason,
             source=row.source,
-            payload=row.payload.decode(errors="replace"),
+            payload=row.payload.decode(errors="replace") if caller.is_at_least(Role.ADMIN) else None,
         )
         for row in rows[:limit]
     ]

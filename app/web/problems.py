@@ -184,7 +184,8 @@ def handle_http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes
     if isinstance(exc, ValidationException):
         title, detail = "The request cannot be used", "Some of what was sent is not as expected; see errors."
         members["errors"] = [_error_of(item) for item in exc.extra or [] if isinstance(item, dict)] or [
-            {"pointer": "", "detail": exc.detail}
+            # Litestar ends this with the whole address, and whatever token somebody put into its query.
+            {"pointer": "", "detail": exc.detail.partition(" for path ")[0]}
         ]
     elif isinstance(exc, NotFoundException):
         detail = detail if detail and detail != "Not Found" else "There is nothing at this address."

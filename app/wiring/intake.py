@@ -15,8 +15,9 @@ from app.wiring.params import bounds_of, indexed_for_s, limits_of
 from app.wiring.resources import Resources
 from tracking.batch import MODES
 from tracking.history.tracks import Reader
+from tracking.intake.decoding import Decoded, TooManyFixes, decode
 from tracking.intake.ingest import Ingest
-from tracking.intake.reading import Decoded, Reading, decode
+from tracking.intake.reading import Reading
 from tracking.intake.roster import Roster
 from tracking.intake.screening import Receipt, Sender, Unusable, Upload
 from tracking.live import LivePositions
@@ -63,12 +64,13 @@ class Intake:
         Raises TooMuch, UnsupportedEncoding, LogFull, LogUnavailable.
         """
         try:
-            decoded = decode(plain_body(body, encoding, self.settings.request_body_limit_bytes))
+            text = plain_body(body, encoding, self.settings.request_body_limit_bytes)
+            decoded = decode(text, self.settings.batch_limit_fixes)
         except BrokenEncoding as exc:
             decoded = Decoded((), (), ((0, exc.text),))
-        n = len(decoded.readings) + len(decoded.unreadable)
-        if n > self.settings.batch_limit_fixes:
-            raise TooMuch(f"An upload may hold {self.settings.batch_limit_fixes} fixes; this one holds {n}.")
+        except TooManyFixes as exc:
+            most = self.settings.batch_limit_fixes
+            raise TooMuch(f"An upload may hold {most} fixes; this one holds {exc.n}.") from exc
         sender = sender_of(caller)
         if sender is not None:
             return await self.ingest.accept(_upload_of(sender, decoded))

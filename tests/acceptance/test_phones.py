@@ -1,12 +1,18 @@
 """Phone apps as they are, against the API in this process: places of a token, replies, what is quarantined."""
 
+import asyncio
 import base64
+import gzip
 import time
+import zlib
 from datetime import UTC, datetime
 
+import brotli
+import httpx
 import pytest
 import pytest_asyncio
 
+from app.routes.phones import AnyMethod
 from app.web.auth import Role
 
 WHERE = {"lat": 41.15, "lon": -8.61}
@@ -150,6 +156,8 @@ async def test_whatever_a_known_phone_sends_is_answered_2xx_and_kept(stranger, t
         ("POST", f"/ingest/owntracks/{token}", b"nonsense", {}, "unreadable"),
         ("POST", f"/ingest/owntracks/{token}", b'{"_type":"encrypted"}', {}, "encrypted"),
         ("GET", f"/ingest/gpslogger/{token}?lat=1&lon=2&timestamp=soon", b"", {}, "unreadable"),
+        ("POST", f"/ingest/osmand/{token}", b"hello", {}, "unreadable"),
+        ("POST", f"/ingest/osmand/{token}", b"\x1f\x9d\x90", {"Content-Encoding": "compress"}, "unreadable"),
     ]
     for method, url, body, headers, _ in sent:
         answer = await stranger.request(method, url, content=body, headers=headers)
@@ -184,3 +192,84 @@ async def test_service_token_names_the_courier_by_its_identifier(client_of, anna
     assert (await gateway.get("/ingest/osmand?id=anna-1&lat=41&lon=-8")).status_code == 200
     assert (await position_of(anna))["lat"] == 41.0
     assert (await gateway.get("/ingest/osmand?id=nobody&lat=41&lon=-8")).status_code == 403
+
+
+async def test_every_method_brings_a_fix(api, token, anna, position_of):
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=AnyMethod(api)), base_url="http://postrider"
+    ) as phone:
+        for i, method in enumerate(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "TRACE"]):
+            for door in ("osmand", "owntracks", "gpslogger"):
+                at = int(time.time()) - 600 + 60 * i
+                answer = await phone.request(method, f"/ingest/{door}/{token}?lat=41.15{i}&lon=-8.6&timestamp={at}")
+                assert answer.status_code == 200, (method, door)
+            assert (await position_of(anna))["lat"] == float(f"41.15{i}"), method
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded; charset=utf-8; charset=utf-8",
+        "application/json; charset=utf-8; charset=UTF-8",
+        "charset=x; charset=y",
+        "text/plain;;;",
+        "multipart/form-data",
+    ],
+)
+async def test_whatever_the_content_type_says_the_body_is_read(stranger, token, anna, position_of, content_type):
+    for door in ("osmand", "owntracks", "gpslogger"):
+        body = f"lat=41.15&lon=-8.61&timestamp={int(time.time())}"
+        answer = await stranger.post(
+            f"/ingest/{door}/{token}", content=body.encode(), headers={"Content-Type": content_type}
+        )
+        assert answer.status_code == 200
+    assert (await position_of(anna))["lat"] == 41.15
+
+
+async def test_encoded_bodies_and_a_place_beside_a_broken_one_are_stored(stranger, token, anna, position_of, api):
+    now = int(time.time())
+    for i, (name, encode) in enumerate(
+        {"gzip": gzip.compress, "br": brotli.compress, "deflate": zlib.compress}.items()
+    ):
+        body = f"lat=41.15{i}&lon=-8.61&timestamp={now - 600 + 60 * i}".encode()
+        answer = await stranger.post(
+            f"/ingest/osmand/{token}", content=encode(body), headers={"Content-Encoding": name}
+        )
+        assert answer.status_code == 200
+        assert (await position_of(anna))["lat"] == float(f"41.15{i}")
+    broken = gzip.compress(b"x" * 99)[:-4]
+    url = f"/ingest/osmand/{token}?lat=41.157&lon=-8.61&timestamp={now}"
+    assert (await stranger.post(url, content=broken, headers={"Content-Encoding": "gzip"})).status_code == 200
+    assert (await position_of(anna))["lat"] == 41.157
+    assert await quarantined_in_log(api) == [("osmand", "unreadable")]
+
+
+async def test_overland_hears_what_it_waits_for(stranger, token):
+    at = datetime.now(UTC).isoformat()
+    point = {"type": "Point", "coordinates": [30.33, 59.93]}
+    body = {"locations": [{"type": "Feature", "geometry": point, "properties": {"timestamp": at}}]}
+    answer = await stranger.post(f"/ingest/osmand/{token}", json=body)
+    assert (answer.status_code, answer.json()) == (200, {"result": "ok"})
+
+
+async def kept(admin, n):
+    """The quarantine once it holds that many, after the writer had time to store more."""
+    while len(items := (await admin.get("/v1/quarantine")).json()["items"]) < n:
+        await asyncio.sleep(0.1)
+    return items
+
+
+async def test_same_unusable_thing_sent_again_is_kept_once(stranger, token, admin, writer):
+    for body in (b"hello", b"hello", b"hello", b"something else"):
+        assert (await stranger.post(f"/ingest/osmand/{token}", content=body)).status_code == 200
+    # In the order of the log, so that what came before the last is stored, too.
+    assert [item["payload"] for item in await kept(admin, 2)] == ["something else", "hello"]
+
+
+async def test_payloads_in_quarantine_are_shown_to_administrators_only(stranger, token, admin, client_of, writer):
+    await stranger.post(f"/ingest/osmand/{token}", content=b"hello")
+    [shown] = await kept(admin, 1)
+    assert shown["payload"] == "hello"
+    for role in (Role.VIEWER, Role.SUPPORT, Role.DISPATCHER, Role.SERVICE):
+        [seen] = (await (await client_of(role)).get("/v1/quarantine")).json()["items"]
+        assert seen == {**shown, "payload": None}

@@ -109,7 +109,7 @@ async def test_one_bad_fix_never_refuses_the_rest(admin, phone_of):
     answer = await phone.post("/v1/positions", json=body)
     assert answer.status_code == 202
     assert answer.json() == {
-        "accepted": 2,
+        "accepted": 3,
         "quarantined": [
             {"index": 1, "reason": "unreadable"},
             {"index": 2, "reason": "unreadable"},
@@ -119,10 +119,40 @@ async def test_one_bad_fix_never_refuses_the_rest(admin, phone_of):
             {"index": 7, "reason": "unreadable"},
             {"index": 8, "reason": "null_island"},
             {"index": 9, "reason": "mock"},
-            {"index": 10, "reason": "out_of_range"},
             {"index": 11, "reason": "too_old"},
         ],
     }
+
+
+async def test_bad_optional_value_is_unknown_and_counted_and_the_place_is_kept(admin, phone_of):
+    courier_id = await new_courier(admin)
+    phone = await phone_of(courier_id)
+    before = await counters(admin)
+    bad = [
+        {"battery_pct": 113},
+        {"speed_mps": -1},
+        {"speed_mps": 400},
+        {"course_deg": 361},
+        {"accuracy_m": -3},
+        {"altitude_m": 99_999},
+        {"battery_pct": "full"},
+        {"battery_pct": True},
+    ]
+    answer = await phone.post("/v1/positions", json=[fix(20 - i, **more) for i, more in enumerate(bad)])
+    assert answer.json() == {"accepted": len(bad), "quarantined": []}
+    answer = await phone.post("/v1/positions", content=json.dumps(fix(3, altitude_m=float("nan"))).encode())
+    assert answer.json() == {"accepted": 1, "quarantined": []}
+    view = (await admin.get(f"/v1/couriers/{courier_id}/position")).json()
+    assert (view["lat"], view["altitude_m"], view["status"]) == (41.15, None, "online")
+    after = await counters(admin)
+    name = "postrider_fix_values_dropped_total"
+    grown = {
+        field: after[key] - before.get(key, 0) for field in FIELDS if (key := f'{name}{{field="{field}"}}') in after
+    }
+    assert grown == {"battery_pct": 3, "speed_mps": 2, "course_deg": 1, "accuracy_m": 1, "altitude_m": 2}
+
+
+FIELDS = ("accuracy_m", "speed_mps", "course_deg", "altitude_m", "battery_pct")
 
 
 async def test_unreadable_body_of_a_known_phone_is_quarantined_not_refused(admin, phone_of):

@@ -17,6 +17,7 @@ from app.machine.migrate import (
     migrate,
     pending,
 )
+from app.web.auth import Role, new_token
 
 
 @pytest.fixture
@@ -116,3 +117,35 @@ def test_a_repeated_notx_file_is_harmless(empty_database_url, folder):
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("DELETE FROM schema_migrations WHERE version = 2")
     assert migrate(empty_database_url, folder=folder).applied == ("0002_index.notx.sql",)
+
+
+def test_secrets_that_were_kept_in_quarantine_are_scrubbed(empty_database_url):
+    """By the statement that ran when the column came: what it does to rows of the release before."""
+    migrate(empty_database_url)
+    [file] = [migration for migration in load(Engine.POSTGRES) if migration.name == "0015_quarantine_once.sql"]
+    scrub = file.text[file.text.index("UPDATE quarantine") :]
+    token = new_token(Role.COURIER).token
+    kept = {
+        f"lat=x&token={token}&lon=1".encode(): b"lat=x&token=[removed]&lon=1",
+        f"id={token.replace('_', '%5F')}".encode(): b"id=[removed]",
+        f'{{"note": "\xd1\x8f", "password": "hunter2", "x": "{token}"}}'.encode("latin-1"): (
+            b'{"note": "\xd1\x8f", "password": [removed], "x": "[removed]"}'
+        ),
+        f"Authorization: Bearer {token}".encode(): b"",
+        f"id={token}".encode("utf-16"): b"",
+        rb"lat=\101&lon=2": rb"lat=\101&lon=2",
+        b"": b"",
+    }
+    with psycopg.connect(empty_database_url) as connection:
+        for place, payload in enumerate(kept):
+            connection.execute(
+                "INSERT INTO quarantine (received_at, reason, source, payload, entry, place)"
+                " VALUES (now(), 'unreadable', 'osmand', %s, '0', %s)",
+                (payload, place),
+            )
+        for _ in range(2):
+            connection.execute(scrub)
+            rows = connection.execute("SELECT payload FROM quarantine ORDER BY place").fetchall()
+    for (payload,), (before, after) in zip(rows, kept.items(), strict=True):
+        assert token.encode() not in payload
+        assert payload == after or before.startswith(b"Authorization")

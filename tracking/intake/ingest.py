@@ -198,6 +198,8 @@ class Ingest:
         metrics.COMMITS.inc()
         metrics.FIXES_ACCEPTED.inc(len(columns))
         metrics.observe_ages(now_s - columns.fixed_us / 1e6)
+        for name, n in screened.dropped.items():
+            metrics.FIX_VALUES_DROPPED.labels(name).inc(n)
         for item in screened.quarantine:
             metrics.FIXES_QUARANTINED.labels(item.reason).inc()
         return screened.receipts

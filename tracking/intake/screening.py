@@ -7,6 +7,7 @@ The rules themselves are `tracking.quality`.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from tracking import quality
 from tracking.batch import LARGEST, PositionColumns
 from tracking.intake.reading import Reading
+from tracking.intake.redaction import redacted
 from tracking.position import Mark, Region
 from tracking.quality import Limits, Reason
 from tracking.quarantine import Quarantined
@@ -25,7 +27,14 @@ PAYLOAD_BYTES: Final = 8_192
 """So much of what cannot be used is kept."""
 N_CANDIDATES: Final = 3
 """So many of a courier's newest fixes in a batch are tried as live position: the newest may be a lone jump."""
-HIGHEST_SPEED_MPS: Final = LARGEST / 100
+RANGES: Final = {
+    "accuracy_m": (0.0, 1e8),
+    "speed_mps": (0.0, LARGEST / 100),
+    "course_deg": (0.0, 360.0),
+    "altitude_m": (-float(LARGEST), float(LARGEST)),
+    "battery_pct": (0.0, 100.0),
+}
+"""What an optional value may be; outside it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,8 @@ class Screened:
     """Ids of the couriers whose devices these uploads came from."""
     receipts: list[Receipt]
     """One per upload."""
+    dropped: dict[str, int]
+    """Optional values that were sent and could not be, by field."""
 
 
 def _floats(readings: Sequence[Reading], name: str) -> quality.Floats:
@@ -95,7 +106,7 @@ def reasons_of(columns: "Measured", now_s: float, limits: Limits) -> dict[int, R
     """Which rows cannot be used, and the first rule that says so."""
     rules: tuple[tuple[Reason, quality.Bools], ...] = (
         (Reason.MOCK, columns.mock),
-        (Reason.OUT_OF_RANGE, columns.is_out_of_range()),
+        (Reason.OUT_OF_RANGE, quality.is_off_the_globe(columns.lat, columns.lon)),
         (Reason.NULL_ISLAND, quality.is_null_island(columns.lat, columns.lon, limits)),
         (Reason.FUTURE, quality.is_future(columns.fixed_s, now_s, limits)),
         (Reason.TOO_OLD, quality.is_too_old(columns.fixed_s, now_s, limits)),
@@ -132,16 +143,20 @@ class Measured:
             **{name: _floats(readings, name) for name in names},
         )
 
-    def is_out_of_range(self) -> quality.Bools:
-        """Any value that cannot be."""
-        return (
-            quality.is_off_the_globe(self.lat, self.lon)
-            | quality.is_outside(self.accuracy_m, 0, 1e8)
-            | quality.is_outside(self.speed_mps, 0, HIGHEST_SPEED_MPS)
-            | quality.is_outside(self.course_deg, 0, 360)
-            | quality.is_outside(self.altitude_m, -LARGEST, LARGEST)
-            | quality.is_outside(self.battery_pct, 0, 100)
-        )
+    def forget_what_cannot_be(self) -> dict[str, int]:
+        """
+        Make optional values that cannot be unknown, in place: they do not cost the fix.
+
+        Returns how many there were, by field.
+        """
+        dropped = {}
+        for name, (low, high) in RANGES.items():
+            values: quality.Floats = getattr(self, name)
+            broken = quality.is_outside(values, low, high)
+            if broken.any():
+                dropped[name] = int(broken.sum())
+                values[broken] = np.nan
+        return dropped
 
 
 def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
@@ -155,6 +170,7 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
         heard_of.update((item.sender.courier_id, None) for item in upload.unusable if item.sender is not None)
 
     measured = Measured.of(readings)
+    dropped = measured.forget_what_cannot_be() if readings else {}
     reasons = reasons_of(measured, now_s, limits) if readings else {}
     quarantine: list[Quarantined] = []
     receipts = []
@@ -185,11 +201,15 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
         quarantine,
         [courier_id.bytes for courier_id in heard_of],
         receipts,
+        dropped,
     )
 
 
 def _quarantined(upload: Upload, sender: Sender | None, reason: Reason, payload: bytes, now_us: int) -> Quarantined:
+    payload = redacted(payload)
+    courier = b"" if sender is None else sender.courier_id.bytes
     return Quarantined(
+        digest=blake2b(b"\0".join((courier, reason.encode(), payload)), digest_size=16).digest(),
         courier_id=None if sender is None else sender.courier_id,
         received_us=now_us,
         reason=reason,

@@ -87,7 +87,7 @@ async def test_what_cannot_be_used_is_quarantined_with_its_reason_and_payload(re
             reading(8 * 86_400),
             reading(lat=0.0, lon=0.0),
             reading(mock=True),
-            reading(battery_pct=140.0),
+            reading(lat=95.0),
             unusable=[Unusable(6, Reason.UNREADABLE, b'{"lat": "x"}', ANNA)],
         )
     )

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.intake.phones import gpslogger, osmand, owntracks
+from tracking.intake.phones import doors
 from tracking.intake.phones.heard import SpeedUnit
+from tracking.intake.reading import UNREADABLE_VALUE
 from tracking.quality import Reason
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -19,16 +20,16 @@ def approximately(value):
 
 
 def of_osmand(query="", body=b"", **more):
-    return osmand.read(query, body, now=NOW, **more)
+    return doors.read(doors.OSMAND, query, body, now=NOW, **more)
 
 
 def of_owntracks(message, **more):
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return owntracks.read(body, now=NOW, **more)
+    return doors.read(doors.OWNTRACKS, "", body, now=NOW, **more)
 
 
 def of_gpslogger(query="", body=b"", **more):
-    return gpslogger.read(query, body, now=NOW, **more)
+    return doors.read(doors.GPSLOGGER, query, body, now=NOW, **more)
 
 
 def only(heard):
@@ -97,6 +98,7 @@ def test_speed_is_knots_unless_the_token_says_otherwise(unit, expected):
     ("text", "expected"),
     [
         ("2147483646", datetime(2038, 1, 19, 3, 14, 6, tzinfo=UTC)),
+        ("1755772800000", datetime(2025, 8, 21, 10, 40, tzinfo=UTC)),
         ("2147483647", datetime(1970, 1, 25, 20, 31, 23, 647000, tzinfo=UTC)),
         ("2025-06-15T13:45:12.862Z", datetime(2025, 6, 15, 13, 45, 12, 862000, tzinfo=UTC)),
         ("2025-06-15T15:45:12%2B02:00", datetime(2025, 6, 15, 13, 45, 12, tzinfo=UTC)),
@@ -137,7 +139,6 @@ def test_request_without_a_place_is_a_heartbeat(query):
         "lat=x&lon=2",
         "lat=1",
         "lat=1&lon=nan",
-        "lat=1&lon=2&speed=fast",
         "lat=1&lon=2&timestamp=yesterday",
         "location=1",
     ],
@@ -258,13 +259,16 @@ def test_owntracks_old_clients_send_the_time_as_text_and_minus_one_for_unknown()
         "dump",
         "configuration",
         "request",
-        "news",
     ],
 )
 def test_every_owntracks_type_is_welcome_as_a_sign_of_life(kind):
     heard = of_owntracks({"_type": kind, "tst": 1497349316})
     assert not heard.readings
     assert not heard.unusable
+
+
+def test_owntracks_transition_tells_a_place_too():
+    assert only(of_owntracks({**OWNTRACKS, "_type": "transition", "event": "enter"})).lat == 48.85833
 
 
 def test_owntracks_encrypted_payload_is_recorded_as_such():
@@ -276,10 +280,9 @@ def test_owntracks_encrypted_payload_is_recorded_as_such():
     [
         b"{",
         b"[3]",
-        {"lat": 1, "lon": 2},
+        {**OWNTRACKS, "_type": "news"},
         {**OWNTRACKS, "lat": None},
         {**OWNTRACKS, "tst": None},
-        {**OWNTRACKS, "vel": []},
     ],
 )
 def test_malformed_owntracks_message_is_unreadable(message):
@@ -327,6 +330,184 @@ def test_gpslogger_body_is_sniffed_and_aliases_are_known(body):
     assert heard.devices == {"8"}
 
 
+# Every shape, at every door
+
+DOORS = {"osmand": doors.OSMAND, "owntracks": doors.OWNTRACKS, "gpslogger": doors.GPSLOGGER}
+AT = "2026-11-23T11:59:00Z"
+COORDS = {"latitude": 59.93, "longitude": 30.33, "accuracy": 5, "speed": 3, "heading": 90, "altitude": 10}
+V9_PART = {"timestamp": AT, "coords": COORDS, "battery": {"level": 0.5, "is_charging": False}}
+POINT = {"type": "Point", "coordinates": [30.33, 59.93]}
+OVERLAND_PART = {
+    "type": "Feature",
+    "geometry": POINT,
+    "properties": {"timestamp": AT, "horizontal_accuracy": 7, "speed": -1, "battery_level": -1, "battery_state": ""},
+}
+FORM = f"lat=59.93&lon=30.33&timestamp={AT}"
+
+
+def multipart(**fields):
+    lines = [
+        f'--xYz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+    ]
+    return ("".join(lines) + "--xYz--\r\n").encode()
+
+
+def encoded(content):
+    return json.dumps(content).encode()
+
+
+SHAPES = {
+    "traccar 9": encoded({"location": V9_PART, "device_id": "x"}),
+    "with a byte order mark": b"\xef\xbb\xbf" + encoded({"location": V9_PART, "device_id": "x"}),
+    "in UTF-16": json.dumps({"location": V9_PART}).encode("utf-16"),
+    "locations": encoded({"locations": [V9_PART]}),
+    "bare location": encoded(V9_PART),
+    "array of locations": encoded([V9_PART]),
+    "overland": encoded({"locations": [OVERLAND_PART]}),
+    "feature": encoded(OVERLAND_PART),
+    "feature collection": encoded({"type": "FeatureCollection", "features": [OVERLAND_PART]}),
+    "point beside its time": encoded({"timestamp": AT, "location": POINT, "speed": 3}),
+    "flat": encoded({"lat": 59.93, "lon": 30.33, "timestamp": AT}),
+    "flat with long names": encoded({"latitude": 59.93, "longitude": 30.33, "time": AT}),
+    "flat with lng": encoded({"lat": "59.93", "lng": "30.33", "time": AT}),
+    "upper case": encoded({"LAT": 59.93, "LON": 30.33, "TIMESTAMP": AT}),
+    "our own": encoded({"fixed_at": AT, "lat": 59.93, "lon": 30.33, "speed_mps": 3}),
+    "our own, many": encoded({"fixes": [{"fixed_at": AT, "lat": 59.93, "lon": 30.33}]}),
+    "owntracks": encoded({"_type": "location", "lat": 59.93, "lon": 30.33, "tst": 1795435140}),
+    "form": FORM.encode(),
+    "form in upper case": FORM.upper().encode(),
+    "form with a mark": b"\xef\xbb\xbf" + FORM.encode(),
+    "multipart": multipart(lat="59.93", lon="30.33", timestamp=AT, batt="50"),
+    "JSON in a multipart": multipart(data=json.dumps({"location": V9_PART})),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_is_read_at_every_door(door, shape):
+    reading = only(doors.read(DOORS[door], "token=abc", SHAPES[shape], now=NOW))
+    assert (reading.lat, reading.lon) == (59.93, 30.33)
+    assert reading.fixed_at == datetime(2026, 11, 23, 11, 59, tzinfo=UTC)
+    if "traccar" in shape or "location" in shape:
+        assert (reading.speed_mps, reading.course_deg, reading.battery_pct) == (3.0, 90.0, 50.0)
+
+
+@pytest.mark.parametrize("names", ["latitude={}&longitude={}", "LAT={}&LON={}", "lat={}&lng={}", "location={},{}"])
+@pytest.mark.parametrize("time", ["timestamp", "time", "TIME"])
+def test_query_is_read_under_many_names(names, time):
+    reading = only(of_osmand(f"{names.format(59.93, 30.33)}&{time}=1755772800"))
+    assert (reading.lat, reading.lon, reading.fixed_at.year) == (59.93, 30.33, 2025)
+
+
+def test_overland_hears_that_it_worked():
+    assert of_osmand("", SHAPES["overland"]).reply == b'{"result":"ok"}'
+    assert of_osmand("", SHAPES["locations"]).reply is None
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"hello",
+        b"{}",
+        b"[{}]",
+        b"null",
+        b"0",
+        b"\xff\xfe",
+        b"\x00\x01\x02",
+        b"&&&",
+        b"<gpx><trkpt lat='1' lon='2'/></gpx>",
+        b"59.93,30.33",
+        b"--xYz\r\nContent-Disposition: form-data; name=f; filename=a.gpx\r\n\r\n<gpx/>\r\n--xYz--",
+        encoded({"x": 59.93, "y": 30.33}),
+        encoded({"ping": True}),
+        encoded({"locations": 3}),
+        encoded({"location": {}}),
+        encoded({"location": {"x": 1}}),
+        encoded({"type": "Feature", "geometry": None, "properties": {}}),
+        encoded({"type": "Feature", "geometry": {"type": "LineString", "coordinates": [[1, 2], [3, 4]]}}),
+        encoded({"_type": "news"}),
+    ],
+)
+def test_what_no_door_recognises_is_kept_whole_and_never_a_heartbeat(door, body):
+    heard = doors.read(DOORS[door], "id=7", body, now=NOW)
+    assert reasons(heard) == [Reason.UNREADABLE]
+
+
+@pytest.mark.parametrize("query", ["hello", "foo=1", "id=1&x=59.93&y=30.33"])
+def test_query_that_nobody_knows_is_kept(query):
+    assert reasons(of_osmand(query)) == [Reason.UNREADABLE]
+
+
+def test_place_in_the_query_is_not_lost_with_an_odd_body():
+    heard = of_osmand(FORM, b"\x00\x01")
+    assert [reading.lat for reading in heard.readings] == [59.93]
+    assert [reason for reason, _ in heard.unusable] == [Reason.UNREADABLE]
+    assert len(of_osmand(FORM, SHAPES["locations"]).readings) == 2
+    assert len(of_osmand(FORM, encoded({"batt": 50})).readings) == 1
+
+
+def test_parts_beyond_the_limit_are_kept_as_one():
+    heard = of_osmand("", encoded([V9_PART] * 5), limit=3)
+    assert (len(heard.readings), len(heard.unusable)) == (3, 1)
+
+
+@pytest.mark.parametrize("value", ["fast", "nan", "NaN", "Infinity", "-inf", "1e999", "%25BATT", "1,5", "true"])
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("speed", "speed_mps"),
+        ("bearing", "course_deg"),
+        ("accuracy", "accuracy_m"),
+        ("altitude", "altitude_m"),
+        ("batt", "battery_pct"),
+    ],
+)
+def test_bad_optional_value_never_costs_the_place(name, field, value):
+    reading = only(of_osmand(f"lat=59.93&lon=30.33&{name}={value}"))
+    assert (reading.lat, getattr(reading, field)) == (59.93, UNREADABLE_VALUE)
+    assert reading.mock is False
+
+
+@pytest.mark.parametrize("value", [[], {}, True, "fast", [1]])
+def test_optional_value_of_a_wrong_type_never_costs_the_place(value):
+    coords = {**COORDS, "speed": value, "heading": value, "accuracy": value, "altitude": value}
+    body = encoded({"location": {"coords": coords, "battery": value, "mock": "perhaps"}})
+    reading = only(of_osmand("", body))
+    assert {reading.speed_mps, reading.course_deg, reading.accuracy_m, reading.altitude_m} == {UNREADABLE_VALUE}
+
+
+def test_json_with_nan_and_infinity_is_read():
+    reading = only(of_osmand("", b'{"lat": 59.93, "lon": 30.33, "altitude": NaN, "speed": Infinity}'))
+    assert (reading.lat, reading.altitude_m, reading.speed_mps) == (59.93, UNREADABLE_VALUE, UNREADABLE_VALUE)
+
+
+PARTS = st.sampled_from([
+    (V9_PART, 1),
+    (OVERLAND_PART, 1),
+    ({"lat": 1, "lon": 2, "timestamp": AT}, 1),
+    ({"_type": "location", "lat": 1, "lon": 2, "tst": 5}, 1),
+    ({"_type": "location"}, 1),
+    ({"lat": 1, "lon": "east"}, 1),
+    ({"what": "ever"}, 1),
+    (3, 1),
+    ([], 1),
+    (None, 1),
+    ({"_type": "lwt"}, 0),
+    ({"event": "heartbeat", "is_moving": False}, 0),
+])  # fmt: skip
+
+
+@given(st.lists(PARTS, max_size=8), st.sampled_from(["locations", "location", "features", "fixes", None]))
+def test_accepted_and_quarantined_are_what_was_sent(parts, name):
+    """In any mix and order, at every door; a known sign of life is no fix."""
+    content = [part for part, _ in parts]
+    body = encoded(content if name is None else {name: content})
+    for habits in DOORS.values():
+        heard = doors.read(habits, "", body, now=NOW)
+        assert len(heard.readings) + len(heard.unusable) == sum(n for _, n in parts)
+
+
 # All of them
 
 texts = st.text(max_size=30)
@@ -335,27 +516,11 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-names = st.sampled_from(
-    [
-        "_type",
-        "location",
-        "coords",
-        "lat",
-        "lon",
-        "latitude",
-        "longitude",
-        "tst",
-        "timestamp",
-        "speed",
-        "vel",
-        "spd",
-        "battery",
-    ]
+NAMES = "_type location locations coords geometry type lat lon latitude longitude tst timestamp speed vel spd battery"
+objects = st.dictionaries(
+    st.sampled_from(NAMES.split()), values | st.sampled_from(["location", "Feature", 1, 2.5]), max_size=8
 )
-objects = st.dictionaries(names, values | st.sampled_from(["location", 1, 2.5]), max_size=8)
-bodies = st.binary(max_size=60) | (objects | st.lists(objects, max_size=2)).map(
-    lambda content: json.dumps(content).encode()
-)
+bodies = st.binary(max_size=60) | (objects | st.lists(objects, max_size=2)).map(encoded)
 
 
 @given(texts, bodies)
