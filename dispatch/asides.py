@@ -19,7 +19,7 @@ from tracking.position import Region
 log = logging.getLogger(__name__)
 
 SET_ASIDE = Gauge(
-    "postrider_set_aside",
+    "postrider_left_out",
     "Orders, couriers and regions left out by a part of the program.",
     ["part", "region", "subject"],
 )
