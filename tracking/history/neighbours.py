@@ -195,7 +195,9 @@ class Heads:
     finds that somebody did forgets everything.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = MOST_HEADS) -> None:
+        """`most`: couriers remembered, unless a single batch has more."""
+        self._most = most
         self.forget()
 
     def forget(self) -> None:
@@ -203,12 +205,22 @@ class Heads:
         # Keyed by the number: hashing a UUID costs ten times as much, and this is asked for every courier of a batch.
         self._places: dict[int, int] = {}
         self._asked: tuple[tuple[UUID, ...], Int64s] | None = None
+        self._free: list[int] = []
+        """Rows of `_last_us` and `_recent` that belong to nobody."""
         self._last_us = np.empty(0, dtype=np.int64)
         self._recent = np.empty((0, N_CONTEXT), dtype=_HEAD)
 
     def missing(self, courier_ids: tuple[UUID, ...]) -> list[int]:
-        """Places in `courier_ids` of those not remembered."""
-        return [i for i, courier_id in enumerate(courier_ids) if courier_id.int not in self._places]
+        """
+        Places in `courier_ids` of those not remembered: to be learnt before anything else is asked.
+
+        Where there is no room for them, everybody is forgotten, and all of `courier_ids` are missing.
+        """
+        missing = [i for i, courier_id in enumerate(courier_ids) if courier_id.int not in self._places]
+        if missing and len(self._places) + len(missing) > self._most:
+            self.forget()
+            return list(range(len(courier_ids)))
+        return missing
 
     def learn(self, courier_ids: list[UUID], last_us: list[int], recent: PositionColumns) -> None:
         """
@@ -217,15 +229,11 @@ class Heads:
         `last_us`: no row of the courier is later than this; `recent`: their last fixes that are not poor, N_CONTEXT
         each or all that lie within reach of the batch to come, sorted by courier and time.
         """
-        if len(self._last_us) + len(courier_ids) > MOST_HEADS:
-            self.forget()
-        first_place = len(self._last_us)
         self._asked = None
-        self._places.update({courier_id.int: first_place + i for i, courier_id in enumerate(courier_ids)})
-        self._last_us = np.r_[self._last_us, np.array(last_us, dtype=np.int64)]
-        empty = np.zeros((len(courier_ids), N_CONTEXT), dtype=_HEAD)
-        empty["us"] = NEVER_US
-        self._recent = np.concatenate([self._recent, empty])
+        places = self._rows_for(len(courier_ids))
+        self._places.update(zip((courier_id.int for courier_id in courier_ids), places.tolist(), strict=True))
+        self._last_us[places] = last_us
+        self._recent["us"][places] = NEVER_US
         if len(recent):
             self._keep_last(recent, self._at(recent.courier_ids))
 
@@ -233,12 +241,31 @@ class Heads:
         """Look these up again next time."""
         self._asked = None
         for courier_id in courier_ids:
-            self._places.pop(courier_id.int, None)
+            place = self._places.pop(courier_id.int, None)
+            if place is not None:
+                self._free.append(place)
+
+    def _rows_for(self, n: int) -> Int64s:
+        """Rows nobody has: dropped couriers' first, then new ones, as many again as there are."""
+        if n > len(self._free):
+            held = len(self._last_us)
+            more = max(n - len(self._free), held, 64)
+            self._last_us = np.r_[self._last_us, np.zeros(more, dtype=np.int64)]
+            self._recent = np.concatenate([self._recent, np.zeros((more, N_CONTEXT), dtype=_HEAD)])
+            self._free.extend(range(held, held + more))
+        taken, self._free = self._free[:n], self._free[n:]
+        return np.array(taken, dtype=np.int64)
 
     def is_late(self, rows: PositionColumns) -> Bools:
-        """Per row: it does not come after everything stored of its courier. All couriers must be remembered."""
-        places = self._at(rows.courier_ids)
-        late: Bools = rows.fixed_us <= self._last_us[places[rows.courier]]
+        """
+        Per row: it does not come after everything stored of its courier.
+
+        Raises LookupError where one is not remembered: -1 would be somebody else's row.
+        """
+        places = self._at(rows.courier_ids)[rows.courier]
+        if len(places) and places.min() < 0:
+            raise LookupError("expected every courier of the batch to be remembered")
+        late: Bools = rows.fixed_us <= self._last_us[places]
         return late
 
     def context(self, rows: PositionColumns) -> PositionColumns:
