@@ -89,7 +89,7 @@ class Settings:
     fix_ahead_s: float = 120.0
     """A fix this far in the future still passes; a later one is quarantined."""
     fix_oldest_s: float = 604_800.0
-    """An older fix is quarantined."""
+    """An older fix is quarantined. `POSTRIDER_RETENTION_RAW_DAYS` must be at least two days longer."""
     poor_accuracy_m: float = 200.0
     """A fix with a larger radius is stored with a mark, and left out of live state and analysis."""
     jump_speed_mps: float = 60.0
@@ -138,6 +138,18 @@ class Settings:
     """The same per UTC day; 0: no limit."""
     maps_price_per_1000: float = 10.0
     """Price of 1,000 pairs of a matrix, to count what is spent."""
+
+    def __post_init__(self) -> None:
+        """Raises SettingError where one setting does not fit another."""
+        days = [
+            self.fix_oldest_s / 86_400 + 2, self.retention_raw_days, self.retention_1m_days, self.retention_1h_days
+        ]  # fmt: skip
+        if days != sorted(days):
+            raise SettingError(
+                "expected POSTRIDER_FIX_OLDEST_S + 2 days <= POSTRIDER_RETENTION_RAW_DAYS "
+                f"<= POSTRIDER_RETENTION_1M_DAYS <= POSTRIDER_RETENTION_1H_DAYS, got {days[0] - 2:g}, "
+                f"{', '.join(f'{one:g}' for one in days[1:])} days"
+            )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:

@@ -64,6 +64,7 @@ def keep_of(settings: Settings) -> Keep:
         by_minute=timedelta(days=settings.retention_1m_days),
         by_hour=timedelta(days=settings.retention_1h_days),
         uncompressed=timedelta(days=settings.compress_after_days),
+        oldest_fix=timedelta(seconds=settings.fix_oldest_s),
     )
 
 

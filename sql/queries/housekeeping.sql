@@ -51,6 +51,17 @@ CALL remove_columnstore_policy('positions', if_exists => true);
 -- name: add_compression
 CALL add_columnstore_policy('positions', after => $1::interval);
 
+-- name: refresh_over
+-- $1 continuous aggregate, $2 how far back from now its policy refreshes what has changed.
+SELECT alter_job(j.job_id, config => jsonb_set(j.config, '{start_offset}', to_jsonb($2::interval::text)))
+FROM timescaledb_information.jobs AS j
+INNER JOIN timescaledb_information.continuous_aggregates AS a
+    ON j.hypertable_name IN (a.view_name, a.materialization_hypertable_name) -- by version
+WHERE
+    a.view_name = $1
+    AND j.proc_name = 'policy_refresh_continuous_aggregate'
+    AND (j.config ->> 'start_offset')::interval <> $2::interval;
+
 -- name: jobs
 -- Finer ones first: the hours are made of the minutes.
 SELECT job_id, schedule_interval

@@ -21,6 +21,15 @@ from tracking.history.tracks import NO_COPY
 
 log = logging.getLogger(__name__)
 
+REFRESHED: Final = {
+    "positions_1m": timedelta(days=1),
+    "speeds_1h": timedelta(days=1),
+    "positions_1h": timedelta(hours=12),
+}
+"""Aggregates, finer ones first, are refreshed over what is kept of the fixes but this, which is about to go: so what is
+written late, by a phone or by a writer that was days behind, is in them. Only what has changed costs anything."""
+LATE_WRITER: Final = timedelta(days=2)
+"""Fixes are kept so much longer than the oldest that is taken: time for the writer and the refresh."""
 MANY_FIXES: Final = 5_000_000
 """Where a day brings more, chunks are a day long: some 800 MB before compression."""
 STEP: Final = timedelta(hours=1)
@@ -39,11 +48,12 @@ class Keep:
     uncompressed: timedelta = timedelta(days=2)
     """TimescaleDB compresses chunks older than this."""
     quarantine: timedelta = timedelta(days=7)
+    oldest_fix: timedelta = timedelta(days=7)
+    """So late a fix may come."""
 
     def __post_init__(self) -> None:
-        # Aggregates refresh over the last 8 days (1 minute) and 9 days (1 hour): what they read must still be there.
-        if not timedelta(days=9) <= self.raw <= self.by_minute <= self.by_hour:
-            raise ValueError("expected 9 days <= raw <= by_minute <= by_hour")
+        if not self.oldest_fix + LATE_WRITER <= self.raw <= self.by_minute <= self.by_hour:
+            raise ValueError("expected oldest_fix + 2 days <= raw <= by_minute <= by_hour")
         if self.uncompressed < timedelta(0):
             raise ValueError("expected uncompressed >= 0")
 
@@ -100,6 +110,8 @@ class Housekeeping:
                     await connection.execute(queries["housekeeping.drop_retention"], table)
                     await connection.execute(queries["housekeeping.add_retention"], table, age)
                     log.info("retention set", extra={"event": "retention_set", "table": table, "days": age.days})
+            for aggregate, spared in REFRESHED.items():
+                await connection.execute(queries["housekeeping.refresh_over"], aggregate, self._keep.raw - spared)
             if await connection.fetchval(queries["housekeeping.compression_of"]) != self._keep.uncompressed:
                 await connection.execute(queries["housekeeping.drop_compression"])
                 await connection.execute(queries["housekeeping.add_compression"], self._keep.uncompressed)

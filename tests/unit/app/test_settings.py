@@ -27,6 +27,19 @@ def test_wrong_value_names_the_variable():
         Settings.from_env({"POSTRIDER_PORT": "many"})
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"POSTRIDER_FIX_OLDEST_S": str(40 * 86_400)},
+        {"POSTRIDER_RETENTION_RAW_DAYS": "8"},
+        {"POSTRIDER_RETENTION_1M_DAYS": "20"},
+    ],
+)
+def test_settings_that_do_not_fit_each_other_keep_every_role_from_starting(given):
+    with pytest.raises(SettingError, match=r"POSTRIDER_FIX_OLDEST_S \+ 2 days <= POSTRIDER_RETENTION_RAW_DAYS"):
+        Settings.from_env(given)
+
+
 def test_every_field_has_a_line_that_says_what_it_is():
     for field in fields(Settings):
         assert f"| `{variable_of(field.name)}` |" in table()

@@ -1,6 +1,6 @@
 """That TimescaleDB is really used: hypertable, aggregates on aggregates, columnstore, policies."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -51,6 +51,19 @@ async def test_policies_refresh_compress_and_drop_as_the_settings_say(storage):
     refreshed = {job["subject"] for job in jobs if "refresh" in job["proc_name"]}
     assert refreshed == {"positions_1m", "positions_1h", "speeds_1h"}
     assert [job["compress_after"].days for job in jobs if job["compress_after"]] == [2]
+
+
+async def test_fix_that_is_written_late_is_in_the_rollups_as_long_as_fixes_are_kept(storage):
+    keep, now = Keep(), datetime.now(UTC)
+    await store(storage.history, walk(0, 1, now - timedelta(hours=3)))
+    await Housekeeping(storage.pool, keep).once()
+    await storage.run_policies()
+    at = now - keep.raw + timedelta(days=1, hours=2)
+    await store(storage.history, walk(0, 1, at))
+    await storage.run_policies()
+    for rollup in ("positions_1m", "positions_1h"):
+        n = await storage.pool.fetchval(f"SELECT sum(n_fixes) FROM {rollup} WHERE bucket < $1", at + timedelta(hours=1))
+        assert n == 1, rollup
 
 
 async def test_compressed_chunks_are_smaller_and_read_the_same(storage):
