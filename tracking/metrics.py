@@ -20,7 +20,7 @@ REQUESTS_TURNED_AWAY: Final = Counter(
 COMMITS: Final = Counter("postrider_ingest_commits", "Round trips to Redis; several uploads share one.")
 FIXES_STORED: Final = Counter("postrider_fixes_stored", "Fixes new to the history.")
 FIXES_DUPLICATE: Final = Counter("postrider_fixes_duplicate", "Fixes that the history had already.")
-LETTERS: Final = Counter("postrider_set_aside", "Dead letters made: fixes or log entries that cannot be stored.")
+LETTERS: Final = Counter("postrider_dead_letters_made", "Fixes or log entries that cannot be stored.")
 DEAD_LETTERS: Final = Gauge(
     "postrider_dead_letters",
     "Dead letters that wait for `postrider dead-letters replay`.",
