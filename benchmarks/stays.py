@@ -2,7 +2,7 @@
 Stays of a recorded track, beside those that an independent library finds: python -m benchmarks.stays --json.
 
 movingpandas' TrajectoryStopDetector calls a stop what fits into a circle of 100 m for 60 s; ours are fixes within 50 m
-of their middle, which is the same size. Both get the same fixes (jumps left out), cut at gaps of 5 minutes. A stay of 3
+of their middle, which is the same size. Both get the same fixes (jumps left out), cut at our gaps. A stay of 3
 minutes or more counts as agreed when stays of the other cover half of it. What differs is listed with the reason.
 """
 
@@ -39,7 +39,7 @@ def ours(fixes: Sequence[Sample], params: MotionParams) -> list[Span]:
 def theirs(fixes: Sequence[Sample], params: MotionParams) -> list[Span]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the library about its own dependencies
-        return [span for run in _runs(fixes, params.gap_s) if len(run) >= 3 for span in _theirs_of(run, params)]
+        return [span for run in _runs(fixes, params) if len(run) >= 3 for span in _theirs_of(run, params)]
 
 
 def _theirs_of(run: Sequence[Sample], params: MotionParams) -> list[Span]:
@@ -107,10 +107,10 @@ def report(fixes: Sequence[Sample], params: MotionParams) -> dict[str, object]:
     }
 
 
-def _runs(fixes: Sequence[Sample], gap_s: int) -> list[list[Sample]]:
+def _runs(fixes: Sequence[Sample], params: MotionParams) -> list[list[Sample]]:
     cut: list[list[Sample]] = [[]]
     for fix in fixes:
-        if cut[-1] and fix.at_us - cut[-1][-1].at_us > gap_s * 1_000_000:
+        if cut[-1] and params.is_gap(cut[-1][-1], fix):
             cut.append([])
         cut[-1].append(fix)
     return cut

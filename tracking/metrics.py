@@ -14,6 +14,9 @@ FIXES_QUARANTINED: Final = Counter(
 FIX_VALUES_DROPPED: Final = Counter(
     "postrider_fix_values_dropped", "Optional values of fixes that could not be; the fix is kept without.", ["field"]
 )
+WEEKS_CORRECTED: Final = Counter(
+    "postrider_uploads_week_corrected", "Uploads of couriers whose device is 1,024 weeks back; the log says whose."
+)
 REQUESTS_TURNED_AWAY: Final = Counter(
     "postrider_ingest_turned_away", "Uploads answered 503, to be sent again.", ["reason"]
 )

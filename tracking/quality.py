@@ -72,6 +72,18 @@ REPEAT_WEIGHT: Final = 0.2
 """A fix at exactly a place that a neighbour named already counts so little: a device that repeats an old place."""
 
 
+GPS_EPOCH_S: Final = 1024 * 7 * 86_400
+"""After so many weeks the week number of the GPS signal begins again at 0 (IS-GPS-200, 20.3.3.3.1.1)."""
+
+
+def lost_epochs_s(fixed_s: Floats, now_s: float, limits: Limits) -> Floats:
+    """Seconds to add where a receiver took the week for one 1,024 (or 2,048) weeks ago, and 0 elsewhere."""
+    back_s = np.floor((now_s + limits.ahead_s - fixed_s) / GPS_EPOCH_S) * GPS_EPOCH_S
+    is_lost = (back_s > 0) & ~is_too_old(fixed_s + back_s, now_s, limits)
+    found: Floats = np.where(is_lost, back_s, 0.0)
+    return found
+
+
 def is_future(fixed_s: Floats, now_s: float, limits: Limits) -> Bools:
     """Measured later than now, by more than clocks drift. Seconds since the epoch."""
     return fixed_s > now_s + limits.ahead_s

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from redis.asyncio import Redis
@@ -28,6 +29,9 @@ from tracking.script import Script
 log = logging.getLogger(__name__)
 
 _commit = Script("commit")
+
+MOST_TOLD: Final = 10_000
+"""Couriers remembered as told about; when there are more, all are forgotten and told once more."""
 
 REFUSALS: Final[dict[type[LogFull | LogUnavailable], str]] = {LogFull: "full", LogUnavailable: "unavailable"}
 """How the metric names them."""
@@ -87,6 +91,7 @@ class Ingest:
         self._bounds = bounds or Bounds()
         self._clock = clock
         self._lanes: dict[Region, _Lane] = {}
+        self._week_lost: set[UUID] = set()
 
     async def accept(self, upload: Upload) -> Receipt:
         """
@@ -200,6 +205,21 @@ class Ingest:
         metrics.observe_ages(now_s - columns.fixed_us / 1e6)
         for name, n in screened.dropped.items():
             metrics.FIX_VALUES_DROPPED.labels(name).inc(n)
+        for lost_id in screened.week_lost:
+            metrics.WEEKS_CORRECTED.inc()
+            self._tell_week_lost(lost_id)
         for item in screened.quarantine:
             metrics.FIXES_QUARANTINED.labels(item.reason).inc()
         return screened.receipts
+
+    def _tell_week_lost(self, courier_id: UUID) -> None:
+        """Once a courier: the phone, or its firmware, wants replacing."""
+        if courier_id in self._week_lost:
+            return
+        if len(self._week_lost) >= MOST_TOLD:
+            self._week_lost.clear()
+        self._week_lost.add(courier_id)
+        log.warning(
+            "device is 1,024 weeks back, time corrected",
+            extra={"event": "week_corrected", "courier_id": str(courier_id)},
+        )

@@ -6,7 +6,7 @@ The rules themselves are `tracking.quality`.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
@@ -96,6 +96,8 @@ class Screened:
     """One per upload."""
     dropped: dict[str, int]
     """Optional values that were sent and could not be, by field."""
+    week_lost: frozenset[UUID] = frozenset()
+    """Couriers whose device took the week for one 1,024 weeks ago; their fixes are taken, with the time corrected."""
 
 
 def _floats(readings: Sequence[Reading], name: str) -> quality.Floats:
@@ -171,6 +173,10 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
 
     measured = Measured.of(readings)
     dropped = measured.forget_what_cannot_be() if readings else {}
+    lost_s = quality.lost_epochs_s(measured.fixed_s, now_s, limits)
+    week_lost = frozenset(senders[row].courier_id for row in np.flatnonzero(lost_s).tolist())
+    if week_lost:
+        measured = replace(measured, fixed_s=measured.fixed_s + lost_s)
     reasons = reasons_of(measured, now_s, limits) if readings else {}
     quarantine: list[Quarantined] = []
     receipts = []
@@ -202,6 +208,7 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
         [courier_id.bytes for courier_id in heard_of],
         receipts,
         dropped,
+        week_lost,
     )
 
 

@@ -53,6 +53,24 @@ def test_unknown_values_are_neither_outside_nor_poor():
     assert not quality.is_poor(column(float("nan")), LIMITS).any()
 
 
+@pytest.mark.parametrize(
+    ("age_s", "lost_s"),
+    [
+        (quality.GPS_EPOCH_S, quality.GPS_EPOCH_S),
+        (quality.GPS_EPOCH_S - 60, quality.GPS_EPOCH_S),
+        (quality.GPS_EPOCH_S + 6 * 86_400, quality.GPS_EPOCH_S),
+        (2 * quality.GPS_EPOCH_S + 5, 2 * quality.GPS_EPOCH_S),
+        (quality.GPS_EPOCH_S + 8 * 86_400, 0),
+        (quality.GPS_EPOCH_S - 600, 0),
+        (6 * 86_400, 0),
+        (0, 0),
+        (-100, 0),
+    ],
+)
+def test_a_week_number_that_began_again_is_corrected_by_whole_weeks_and_nothing_else_is(age_s, lost_s):
+    assert quality.lost_epochs_s(column(NOW_S - age_s), NOW_S, LIMITS).tolist() == [lost_s]
+
+
 def test_radius_over_the_threshold_is_poor():
     assert quality.is_poor(column(5, 200, 3000), LIMITS).tolist() == [False, False, True]
 

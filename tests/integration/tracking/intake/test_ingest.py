@@ -371,3 +371,16 @@ async def test_forgotten_courier_leaves_no_trace(redis):
 async def test_fix_near_the_pole_is_accepted(redis):
     await ingest_of(redis).accept(upload(ANNA, reading(0, lat=89.9)))
     assert (await LivePositions(redis, clock=NOW.timestamp).get(ANNA.courier_id, CITY)).position.fix.at.lat == 89.9
+
+
+async def test_a_device_that_is_1024_weeks_back_is_put_right_and_named_once(redis, caplog):
+    ingest, back_s = ingest_of(redis), 1024 * 7 * 86_400
+    for age_s in (10, 5):
+        receipt = await ingest.accept(upload(ANNA, reading(back_s + age_s)))
+        assert (receipt.n_accepted, receipt.quarantined) == (1, ())
+    receipt = await ingest.accept(upload(BORIS, reading(3), reading(back_s / 2)))
+    assert receipt.quarantined == ((1, Reason.TOO_OLD),)
+    ages = [NOW - p.fix.fixed_at for e in await everything(PositionLog(redis)) for p in e.columns().to_positions()]
+    assert [age.total_seconds() for age in ages] == [10, 5, 3]
+    told = [record for record in caplog.records if getattr(record, "event", None) == "week_corrected"]
+    assert [record.courier_id for record in told] == [str(ANNA.courier_id)]

@@ -129,3 +129,28 @@ def test_a_fold_that_begins_with_any_segment_comes_to_the_same_from_there_on(leg
     for n, segment in enumerate(whole):
         began_us, _ = ends_us(segment)
         assert segments([s for s in fixes if s.at_us >= began_us], PARAMS) == whole[n:]
+
+
+def as_traccar_client(fixes, *, interval_s=300, distance_m=75):
+    """The fixes that an app with these settings sends, the seconds it is late included."""
+    sent = [fixes[0]]
+    for fix in fixes:
+        silent_s = (fix.at_us - sent[-1].at_us) / MICROS
+        if silent_s > interval_s or metres(sent[-1].lat, sent[-1].lon, fix.lat, fix.lon) >= distance_m:
+            sent.append(fix)
+    return sent
+
+
+def test_a_phone_with_the_defaults_of_its_app_that_lies_still_for_two_hours_is_one_stay():
+    legs = [(-3000, 0, 0), (0, 0, 400), (0, 0, 7200), (3000, 0, 400)]
+    found = segments(samples(as_traccar_client(walk(legs, noise_m=6))), PARAMS)
+    assert [type(s) for s in found] == [Trip, Stay, Trip]
+    assert (found[1].departed_us - found[1].arrived_us) / MICROS == pytest.approx(7200, abs=310)
+
+
+def test_a_silence_from_one_place_to_another_is_a_gap_as_ever_and_a_long_one_at_one_place_too():
+    there = [at(0, 0, 5 * k) for k in range(20)]
+    for x_m, silent_s, is_gap in ((0, 310, False), (0, 400, True), (200, 310, True), (200, 290, False)):
+        later = [at(x_m, 0, 95 + silent_s + 5 * k) for k in range(20)]
+        found = segments(samples([*there, *later]), PARAMS)
+        assert any(isinstance(s, Gap) for s in found) is is_gap

@@ -6,7 +6,7 @@ from tracking.watching.motion import MotionParams
 
 
 def test_stays_of_three_minutes_agree_with_movingpandas_both_ways(data_folder):
-    found = report(geolife_fixes(data_folder)[:15_000], MotionParams())
+    found = report(geolife_fixes(data_folder)[:22_000], MotionParams())
     assert found["postrider"]["long"] > 25
     assert found["postrider"]["agreed"] >= 0.95
     assert found["movingpandas"]["agreed"] >= 0.95
