@@ -31,6 +31,7 @@ from dispatch.arrivals.steady import settle
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
 from dispatch.stop import OrderId, PlannedStop, StopKind
+from dispatch.visits import from_fixes
 from tracking.geo import distance_m
 from tracking.position import LatLon, Mode, Region
 
@@ -176,7 +177,7 @@ def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: fl
             continue
         next_at = point.unix_s + EVERY_S
         left = expect(point.at, point.unix_s)
-        progress = replace(progress, arrived_at=None)  # passing by the door is no arrival in a recording
+        progress = replace(progress, door=from_fixes.EMPTY)  # passing by the door is no arrival in a recording
         span = leg_ahead(progress, expected_s=whole.p50_s, left_s=left.p50_s, band=left.band, source="learned")
         ahead = StopAhead(stop=stop, at=end.at, leg=span, service=NO_SERVICE)
         said = settle(said, foresee(Journey(stops=(ahead,), fixed_at=point.unix_s), now=point.unix_s))

@@ -30,7 +30,8 @@ from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
 from dispatch.stop import OrderId, StopKind
 from dispatch.visits import from_fixes
-from dispatch.visits.from_fixes import ArrivalFix, ArrivalParams, ArrivalState, Arrived
+from dispatch.visits.at_stop import AT_STOP, ArrivalParams
+from dispatch.visits.from_fixes import ArrivalFix, ArrivalState, Arrived
 from sql import queries
 from tracking import events
 from tracking.batch import E7, PositionColumns, instant, microseconds
@@ -85,7 +86,7 @@ class Vigilance:
         self._pool = pool
         self._redis = redis
         self._facts = facts
-        self._arrival_params = arrival_params or ArrivalParams()
+        self._arrival_params = arrival_params or AT_STOP
         self._limits = limits or Limits()
         self._asides = Asides(pool, redis, part="watch")
         self._regions: dict[Region, _Watched] = {}

@@ -128,7 +128,7 @@ class Arrivals:
             live = None
         if live is not None:
             fix = live.position.fix
-            following.see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
+            following.see(fix.at, fix.fixed_at.timestamp())
         etas = following.tell(self._forecaster, now)
         return Told(route_version=itinerary.version, computed_at=now, etas=etas)
 

@@ -68,13 +68,13 @@ class Following:
         if before.sequence[:1] != itinerary.sequence[:1]:
             self.progress, self._first, self._expected = None, None, None
 
-    def see(self, at: LatLon, fixed_at: float, *, speed_mps: float | None = None) -> None:
+    def see(self, at: LatLon, fixed_at: float) -> None:
         """The courier was seen; a fix older than the last one changes nothing."""
         if self._fixed_at is not None and fixed_at < self._fixed_at:
             return
         self._at, self._fixed_at = at, fixed_at
         if self.progress is not None:
-            self.progress = advance(self.progress, at, fixed_at, speed_mps=speed_mps)
+            self.progress = advance(self.progress, at, fixed_at)
             if self.progress.off_route and fixed_at - self._asked_at > LOOK_AGAIN_S:
                 self.wants_ways = True
 
@@ -97,8 +97,8 @@ class Following:
             self.progress = depart(
                 first.stop, first.at, at=places[0], fixed_at=asked_at, path=Path(points=leg.geometry)
             )
-            if started is not None and started.arrived_at is not None:
-                self.progress = replace(self.progress, arrived_at=started.arrived_at)
+            if started is not None:
+                self.progress = replace(self.progress, door=started.door)
             self.progress = advance(self.progress, self._at, max(asked_at, self._fixed_at or 0.0))
 
     def tell(self, forecaster: Forecaster, now: float) -> tuple[Eta, ...]:

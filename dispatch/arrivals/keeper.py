@@ -259,7 +259,7 @@ class EtaKeeper:
         if courier_ids:
             for courier_id, live in (await LivePositions(self._redis).get_many(courier_ids, state.region)).items():
                 fix = live.position.fix
-                state.followings[courier_id].see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
+                state.followings[courier_id].see(fix.at, fix.fixed_at.timestamp())
 
     async def _tell(self, state: _Region, courier_ids: Iterable[CourierId]) -> None:
         """Compute the arrivals of some couriers and put them into the book."""
@@ -317,7 +317,7 @@ def _see(state: _Region, entry: Entry) -> set[CourierId]:
         if following is not None:
             with state.aside.bearing(asides.courier(courier_id), doing="see a fix"):
                 fix = columns.position(row).fix
-                following.see(fix.at, fix.fixed_at.timestamp(), speed_mps=fix.speed_mps)
+                following.see(fix.at, fix.fixed_at.timestamp())
                 seen.add(courier_id)
     return seen
 

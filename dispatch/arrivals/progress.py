@@ -16,10 +16,13 @@ import numpy.typing as npt
 from dispatch.arrivals.eta import Span
 from dispatch.learning.conformal import Band
 from dispatch.stop import PlannedStop
-from dispatch.visits.at_stop import AT_STOP_M, AT_STOP_MPS, LEFT_STOP_M, STILL_M
+from dispatch.visits import from_fixes
+from dispatch.visits.at_stop import AT_STOP, STILL_M
+from dispatch.visits.from_fixes import ArrivalFix, ArrivalState, RouteStop
 from tracking.geo import EARTH_RADIUS_M, distance_m
 from tracking.position import LatLon
 
+MICROS = 1_000_000
 Floats = npt.NDArray[np.float64]
 
 STILL_S = 90.0
@@ -96,7 +99,14 @@ class Progress:
     """Share of `path` done."""
     away_m: float = 0.0
     """Distance to `path`."""
-    arrived_at: float | None = None
+    door: ArrivalState = from_fixes.EMPTY
+    """What the fixes have shown of the stop itself."""
+
+    @property
+    def arrived_at(self) -> float | None:
+        """Since when the courier is at the stop, by the rule that stop visits are recorded by."""
+        arrived_us = self.door.arrived_us((self.stop.order_id, self.stop.kind))
+        return None if arrived_us is None else arrived_us / MICROS
 
     @property
     def standing(self) -> bool:
@@ -147,7 +157,7 @@ def depart(
     return advance(begun, at, fixed_at)
 
 
-def advance(progress: Progress, at: LatLon, fixed_at: float, *, speed_mps: float | None = None) -> Progress:
+def advance(progress: Progress, at: LatLon, fixed_at: float) -> Progress:
     """The progress after one more fix. A fix older than the last one changes nothing."""
     if fixed_at < progress.fixed_at:
         return progress
@@ -165,20 +175,16 @@ def advance(progress: Progress, at: LatLon, fixed_at: float, *, speed_mps: float
         rest_since=fixed_at if moved_on else progress.rest_since,
         done=done,
         away_m=away_m,
-        arrived_at=_arrived_at(progress, at, fixed_at, speed_mps),
+        door=_at_the_door(progress, at, fixed_at),
     )
 
 
-def _arrived_at(progress: Progress, at: LatLon, fixed_at: float, speed_mps: float | None) -> float | None:
-    to_stop_m = distance_m(at, progress.destination)
-    if progress.arrived_at is not None:
-        return progress.arrived_at if to_stop_m <= LEFT_STOP_M else None
-    if to_stop_m > AT_STOP_M:
-        return None
-    elapsed_s = fixed_at - progress.fixed_at
-    if speed_mps is None and elapsed_s > 0:
-        speed_mps = distance_m(at, progress.at) / elapsed_s
-    return fixed_at if speed_mps is None or speed_mps <= AT_STOP_MPS else None
+def _at_the_door(progress: Progress, at: LatLon, fixed_at: float) -> ArrivalState:
+    fix, door = ArrivalFix(round(fixed_at * MICROS), at.lat, at.lon), progress.door
+    if door.last is not None and fix.at_us <= door.last.at_us:
+        return door
+    stop = RouteStop(progress.stop.order_id, progress.stop.kind, progress.destination)
+    return from_fixes.step(door, fix, [stop], AT_STOP)[0]
 
 
 def leg_ahead(progress: Progress, *, expected_s: float, left_s: float, band: Band, source: str) -> Span:

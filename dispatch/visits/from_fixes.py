@@ -11,26 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dispatch.stop import OrderId, StopKind
+from dispatch.visits.at_stop import ArrivalParams
 from tracking.plane import metres
 from tracking.position import LatLon
 
 MICROS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArrivalParams:
-    """What counts as having arrived."""
-
-    near_m: float = 60.0
-    """A door and what GPS makes of it between houses."""
-    slow_mps: float = 2.0
-    """A brisk walk: slower than anything that rides by."""
-    next_s: int = 10
-    """Near and slow for so long at the next stop, and at the others of its place."""
-    later_s: int = 45
-    """... at a stop that is not next."""
-    away_m: float = 100.0
-    """Farther is gone, when two fixes in a row say so."""
 
 
 class ArrivalFix(NamedTuple):
@@ -98,6 +83,11 @@ class ArrivalState(NamedTuple):
 
     last: ArrivalFix | None = None
     visits: Mapping[StopKey, _Visit] = {}
+
+    def arrived_us(self, key: StopKey) -> int | None:
+        """Since when the courier has been at a stop; None: not there."""
+        visit = self.visits.get(key)
+        return visit.near_us if visit is not None and visit.arrived else None
 
 
 EMPTY = ArrivalState()

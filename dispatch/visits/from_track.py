@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dispatch.visits.at_stop import AT_STOP_M, LEFT_STOP_M, STILL_M
+from dispatch.visits.at_stop import AT_STOP, STILL_M
 from tracking.geo import distance_m
 from tracking.position import LatLon
 
@@ -42,8 +42,8 @@ def find_visit(track: Sequence[TrackPoint], place: LatLon, done_at: float) -> Tr
     """
     The visit to `place` that ended about `done_at`, from the fixes since the stop before, in order of time.
 
-    The arrival is the first fix of the last stretch within AT_STOP_M of the place before it was done (a stretch goes on
-    while the courier is within LEFT_STOP_M); the departure is the last fix within STILL_M of where the track begins.
+    The arrival is the first fix of the last stretch near the place before it was done (near and away: AT_STOP);
+    the departure is the last fix within STILL_M of where the track begins.
     None when the track never comes near or begins at the place; without an origin when it is too short or has a gap.
     """
     before = [point for point in track if point.unix_s <= done_at]
@@ -70,8 +70,8 @@ def _arrival(points: Sequence[TrackPoint], place: LatLon) -> int | None:
     found: int | None = None
     for number, point in enumerate(points):
         apart_m = distance_m(point.at, place)
-        if apart_m > LEFT_STOP_M:
+        if apart_m > AT_STOP.away_m:
             found = None
-        elif apart_m <= AT_STOP_M and found is None:
+        elif apart_m <= AT_STOP.near_m and found is None:
             found = number
     return found

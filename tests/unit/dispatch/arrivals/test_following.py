@@ -106,7 +106,7 @@ def test_a_route_that_changed_is_told_at_once_and_named():
 def test_a_stop_done_or_added_at_the_end_is_no_changed_route():
     one = following(call(1, 1500, StopKind.PICKUP), call(1, 3000))
     one.tell(forecaster(), NOW)
-    one.see(east(1500), NOW + 400, speed_mps=0.0)
+    one.see(east(1500), NOW + 400)
     (_, before) = one.tell(forecaster(), NOW + 400)
     one.change(route(call(1, 3000), call(2, 4000), version=3))
     after = one.tell(forecaster(), NOW + 405)[0]
@@ -117,11 +117,12 @@ def test_a_stop_done_or_added_at_the_end_is_no_changed_route():
 def test_at_the_stop_the_arrival_has_happened_and_a_long_stay_is_named():
     one = following()
     one.tell(forecaster(), NOW)
-    one.see(east(1500), NOW + 350, speed_mps=0.2)
-    first, second = one.tell(forecaster(), NOW + 350)
-    assert (first.p50, first.source) == (NOW + 350, RECORDED)
-    for seconds in range(360, 1300, 10):
-        one.see(east(1500), NOW + seconds, speed_mps=0.0)
+    for seconds in (350, 360, 370):
+        one.see(east(1500), NOW + seconds)
+    first, second = one.tell(forecaster(), NOW + 370)
+    assert (first.p50, first.source) == (NOW + 360, RECORDED)
+    for seconds in range(380, 1300, 10):
+        one.see(east(1500), NOW + seconds)
         told = one.tell(forecaster(), NOW + seconds)
     assert told[1].p50 > second.p50
     assert Note.SERVICE_OVERRUN in told[1].warnings

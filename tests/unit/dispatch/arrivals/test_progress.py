@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from dispatch.arrivals.progress import STILL_S, Path, advance, depart, leg_ahead
 from dispatch.learning.conformal import Band
 from dispatch.stop import OrderId, PlannedStop, StopKind
+from dispatch.visits import from_fixes
+from dispatch.visits.at_stop import AT_STOP
+from dispatch.visits.from_fixes import ArrivalFix, RouteStop
 from tracking.position import LatLon
 
 STOP = PlannedStop(OrderId(UUID(int=1)), StopKind.PICKUP)
@@ -74,13 +77,29 @@ def test_standing_still_is_noticed_after_a_red_light():
     assert not advance(shuffling[1], between(0.5), 200.0).standing
 
 
-def test_arriving_needs_to_be_near_and_slow():
-    rolling = advance(on_the_way(), between(0.98), 200.0, speed_mps=9.0)
+def test_arriving_needs_to_be_near_and_slow_for_a_moment():
+    rolling = advance(on_the_way(), between(0.98), 200.0)
     assert rolling.arrived_at is None
-    stopped = advance(rolling, between(0.99), 210.0, speed_mps=0.3)
-    assert stopped.arrived_at == 210.0
-    assert advance(stopped, between(0.985), 300.0, speed_mps=0.0).arrived_at == 210.0
-    assert advance(stopped, between(0.5), 400.0, speed_mps=9.0).arrived_at is None
+    stopped = advance(rolling, between(0.983), 205.0)
+    assert stopped.arrived_at is None
+    stays = advance(stopped, between(0.985), 215.0)
+    assert stays.arrived_at == 205.0
+    assert advance(stays, between(0.985), 300.0).arrived_at == 205.0
+    gone = advance(advance(stays, between(0.5), 400.0), between(0.4), 405.0)
+    assert gone.arrived_at is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.floats(0.9, 1.0)), min_size=1, max_size=30))
+def test_an_arrival_is_told_exactly_while_the_visit_of_the_stop_says_so(steps):
+    progress, at_s, visits = on_the_way(), 0.0, from_fixes.EMPTY
+    stop = RouteStop(STOP.order_id, STOP.kind, END)
+    visits, _ = from_fixes.step(visits, ArrivalFix(0, START.lat, START.lon), [stop], AT_STOP)
+    for seconds, share in steps:
+        at_s, at = at_s + seconds, between(share)
+        progress = advance(progress, at, at_s)
+        visits, _ = from_fixes.step(visits, ArrivalFix(round(at_s * 1e6), at.lat, at.lon), [stop], AT_STOP)
+        arrived_us = visits.arrived_us((STOP.order_id, STOP.kind))
+        assert progress.arrived_at == (None if arrived_us is None else arrived_us / 1e6)
 
 
 def test_a_slow_courier_is_expected_to_stay_somewhat_slow():
@@ -96,11 +115,11 @@ def test_a_slow_courier_is_expected_to_stay_somewhat_slow():
 @given(st.floats(0, 1), st.floats(1, 10_000))
 def test_the_pace_is_bounded(share, elapsed_s):
     progress = advance(on_the_way(None), between(share), elapsed_s)
-    progress = replace(progress, arrived_at=None)
+    progress = replace(progress, door=from_fixes.EMPTY)
     ahead = leg_ahead(progress, expected_s=600.0, left_s=100.0, band=BAND, source="learned")
     assert 100 * exp(-0.7) <= ahead.p50_s <= 100 * exp(0.7)
 
 
 def test_nothing_is_left_of_the_leg_at_the_stop():
-    arrived = advance(on_the_way(), END, 300.0, speed_mps=0.0)
+    arrived = advance(advance(advance(on_the_way(), END, 300.0), END, 305.0), END, 320.0)
     assert leg_ahead(arrived, expected_s=400.0, left_s=5.0, band=BAND, source="osrm").p50_s == 0.0

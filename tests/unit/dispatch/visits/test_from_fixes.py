@@ -3,11 +3,10 @@
 from uuid import UUID
 
 from dispatch.stop import OrderId, StopKind
-from dispatch.visits.from_fixes import EMPTY, ArrivalFix, ArrivalParams, Arrived, Departed, RouteStop, step
+from dispatch.visits.at_stop import AT_STOP as PARAMS
+from dispatch.visits.from_fixes import EMPTY, ArrivalFix, Arrived, Departed, RouteStop, step
 from tests.unit.tracking.watching.tracks import MICROS, at, walk
 from tracking.position import LatLon
-
-PARAMS = ArrivalParams()
 
 
 def stop(n, x_m, y_m=0, kind=StopKind.DROPOFF):
