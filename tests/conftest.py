@@ -11,10 +11,14 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import redis
+from hypothesis import settings
 
 from app.machine.migrate import migrate
 from app.machine.servers import NotInstalled, PostgresServer, RedisServer
 from app.machine.timescale import TimescaleServer
+
+settings.register_profile("postrider", deadline=None)  # how long an example takes says how loaded the machine is
+settings.load_profile("postrider")
 
 
 @pytest.fixture(scope="session")
