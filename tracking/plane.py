@@ -6,6 +6,11 @@ Good to about 0.1 % over 10 km and across the antimeridian; not for the poles. F
 
 from math import cos, hypot, radians
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
 METRES_PER_DEGREE = radians(1) * 6_371_008.8
 """Length of a degree of latitude on the sphere of `tracking.geo.EARTH_RADIUS_M`."""
 
@@ -41,3 +46,22 @@ def to_segment_m(p: tuple[float, float], a: tuple[float, float], b: tuple[float,
     length_2 = dx * dx + dy * dy
     along = 0.0 if length_2 == 0.0 else max(0.0, min(1.0, (px * dx + py * dy) / length_2))
     return hypot(px - along * dx, py - along * dy), along
+
+
+class Segments:
+    """Many segments at once, in metres: `to_segment_m` for a line or the edges of an area, as columns."""
+
+    __slots__ = ("ax", "ay", "dx", "dy", "inv_2")
+
+    def __init__(self, starts: Floats, steps: Floats) -> None:
+        """Starts and steps as arrays of shape (n, 2); a segment may have no length."""
+        (self.ax, self.ay), (self.dx, self.dy) = starts.T, steps.T
+        length_2 = self.dx * self.dx + self.dy * self.dy
+        self.inv_2: Floats = 1.0 / np.where(length_2 > 0.0, length_2, 1.0)
+
+    def squares(self, x: float, y: float) -> tuple[Floats, Floats]:
+        """Squared distances from a point, and where along each segment the nearest point lies, 0 to 1."""
+        px, py = x - self.ax, y - self.ay
+        along: Floats = np.clip((px * self.dx + py * self.dy) * self.inv_2, 0.0, 1.0)
+        away_2: Floats = (px - along * self.dx) ** 2 + (py - along * self.dy) ** 2
+        return away_2, along

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import sqrt
 
 import numpy as np
-import numpy.typing as npt
 
-from tracking.plane import offset_m, to_segment_m
+from tracking.plane import Segments, offset_m, to_segment_m
 from tracking.position import LatLon
 
 _LOOP_SEGMENTS = 24
@@ -16,7 +16,7 @@ _LOOP_SEGMENTS = 24
 class RouteLine:
     """The line of a route, in metres around its first point; equal when made of the same points."""
 
-    __slots__ = ("_points", "_vectors", "places")
+    __slots__ = ("_points", "_segments", "places")
 
     def __init__(self, places: Sequence[LatLon]) -> None:
         """At least one place; one alone is a line without length."""
@@ -26,10 +26,8 @@ class RouteLine:
         origin = self.places[0]
         points = [offset_m(origin.lat, origin.lon, p.lat, p.lon) for p in self.places]
         self._points = points if len(points) > 1 else points * 2
-        self._vectors: npt.NDArray[np.float64] | None = None
-        if len(points) - 1 > _LOOP_SEGMENTS:
-            ends = np.array(points)
-            self._vectors = np.hstack((ends[:-1], np.diff(ends, axis=0))).T
+        ends = np.array(points)
+        self._segments = Segments(ends[:-1], np.diff(ends, axis=0)) if len(points) - 1 > _LOOP_SEGMENTS else None
 
     def __eq__(self, other: object) -> bool:
         """Whether both lead through the same places."""
@@ -42,10 +40,6 @@ class RouteLine:
     def distance_m(self, lat: float, lon: float) -> float:
         """Distance to the nearest point of the line."""
         p = offset_m(self.places[0].lat, self.places[0].lon, lat, lon)
-        if self._vectors is None:
+        if self._segments is None:
             return min(to_segment_m(p, a, b)[0] for a, b in pairwise(self._points))
-        ax, ay, dx, dy = self._vectors
-        px, py = p[0] - ax, p[1] - ay
-        length_2 = dx * dx + dy * dy
-        along = np.clip((px * dx + py * dy) / np.where(length_2 > 0, length_2, 1.0), 0.0, 1.0)
-        return float(np.sqrt(np.min((px - along * dx) ** 2 + (py - along * dy) ** 2)))
+        return sqrt(float(np.min(self._segments.squares(*p)[0])))

@@ -5,7 +5,6 @@ How far a courier has come on the way to the next stop: along the road, standing
 the Unix epoch.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp, log
@@ -19,7 +18,8 @@ from dispatch.stop import PlannedStop
 from dispatch.visits import from_fixes
 from dispatch.visits.at_stop import AT_STOP, STILL_M
 from dispatch.visits.from_fixes import ArrivalFix, ArrivalState, RouteStop
-from tracking.geo import EARTH_RADIUS_M, distance_m
+from tracking.geo import distance_m
+from tracking.plane import Segments, offset_m
 from tracking.position import LatLon
 
 MICROS = 1_000_000
@@ -43,19 +43,13 @@ class Path:
     points: tuple[LatLon, ...]
 
     @cached_property
-    def _line(self) -> tuple[Floats, Floats, Floats]:
-        """Segment starts and steps in metres, and lengths from the first point to each start."""
-        xy = self._xy(self.points)
+    def _line(self) -> tuple[Segments, Floats, Floats]:
+        """Segments in metres around the first point, their lengths, and the way from there to each."""
+        origin = self.points[0]
+        xy = np.array([offset_m(*origin.latlon, *point.latlon) for point in self.points])
         steps = np.diff(xy, axis=0)
         lengths = np.hypot(steps[:, 0], steps[:, 1])
-        return xy[:-1], steps, np.concatenate([[0.0], np.cumsum(lengths)])
-
-    def _xy(self, points: Sequence[LatLon]) -> Floats:
-        middle = self.points[0]
-        east = (np.array([p.lon for p in points]) - middle.lon + 180.0) % 360.0 - 180.0
-        north = np.array([p.lat for p in points]) - middle.lat
-        result: Floats = np.radians(np.stack([east * np.cos(np.radians(middle.lat)), north], axis=1)) * EARTH_RADIUS_M
-        return result
+        return Segments(xy[:-1], steps), lengths, np.concatenate([[0.0], np.cumsum(lengths)])
 
     def locate(self, at: LatLon, *, not_before: float = 0.0) -> tuple[float, float]:
         """
@@ -63,15 +57,12 @@ class Path:
 
         Looks a little behind `not_before` and ahead of it, so that a way that crosses itself is not cut short.
         """
-        starts, steps, along = self._line
-        total = along[-1]
+        segments, lengths, before = self._line
+        total = before[-1]
         if total <= 0:
             return 1.0, distance_m(at, self.points[0])
-        point = self._xy([at])[0]
-        squares = np.maximum((steps**2).sum(axis=1), 1e-9)
-        part = np.clip(((point - starts) * steps).sum(axis=1) / squares, 0.0, 1.0)
-        away = np.hypot(*(point - starts - part[:, None] * steps).T)
-        done = (along[:-1] + part * np.sqrt(squares)) / total
+        squares, part = segments.squares(*offset_m(*self.points[0].latlon, *at.latlon))
+        away, done = np.sqrt(squares), (before[:-1] + part * lengths) / total
         # On a line that doubles back on itself, going back or far ahead is less likely than being beside it.
         unlikely_m = total * (0.5 * np.maximum(not_before - done, 0.0) + 0.02 * np.maximum(done - not_before, 0.0))
         best = int(np.argmin(away + unlikely_m))

@@ -158,6 +158,10 @@ class Order(NewOrder):
             return (StopKind.DROPOFF,)
         return (StopKind.PICKUP, StopKind.DROPOFF) if self.is_open else ()
 
+    def awaits(self, kind: StopKind, courier_id: CourierId) -> bool:
+        """Whether a stop in a courier's route is still to be made, and the order is not somebody else's."""
+        return kind in self.open_stops and self.courier_id in {None, courier_id}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:

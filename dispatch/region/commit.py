@@ -65,9 +65,7 @@ class _Draft:
         self.stops = [
             stop
             for stop in self.stops
-            if (order := current.get(stop.stop.order_id)) is not None
-            and order.courier_id in {None, self.courier_id}
-            and stop.stop.kind in order.open_stops
+            if (order := current.get(stop.stop.order_id)) is not None and order.awaits(stop.stop.kind, self.courier_id)
         ]
 
     @property

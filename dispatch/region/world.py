@@ -245,9 +245,7 @@ def _route_left(courier_id: CourierId, world: World, open_orders: Mapping[OrderI
     return tuple(
         stop
         for stop in world.routes.get(courier_id, NO_ROUTE).stops
-        if (order := open_orders.get(stop.stop.order_id)) is not None
-        and order.courier_id in {None, courier_id}
-        and stop.stop.kind in order.open_stops
+        if (order := open_orders.get(stop.stop.order_id)) is not None and order.awaits(stop.stop.kind, courier_id)
     )
 
 

@@ -16,7 +16,7 @@ import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from tracking.plane import METRES_PER_DEGREE, d_lon_deg, to_segment_m
+from tracking.plane import METRES_PER_DEGREE, Segments, d_lon_deg, to_segment_m
 from tracking.position import LatLon
 
 MAX_VERTICES = 10_000
@@ -36,7 +36,7 @@ _Edge = tuple[float, float, float, float, float, float]
 class Area:
     """A circle, or one or more polygons with holes."""
 
-    __slots__ = ("_circle_m", "_edges", "_k_lon", "_lat_0", "_lon_0", "_reach_m", "_vectors", "geometry")
+    __slots__ = ("_circle_m", "_edges", "_k_lon", "_lat_0", "_lon_0", "_reach_m", "_segments", "geometry")
 
     def __init__(self, *, middle: LatLon, geometry: BaseGeometry, circle_m: float | None = None) -> None:
         """
@@ -57,7 +57,10 @@ class Area:
         self._reach_m = float(np.max(np.hypot(*shapely.get_coordinates(geometry).T)))
         edges = [] if circle_m is not None else _edges(geometry)
         self._edges = edges if len(edges) <= _LOOP_EDGES else []
-        self._vectors = np.array(edges).T if len(edges) > _LOOP_EDGES else None
+        self._segments = None
+        if len(edges) > _LOOP_EDGES:
+            columns = np.array(edges)
+            self._segments = Segments(columns[:, :2], columns[:, 3:5])
 
     @classmethod
     def circle(cls, middle: LatLon, radius_m: float) -> Self:
@@ -126,8 +129,8 @@ class Area:
             return self._circle_m - hypot(x, y)
         if (far_m := hypot(x, y) - self._reach_m) > FAR_M:
             return -far_m
-        if self._vectors is not None:
-            return _depth_by_vectors(x, y, self._vectors)
+        if self._segments is not None:
+            return _depth_by_vectors(x, y, self._segments)
         inside, nearest_2 = False, float("inf")
         for ax, ay, by, dx, dy, inv_2 in self._edges:
             px, py = x - ax, y - ay
@@ -155,7 +158,7 @@ class Area:
         dx, dy = bx - ax, by - ay
         if self._circle_m is not None:
             return _through_circle(ax, ay, dx, dy, self._circle_m)
-        if self._vectors is not None:
+        if self._segments is not None:
             inside = LineString([(ax, ay), (bx, by)]).intersection(self.geometry)
             shares = [to_segment_m(c, (ax, ay), (bx, by))[1] for c in shapely.get_coordinates(inside).tolist()]
         else:
@@ -216,11 +219,9 @@ def _edges(geometry: BaseGeometry) -> list[_Edge]:
     return found
 
 
-def _depth_by_vectors(x: float, y: float, edges: Any) -> float:
-    ax, ay, by, dx, dy, inv_2 = edges
-    px, py = x - ax, y - ay
-    along = np.clip((px * dx + py * dy) * inv_2, 0.0, 1.0)
-    nearest = sqrt(float(np.min((px - along * dx) ** 2 + (py - along * dy) ** 2)))
-    straddles = (ay > y) != (by > y)
-    crossings = int(np.count_nonzero(px[straddles] < dx[straddles] * py[straddles] / dy[straddles]))
+def _depth_by_vectors(x: float, y: float, edges: Segments) -> float:
+    nearest = sqrt(float(np.min(edges.squares(x, y)[0])))
+    straddles = (edges.ay > y) != (edges.ay + edges.dy > y)
+    dx, dy = edges.dx[straddles], edges.dy[straddles]
+    crossings = int(np.count_nonzero(x - edges.ax[straddles] < dx * (y - edges.ay[straddles]) / dy))
     return nearest if crossings % 2 else -nearest
