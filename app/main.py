@@ -59,6 +59,7 @@ from app.wiring.supervise import supervise
 from app.wiring.whatif import AT_ONCE, WhatIf
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
+from tracking.intake.pulse import Pulse
 from tracking.live import LivePositions
 
 ROUTES = [
@@ -117,6 +118,7 @@ def create_app(settings: Settings) -> Litestar:
             ):
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))
+                group.create_task(supervise("pulse", Pulse(opened.redis).keep, stop))
                 when_streams_must_end(partial(_end_streams, app.state))
                 try:
                     yield

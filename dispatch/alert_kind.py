@@ -15,6 +15,8 @@ class AlertKind(StrEnum):
     LOW_BATTERY = "low_battery"
     OUTSIDE_REGION = "outside_region"
     IMPOSSIBLE_JUMP = "impossible_jump"
+    INTAKE_SILENT = "intake_silent"
+    """Couriers fell silent together: it is our outage, nobody is judged by silence meanwhile; about the region."""
     SET_ASIDE = "set_aside"
     """A part of the program cannot use a record and goes on without it; `facts.cause` says why."""
 

@@ -15,6 +15,7 @@ from dispatch.alert_kind import AlertKind
 from dispatch.stop import OrderId
 from sql import queries
 from tracking import events
+from tracking.batch import instant
 from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,17 @@ def told_of(row: Mapping[str, Any]) -> dict[str, str]:
     """What an event says of an alert."""
     facts = {"alert_id": row["id"], "kind": row["kind"], "courier_id": row["courier_id"], "order_id": row["order_id"]}
     return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def readable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts with instants as people read them."""
+    return {
+        f"{name.removesuffix('_us')}_at" if name.endswith("_us") and name != "at_us" else name.removesuffix("_us"): (
+            instant(value).isoformat() if name.endswith("_us") and value is not None else value
+        )
+        for name, value in facts.items()
+        if value is not None
+    }
 
 
 def _columns(changes: Sequence[AlertChange]) -> tuple[list[Any], ...]:

@@ -24,6 +24,12 @@ class AlertParams:
     silent_after_s: int = 120
     silent_at_most_s: int = 43_200
     """Silent for longer, a courier has gone home and forgotten to go off duty: no alert any more."""
+    intake_silent_share: float = 0.5
+    """So large a share of the couriers at work, silent together, is our outage and not theirs."""
+    intake_silent_couriers: int = 3
+    """Fewer than these are judged one by one all the same."""
+    intake_grace_s: int = 300
+    """So long after such an outage nobody is judged by silence: phones come back one by one, with what they kept."""
     frozen_after_s: int = 120
     off_route_m: float = 150.0
     back_on_route_m: float = 100.0
@@ -47,6 +53,8 @@ class AlertParams:
             raise ValueError("expected back_on_route_m <= off_route_m and low_battery_pct <= battery_ok_pct")
         if min(self.stuck_after_s, self.silent_after_s, self.frozen_after_s, self.off_route_fixes) <= 0:
             raise ValueError("expected thresholds above 0")
+        if not (0 < self.intake_silent_share <= 1 and self.intake_silent_couriers > 0 and self.intake_grace_s >= 0):
+            raise ValueError("expected 0 < intake_silent_share <= 1, intake_silent_couriers > 0, intake_grace_s >= 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,9 @@ from dispatch import alert_rows
 from dispatch import aside as asides
 from dispatch.alert_kind import AlertKind
 from dispatch.alert_rows import AlertChange
-from dispatch.alerts import judge, vigil
+from dispatch.alerts import intake, judge, vigil
 from dispatch.alerts.facts import CourierFacts
+from dispatch.alerts.intake_alert import IntakeAlert
 from dispatch.alerts.judge import AlertKey, Verdict
 from dispatch.alerts.region_facts import RegionFacts, route_stops
 from dispatch.alerts.vigil import AlertFix, Vigil
@@ -69,6 +70,8 @@ class _Watched:
     contact_us: dict[CourierId, int] = field(default_factory=dict)
     aside: Aside = field(default_factory=Aside)
     """What could not be borne since the last tick."""
+    intake_silent: bool = False
+    """Nobody is judged by silence now."""
 
 
 class Vigilance:
@@ -89,11 +92,13 @@ class Vigilance:
         self._arrival_params = arrival_params or AT_STOP
         self._limits = limits or Limits()
         self._asides = Asides(pool, redis, part="watch")
+        self._intake = IntakeAlert(pool, redis)
         self._regions: dict[Region, _Watched] = {}
 
     def forget(self, region: Region) -> None:
         """Begin anew: somebody else may have watched the region meanwhile."""
         self._regions.pop(region, None)
+        self._intake.forget(region)
 
     async def saw(self, lease: Lease, columns: PositionColumns) -> Mapping[CourierId, int]:
         """
@@ -194,6 +199,7 @@ class Vigilance:
         watched.aside.causes |= facts.set_aside
         await self._recall(watched, list(facts.couriers), now)
         await self._hear(watched, region)
+        watched.intake_silent = await self._intake.judge(region, facts, watched.contact_us, now)
         open_keys: dict[CourierId, set[AlertKey]] = {}
         for row in await self._pool.fetch(queries["alerts.open_in_region"], region, ""):
             if row["kind"] not in KINDS or row["courier_id"] is None:
@@ -226,7 +232,8 @@ class Vigilance:
             contact_us=watched.contact_us.get(courier_id),
             now_us=microseconds(now),
         )
-        return judge.decide(open_keys, list(verdicts), stops=of_courier.stops)
+        fair = [v for v in verdicts if not (watched.intake_silent and v.holds and v.kind in intake.BY_SILENCE)]
+        return judge.decide(open_keys, fair, stops=of_courier.stops)
 
     async def _watched(self, region: Region, now: datetime) -> _Watched:
         watched = self._regions.setdefault(region, _Watched())
@@ -337,17 +344,6 @@ def _change(courier_id: CourierId, verdict: Verdict) -> AlertChange:
         kind=verdict.kind,
         courier_id=courier_id,
         order_id=verdict.order_id,
-        facts=_readable(verdict.facts),
-        expected=_readable(verdict.expected),
+        facts=alert_rows.readable(verdict.facts),
+        expected=alert_rows.readable(verdict.expected),
     )
-
-
-def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts with instants as people read them."""
-    return {
-        f"{name.removesuffix('_us')}_at" if name.endswith("_us") and name != "at_us" else name.removesuffix("_us"): (
-            instant(value).isoformat() if name.endswith("_us") and value is not None else value
-        )
-        for name, value in facts.items()
-        if value is not None
-    }

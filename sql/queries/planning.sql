@@ -28,8 +28,13 @@ SELECT id, region, on_duty FROM couriers WHERE id = $1 AND deleted_at IS NULL FO
 
 -- name: troubled
 -- Couriers who get nothing new now: $1 region, $2 kinds of alerts. `lost`: what they have not collected is taken away, too,
--- because they are stuck, or the alert is older than $3.
-SELECT courier_id, bool_or(kind = 'stuck' OR raised_at <= $3) AS lost
+-- because they are stuck, or the alert is older than $3. While the intake is silent nobody is lost: it is us.
+SELECT
+    courier_id,
+    bool_or(kind = 'stuck' OR raised_at <= $3) AND NOT EXISTS (
+        SELECT FROM alerts AS ours
+        WHERE ours.region = $1 AND ours.kind = 'intake_silent' AND ours.resolved_at IS NULL
+    ) AS lost
 FROM alerts
 WHERE region = $1 AND resolved_at IS NULL AND kind = ANY($2::text[])
 GROUP BY courier_id;

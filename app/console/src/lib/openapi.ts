@@ -39,8 +39,7 @@ export interface components {
             kind: components["schemas"]["AlertKind"];
             state: components["schemas"]["AlertState"];
             region: string;
-            /** Format: uuid */
-            courier_id: string;
+            courier_id: string | null;
             order_id: string | null;
             /** Format: date-time */
             raised_at: string;
@@ -62,7 +61,7 @@ export interface components {
          * @description What may be wrong with a courier or an order.
          * @enum {string}
          */
-        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump";
+        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump" | "intake_silent" | "set_aside";
         /**
          * AlertState
          * @description Where an alert stands.
@@ -636,7 +635,7 @@ export interface components {
             received_at: string;
             reason: string;
             source: string;
-            payload: string;
+            payload: string | null;
         };
         /** QuarantinedFix */
         QuarantinedFix: {
