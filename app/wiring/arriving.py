@@ -42,6 +42,7 @@ async def keep_arrivals(settings: Settings, opened: Resources, stop: asyncio.Eve
         Forecaster(opened.knowledge),
         Roster(opened.pool).regions,
         engine_expected=has_engine(settings),
+        tails=opened.tails,
     )
     await keeper.run(stop)
 

@@ -5,6 +5,7 @@ Written by `keeper`, read by everybody who answers. An entry says when it was co
 read as fresh that is not.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +13,25 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from prometheus_client import Counter
 from redis.asyncio import Redis
 
 from dispatch.arrivals.eta import Eta, Note
 from dispatch.stop import OrderId, PlannedStop, StopKind
+from tracking.errors import LeaseLost
+from tracking.lease import Lease
 from tracking.position import CourierId, Region
+from tracking.script import Script
 
+log = logging.getLogger(__name__)
+
+UNREADABLE = Counter("postrider_etas_unreadable_total", "Arrivals in the book that could not be read.")
+
+TOKEN_S = 60
+"""A keeper writes at least every 10 s; after so long without one, a database begun anew may count from 1 again."""
+ID_BYTES = 16
+LATEST = 7_258_118_400
+"""The year 2200, in seconds since the Unix epoch."""
 FRESH_S = 45.0
 """The keeper tells every courier's arrivals anew at least every 10 s; older than this, it is not at work."""
 KEEP_S = 86_400
@@ -45,6 +59,7 @@ class _Entry(msgspec.Struct, array_like=True):
     stops: list[_Stop]
 
 
+_fenced_hash = Script("fenced_hash")
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(_Entry)
 _NOTES = frozenset(note.value for note in Note)
@@ -107,6 +122,8 @@ def unpack(packed: bytes) -> Told:
         )
         for stop in entry.stops
     )
+    if not all(0 <= at <= LATEST for eta in etas for at in (eta.p10, eta.p50, eta.p90)):
+        raise ValueError("expected instants")
     return Told(route_version=entry.route_version, computed_at=entry.computed_at, etas=etas)
 
 
@@ -119,12 +136,16 @@ class EtaBook:
     async def of_courier(self, region: Region, courier_id: UUID) -> Told | None:
         """What is told of one courier's stops; None when nothing is."""
         packed: Any = await self._redis.hget(key(region), courier_id.bytes)
-        return None if packed is None else unpack(packed)
+        return None if packed is None else _readable(packed)
 
     async def of_region(self, region: Region) -> dict[CourierId, Told]:
         """What is told of every courier on a route."""
+        found: dict[CourierId, Told] = {}
         entries: Any = await self._redis.hgetall(key(region))
-        return {CourierId(UUID(bytes=courier_id)): unpack(packed) for courier_id, packed in entries.items()}
+        for courier_id, packed in entries.items():
+            if len(courier_id) == ID_BYTES and (told := _readable(packed)) is not None:
+                found[CourierId(UUID(bytes=courier_id))] = told
+        return found
 
     async def p90(self, region: Region) -> dict[tuple[OrderId, StopKind], datetime]:
         """The p90 of the arrival at every stop of the region that is kept up to date."""
@@ -137,17 +158,28 @@ class EtaBook:
         }
 
     async def put(
-        self, region: Region, entries: Mapping[CourierId, tuple[int, float, Sequence[Eta]]], gone: Iterable[UUID] = ()
+        self, lease: Lease, entries: Mapping[CourierId, tuple[int, float, Sequence[Eta]]], gone: Iterable[UUID] = ()
     ) -> None:
-        """Tell new arrivals (route version, computed at, etas) of some couriers, and forget others; one round trip."""
-        gone = list(gone)
-        if not entries and not gone:
+        """
+        Tell new arrivals (route version, computed at, etas) of some couriers, and forget others; one round trip.
+
+        Raises `LeaseLost` when somebody with a newer lease has told any.
+        """
+        lost = [courier_id.bytes for courier_id in gone]
+        if not entries and not lost:
             return
-        pipe = self._redis.pipeline(transaction=False)
-        if entries:
-            packed: dict[Any, Any] = {courier_id.bytes: pack(*entry) for courier_id, entry in entries.items()}
-            pipe.hset(key(region), mapping=packed)
-            pipe.expire(key(region), KEEP_S)
-        if gone:
-            pipe.hdel(key(region), *(courier_id.bytes for courier_id in gone))
-        await pipe.execute()
+        fields = [part for courier_id, entry in entries.items() for part in (courier_id.bytes, pack(*entry))]
+        keys = [key(lease.region), f"{key(lease.region)}:token"]
+        head = [lease.token, TOKEN_S, KEEP_S, len(entries)]
+        if not await _fenced_hash.run(self._redis, keys, [*head, *fields, *lost]):
+            raise LeaseLost(job=lease.job, region=lease.region)
+
+
+def _readable(packed: bytes) -> Told | None:
+    """The entry; None where it cannot be read, of another release maybe: then nothing is told."""
+    try:
+        return unpack(packed)
+    except ValueError as exc:
+        UNREADABLE.inc()
+        log.warning("arrivals not readable", extra={"event": "etas_unreadable", "why": str(exc)})
+        return None

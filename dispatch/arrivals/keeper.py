@@ -4,15 +4,15 @@ Keeps the arrivals: follows every courier on a route, fix by fix, and tells new 
     position log ──▶ couriers on a route ──▶ following ──▶ book (Redis) ──▶ API, console, alerts
     events, timer ──▶ routes from PostgreSQL ──┘        └── ways from the travel chain, in the background
 
-Ingest is not slowed: the log is read from its end, without a group, by whoever holds the region's key in Redis. When
-the keeper is behind, only the last fix of each courier in a batch counts. Nothing is lost with the keeper but the pace
-on the current leg: what was told is read back from the book, so that arrivals stay smooth over a restart.
+Ingest is not slowed: the log is read from its end, without a group, by whoever holds the region's lease; the book
+refuses what one writes whose lease has passed to another. When the keeper is behind, only the last fix of each courier
+in a batch counts. Nothing is lost with the keeper but the pace on the current leg: what was told is read back from the
+book, so that arrivals stay smooth over a restart.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -28,16 +28,19 @@ from dispatch import aside as asides
 from dispatch.arrivals.book import EtaBook
 from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
-from dispatch.arrivals.holding import Holding
 from dispatch.arrivals.itinerary import Itinerary, itineraries
 from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
 from dispatch.travel.times import TravelTimes
 from sql import queries
 from tracking import events, outages
+from tracking.errors import LeaseLost
+from tracking.lanes import LaneParams, Lanes
+from tracking.lease import Lease
 from tracking.live import LivePositions
-from tracking.log import Entry, PositionLog, RegionKeys
+from tracking.log import Entry, RegionKeys, entry_of
 from tracking.position import CourierId, Region
+from tracking.streams import StreamEntry, Tails, text_of
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +60,13 @@ SLICE = 25
 class KeeperParams:
     """How the keeper paces itself."""
 
-    read_block_ms: int = 500
-    """Longest wait of one read of the log."""
-    read_count: int = 200
-    """Log entries read at once."""
+    take_s: float = 0.5
+    """Longest wait for something new."""
     tell_every_s: float = 10.0
     """A courier without a new fix is told anew so often: time passes, positions grow stale."""
     reload_every_s: float = 20.0
     """All routes are read so often even when no event said that one changed."""
-    hold_s: float = 10.0
+    lease_s: float = 10.0
     """So long after a keeper died another takes over."""
     n_asking: int = 8
     """Questions to the travel chain at a time."""
@@ -82,13 +83,16 @@ class _Region:
     """What the keeper holds of a region."""
 
     region: Region
+    lease: Lease
+    after: dict[str, str]
+    """Where log and events are read from."""
+    seen: set[CourierId] = field(default_factory=set)
+    """Couriers who have a new fix since arrivals were told."""
     followings: dict[CourierId, Following] = field(default_factory=dict)
     told_at: dict[CourierId, float] = field(default_factory=dict)
     """Monotonic."""
     changed: set[CourierId] = field(default_factory=set)
     """Couriers whose route must be read again."""
-    log_id: str = "$"
-    events_id: str | None = None
     reloaded_at: float = float("-inf")
     aside: Aside = field(default_factory=Aside)
     """What could not be borne since all routes were last read."""
@@ -109,75 +113,64 @@ class EtaKeeper:
         *,
         engine_expected: bool = False,
         params: KeeperParams | None = None,
+        tails: Tails | None = None,
     ) -> None:
         """`engine_expected`: a routing engine is configured."""
         self._pool = pool
         self._redis = redis
-        self._log = PositionLog(redis)
         self._book = EtaBook(redis)
         self._travel = travel
         self._forecaster = forecaster
-        self._regions = regions
         self._engine_expected = engine_expected
         self._params = params or KeeperParams()
         self._asking = asyncio.Semaphore(self._params.n_asking)
         self._asides = Asides(pool, redis, part="arrivals")
-        self._holding = Holding(redis, for_s=self._params.hold_s)
+        self._tails = tails or Tails(redis)
+        params = self._params
+        self.lanes = Lanes(
+            pool,
+            job="arrivals",
+            regions=regions,
+            work=self._keep,
+            params=LaneParams(lease_s=params.lease_s, regions_every_s=params.regions_every_s, backoff_s=params.retry_s),
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep until `stop` is set; a failure in one region does not end the others."""
-        running: dict[Region, asyncio.Task[None]] = {}
-        async with asyncio.TaskGroup() as group:
-            while not stop.is_set():
-                try:
-                    for region in await self._regions():
-                        if region not in running or running[region].done():
-                            running[region] = group.create_task(self._keep(region, stop))
-                except outages.DRIVERS as exc:
-                    outages.tell(log, "regions not read", exc, event="regions_not_read")
-                await _wait(stop, self._params.regions_every_s if running else self._params.retry_s)
+        await self.lanes.run(stop)
 
-    async def _keep(self, region: Region, stop: asyncio.Event) -> None:
+    async def _keep(self, lease: Lease, stop: asyncio.Event) -> None:
+        """Keep a region's arrivals, from the rows on: events and fixes from before may have been missed."""
         state: _Region | None = None
         try:
-            while not stop.is_set():
-                try:
-                    if not await self._holding.take(region):
-                        self._let_go(state)
-                        state = None
-                        await _wait(stop, self._params.hold_s / 3)
-                        continue
-                    if state is None:
-                        state = await self._begin(region)
+            state = await self._begin(lease)
+            with self._tails.follow(state.after) as tail:
+                while not stop.is_set():
+                    self._take(state, await tail.take(self._params.take_s))
                     await self._round(state)
-                except outages.DRIVERS as exc:
-                    # from the rows again: events and fixes may have been missed
-                    outages.tell(log, "arrivals not kept", exc, event="etas_not_kept", region=region)
-                    self._let_go(state)
-                    state = None
-                    await _wait(stop, self._params.retry_s)
-                except Exception as exc:
-                    # Whatever it is, the other regions go on.
-                    log.exception("arrivals not kept", extra={"event": "etas_not_kept", "region": region})
-                    await self._asides.tell(region, Aside({REGION: outages.words(exc)}))
-                    self._let_go(state)
-                    state = None
-                    await _wait(stop, self._params.retry_s)
+        except LeaseLost:
+            raise
+        except outages.DRIVERS:
+            raise
+        except Exception as exc:
+            await self._asides.tell(lease.region, Aside({REGION: outages.words(exc)}))
+            raise
         finally:
             self._let_go(state)
-            with suppress(*outages.REDIS):
-                await self._holding.release(region)
 
-    async def _begin(self, region: Region) -> _Region:
+    async def _begin(self, lease: Lease) -> _Region:
         """Take over a region: routes from the rows, what was told from the book, positions as they are known."""
-        state = _Region(
-            region, log_id=await self._end_of_log(region), events_id=await events.last_id(self._redis, region)
-        )
+        region = lease.region
+        after = {
+            RegionKeys(region).log: await self._end_of_log(region),
+            events.key(region): await events.last_id(self._redis, region),
+        }
+        state = _Region(region, lease, after)
         await self._reload(state, None)
         for courier_id, told in (await self._book.of_region(region)).items():
             following = state.followings.get(courier_id)
             if following is None:
-                await self._book.put(region, {}, [courier_id])
+                await self._book.put(lease, {}, [courier_id])
             else:
                 following.said = told.etas
         log.info(
@@ -192,38 +185,38 @@ class EtaKeeper:
                 task.cancel()
             FOLLOWED.labels(state.region).set(0)
 
+    def _take(self, state: _Region, entries: Iterable[StreamEntry]) -> None:
+        """What is new: which routes changed, by the events, and where couriers are; only their last fix counts."""
+        log_key = RegionKeys(state.region).log
+        for entry in entries:
+            if entry.key == log_key:
+                with state.aside.bearing(REGION, doing="read fixes"):
+                    state.seen |= _see(state, entry_of(entry))
+            else:
+                for event in events.readable([entry]):
+                    self._hear(state, event)
+
+    def _hear(self, state: _Region, event: events.Event) -> None:
+        """A lost event is made good by the next reload."""
+        courier_id = event.facts.get("courier_id")
+        if courier_id and event.type.partition(".")[0] in ("route", "order", "courier"):
+            with state.aside.bearing(REGION, doing=f"hear {event.type}"):
+                state.changed.add(CourierId(_uuid(courier_id)))
+
     async def _round(self, state: _Region) -> None:
-        """Read what is new, at most `read_block_ms`, and tell what follows from it."""
-        await self._hear(state)
+        """Tell what follows from what is new."""
         if monotonic() - state.reloaded_at > self._params.reload_every_s:
             await self._reload(state, None)
         elif state.changed:
             await self._reload(state, list(state.changed))
-        entries = await self._log.tail(
-            state.region, state.log_id, count=self._params.read_count, block_ms=self._params.read_block_ms
-        )
-        seen: set[CourierId] = set()
-        for entry in entries:
-            state.log_id = entry.id
-            with state.aside.bearing(REGION, doing="read fixes"):
-                seen |= _see(state, entry)
         overdue = monotonic() - self._params.tell_every_s
+        seen, state.seen = state.seen, set()
         seen |= {courier_id for courier_id in state.followings if state.told_at.get(courier_id, 0.0) < overdue}
         await self._tell(state, seen)
         for courier_id in seen:
             following = state.followings.get(courier_id)
             if following is not None and following.wants_ways and following.at is not None:
                 self._ask(state, following)
-
-    async def _hear(self, state: _Region) -> None:
-        """Which routes changed, by the events; a lost event is made good by the next reload."""
-        while told := await events.read(self._redis, state.region, after=state.events_id or events.START):
-            for event in told:
-                state.events_id = event.id
-                courier_id = event.facts.get("courier_id")
-                if courier_id and event.type.partition(".")[0] in ("route", "order", "courier"):
-                    with state.aside.bearing(REGION, doing=f"hear {event.type}"):
-                        state.changed.add(CourierId(_uuid(courier_id)))
 
     async def _reload(self, state: _Region, courier_ids: list[CourierId] | None) -> None:
         """Read routes from the rows: those of some couriers, or all."""
@@ -246,7 +239,7 @@ class EtaKeeper:
                 state.told_at[courier_id] = float("-inf")
         for courier_id in gone:
             state.told_at.pop(courier_id, None)
-        await self._book.put(state.region, {}, gone)
+        await self._book.put(state.lease, {}, gone)
         await self._locate(state, new)
         if courier_ids is None:
             state.reloaded_at = monotonic()
@@ -274,7 +267,7 @@ class EtaKeeper:
                     with state.aside.bearing(asides.courier(courier_id), doing="tell arrivals"):
                         told = following.tell(self._forecaster, now)
                         entries[courier_id] = (following.itinerary.version, now, told)
-                await self._book.put(state.region, entries)
+                await self._book.put(state.lease, entries)
             TOLD.inc(len(entries))
 
     def _ask(self, state: _Region, following: Following) -> None:
@@ -304,7 +297,7 @@ class EtaKeeper:
 
     async def _end_of_log(self, region: Region) -> str:
         newest = await self._redis.xrevrange(RegionKeys(region).log, count=1)
-        return _text(newest[0][0]) if newest else "0-0"
+        return text_of(newest[0][0]) if newest else "0-0"
 
 
 def _see(state: _Region, entry: Entry) -> set[CourierId]:
@@ -322,15 +315,5 @@ def _see(state: _Region, entry: Entry) -> set[CourierId]:
     return seen
 
 
-def _text(value: bytes | str | None) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 def _uuid(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(str(value))
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await event.wait()

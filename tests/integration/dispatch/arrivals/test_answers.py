@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from dispatch.arrivals.answers import Arrivals
-from dispatch.arrivals.book import EtaBook, key
+from dispatch.arrivals.book import EtaBook, key, pack
 from dispatch.arrivals.eta import RECORDED, Note
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.keeper import EtaKeeper, KeeperParams
@@ -21,14 +21,18 @@ from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import Leg, RoutePath, Source
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tracking import events
+from tracking.errors import LeaseLost
 from tracking.intake.ingest import Ingest
 from tracking.intake.reading import Reading
 from tracking.intake.screening import Sender, Upload
+from tracking.lease import Lease
 from tracking.live import LivePositions
+from tracking.log import RegionKeys
 from tracking.position import LatLon, Region
 
 REGION = Region("default")
-FAST = KeeperParams(read_block_ms=30, tell_every_s=0.5, reload_every_s=5.0, hold_s=1.0, retry_s=0.05)
+FAST = KeeperParams(take_s=0.03, tell_every_s=0.5, reload_every_s=5.0, lease_s=1.0, retry_s=0.05)
+LEASE = Lease(job="arrivals", region=REGION, token=100)
 
 
 class Engine(GreatCircle):
@@ -152,10 +156,10 @@ async def test_alerts_read_the_p90_of_what_is_kept_up_to_date(city, ride):
     book = EtaBook(city.redis)
     told = await arrivals_of(city).of_route(REGION, courier_id)
     now = datetime.now(UTC).timestamp()
-    await book.put(REGION, {courier_id: (1, now, told.etas)})
+    await book.put(LEASE, {courier_id: (1, now, told.etas)})
     found = await book.p90(REGION)
     assert found[order.id, StopKind.DROPOFF].timestamp() == pytest.approx(told.etas[1].p90)
-    await book.put(REGION, {courier_id: (1, now - 600, told.etas)})
+    await book.put(LEASE, {courier_id: (1, now - 600, told.etas)})
     assert await book.p90(REGION) == {}
 
 
@@ -202,7 +206,9 @@ async def test_two_keepers_share_the_regions_and_one_is_enough(city, ride):
     async with keeping(city), keeping(city):
         told = await until(lambda: book.of_courier(REGION, courier_id))
         assert await until(lambda: _newer(book, courier_id, told.computed_at))
-        assert await city.redis.get(f"pr:{{{REGION}}}:etas:keeper") is not None
+        assert (
+            await city.pool.fetchval("SELECT count(*) FROM leases WHERE job = 'arrivals' AND expires_at > now()") == 1
+        )
 
 
 async def test_a_database_away_for_a_moment_does_not_end_it(city, ride, monkeypatch):
@@ -241,7 +247,7 @@ async def test_an_old_entry_of_the_book_is_not_used(city, ride):
     order, courier_id = ride
     stale = datetime.now(UTC).timestamp() - 600
     computed = await arrivals_of(city).of_route(REGION, courier_id)
-    await EtaBook(city.redis).put(REGION, {courier_id: (1, stale, computed.etas)})
+    await EtaBook(city.redis).put(LEASE, {courier_id: (1, stale, computed.etas)})
     assert (await arrivals_of(city).of_order(order.id)).dropoff.computed_at > stale + 500
 
 
@@ -287,3 +293,43 @@ async def test_a_promise_at_risk_is_told(city, ride):
     await city.pool.execute("UPDATE orders SET dropoff_due_at = now() + interval '1 minute' WHERE id = $1", order.id)
     dropoff = (await arrivals_of(city).of_order(order.id)).dropoff
     assert Note.WINDOW_MISSED in dropoff.warnings
+
+
+async def test_arrivals_that_cannot_be_read_are_absent_and_keep_nobody_else_from_theirs(city, ride):
+    _, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        await until(lambda: book.of_courier(REGION, courier_id))
+    told = await book.of_courier(REGION, courier_id)
+    broken = uuid4()
+    endless = pack(1, told.computed_at, [replace(told.etas[0], p90=float("inf"))])
+    await city.redis.hset(key(REGION), mapping={broken.bytes: b"\xc1", uuid4().bytes: endless, b"no id": b"x"})
+    assert await book.of_courier(REGION, broken) is None
+    assert list(await book.of_region(REGION)) == [courier_id]
+    assert await book.p90(REGION)
+    async with keeping(city):
+        await until(lambda: _newer(book, courier_id, told.computed_at))
+
+
+async def test_entries_of_the_log_that_cannot_be_read_do_not_end_the_keeping(city, ride):
+    _, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city, params=replace(FAST, tell_every_s=60.0, reload_every_s=60.0)):
+        before = await until(lambda: book.of_courier(REGION, courier_id))
+        await city.redis.xadd(RegionKeys(REGION).log, {"fixes": b"of another release", "moved": b"odd"})
+        await city.redis.xadd(events.key(REGION), {"e": b"of another release"})
+        await report(city, courier_id, NEARER)
+        await until(lambda: _newer(book, courier_id, before.computed_at))
+
+
+async def test_what_a_keeper_without_the_lease_tells_is_refused(city, ride):
+    _, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        told = await until(lambda: book.of_courier(REGION, courier_id))
+    await book.put(LEASE, {courier_id: (7, told.computed_at, told.etas)})
+    with pytest.raises(LeaseLost):
+        await book.put(replace(LEASE, token=99), {courier_id: (8, told.computed_at, told.etas)})
+    with pytest.raises(LeaseLost):
+        await book.put(replace(LEASE, token=99), {}, [courier_id])
+    assert (await book.of_courier(REGION, courier_id)).route_version == 7
