@@ -86,6 +86,10 @@ class Settings:
     """Largest request body, after decompression."""
     batch_limit_fixes: int = 10_000
     """Most fixes in one upload."""
+    quarantine_courier_bytes: int = 262_144
+    """Of what cannot be used so many bytes a courier and minute are kept (some 1,000 fixes); the rest is counted."""
+    quarantine_bytes: int = 16_777_216
+    """The same of all couriers together, in each API process."""
     fix_ahead_s: float = 120.0
     """A fix this far in the future still passes; a later one is quarantined."""
     fix_oldest_s: float = 604_800.0

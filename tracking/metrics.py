@@ -17,6 +17,9 @@ FIX_VALUES_DROPPED: Final = Counter(
 WEEKS_CORRECTED: Final = Counter(
     "postrider_uploads_week_corrected", "Uploads of couriers whose device is 1,024 weeks back; the log says whose."
 )
+QUARANTINE_NOT_KEPT: Final = Counter(
+    "postrider_quarantine_not_kept", "Of those, what is counted only: a minute's sample of it was full.", ["reason"]
+)
 REQUESTS_TURNED_AWAY: Final = Counter(
     "postrider_ingest_turned_away", "Uploads answered 503, to be sent again.", ["reason"]
 )

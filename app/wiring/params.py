@@ -39,6 +39,8 @@ def bounds_of(settings: Settings) -> Bounds:
         log_fixes=settings.log_limit_fixes,
         waiting_fixes=settings.waiting_limit_fixes,
         indexed_for_s=indexed_for_s(settings),
+        quarantine_courier_bytes=settings.quarantine_courier_bytes,
+        quarantine_bytes=settings.quarantine_bytes,
     )
 
 

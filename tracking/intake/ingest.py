@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from tracking import metrics, outages
 from tracking.errors import LogFull, LogUnavailable
+from tracking.intake.sample import Sample
 from tracking.intake.screening import Receipt, Upload, candidates, screen
 from tracking.live import INDEXED_FOR_S, RECORD, records_of
 from tracking.log import RegionKeys
@@ -47,6 +48,10 @@ class Bounds:
     """Fixes waiting in this process for the next round trip; beyond it, uploads are answered 503."""
     indexed_for_s: float = INDEXED_FOR_S
     """A courier whose last fix is older is in no geo index (`tracking.live`)."""
+    quarantine_courier_bytes: int = 262_144
+    """What cannot be used is kept up to so many bytes of a courier in a minute; the rest is counted only."""
+    quarantine_bytes: int = 16_777_216
+    """The same of all couriers together, in this process."""
     commit_fixes: int = 10_000
     """Fixes in one round trip (a single larger upload goes alone)."""
     commit_timeout_s: float = 2.0
@@ -90,6 +95,7 @@ class Ingest:
         self._limits = limits or Limits()
         self._bounds = bounds or Bounds()
         self._clock = clock
+        self._sample = Sample(self._bounds.quarantine_courier_bytes, self._bounds.quarantine_bytes)
         self._lanes: dict[Region, _Lane] = {}
         self._week_lost: set[UUID] = set()
 
@@ -174,7 +180,8 @@ class Ingest:
         now_s = self._clock()
         screened = screen(uploads, now_s, self._limits)
         keys, columns = RegionKeys(region), screened.columns
-        packed_quarantine = msgspec.msgpack.encode(screened.quarantine) if screened.quarantine else b""
+        kept, left = self._sample.parted(screened.quarantine, now_s) if screened.quarantine else ((), ())
+        packed_quarantine = msgspec.msgpack.encode(kept) if kept else b""
         rows = candidates(columns)
         records = records_of(columns.take(rows)).tobytes()
         args: list[bytes | int | float] = [
@@ -208,6 +215,8 @@ class Ingest:
         for lost_id in screened.week_lost:
             metrics.WEEKS_CORRECTED.inc()
             self._tell_week_lost(lost_id)
+        for item in left:
+            metrics.QUARANTINE_NOT_KEPT.labels(item.reason).inc()
         for item in screened.quarantine:
             metrics.FIXES_QUARANTINED.labels(item.reason).inc()
         return screened.receipts

@@ -384,3 +384,19 @@ async def test_a_device_that_is_1024_weeks_back_is_put_right_and_named_once(redi
     assert [age.total_seconds() for age in ages] == [10, 5, 3]
     told = [record for record in caplog.records if getattr(record, "event", None) == "week_corrected"]
     assert [record.courier_id for record in told] == [str(ANNA.courier_id)]
+
+
+async def test_a_token_cannot_fill_redis_with_what_nobody_can_use(redis):
+    """The receipt names all of it; a sample is kept, the fixes beside it are stored."""
+    ingest, before = ingest_of(redis), await bytes_of_log(redis)
+    n, payload = 5000, b"x" * 8000
+    for _ in range(3):
+        unusable = [Unusable(i + 1, Reason.UNREADABLE, payload, ANNA) for i in range(n)]
+        receipt = await ingest.accept(Upload(region=CITY, readings=[reading(1)], senders=[ANNA], unusable=unusable))
+        assert receipt.n_accepted == 1
+        assert len(receipt.quarantined) == n
+    assert 0 < await bytes_of_log(redis) - before < Bounds().quarantine_courier_bytes * 1.5
+
+
+async def bytes_of_log(redis):
+    return await redis.memory_usage(RegionKeys(CITY).log, samples=0) or 0
