@@ -5,6 +5,7 @@ What can go wrong in dispatch.
     ├── OrderNotFound
     ├── OrderNotOpen          the order's state does not allow that transition
     ├── VersionConflict       somebody else changed it first
+    ├── GoodsOnBoard          the courier must hand something over before that
     ├── OfferNotFound
     ├── OfferNotOpen          the offer was answered, withdrawn or has expired
     ├── NotYours              the order or offer is another courier's
@@ -36,6 +37,10 @@ class OrderNotOpen(DispatchError):
 
 class VersionConflict(DispatchError):
     """Somebody else changed it first; read it again."""
+
+
+class GoodsOnBoard(DispatchError):
+    """The courier has goods on board that must be handed over first."""
 
 
 class OfferNotFound(DispatchError):

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
+from app.web.actors import actor_of
 from app.web.announce import announce
 from app.web.audit import audit
 from app.web.auth import Role, requires
@@ -18,8 +19,9 @@ from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import Conflict
 from app.web.regions import known_region
 from app.web.versions import version_of
-from dispatch.orders import courier_life
+from dispatch.orders import courier_life, handover
 from dispatch.orders.courier_life import CourierFacts, CourierRecord
+from dispatch.orders.desk import at_desk
 from tracking.live import LivePositions
 from tracking.position import CourierId, Mode, Region
 
@@ -156,14 +158,20 @@ async def change_courier(
     authenticator: Tokens,
     if_match: Annotated[str | None, HeaderParameter(name="If-Match")] = None,
 ) -> Response[Courier]:
-    """Change what is given; the rest stays."""
+    """
+    Change what is given; the rest stays.
+
+    In another region the courier begins anew: what is not collected goes to others where it is, and goods on board must
+    be handed over first (409).
+    """
     expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
     wanted = {
         name: value
         for name in data.__struct_fields__
         if name != "version" and (value := getattr(data, name)) is not msgspec.UNSET
     }
-    async with pool.acquire() as connection, connection.transaction():
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        connection = desk.connection
         before = _shape(await courier_life.get(connection, courier_id))
         after = msgspec.structs.replace(before, **wanted)
         region = await known_region(connection, after.region)
@@ -172,11 +180,14 @@ async def change_courier(
         )
         if changed is None:
             raise Conflict(courier_id=courier_id, version=before.version)
+        if region != before.region:
+            await handover.move_courier(desk, CourierId(courier_id), region)
         facts = {"before": {name: getattr(before, name) for name in wanted}, "after": wanted}
         await audit(connection, caller, "courier.change", f"courier:{courier_id}", facts)
     authenticator.forget_courier(courier_id)
     if region != before.region:
         await LivePositions(redis).forget(CourierId(courier_id), Region(before.region))
+        await announce(redis, before.region, "courier.changed", {"courier_id": courier_id, "deleted": True})
     await announce(redis, region, "courier.changed", {"courier_id": courier_id})
     return _with_version(_shape(changed))
 

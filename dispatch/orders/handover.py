@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
+from dispatch.errors import GoodsOnBoard, NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
 from dispatch.orders.desk import Desk, holder_of
 from dispatch.orders.offer import Offer, OfferId, OfferState, check_answerable
 from dispatch.orders.order import UNCOLLECTED_STATES, Order, OrderState
@@ -151,6 +151,18 @@ async def release(desk: Desk, reasons: Mapping[CourierId, str]) -> list[OrderId]
     return await _put_back(desk, why, [row["courier_id"] for row in held], action="release")
 
 
+async def move_courier(desk: Desk, courier_id: CourierId, region: Region) -> None:
+    """
+    The courier goes on in another region: what is not collected stays behind for others, the route begins anew.
+
+    Raises `GoodsOnBoard` while there is something to be handed over here.
+    """
+    if on_board := await desk.connection.fetch(queries["orders.on_board"], courier_id):
+        raise GoodsOnBoard(courier_id=str(courier_id), order_ids=[str(row["id"]) for row in on_board])
+    await release(desk, {courier_id: "moved to another region"})
+    await desk.connection.execute(queries["routes.move"], courier_id, region, desk.now)
+
+
 async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[OrderId, StopKind]], version: int) -> int:
     """
     Put the stops of a route in another order, by hand. Returns the new version of the route.
@@ -172,7 +184,15 @@ async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[Orde
     # The times of the old sequence say nothing about the new one: the planner fills them in.
     stops = [{"order_id": order_id, "kind": kind, "fixed": True} for order_id, kind in asked]
     row = await desk.connection.fetchrow(
-        queries["routes.put_many"], [courier_id], [version], [to_json(stops)], ["{}"], [True], "manual", desk.now
+        queries["routes.put_many"],
+        [courier_id],
+        [version],
+        [to_json(stops)],
+        ["{}"],
+        [True],
+        "manual",
+        desk.now,
+        rows[0]["region"],
     )
     desk.tell_route(rows[0]["region"], courier_id, row["version"])
     return int(row["version"])

@@ -64,6 +64,8 @@ class Params:
     bundling: Bundling = Bundling.ON_THE_WAY
     horizon_s: int = 7200
     """Orders whose pickup opens later than this from now are left for a later cycle."""
+    furthest_s: int = 21_600
+    """Nobody is sent on a longer way, to a pickup or from there to the drop-off: swapped coordinates, a sea between."""
     commit_lead_s: int = 120
     """An order is fixed when its courier must leave within this time: the time an offer and an answer take."""
     n_candidates: int = 12

@@ -29,6 +29,14 @@ class ReasonCode(StrEnum):
     """Its pickup opens further ahead than the planner looks."""
     NOT_WORTH_IT = "not_worth_it"
     """Possible, but dearer than leaving it for a later cycle."""
+    TOO_FAR = "too_far"
+    """The way to the pickup, or from there to the drop-off, is longer than anybody is sent."""
+    NOT_AT_WORK = "not_at_work"
+    """Off duty or outside the shift, and still busy with something."""
+    IN_TROUBLE = "in_trouble"
+    """Stuck or silent: gets nothing new."""
+    OUT_OF_TIME = "out_of_time"
+    """The planner had no time left to look at the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

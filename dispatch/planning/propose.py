@@ -50,5 +50,5 @@ def propose(snapshot: Snapshot, params: Params, should_end: ShouldEnd = never) -
     if regret(draft) >= params.search_above:
         found = search(draft, allowed, movable_jobs(draft), should_end)
     idle = [number for number, stops in enumerate(found.routes) if not stops]
-    plan = report(found, table, before, "insertion" if found is draft else "search")
+    plan = report(found, table, before, "insertion" if found is draft else "search", should_end)
     return replace(plan, moves=moves(snapshot, params, idle))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from dispatch.planning.draft import Draft
 from dispatch.planning.insertion import best_in_route, earliest_pickups, positions
+from dispatch.planning.params import ShouldEnd
 from dispatch.planning.problem import Problem, Stops
 from dispatch.planning.proposal import ReasonCode, Unassigned
 from dispatch.planning.schedule import size_in, walk
@@ -37,6 +38,7 @@ def exclusions(problem: Problem) -> Exclusions:
         _exclude_by_mode_and_skills(problem, table)
         _exclude_by_capacity(problem, table)
         _exclude_by_range(problem, table)
+        _exclude_too_far(problem, table)
         _exclude_fixed(problem, table)
     return table
 
@@ -78,6 +80,16 @@ def _exclude_by_range(problem: Problem, table: Exclusions) -> None:
             table[too_far & (table[:, worker_no] == 0), worker_no] = number(ReasonCode.RANGE)
 
 
+def _exclude_too_far(problem: Problem, table: Exclusions) -> None:
+    furthest_s = problem.params.furthest_s
+    pickups = np.array([job.pickup.place for job in problem.jobs])
+    dropoffs = np.array([job.dropoff.place for job in problem.jobs])
+    for worker_no, worker in enumerate(problem.workers):
+        durations = problem.durations_s[worker_no]
+        too_far = (durations[worker.start, pickups] > furthest_s) | (durations[pickups, dropoffs] > furthest_s)
+        table[too_far & (table[:, worker_no] == 0), worker_no] = number(ReasonCode.TOO_FAR)
+
+
 def _exclude_fixed(problem: Problem, table: Exclusions) -> None:
     """What is on board or pinned stays with its courier, whatever else speaks against that courier."""
     for job_no, job in enumerate(problem.jobs):
@@ -93,12 +105,18 @@ def refusers(problem: Problem, job_no: int) -> list[int]:
     return [problem.worker_no[courier] for courier in problem.jobs[job_no].refused_by if courier in problem.worker_no]
 
 
-def explain(draft: Draft, table: Exclusions, job_no: int) -> Unassigned:
-    """For a job left without a worker: the reasons counted over all workers, each with one of them as an example."""
+def explain(draft: Draft, table: Exclusions, job_no: int, should_end: ShouldEnd) -> Unassigned:
+    """
+    For a job left without a worker: the reasons counted over all workers, each with one of them as an example.
+
+    What takes trying out positions is not done any more when it should end, and said so.
+    """
     problem = draft.problem
     codes = [CODES[code - 1] if code else None for code in table[job_no]]
     if problem.jobs[job_no].pickup.opens_at > problem.now + problem.params.horizon_s:
         codes = [code or ReasonCode.NOT_YET for code in codes]
+    elif should_end():
+        codes = [code or ReasonCode.OUT_OF_TIME for code in codes]
     else:
         _explain_by_routes(draft, job_no, codes)
     counts = Counter(code for code in codes if code is not None)
@@ -119,7 +137,11 @@ def _explain_by_routes(draft: Draft, job_no: int, codes: list[ReasonCode | None]
     for worker_no, worker in enumerate(problem.workers):
         if codes[worker_no] is not None:
             continue
-        if sum(stop & 1 for stop in draft.routes[worker_no]) >= worker.max_orders:
+        if not worker.takes_more:
+            codes[worker_no] = ReasonCode.NOT_AT_WORK
+        elif worker.in_trouble:
+            codes[worker_no] = ReasonCode.IN_TROUBLE
+        elif sum(stop & 1 for stop in draft.routes[worker_no]) >= worker.max_orders:
             codes[worker_no] = ReasonCode.MAX_ORDERS
         elif arrives_at[worker_no] > max(problem.jobs[job_no].pickup.closes_at, 0):
             codes[worker_no] = ReasonCode.PICKUP_WINDOW

@@ -3,14 +3,25 @@
 from dispatch.planning.cost import by_term
 from dispatch.planning.draft import Draft
 from dispatch.planning.in_force import bound_worker
+from dispatch.planning.params import ShouldEnd, never
 from dispatch.planning.problem import Stops
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute, ScheduledStop
 from dispatch.planning.reasons import Exclusions, explain
 from dispatch.planning.schedule import schedule
 
 
-def report(draft: Draft, table: Exclusions, before: list[Stops], source: str = "insertion") -> Plan:
-    """The plan that a draft stands for; `before` are the routes in force, to say whether anything changed."""
+def report(
+    draft: Draft,
+    table: Exclusions,
+    before: list[Stops],
+    source: str = "insertion",
+    should_end: ShouldEnd = never,
+) -> Plan:
+    """
+    The plan that a draft stands for; `before` are the routes in force, to say whether anything changed.
+
+    Routes are told whatever the time; reasons that must be tried out are given up when `should_end`.
+    """
     problem = draft.problem
     routes, assignments = [], []
     for worker_no, worker in enumerate(problem.workers):
@@ -33,7 +44,7 @@ def report(draft: Draft, table: Exclusions, before: list[Stops], source: str = "
     return Plan(
         routes=tuple(routes),
         assignments=tuple(assignments),
-        unassigned=tuple(explain(draft, table, job_no) for job_no in draft.unassigned()),
+        unassigned=tuple(explain(draft, table, job_no, should_end) for job_no in draft.unassigned()),
         cost=draft.total(),
         source="kept" if draft.routes == before else source,
     )

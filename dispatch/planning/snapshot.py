@@ -90,6 +90,10 @@ class Worker:
     skills: frozenset[str] = frozenset()
     max_orders: int = 8
     """Most orders carried or assigned at once."""
+    takes_more: bool = True
+    """False: off duty or outside the shift; stays in the picture for what was begun."""
+    in_trouble: bool = False
+    """Stuck or silent: gets nothing new."""
     range_m: int | None = None
     """Longest distance from `start` to a pickup; None: no limit."""
     breaks: tuple[Break, ...] = ()

@@ -200,6 +200,7 @@ async def _put_routes(desk: Desk, drafts: Sequence[_Draft], source: str, region:
         [draft.sequence_changed for draft in drafts],
         source,
         desk.now,
+        region,
     )
     changed = {draft.courier_id for draft in drafts if draft.sequence_changed}
     versions = {row["courier_id"]: row["version"] for row in rows if row["courier_id"] in changed}

@@ -36,7 +36,7 @@ from tracking import events
 from tracking.errors import LeaseLost
 from tracking.lease import Lease
 from tracking.outages import is_outage, words
-from tracking.position import CourierId
+from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +123,16 @@ class Planning:
     async def _at_once(self, lease: Lease, aside: Aside) -> Cycle:
         await self._expire(lease)
         began = monotonic()
-        world = await store.load(self._pool, lease.region, aside=aside)
+        world = await self._load(lease.region, aside)
         if await self._release_absent(world, lease):
-            world = await store.load(self._pool, lease.region, aside=aside)
+            world = await self._load(lease.region, aside)
         plan = await self._quick_plan(world, aside)
+        await store.put_off(self._pool, lease.region, world.now, self.params.plan.horizon_s)
         return await self._finish(world, plan, lease, depth="at_once", began=began)
+
+    async def _load(self, region: Region, aside: Aside) -> World:
+        """What can matter to a plan now."""
+        return await store.load(self._pool, region, horizon_s=self.params.plan.horizon_s, aside=aside)
 
     async def _quick_plan(self, world: World, aside: Aside) -> Plan | None:
         """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
@@ -149,7 +154,7 @@ class Planning:
             return None
         began = monotonic()
         aside = self._poison.aside(lease.region)
-        world = await store.load(self._pool, lease.region, aside=aside)
+        world = await self._load(lease.region, aside)
         snapshot = await self.snapshot(world, aside)
         if snapshot is None:
             return None

@@ -28,10 +28,28 @@ LOST_AFTER = timedelta(minutes=3)
 """So long after the alert a silent courier's orders go to others: tunnels and lifts are shorter."""
 
 
-async def load(pool: asyncpg.Pool, region: Region, *, now: datetime | None = None, aside: Aside | None = None) -> World:
-    """The region's open orders, couriers and routes, as they were at one moment; `now` by the database's clock."""
+async def load(
+    pool: asyncpg.Pool,
+    region: Region,
+    *,
+    now: datetime | None = None,
+    horizon_s: int | None = None,
+    aside: Aside | None = None,
+) -> World:
+    """
+    The region's open orders, couriers and routes, as they were at one moment; `now` by the database's clock.
+
+    With `horizon_s`, what nobody has and cannot be collected within this time is not read: it costs a plan nothing.
+    """
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        return await read(connection, region, now or await connection.fetchval(queries["clock.now"]), aside)
+        now = now or await connection.fetchval(queries["clock.now"])
+        assert now is not None
+        return await read(connection, region, now, horizon_s=horizon_s, aside=aside)
+
+
+async def put_off(pool: asyncpg.Pool, region: Region, now: datetime, horizon_s: int) -> None:
+    """Say of the orders beyond the horizon that it is not yet their time."""
+    await pool.execute(queries["decisions.put_not_yet"], region, now + timedelta(seconds=horizon_s), now)
 
 
 async def hold(connection: Any, region: Region) -> None:
@@ -44,7 +62,9 @@ async def hold(connection: Any, region: Region) -> None:
     await connection.execute(queries["orders.lock_open_in_region"], region)
 
 
-async def read(connection: Any, region: Region, now: datetime, aside: Aside | None = None) -> World:
+async def read(
+    connection: Any, region: Region, now: datetime, *, horizon_s: int | None = None, aside: Aside | None = None
+) -> World:
     """
     The same within a transaction of the caller's.
 
@@ -52,9 +72,13 @@ async def read(connection: Any, region: Region, now: datetime, aside: Aside | No
     know of a stop would take it out of the route; a courier with a broken shift, who might not be at work.
     """
     aside = Aside() if aside is None else aside
-    orders = await connection.fetch(queries["orders.open_in_region"], region)
+    if horizon_s is None:
+        orders = await connection.fetch(queries["orders.open_in_region"], region)
+    else:
+        until = now + timedelta(seconds=horizon_s)
+        orders = await connection.fetch(queries["orders.within_horizon"], region, until)
     couriers = await connection.fetch(queries["planning.couriers"], region)
-    routes = await connection.fetch(queries["routes.in_region"], region)
+    routes = await connection.fetch(queries["routes.of_couriers"], [row["id"] for row in couriers])
     refused = await connection.fetch(queries["offers.refusals_in_region"], region)
     troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
     shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)

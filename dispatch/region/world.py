@@ -232,6 +232,8 @@ def _worker(
         capacity=courier.capacity,
         skills=courier.skills,
         max_orders=courier.max_orders if takes_more else len(orders),
+        takes_more=courier.works_at(world.now),
+        in_trouble=courier.id in world.troubled,
         breaks=_breaks(shift, world.now),
         has_fresh_position=seen is not None and seen.age_s <= FRESH_WITHIN_S,
         route=tuple(stop.stop for stop in route),

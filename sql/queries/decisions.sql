@@ -14,3 +14,16 @@ SELECT * FROM decisions WHERE order_id = $1;
 
 -- name: of_orders
 SELECT * FROM decisions WHERE order_id = ANY($1::uuid[]);
+
+-- name: put_not_yet
+-- Orders of region $1 whose pickup opens after $2 are left for a later plan; $3 when. Says it once of each.
+INSERT INTO decisions AS d (order_id, reasons, decided_at)
+SELECT o.id, '{"not_yet": {"n": 0, "example": null}}', $3
+FROM orders AS o
+LEFT JOIN decisions AS k ON o.id = k.order_id
+WHERE
+    o.region = $1 AND o.state = 'placed'
+    AND greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at) > $2
+    AND greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at) < '2200-01-01T00:00:00Z'
+    AND (k.reasons -> 'not_yet') IS NULL
+ON CONFLICT (order_id) DO UPDATE SET courier_id = NULL, cost = NULL, reasons = excluded.reasons, decided_at = $3;

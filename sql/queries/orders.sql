@@ -39,6 +39,10 @@ WHERE courier_id = ANY($1::uuid[]) AND state IN ('assigned', 'accepted')
 ORDER BY id
 FOR UPDATE;
 
+-- name: on_board
+-- What courier $1 has collected and not handed over.
+SELECT id FROM orders WHERE courier_id = $1 AND state = 'picked_up' ORDER BY id FOR UPDATE;
+
 -- name: lock_overdue
 -- Orders of region $1 whose open offer has run out by $2.
 SELECT id, courier_id FROM orders
@@ -132,6 +136,22 @@ LIMIT $11;
 -- name: open_in_region
 SELECT * FROM orders
 WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
+ORDER BY placed_at, id;
+
+-- name: within_horizon
+-- Open orders of region $1 but for those that nobody has and whose pickup opens after $2: they cost a plan nothing. What
+-- opens when nobody can mean it is among them, to be told.
+SELECT * FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up')
+UNION ALL
+SELECT * FROM orders
+WHERE
+    region = $1 AND state = 'placed'
+    AND greatest(coalesce(ready_at, placed_at), pickup_opens_at) <= $2
+UNION ALL
+SELECT * FROM orders
+WHERE
+    region = $1 AND state = 'placed'
+    AND greatest(coalesce(ready_at, placed_at), pickup_opens_at) >= '2200-01-01T00:00:00Z'
 ORDER BY placed_at, id;
 
 -- name: assign_many

@@ -1,5 +1,9 @@
--- name: in_region
-SELECT * FROM routes WHERE region = $1;
+-- name: of_couriers
+SELECT * FROM routes WHERE courier_id = ANY($1::uuid[]);
+
+-- name: move
+-- $1 courier, $2 region, $3 when: the courier goes on in another region, with nothing to do.
+UPDATE routes SET region = $2, stops = '[]', version = version + 1, updated_at = $3 WHERE courier_id = $1;
 
 -- name: lock_many
 -- Holds routes until the transaction ends, in the order of their couriers so that nobody waits in a circle.
@@ -55,9 +59,9 @@ ON CONFLICT (courier_id) DO NOTHING;
 
 -- name: put_many
 -- $1 couriers, $2 versions the routes must have, $3 stops, $4 costs, $5 whether the sequence of stops changed; $6 source,
--- $7 when. Skips a route that somebody else changed first.
+-- $7 when, $8 the region they are planned in. Skips a route that somebody else changed first.
 UPDATE routes AS r SET
-    stops = given.stops::jsonb, cost = given.cost::jsonb, source = $6, planned_at = $7,
+    region = $8, stops = given.stops::jsonb, cost = given.cost::jsonb, source = $6, planned_at = $7,
     version = r.version + CASE WHEN given.changed THEN 1 ELSE 0 END,
     updated_at = CASE WHEN given.changed THEN $7 ELSE r.updated_at END
 FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[])

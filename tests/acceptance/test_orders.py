@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -14,6 +15,7 @@ import redis.asyncio as aioredis
 
 from app import roles
 from app.web.auth import Role
+from tracking import events
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions
 from tracking.position import Fix, LatLon, Position
@@ -47,11 +49,11 @@ class Town:
             await self.stand(courier_id, at)
         return courier_id, await self.client_of(Role.COURIER, courier=courier_id)
 
-    async def stand(self, courier_id: str, at: dict[str, float]) -> None:
+    async def stand(self, courier_id: str, at: dict[str, float], region: str = "default") -> None:
         now = datetime.now(UTC)
         fix = Fix(at=LatLon(at["lat"], at["lon"]), fixed_at=now)
         columns = PositionColumns.from_positions([Position(courier_id=UUID(courier_id), fix=fix, received_at=now)])
-        await LivePositions(self.redis).refill("default", columns)
+        await LivePositions(self.redis).refill(region, columns)
 
     async def place(self, **facts: Any) -> dict[str, Any]:
         answer = await self.staff.post("/v1/orders", json=MINIMAL | facts)
@@ -163,6 +165,41 @@ async def test_courier_going_off_duty_hands_over_what_is_not_collected(town, dis
     _, other = await town.hire("Rui", HOME)
     assert (await phone.post(f"/v1/couriers/{ana}/off-duty")).json()["on_duty"] is False
     await town.offered(other, order["id"])
+
+
+@pytest_asyncio.fixture
+async def elsewhere(settings) -> str:
+    connection = await asyncpg.connect(settings.database_url)
+    await connection.execute("INSERT INTO regions (id, name) VALUES ('elsewhere', 'Elsewhere')")
+    await connection.close()
+    return "elsewhere"
+
+
+async def test_courier_who_changes_region_is_planned_there_and_leaves_nothing_undone(town, dispatcher, elsewhere):
+    ana, phone = await town.hire("Ana", region="default")
+    left = await town.accepted(phone, region="default")
+    moved = await town.staff.patch(f"/v1/couriers/{ana}", json={"region": elsewhere})
+    assert (moved.status_code, moved.json()["region"]) == (200, elsewhere)
+    assert (await town.order(left["id"]))["state"] == "placed"
+    assert (await phone.get(f"/v1/couriers/{ana}/route")).json()["stops"] == []
+    _, other = await town.hire("Rui", region="default")
+    await town.offered(other, left["id"])
+    await town.stand(ana, RESTAURANT, elsewhere)
+    order = await town.place(region=elsewhere)
+    await town.offered(phone, order["id"])
+    told = await events.read(town.redis, "default", after=events.START)
+    gone = [event for event in told if event.type == "courier.changed" and event.facts.get("deleted")]
+    assert [event.facts["courier_id"] for event in gone] == [ana]
+
+
+async def test_courier_with_goods_on_board_cannot_change_region(town, dispatcher, elsewhere):
+    ana, phone = await town.hire("Ana", region="default")
+    order = await town.accepted(phone, region="default")
+    assert (await phone.post(f"/v1/orders/{order['id']}/picked-up")).status_code == 200
+    answer = await town.staff.patch(f"/v1/couriers/{ana}", json={"region": elsewhere})
+    assert (answer.status_code, answer.json()["code"]) == (409, "goods-on-board")
+    assert answer.json()["order_ids"] == [order["id"]]
+    assert (await town.staff.get(f"/v1/couriers/{ana}")).json()["region"] == "default"
 
 
 async def test_repeated_post_with_its_key_creates_one_order(town):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dispatch.orders import handover
-from dispatch.orders.order import OrderState
+from dispatch.orders.order import OrderState, OrderStop, Window
 from dispatch.planning.propose import propose
 from dispatch.region import commit, store
 from dispatch.region.cycle import CycleParams, Planning
@@ -320,3 +320,30 @@ async def test_two_dispatchers_plan_a_region_one_after_the_other(city, seen):
     await tasks[1 - first]
     for order in orders:
         assert (await city.actions(order.id)).count("assign") == 1
+
+
+async def test_order_for_the_days_to_come_costs_a_plan_nothing_and_says_it_is_not_yet_its_time(city, seen, held):
+    await hire(city, seen)
+    later = datetime.now(UTC) + timedelta(days=2)
+    far = [await city.place(ready_at=later), await city.place(pickup=OrderStop(at=HOME, window=Window(opens_at=later)))]
+    near = await city.place()
+    cycle = await planning_of(city, seen).at_once(held)
+    assert [order.id for order in cycle.world.orders] == [near.id]
+    rows = await city.pool.fetch("SELECT order_id FROM decisions WHERE reasons ? 'not_yet'")
+    assert {row["order_id"] for row in rows} == {order.id for order in far}
+    await city.pool.execute("UPDATE orders SET ready_at = now(), pickup_opens_at = NULL")
+    cycle = await planning_of(city, seen).at_once(held)
+    assert {given.order_id for given in cycle.plan.assignments} == {near.id, *(order.id for order in far)}
+    assert not await city.pool.fetchval("SELECT count(*) FROM decisions WHERE reasons ? 'not_yet'")
+
+
+async def test_stale_couriers_are_released_in_one_transaction(city, seen, planning, held):
+    couriers = [await hire(city, seen, f"C{number}") for number in range(3)]
+    orders = [await city.place() for _ in couriers]
+    for order, courier_id in zip(orders, couriers, strict=True):
+        async with city.desk() as desk:
+            await handover.assign(desk, order.id, courier_id, pinned=False, expires_in=timedelta(minutes=5))
+    await city.pool.execute("UPDATE couriers SET on_duty = false")
+    await planning.at_once(held)
+    rows = await city.pool.fetch("SELECT xmin::text FROM order_events WHERE action = 'release'")
+    assert (len(rows), len({row["xmin"] for row in rows})) == (3, 1)

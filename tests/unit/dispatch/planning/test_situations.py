@@ -46,6 +46,8 @@ def assignment(plan, n: int):
         ({"skills": frozenset({"cold"})}, {}, ReasonCode.SKILLS),
         ({"size": (3,)}, {"capacity": (2,)}, ReasonCode.CAPACITY),
         ({}, {"range_m": 500}, ReasonCode.RANGE),
+        ({}, {"takes_more": False, "max_orders": 0}, ReasonCode.NOT_AT_WORK),
+        ({}, {"in_trouble": True, "max_orders": 0}, ReasonCode.IN_TROUBLE),
         ({}, {"shift_ends_at": NOW + 60}, ReasonCode.SHIFT_END),
         ({}, {"max_orders": 0}, ReasonCode.MAX_ORDERS),
         ({"pickup": Visit(place=1, closes_at=NOW + 60)}, {}, ReasonCode.PICKUP_WINDOW),
@@ -252,3 +254,39 @@ def test_matching_a_thousand_orders_is_the_same_every_time_and_close_to_no_order
     assert (chosen >= 0).all()
     assert len(set(chosen.tolist())) == 1000
     assert match(costs, skip).tolist() == chosen.tolist()
+
+
+@pytest.mark.parametrize("far", ["pickup", "dropoff"])
+def test_order_beyond_any_way_is_too_far_however_long_it_waits(far):
+    """Coordinates swapped, or a sea between: 3,500 km."""
+    places = {"pickup": [(0, 0), (3_500_000, 0), (3_501_000, 0)], "dropoff": [(0, 0), (100, 0), (3_500_000, 0)]}[far]
+    old = replace(job(0, 1, 2, due_at=FOREVER), placed_at=NOW - 14 * 86_400)
+    plan = propose(world(places, [old], [worker(0, 0)]), Params())
+    assert [left.reasons for left in plan.unassigned] == [{ReasonCode.TOO_FAR: 1}]
+
+
+def test_planner_out_of_time_says_so_and_not_that_waiting_is_better():
+    """What needs no trying out is told as ever."""
+    jobs = [job(0, 1, 2), job(1, 1, 2, modes=frozenset({Mode.BICYCLE}))]
+    plan = propose(world([(0, 0), (100, 0), (200, 0)], jobs, [worker(0, 0), worker(1, 0)]), Params(), lambda: True)
+    assert [left.reasons for left in plan.unassigned] == [{ReasonCode.OUT_OF_TIME: 2}, {ReasonCode.MODE: 2}]
+
+
+def test_reasons_are_not_tried_out_any_more_once_time_is_up():
+    """Each order asks: 800 of them with 120 couriers took 17 s after the second they were given."""
+    asked = []
+
+    def after_the_plan():
+        asked.append(None)
+        return len(asked) > n_before_reasons
+
+    jobs = [job(n, 1, 2, priority=-100, due_at=NOW - 86_400) for n in range(3)]
+    snapshot = world([(0, 0), (100, 0), (200, 0)], jobs, [worker(0, 0, max_orders=1, route=())])
+    n_before_reasons = 10**9
+    full = propose(snapshot, Params(), after_the_plan)
+    assert ReasonCode.MAX_ORDERS in {code for left in full.unassigned for code in left.reasons}
+    n_before_reasons, asked = len(asked) - len(full.unassigned) + 1, []
+    cut = propose(snapshot, Params(), after_the_plan)
+    codes = [set(left.reasons) for left in cut.unassigned]
+    assert codes == [{ReasonCode.MAX_ORDERS}] + [{ReasonCode.OUT_OF_TIME}] * (len(codes) - 1)
+    assert cut.routes == full.routes
