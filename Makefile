@@ -23,7 +23,7 @@ $(STAMP): requirements/dev.txt requirements/engines.txt pyproject.toml
 	  --target $(VENV)/engines -r requirements/engines.txt || echo "no routing engines for this machine"
 	touch $@
 
-$(CONSOLE): $(STAMP) app/console/package-lock.json app/console/index.html $(shell find app/console/src app/console/public -type f)
+$(CONSOLE): $(STAMP) app/console/package-lock.json app/console/index.html app/console/schema.html $(shell find app/console/src app/console/public -type f)
 	$(BIN)/python app/console/build.py
 
 # TimescaleDB in WebAssembly, for the storage tests and `make demo ENGINE=timescale`.

@@ -12,7 +12,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import logs
@@ -151,7 +151,7 @@ def create_app(settings: Settings) -> Litestar:
             summary="Tracks a courier fleet and dispatches its orders.",
             # A router of its own, for the description of the API is public.
             openapi_router=Router(path="/schema", route_handlers=[], opt={"public": True}),
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), SwaggerRenderPlugin(path="/swagger")],
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],  # the page for people is the console's
             security=[{"token": []}],
             components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
         ),

@@ -12,7 +12,10 @@ export default defineConfig({
     chunkSizeWarningLimit: 1500,
     license: { fileName: 'licenses.md' },
     target: 'es2022',
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      input: ['index.html', 'schema.html'],
+      checks: { pluginTimings: false },
+    },
   },
   server: { proxy: { '/v1': server, '/ui': server } },
 })

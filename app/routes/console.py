@@ -106,17 +106,23 @@ def _respond(asset: Asset, request: Request[Any, Any, Any], **headers: str) -> R
 @get("/", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
 def page(request: Request[Any, Any, Any], settings: CurrentSettings) -> Response[Any]:
     """The live map."""
-    asset = _asset("index.html")
+    return _page("index.html", request, str(Policy.of(settings)))
+
+
+@get("/schema/swagger", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def schema_page(request: Request[Any, Any, Any]) -> Response[Any]:
+    """The description of the API, for people."""
+    return _page("schema.html", request, str(Policy(())))
+
+
+def _page(name: str, request: Request[Any, Any, Any], policy: str) -> Response[Any]:
+    asset = _asset(name)
     if asset is None:
         return Response(NOT_BUILT, status_code=503, media_type=MediaType.HTML, headers={"cache-control": "no-store"})
     return _respond(
         asset,
         request,
-        **{
-            "content-security-policy": str(Policy.of(settings)),
-            "referrer-policy": "no-referrer",
-            "x-frame-options": "DENY",
-        },
+        **{"content-security-policy": policy, "referrer-policy": "no-referrer", "x-frame-options": "DENY"},
     )
 
 
@@ -215,4 +221,4 @@ def _version() -> str:
         return "development"
 
 
-route_handlers: list[Any] = [page, file, fixed_file, config, sign_in, who_am_i, sign_out]
+route_handlers: list[Any] = [page, schema_page, file, fixed_file, config, sign_in, who_am_i, sign_out]

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.logs import begin_trace
 from app.web.patience import in_time
+from app.web.policy import with_policy
 
 REQUEST_SECONDS = Histogram(
     "postrider_http_request_seconds",
@@ -32,7 +33,11 @@ MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class ObserveMiddleware:
-    """Gives every request a trace id, waits for its body, and counts it by route template, never by its address."""
+    """
+    What every request gets: a trace id, a wait for its body, a policy for its answer, and a count.
+
+    By route template, never by the address itself.
+    """
 
     def __init__(self, app: ASGIApp, *, body_within_s: float) -> None:
         self.app = app
@@ -50,7 +55,7 @@ class ObserveMiddleware:
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 observe(scope, message["status"], perf_counter() - began)
-                message["headers"] = [*message.get("headers", []), (b"x-trace-id", trace_id.encode())]
+                message["headers"] = [*with_policy(message.get("headers", [])), (b"x-trace-id", trace_id.encode())]
             await send(message)
 
         await self.app(scope, in_time(receive, self._body_within_s), observed)

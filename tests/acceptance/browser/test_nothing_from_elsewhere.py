@@ -1,0 +1,57 @@
+"""No page of ours loads anything from another host, nor could: with all others out of reach they work as before."""
+
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+PLACE = {"lat": 41.15, "lon": -8.61, "address": "Rua das Flores 1"}
+
+
+def shared(world):
+    order = world.client.post("/v1/orders", json={"pickup": PLACE, "dropoff": PLACE}).json()
+    return urlsplit(world.client.post(f"/v1/orders/{order['id']}/share").json()["url"]).path
+
+
+PAGES = {
+    "map": (lambda world: f"/#token={world.token}", ".maplibregl-canvas"),
+    "api": (lambda _: "/schema/swagger", '[data-path="/v1/orders/{order_id}/cancel"]'),
+    "recipient": (shared, "text=Rua das Flores 1"),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_loads_nothing_from_elsewhere(browser, world, name):
+    address_of, shown = PAGES[name]
+    context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
+    own, outside, refused = urlsplit(world.url).netloc, [], []
+
+    def only_ours(route):
+        if urlsplit(route.request.url).netloc in {own, ""}:
+            route.continue_()
+        else:
+            outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", only_ours)
+    page = context.new_page()
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
+    answer = page.goto(world.url + address_of(world))
+    expect(page.locator(shown).first).to_be_visible(timeout=60_000)
+    policy = answer.headers["content-security-policy"]
+    context.close()
+    assert outside == []
+    assert refused == []
+    assert policy.startswith(("default-src 'self'", "default-src 'none'"))
+    assert "script-src" not in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    "path", ["/schema", "/health/live", "/problems/conflict", "/nothing/here", "/v1/orders", "/assets/x"]
+)
+def test_what_is_no_page_may_do_nothing(world, path):
+    answer = httpx.get(world.url + path, timeout=30)
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
