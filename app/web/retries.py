@@ -1,5 +1,6 @@
 """
-Transactions that got in each other's way (a deadlock, a failed serialisation) are tried again, in this one place.
+Transactions that got in each other's way (a deadlock, a failed serialisation), or in a migration's, are tried again,
+in this one place.
 
 Such a transaction has done nothing: PostgreSQL rolled it back. So the whole request is run again with the same body;
 only when it fails time and again does the caller hear of it, as 503 with Retry-After.
@@ -14,7 +15,11 @@ from prometheus_client import Counter
 
 RETRIES = Counter("postrider_retried_requests_total", "Requests run again because their transaction met another.")
 
-COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+COLLISIONS = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InvalidCachedStatementError,  # a migration changed what a prepared statement answers; it is prepared anew
+)
 AT_MOST = 3
 """Retries of one request; each waits until the other transaction is through, as locks do."""
 

@@ -6,7 +6,9 @@ SELECT $1, $2, $3, given.kind, given.courier_id, given.order_id, given.facts::js
 FROM unnest($4::text [], $5::uuid [], $6::uuid [], $7::text [], $8::text [])
     AS given (kind, courier_id, order_id, facts, expected)
 ON CONFLICT (region, kind, courier_id, order_id, source) WHERE resolved_at IS NULL DO NOTHING
-RETURNING *;
+RETURNING
+    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, resolved_at,
+    resolution, source;
 
 -- name: resolve_many
 -- $1 region, $2 now, $3 source; $4 kinds, $5 couriers or NULL, $6 orders or NULL, $7 what was seen; of one length. Returns
@@ -16,7 +18,9 @@ FROM unnest($4::text [], $5::uuid [], $6::uuid [], $7::text []) AS given (kind, 
 WHERE
     a.resolved_at IS NULL AND a.region = $1 AND a.source = $3 AND a.kind = given.kind
     AND a.courier_id IS NOT DISTINCT FROM given.courier_id AND a.order_id IS NOT DISTINCT FROM given.order_id
-RETURNING a.*;
+RETURNING
+    a.id, a.kind, a.region, a.courier_id, a.order_id, a.raised_at, a.facts, a.expected, a.acknowledged_at,
+    a.acknowledged_by, a.resolved_at, a.resolution, a.source;
 
 -- name: open_in_region
 -- Those that source $2 has raised and will resolve.
@@ -29,7 +33,10 @@ SELECT kind, count(*) AS n FROM alerts WHERE region = $1 AND resolved_at IS NULL
 -- name: list
 -- Newest first. Each or NULL: $1 region, $2 state (open, acknowledged, resolved), $3 kind, $4 courier, $5 order; $6, $7
 -- the last one seen (raised at, id); $8 most rows. `open` are all that are not resolved.
-SELECT * FROM alerts
+SELECT
+    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, resolved_at,
+    resolution, source
+FROM alerts
 WHERE
     ($1::text IS NULL OR region = $1)
     AND (
@@ -50,7 +57,9 @@ LIMIT $8;
 UPDATE alerts SET
     acknowledged_at = coalesce(acknowledged_at, greatest($2, raised_at)), acknowledged_by = coalesce(acknowledged_by, $3)
 WHERE id = $1
-RETURNING *;
+RETURNING
+    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, resolved_at,
+    resolution, source;
 
 -- name: erase
 -- What was seen of a courier goes; that there was an alert stays.

@@ -10,10 +10,10 @@ ON CONFLICT (order_id) DO UPDATE SET
 WHERE (d.courier_id, d.cost, d.reasons) IS DISTINCT FROM (excluded.courier_id, excluded.cost, excluded.reasons);
 
 -- name: get
-SELECT * FROM decisions WHERE order_id = $1;
+SELECT order_id, decided_at, courier_id, cost, reasons FROM decisions WHERE order_id = $1;
 
 -- name: of_orders
-SELECT * FROM decisions WHERE order_id = ANY($1::uuid[]);
+SELECT order_id, decided_at, courier_id, cost, reasons FROM decisions WHERE order_id = ANY($1::uuid[]);
 
 -- name: put_not_yet
 -- Orders of region $1 whose pickup opens after $2 are left for a later plan; $3 when. Says it once of each.

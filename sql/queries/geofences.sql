@@ -3,14 +3,16 @@
 -- time in seconds or NULL.
 INSERT INTO geofences (region, name, geometry, radius_m, tags, active, timezone, dwell_s)
 VALUES ($1, $2, $3::jsonb, $4, $5, $6::jsonb, $7, $8)
-RETURNING *;
+RETURNING id, region, name, geometry, radius_m, tags, active, timezone, dwell_s, created_at, deleted_at;
 
 -- name: get
-SELECT * FROM geofences WHERE id = $1 AND deleted_at IS NULL;
+SELECT
+    id, region, name, geometry, radius_m, tags, active, timezone, dwell_s, created_at, deleted_at
+FROM geofences WHERE id = $1 AND deleted_at IS NULL;
 
 -- name: list
 -- Oldest first. $1 region or NULL, $2 tag or NULL; after ($3 created at, $4 id) or NULLs; $5 most rows.
-SELECT * FROM geofences
+SELECT id, region, name, geometry, radius_m, tags, active, timezone, dwell_s, created_at, deleted_at FROM geofences
 WHERE
     deleted_at IS NULL
     AND ($1::text IS NULL OR region = $1)
@@ -27,7 +29,9 @@ UPDATE geofences SET deleted_at = clock_timestamp() WHERE id = $1 AND deleted_at
 SELECT id FROM geofences WHERE region = $1 AND deleted_at IS NULL;
 
 -- name: many
-SELECT * FROM geofences WHERE id = ANY($1::uuid []);
+SELECT
+    id, region, name, geometry, radius_m, tags, active, timezone, dwell_s, created_at, deleted_at
+FROM geofences WHERE id = ANY($1::uuid []);
 
 -- name: region_exists
 SELECT id FROM regions WHERE id = $1;

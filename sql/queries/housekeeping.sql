@@ -91,16 +91,32 @@ UPDATE rollup_horizons SET kept_until = $2 WHERE of_table = $1;
 
 -- name: keep_positions
 -- $1 until before, a whole hour.
-INSERT INTO positions_1m_kept SELECT * FROM positions_1m_made('-infinity', $1);
+INSERT INTO positions_1m_kept (
+    courier_id, bucket, first_at, last_at, first_lat_e7, first_lon_e7, last_lat_e7, last_lon_e7, south_e7, north_e7,
+    west_e7, east_e7, distance_m, n_fixes, n_speeds, speeds_cmps, top_speed_cmps
+)
+SELECT
+    courier_id, bucket, first_at, last_at, first_lat_e7, first_lon_e7, last_lat_e7, last_lon_e7, south_e7, north_e7,
+    west_e7, east_e7, distance_m, n_fixes, n_speeds, speeds_cmps, top_speed_cmps
+FROM positions_1m_made('-infinity', $1);
 
 -- name: keep_speeds
-INSERT INTO speeds_1h_kept SELECT * FROM speeds_1h_made('-infinity', $1);
+INSERT INTO speeds_1h_kept (cell, mode, bucket, n_speeds, speeds_cmps, n_moving, moving_cmps, moving_squares)
+SELECT cell, mode, bucket, n_speeds, speeds_cmps, n_moving, moving_cmps, moving_squares
+FROM speeds_1h_made('-infinity', $1);
 
 -- name: delete_positions
 DELETE FROM positions WHERE fixed_at < $1;
 
 -- name: keep_positions_1m
-INSERT INTO positions_1h_kept SELECT * FROM positions_1h_made('-infinity', $1);
+INSERT INTO positions_1h_kept (
+    courier_id, bucket, first_at, last_at, first_lat_e7, first_lon_e7, last_lat_e7, last_lon_e7, south_e7, north_e7,
+    west_e7, east_e7, distance_m, n_fixes, n_speeds, speeds_cmps, top_speed_cmps
+)
+SELECT
+    courier_id, bucket, first_at, last_at, first_lat_e7, first_lon_e7, last_lat_e7, last_lon_e7, south_e7, north_e7,
+    west_e7, east_e7, distance_m, n_fixes, n_speeds, speeds_cmps, top_speed_cmps
+FROM positions_1h_made('-infinity', $1);
 
 -- name: delete_positions_1m
 DELETE FROM positions_1m_kept WHERE bucket < $1;

@@ -2,24 +2,29 @@
 -- $1 order, $2 courier, $3 region, $4 when, $5 until, $6 facts.
 INSERT INTO offers (order_id, courier_id, region, offered_at, expires_at, facts)
 VALUES ($1, $2, $3, $4, $5, $6::jsonb)
-RETURNING *;
+RETURNING id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts;
 
 -- name: insert_many
 -- $1 orders, $2 couriers, $3 facts; $4 region, $5 when, $6 until.
 INSERT INTO offers (order_id, courier_id, region, offered_at, expires_at, facts)
 SELECT given.order_id, given.courier_id, $4, $5, $6, given.facts::jsonb
 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS given (order_id, courier_id, facts)
-RETURNING *;
+RETURNING id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts;
 
 -- name: get
-SELECT * FROM offers WHERE id = $1;
+SELECT
+    id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts
+FROM offers WHERE id = $1;
 
 -- name: lock
-SELECT * FROM offers WHERE id = $1 FOR UPDATE;
+SELECT
+    id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts
+FROM offers WHERE id = $1 FOR UPDATE;
 
 -- name: close_of_order
 -- The open offer of an order, if any: $1 order, $2 how it ended, $3 when, $4 why.
-UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE order_id = $1 AND state = 'open' RETURNING *;
+UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE order_id = $1 AND state = 'open'
+RETURNING id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts;
 
 -- name: close_many
 -- The open offers of orders ($1): $2 how they ended, $3 when, $4 why (one an order). Only those that had run out by $5, where
@@ -27,10 +32,13 @@ UPDATE offers SET state = $2, answered_at = $3, reason = $4 WHERE order_id = $1 
 UPDATE offers AS f SET state = $2, answered_at = $3, reason = given.reason
 FROM unnest($1::uuid[], $4::text[]) AS given (order_id, reason)
 WHERE f.order_id = given.order_id AND f.state = 'open' AND ($5::timestamptz IS NULL OR f.expires_at <= $5)
-RETURNING f.*;
+RETURNING
+    f.id, f.order_id, f.courier_id, f.region, f.state, f.offered_at, f.expires_at, f.answered_at, f.reason, f.facts;
 
 -- name: open_of_courier
-SELECT * FROM offers WHERE courier_id = $1 AND state = 'open' ORDER BY offered_at, id;
+SELECT
+    id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts
+FROM offers WHERE courier_id = $1 AND state = 'open' ORDER BY offered_at, id;
 
 -- name: refusals_in_region
 -- Who does not get an open order again unless nobody else can take it, and since when: turned down, let expire, or
@@ -52,7 +60,7 @@ GROUP BY e.order_id, e.courier_id;
 
 -- name: list
 -- Newest first; filters may be NULL: $1 courier, $2 order, $3 states; $4, $5 cursor (offered_at, id), $6 how many.
-SELECT * FROM offers
+SELECT id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts FROM offers
 WHERE
     ($1::uuid IS NULL OR courier_id = $1) AND ($2::uuid IS NULL OR order_id = $2)
     AND ($3::text[] IS NULL OR state = ANY($3))

@@ -19,4 +19,6 @@ FROM unnest($1::uuid[], $2::int[], $3::text[], $4::uuid[], $5::text[])
     AS given (order_id, version, from_state, courier_id, reason);
 
 -- name: list
-SELECT * FROM order_events WHERE order_id = $1 ORDER BY id;
+SELECT
+    id, order_id, at, version, action, from_state, to_state, courier_id, actor, role, reason, facts
+FROM order_events WHERE order_id = $1 ORDER BY id;

@@ -14,23 +14,52 @@ VALUES (
     $13, $14, $15, $16::jsonb, $17, $18, $19, $20, $21,
     $22, $23, $24, $25::jsonb, $26, $27, $28, $29, $29
 )
-RETURNING *;
+RETURNING
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
 
 -- name: get
-SELECT * FROM orders WHERE id = $1;
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders WHERE id = $1;
 
 -- name: get_many
-SELECT * FROM orders WHERE id = ANY($1::uuid[]);
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders WHERE id = ANY($1::uuid[]);
 
 -- name: id_by_external_id
 SELECT id FROM orders WHERE external_id = $1;
 
 -- name: lock
 -- Holds the order until the transaction ends. Orders are locked before routes, several of them in the order of their ids.
-SELECT * FROM orders WHERE id = $1 FOR UPDATE;
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders WHERE id = $1 FOR UPDATE;
 
 -- name: lock_many
-SELECT * FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
 
 -- name: lock_uncollected
 -- What couriers ($1) have been given but not collected.
@@ -87,13 +116,23 @@ UPDATE orders SET
     close_reason = CASE WHEN $4 IN ('cancelled', 'failed') THEN $8 ELSE close_reason END,
     proof = coalesce($9::jsonb, proof)
 WHERE id = $1 AND version = $2 AND state = $3
-RETURNING *;
+RETURNING
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
 
 -- name: pin
 -- $1 order, $2 version it must have, $3 pinned, $4 when.
 UPDATE orders SET pinned = $3, version = version + 1, updated_at = $4
 WHERE id = $1 AND version = $2 AND state IN ('assigned', 'accepted', 'picked_up')
-RETURNING *;
+RETURNING
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
 
 -- name: change
 -- $1 order, $2 version it must have, $3 when; then what may be changed. No row: somebody else was faster, or it is closed.
@@ -107,13 +146,24 @@ UPDATE orders SET
     ready_at = $22, ready_is_estimate = $23, ready_error_s = $24, size = $25::jsonb, modes = $26, skills = $27,
     priority = $28
 WHERE id = $1 AND version = $2 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
-RETURNING *;
+RETURNING
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
 
 -- name: list
 -- Newest first. Every filter may be NULL: $1 states, $2 region, $3 courier, $4 customer, $5 text found in a reference or
 -- an address, $6 placed from, $7 placed before, $8 only those the planner found no courier for; $9, $10 the cursor
 -- (placed_at and id of the last one seen), $11 how many.
-SELECT o.*
+SELECT
+    o.id, o.region, o.external_id, o.customer_id, o.state, o.version, o.pickup_lat, o.pickup_lon, o.pickup_address,
+    o.pickup_contact, o.pickup_instructions, o.pickup_opens_at, o.pickup_due_at, o.pickup_closes_at, o.pickup_service_s,
+    o.dropoff_lat, o.dropoff_lon, o.dropoff_address, o.dropoff_contact, o.dropoff_instructions, o.dropoff_opens_at,
+    o.dropoff_due_at, o.dropoff_closes_at, o.dropoff_service_s, o.placed_at, o.ready_at, o.ready_is_estimate,
+    o.ready_error_s, o.size, o.modes, o.skills, o.priority, o.courier_id, o.pinned, o.assigned_at, o.accepted_at,
+    o.picked_up_at, o.delivered_at, o.closed_at, o.close_reason, o.proof, o.updated_at
 FROM orders AS o
 LEFT JOIN decisions AS d ON o.id = d.order_id
 WHERE
@@ -134,21 +184,45 @@ ORDER BY o.placed_at DESC, o.id DESC
 LIMIT $11;
 
 -- name: open_in_region
-SELECT * FROM orders
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders
 WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
 ORDER BY placed_at, id;
 
 -- name: within_horizon
 -- Open orders of region $1 but for those that nobody has and whose pickup opens after $2: they cost a plan nothing. What
 -- opens when nobody can mean it is among them, to be told.
-SELECT * FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up')
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up')
 UNION ALL
-SELECT * FROM orders
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders
 WHERE
     region = $1 AND state = 'placed'
     AND greatest(coalesce(ready_at, placed_at), pickup_opens_at) <= $2
 UNION ALL
-SELECT * FROM orders
+SELECT
+    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
+    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
+    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
+    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+FROM orders
 WHERE
     region = $1 AND state = 'placed'
     AND greatest(coalesce(ready_at, placed_at), pickup_opens_at) >= '2200-01-01T00:00:00Z'

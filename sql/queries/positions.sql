@@ -141,14 +141,18 @@ LIMIT $6;
 
 -- name: by_minute
 -- $1 courier, $2 from, $3 until before, $4 later than (the cursor), $5 how many.
-SELECT *
+SELECT
+    courier_id, bucket, first_at, last_at, first_lat_e7, first_lon_e7, last_lat_e7, last_lon_e7, south_e7, north_e7,
+    west_e7, east_e7, distance_m, n_fixes, n_speeds, speeds_cmps, top_speed_cmps
 FROM positions_1m_between($2, $3)
 WHERE courier_id = $1 AND bucket > $4
 ORDER BY bucket
 LIMIT $5;
 
 -- name: by_hour
-SELECT *
+SELECT
+    courier_id, bucket, first_at, last_at, first_lat_e7, first_lon_e7, last_lat_e7, last_lon_e7, south_e7, north_e7,
+    west_e7, east_e7, distance_m, n_fixes, n_speeds, speeds_cmps, top_speed_cmps
 FROM positions_1h_between($2, $3)
 WHERE courier_id = $1 AND bucket > $4
 ORDER BY bucket

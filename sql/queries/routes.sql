@@ -1,5 +1,7 @@
 -- name: of_couriers
-SELECT * FROM routes WHERE courier_id = ANY($1::uuid[]);
+SELECT
+    courier_id, region, version, stops, cost, source, planned_at, updated_at
+FROM routes WHERE courier_id = ANY($1::uuid[]);
 
 -- name: move
 -- $1 courier, $2 region, $3 when: the courier goes on in another region, with nothing to do.
@@ -7,7 +9,9 @@ UPDATE routes SET region = $2, stops = '[]', version = version + 1, updated_at =
 
 -- name: lock_many
 -- Holds routes until the transaction ends, in the order of their couriers so that nobody waits in a circle.
-SELECT * FROM routes WHERE courier_id = ANY($1::uuid[]) ORDER BY courier_id FOR UPDATE;
+SELECT
+    courier_id, region, version, stops, cost, source, planned_at, updated_at
+FROM routes WHERE courier_id = ANY($1::uuid[]) ORDER BY courier_id FOR UPDATE;
 
 -- name: remove_stops
 -- $1 region, $2 order (as text), $3 kinds of stops, $4 when: takes the stops out of whatever route has them.

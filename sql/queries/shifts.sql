@@ -1,12 +1,12 @@
 -- name: of_courier
-SELECT * FROM shifts
+SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at FROM shifts
 WHERE courier_id = $1 AND ($2::timestamptz IS NULL OR ends_at > $2) AND ($3::timestamptz IS NULL OR starts_at < $3)
 ORDER BY starts_at;
 
 -- name: insert
 INSERT INTO shifts (courier_id, starts_at, ends_at, breaks, end_lat, end_lon)
 VALUES ($1, $2, $3, $4::jsonb, $5, $6)
-RETURNING *;
+RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at;
 
 -- name: delete
 DELETE FROM shifts WHERE id = $1 AND courier_id = $2 RETURNING id;
@@ -14,7 +14,7 @@ DELETE FROM shifts WHERE id = $1 AND courier_id = $2 RETURNING id;
 -- name: of_couriers
 -- All shifts of couriers that have not ended by $2, and of each courier at least the last one: whoever has shifts works
 -- only inside them, also when all of them are over.
-SELECT s.*
+SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.created_at
 FROM shifts AS s
 WHERE
     s.courier_id = ANY($1::uuid[])

@@ -49,9 +49,16 @@ ON CONFLICT (order_id, kind) DO NOTHING;
 
 -- name: newest
 -- $1 region, $2 not older than, $3 how many a mode.
-SELECT t.*
+SELECT
+    t.order_id, t.kind, t.courier_id, t.region, t.mode, t.destination_lat, t.destination_lon, t.origin_lat,
+    t.origin_lon, t.departed_at, t.arrived_at, t.done_at, t.service_s, t.engine, t.engine_s, t.error_default,
+    t.error_engine, t.tracked_at
 FROM (
-    SELECT s.*, row_number() OVER (PARTITION BY s.mode ORDER BY s.done_at DESC) AS nth
+    SELECT
+        s.order_id, s.kind, s.courier_id, s.region, s.mode, s.destination_lat, s.destination_lon, s.origin_lat,
+        s.origin_lon, s.departed_at, s.arrived_at, s.done_at, s.service_s, s.engine, s.engine_s, s.error_default,
+        s.error_engine, s.tracked_at
+    , row_number() OVER (PARTITION BY s.mode ORDER BY s.done_at DESC) AS nth
     FROM tracked_stops AS s
     WHERE s.region = $1 AND s.done_at >= $2
 ) AS t

@@ -1,5 +1,7 @@
 """The rules of sql/README.md that need no server."""
 
+import re
+
 import pytest
 
 from app.machine.migrate import Engine, load
@@ -39,6 +41,12 @@ def test_a_notx_file_has_one_statement_that_is_safe_to_repeat(engine):
 def test_every_query_is_one_statement():
     for name, text in queries.items():
         assert len(list(split(text))) == 1, name
+
+
+@pytest.mark.parametrize("name", queries)
+def test_a_query_names_the_columns_it_wants(name):
+    """A column that a migration adds changes no answer then; `tests/acceptance/test_grown.py` asks the database."""
+    assert not re.search(r"\b(SELECT|RETURNING)\s+\*", bare(queries[name]), re.IGNORECASE)
 
 
 def test_an_unknown_query_is_answered_with_the_known_ones():
