@@ -5,15 +5,16 @@ thousand times a second.
 It does what the documented route in `app/routes/positions.py` does, with the same `Intake`.
 """
 
-import asyncio
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
 
 from app.logs import begin_trace
+from app.settings import Settings
 from app.web import metrics
 from app.web.auth import AuthenticationUnavailable, Caller, token_of
-from app.web.problems import BodyTooSlow, TooMuch, answer_known, answer_unknown, find_problem, problem_response
+from app.web.patience import Patience
+from app.web.problems import TooMuch, answer_known, answer_unknown, find_problem, problem_response
 from app.web.rsgi import GONE
 from app.wiring.intake import Intake
 from tracking.intake.screening import Receipt
@@ -42,7 +43,10 @@ class FastPositions:
             return
         except Exception as exc:  # noqa: BLE001 - every request is answered, as Litestar answers the others
             status, head, body = _problem(exc)
-        metrics.observe(ROUTE, status, perf_counter() - began)
+        if status == 202:
+            TAKEN.add(perf_counter() - began)
+        else:
+            metrics.observe(ROUTE, status, perf_counter() - began)
         head.append(("x-trace-id", trace_id))
         with suppress(*GONE):
             protocol.response_bytes(status, head, body)
@@ -62,40 +66,41 @@ class FastPositions:
             )
         if caller.courier_id is None and not caller.may_post_for_any_courier:
             return _refusal(403, "not-allowed", "This needs a courier's device token or a service token.")
-        limits = intake.settings
-        try:
-            async with asyncio.timeout(limits.request_body_s):
-                body = await _body(headers, protocol, limits.request_body_limit_bytes)
-        except TimeoutError as exc:
-            raise BodyTooSlow from exc
+        body = await _body(headers, protocol, intake.settings)
         receipt = await intake.take_json(caller, body, headers.get("content-encoding"))
         return 202, [JSON], receipt_json(receipt)
 
 
 ROUTE: Final = {"method": "POST", "path_template": PATH}
+TAKEN: Final = metrics.Tally("POST", PATH, 202)
+PATIENCE: Final = Patience()
 
 
-async def _body(headers: Any, protocol: Any, limit: int) -> bytes:
-    """Raises TooMuch as soon as it is known, one of GONE when nobody is there to answer."""
-    too_much = TooMuch(f"A body may have {limit} bytes.")
+async def _body(headers: Any, protocol: Any, settings: Settings) -> bytes:
+    """Raises TooMuch as soon as it is known, BodyTooSlow, one of GONE when nobody is there to answer."""
+    limit = settings.request_body_limit_bytes
     length = headers.get("content-length", "")
-    if length.isdecimal():
-        if int(length) > limit:
-            raise too_much
-        body: bytes = await protocol()
-        return body
+    is_told = length.isdecimal()
+    if is_told and int(length) > limit:
+        raise TooMuch(f"A body may have {limit} bytes.")
+    return await PATIENCE.wait(protocol() if is_told else _by_parts(protocol, limit), settings.request_body_s)
+
+
+async def _by_parts(protocol: Any, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in protocol:
         size += len(part)
         if size > limit:
-            raise too_much
+            raise TooMuch(f"A body may have {limit} bytes.")
         parts.append(part)
     return b"".join(parts)
 
 
 def receipt_json(receipt: Receipt) -> bytes:
     """`{"accepted": n, "quarantined": [{"index", "reason"}]}`."""
+    if not receipt.quarantined:
+        return b'{"accepted":%d,"quarantined":[]}' % receipt.n_accepted
     items = ",".join(f'{{"index":{index},"reason":"{reason}"}}' for index, reason in receipt.quarantined)
     return f'{{"accepted":{receipt.n_accepted},"quarantined":[{items}]}}'.encode()
 

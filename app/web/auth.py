@@ -299,6 +299,8 @@ def token_of(headers: Any) -> str | None:
     `headers` is anything with `get(lower-case name)`.
     """
     scheme, _, value = (headers.get("authorization") or "").partition(" ")
+    if scheme == "Bearer":
+        return value.strip() or None
     match scheme.lower():
         case "bearer":
             return value.strip() or None

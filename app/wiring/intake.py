@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 from uuid import UUID
 
@@ -135,13 +136,21 @@ def sender_of(caller: Caller) -> Sender | None:
     """The courier behind a device token; None for other tokens."""
     if caller.courier_id is None:
         return None
-    mode = 1 if caller.mode is None else MODES.index(Mode(caller.mode))
-    return Sender(caller.courier_id, Region(caller.region or FALLBACK_REGION), mode)
+    return _sender(caller.courier_id, caller.region, caller.mode)
+
+
+@lru_cache(maxsize=100_000)
+def _sender(courier_id: UUID, region: str | None, mode: str | None) -> Sender:
+    """The same phones come again every five seconds."""
+    number = 1 if mode is None else MODES.index(Mode(mode))
+    return Sender(courier_id, Region(region or FALLBACK_REGION), number)
 
 
 def _upload_of(sender: Sender, decoded: Decoded) -> Upload:
     """A device's own upload: every fix is its courier's, and none may claim to be another's."""
     readings: Sequence[Reading] = decoded.readings
+    if len(readings) == 1 and readings[0].courier_id is None and not decoded.unreadable and not decoded.indices:
+        return Upload(region=sender.region, readings=readings, senders=(sender,))
     indices = decoded.indices
     unusable = [Unusable(place, Reason.UNREADABLE, part, sender) for place, part in decoded.unreadable]
     if any(reading.courier_id is not None and reading.courier_id != sender.courier_id for reading in readings):

@@ -6,7 +6,6 @@ tried alone, then without what is optional in it, then as one of the shapes that
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -40,8 +39,7 @@ class TooManyFixes(Exception):
         self.n = n
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """What a body holds."""
 
     readings: Sequence[Reading]

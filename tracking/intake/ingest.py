@@ -60,8 +60,7 @@ class Bounds:
     """After a failure, uploads are answered 503 at once for so long; then one round trip tries again."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct):
     upload: Upload
     receipt: asyncio.Future[Receipt]
 
@@ -99,9 +98,9 @@ class Ingest:
         self._lanes: dict[Region, _Lane] = {}
         self._week_lost: set[UUID] = set()
 
-    async def accept(self, upload: Upload) -> Receipt:
+    def accept(self, upload: Upload) -> asyncio.Future[Receipt]:
         """
-        Store an upload; returns when it is in the log.
+        Store an upload; the receipt is there when it is in the log.
 
         Raises LogFull (too much waits already) and LogUnavailable (Redis does not answer): nothing is promised then,
         and the phone sends it again.
@@ -121,7 +120,7 @@ class Ingest:
         lane.n_waiting += n
         if lane.task is None:
             lane.task = asyncio.create_task(self._drain(lane), name=f"ingest {lane.region}")
-        return await receipt
+        return receipt
 
     async def close(self) -> None:
         """Wait until everything that was taken is stored or refused."""

@@ -37,8 +37,7 @@ RANGES: Final = {
 """What an optional value may be; outside it is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(msgspec.Struct, frozen=True, gc=False):
     """Whose fixes they are."""
 
     courier_id: UUID
@@ -47,8 +46,7 @@ class Sender:
     """Index into `tracking.batch.MODES`, 1 or more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(msgspec.Struct, frozen=True):
     """Something that could not even be read as a fix."""
 
     index: int
@@ -58,8 +56,7 @@ class Unusable:
     sender: Sender | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Upload(msgspec.Struct, frozen=True, kw_only=True):  # a struct is made in a third of a dataclass's time
     """What one request brought, for one region."""
 
     region: Region
@@ -75,8 +72,7 @@ class Upload:
     """Which door it came through."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What became of an upload."""
 
     n_accepted: int
