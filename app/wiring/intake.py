@@ -153,7 +153,8 @@ def _upload_of(sender: Sender, decoded: Decoded) -> Upload:
         return Upload(region=sender.region, readings=readings, senders=(sender,))
     indices = decoded.indices
     unusable = [Unusable(place, Reason.UNREADABLE, part, sender) for place, part in decoded.unreadable]
-    if any(reading.courier_id is not None and reading.courier_id != sender.courier_id for reading in readings):
+    named = [reading.courier_id for reading in readings if reading.courier_id is not None]
+    if any(courier_id != sender.courier_id for courier_id in named):
         places = indices or range(len(readings))
         own = []
         for place, reading in zip(places, readings, strict=True):

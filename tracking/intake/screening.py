@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -97,7 +98,7 @@ class Screened:
 
 
 def _floats(readings: Sequence[Reading], name: str) -> quality.Floats:
-    return np.array([getattr(reading, name) for reading in readings], dtype=np.float64)
+    return np.array(list(map(attrgetter(name), readings)), dtype=np.float64)
 
 
 def reasons_of(columns: "Measured", now_s: float, limits: Limits) -> dict[int, Reason]:
@@ -137,7 +138,7 @@ class Measured:
         names = ("lat", "lon", "accuracy_m", "speed_mps", "course_deg", "altitude_m", "battery_pct")
         return cls(
             fixed_s=np.array([reading.fixed_at.timestamp() for reading in readings], dtype=np.float64),
-            mock=np.array([reading.mock for reading in readings], dtype=np.bool_),
+            mock=np.array(list(map(attrgetter("mock"), readings)), dtype=np.bool_),
             **{name: _floats(readings, name) for name in names},
         )
 
@@ -162,7 +163,7 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
     readings = [reading for upload in uploads for reading in upload.readings]
     senders = [sender for upload in uploads for sender in upload.senders]
     now_us = int(now_s * 1e6)
-    heard_of = {sender.courier_id: None for sender in senders}
+    heard_of = {sender.courier_id: None for sender in {id(sender): sender for sender in senders}.values()}
     for upload in uploads:
         heard_of.update((sender.courier_id, None) for sender in upload.contacts)
         heard_of.update((item.sender.courier_id, None) for item in upload.unusable if item.sender is not None)
@@ -228,7 +229,11 @@ def _columns_of(
         return PositionColumns.empty()
     kept = [senders[row] for row in rows.tolist()]
     ids: dict[UUID, int] = {}
-    pointers = [ids.setdefault(sender.courier_id, len(ids)) for sender in kept]
+    by_object: dict[int, int] = {}  # an id is hashed in Python, and most of a batch are of one sender
+    for sender in kept:
+        if id(sender) not in by_object:
+            by_object[id(sender)] = ids.setdefault(sender.courier_id, len(ids))
+    pointers = [by_object[id(sender)] for sender in kept]
     accuracy_m = measured.accuracy_m[rows]
     return PositionColumns.from_floats(
         courier_ids=tuple(ids),
