@@ -7,6 +7,7 @@ from functools import partial
 
 from prometheus_client import start_http_server
 
+from app.commands.erasing import Erasing
 from app.settings import Settings
 from app.web.idempotency import forget_answers
 from app.web.metrics import MULTIPROCESS
@@ -69,9 +70,10 @@ def _watch(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 
 def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
-    """Retention, compression and the quarantine's week."""
+    """Retention, compression, and what was erased."""
     return {
         "housekeeping": Housekeeping(opened.pool, keep_of(settings)).run,
+        "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),
     }
 

@@ -7,16 +7,17 @@ could be told to be at fault: a single fix where there is one, a whole entry of 
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import msgspec
+import numpy as np
 from redis.asyncio import Redis
 
 from tracking.batch import PositionColumns
 from tracking.log import Entry, RegionKeys
-from tracking.position import Region
+from tracking.position import CourierId, Region
 from tracking.quarantine import Quarantined
 from tracking.script import Script
 
@@ -101,13 +102,17 @@ class DeadLetters:
 
     async def all(self, region: Region) -> AsyncIterator[Kept]:
         """Those there are now, oldest first."""
+        async for letter_id, fields in self._walk(region):
+            yield _kept(letter_id, fields)
+
+    async def _walk(self, region: Region) -> AsyncIterator[tuple[str, Mapping[bytes, bytes]]]:
         key = RegionKeys(region).dead
         newest: Any = await self._redis.xrevrange(key, count=1)
         after = "-"
         while newest:
             page: Any = await self._redis.xrange(key, min=after, max=newest[0][0], count=PAGE)
             for letter_id, fields in page:
-                yield _kept(letter_id.decode(), fields)
+                yield letter_id.decode(), fields
             if len(page) < PAGE:
                 return
             after = f"({page[-1][0].decode()}"
@@ -116,6 +121,53 @@ class DeadLetters:
         """Put a letter back at the end of the log, once: False when it is no longer there."""
         keys = RegionKeys(region)
         return bool(await _replay.run(self._redis, [keys.dead, keys.log, keys.appended], [letter_id]))
+
+    async def forget(self, courier_id: CourierId) -> int:
+        """
+        Take a courier out of every letter; how many letters had to do with that courier.
+
+        What is left of a letter becomes a new one at the end; a letter that nobody can unpack goes as a whole.
+        """
+        n = 0
+        for region in await self.regions():
+            async for letter_id, fields in self._walk(region):
+                if not _names(fields, courier_id):
+                    continue
+                n += 1
+                rest = _without(fields, courier_id)
+                async with self._redis.pipeline(transaction=True) as pipe:
+                    if rest is not None:
+                        pipe.xadd(RegionKeys(region).dead, rest)
+                    pipe.xdel(RegionKeys(region).dead, letter_id)
+                    await pipe.execute()
+        return n
+
+
+def _names(fields: Mapping[bytes, bytes], courier_id: CourierId) -> bool:
+    written = (courier_id.bytes, str(courier_id).encode())
+    return any(mark in value for value in fields.values() for mark in written)
+
+
+def _without(fields: Mapping[bytes, bytes], courier_id: CourierId) -> dict[Any, Any] | None:
+    """The letter without a courier's part; None when nothing is left, or nobody can say which part that is."""
+    entry = Entry("0-0", dict(fields))
+    try:
+        columns, items = entry.columns(), entry.quarantined()
+    except ValueError:
+        return None
+    others = np.array([other != courier_id for other in columns.courier_ids], dtype=np.bool_)
+    columns = columns.take(others[columns.courier])
+    columns = replace(
+        columns,
+        courier_ids=tuple(other for other in columns.courier_ids if other != courier_id),
+        courier=(np.cumsum(others) - 1).astype("<i4")[columns.courier],
+    )
+    items = [i for i in items if i.courier_id != courier_id and str(courier_id).encode() not in i.payload]
+    if not len(columns) and not items:
+        return None
+    rest = Letter.of(columns, items, fields.get(b"why", b"").decode(errors="replace"))
+    why = rest.why.replace(str(courier_id), "erased")
+    return {**rest.fields, b"n": rest.n, b"entry": fields.get(b"entry", b""), b"why": why}
 
 
 def _kept(letter_id: str, fields: Mapping[bytes, bytes]) -> Kept:

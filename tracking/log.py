@@ -274,6 +274,11 @@ class PositionLog:
                 lags.append(Lag(group=name, n_fixes=0, seconds=0.0))
         return lags
 
+    async def oldest_at(self, region: Region) -> datetime | None:
+        """When the oldest entry that is still there came; None when the log is empty."""
+        oldest = _range(await self._redis.xrange(RegionKeys(region).log, count=1))
+        return datetime.fromtimestamp(oldest[0].appended_ms / 1000, UTC) if oldest else None
+
     async def epoch(self, region: Region) -> str | None:
         """Changes when Redis lost its memory: ids from before mean nothing then."""
         marker = await self._redis.get(RegionKeys(region).marker)

@@ -1,5 +1,6 @@
 """The fleet: `/v1/couriers`."""
 
+import logging
 from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
+from app.commands import erasing
 from app.web.actors import actor_of
 from app.web.announce import announce
 from app.web.audit import audit
@@ -22,8 +24,12 @@ from app.web.versions import version_of
 from dispatch.orders import courier_life, handover
 from dispatch.orders.courier_life import CourierFacts, CourierRecord
 from dispatch.orders.desk import at_desk
+from sql import queries
+from tracking import outages
 from tracking.live import LivePositions
 from tracking.position import CourierId, Mode, Region
+
+log = logging.getLogger(__name__)
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 ExternalId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -202,16 +208,27 @@ async def remove_courier(
     erase: FromQuery[bool] = False,
 ) -> None:
     """
-    Remove a courier and refuse its tokens; `erase=true` removes the courier's positions and name too.
+    Remove a courier and refuse its tokens; `erase=true` removes the courier's positions, name and all else too.
 
-    Erasing also works on a courier that was removed before.
+    Erasing also works on a courier that was removed before. What is still on its way to us when this is answered is
+    removed when it has come, within minutes.
     """
     async with pool.acquire() as connection, connection.transaction():
-        left = await courier_life.remove(connection, courier_id, erase=erase)
+        if erase:
+            await connection.execute(queries["erasing.hold"], courier_id)
+        left = await courier_life.remove(connection, courier_id, even_removed=erase)
+        tokens = await erasing.erase(connection, courier_id) if erase else left.token_hashes
         await audit(connection, caller, "courier.erase" if erase else "courier.remove", f"courier:{courier_id}")
-    for token_hash in left.token_hashes:
+    for token_hash in tokens:
         await authenticator.forget(token_hash)
-    await courier_life.forget_positions(pool, LivePositions(redis), left.region, CourierId(courier_id), erase=erase)
+    try:
+        if erase:
+            await erasing.Erasing(pool, redis).forget(courier_id, tokens)
+        else:
+            await LivePositions(redis).forget(courier_id, left.region)
+    except outages.REDIS as exc:
+        # The rows are the truth: housekeeping and the writer's look after live state do this again.
+        outages.tell(log, "courier not forgotten yet", exc, event="courier_not_forgotten")
     await announce(redis, left.region, "courier.changed", {"courier_id": courier_id, "deleted": True})
 
 

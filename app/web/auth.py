@@ -85,7 +85,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def actor(self) -> str:
-        """How the audit log names the caller."""
+        """How the audit log names the caller; a courier by id, for the token's name may be the person's."""
+        if self.courier_id is not None:
+            return f"{self.role}:{self.courier_id}"
         return f"{self.role}:{self.name or self.token_id}"
 
     def is_at_least(self, role: Role) -> bool:
@@ -219,7 +221,7 @@ class Authenticator:
         """Distrust a token at once in this process and in Redis; other processes follow within their cache time."""
         self._known.forget(digest)
         try:
-            await self._redis.delete(_redis_key(digest))
+            await self._redis.delete(redis_key(digest))
         except outages.REDIS:
             # The entry expires by itself, and is asked for only while PostgreSQL is down.
             return
@@ -244,14 +246,14 @@ class Authenticator:
         with contextlib.suppress(*outages.REDIS):
             async with asyncio.timeout(1), self._redis.pipeline(transaction=False) as pipe:
                 for digest, caller in callers.items():
-                    pipe.set(_redis_key(digest), msgspec.msgpack.encode(caller), ex=OUTAGE_TTL_S)
+                    pipe.set(redis_key(digest), msgspec.msgpack.encode(caller), ex=OUTAGE_TTL_S)
                 await pipe.execute()
 
     async def _during_outage(self, digest: bytes, caller: Caller | None) -> Caller | None:
         """Who it was when the database was last asked; None when the token has expired since."""
         if caller is None:
             try:
-                stored = await self._redis.get(_redis_key(digest))
+                stored = await self._redis.get(redis_key(digest))
             except outages.REDIS as exc:
                 raise AuthenticationUnavailable from exc
             if stored is None:
@@ -288,7 +290,8 @@ class AuthenticationUnavailable(Exception):
     """Neither the database nor Redis can say whose token this is; try again later."""
 
 
-def _redis_key(digest: bytes) -> str:
+def redis_key(digest: bytes) -> str:
+    """Where Redis remembers the caller with that token."""
     return f"pr:token:{digest.hex()}"
 
 

@@ -89,7 +89,8 @@ class Intake:
             sender = None if reading.courier_id is None else senders[reading.courier_id]
             if sender is None:
                 reason = Reason.NO_COURIER if reading.courier_id is None else Reason.UNKNOWN_COURIER
-                unusable.append(Unusable(place, reason, msgspec.json.encode(reading)))
+                text = msgspec.json.encode(reading)
+                unusable.append(Unusable(place, reason, text, named=reading.courier_id))
             else:
                 uploads.setdefault(sender.region, _Draft([], [], [])).add(reading, sender, place)
         if unusable or not uploads:

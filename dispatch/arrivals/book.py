@@ -174,6 +174,10 @@ class EtaBook:
         if not await _fenced_hash.run(self._redis, keys, [*head, *fields, *lost]):
             raise LeaseLost(job=lease.job, region=lease.region)
 
+    async def forget(self, region: Region, courier_id: UUID) -> None:
+        """Forget one courier, whoever leads."""
+        await self._redis.hdel(key(region), courier_id.bytes)
+
 
 def _readable(packed: bytes) -> Told | None:
     """The entry; None where it cannot be read, of another release maybe: then nothing is told."""

@@ -130,7 +130,8 @@ class Learner:
         since = max(self._learned_at.get(region, never), theirs or never)
         n_new = await self._pool.fetchval(queries["tracked_stops.count_since"], region, since)
         overdue = (now - since).total_seconds() > self._params.at_least_every_s
-        if not n_new or (n_new < self._params.n_new and not overdue):
+        is_erased = await self._pool.fetchval(queries["erasing.any_since"], since)
+        if not is_erased and (not n_new or (n_new < self._params.n_new and not overdue)):
             return False
         await self.make_models(region, now)
         self._learned_at[region] = now
@@ -240,6 +241,8 @@ class Learner:
         if n_stays:
             body = services_to_bytes(services)
             await self._pool.execute(queries["learned_models.put"], region, SERVICES, now, n_stays, body)
+        # What nobody's stops bear out any more goes: a courier may have been erased.
+        await self._pool.execute(queries["learned_models.forget"], region, now)
         log.info(
             "learned",
             extra={"event": "learned", "region": region, "n_models": len(models), "n_stays": n_stays},

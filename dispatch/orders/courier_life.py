@@ -12,8 +12,6 @@ from dispatch.errors import ExternalIdInUse
 from dispatch.orders.rows import from_json, to_json
 from sql import queries
 from tracking.errors import CourierNotFound
-from tracking.history.history import History
-from tracking.live import LivePositions
 from tracking.position import CourierId, Mode, Region
 
 
@@ -92,30 +90,18 @@ async def change(connection: Any, courier_id: CourierId, facts: CourierFacts, *,
     return None if row is None else _record(row)
 
 
-async def remove(connection: Any, courier_id: UUID, *, erase: bool) -> Leaving:
+async def remove(connection: Any, courier_id: UUID, *, even_removed: bool = False) -> Leaving:
     """
-    Let a courier go and revoke the courier's tokens; with `erase` what names the person goes, too.
+    Let a courier go and revoke the courier's tokens.
 
-    Raises CourierNotFound; erasing also works on a courier who was let go before.
+    Raises CourierNotFound; also for a courier who was let go before, unless `even_removed`.
     """
     row = await connection.fetchrow(queries["couriers.find_even_deleted"], courier_id)
-    if row is None or (row["deleted_at"] is not None and not erase):
+    if row is None or (row["deleted_at"] is not None and not even_removed):
         raise CourierNotFound(courier_id=courier_id)
     await connection.execute(queries["couriers.remove"], courier_id)
     revoked = await connection.fetch(queries["couriers.revoke_tokens"], courier_id)
-    if erase:
-        await connection.execute(queries["couriers.anonymise"], courier_id)
     return Leaving(region=Region(row["region"]), token_hashes=tuple(token["hash"] for token in revoked))
-
-
-async def forget_positions(
-    pool: asyncpg.Pool, live: LivePositions, region: Region, courier_id: CourierId, *, erase: bool
-) -> None:
-    """Take a courier off the live map, and with `erase` out of history and quarantine."""
-    if erase:
-        await History(pool).erase(courier_id)
-        await pool.execute(queries["quarantine.erase"], courier_id)
-    await live.forget(courier_id, region)
 
 
 async def _written(connection: Any, facts: CourierFacts, query: str, *before: object) -> Any:

@@ -62,5 +62,7 @@ RETURNING
     resolution, source;
 
 -- name: erase
--- What was seen of a courier goes; that there was an alert stays.
-UPDATE alerts SET facts = '{}', resolution = NULL WHERE courier_id = $1;
+-- What was seen of a courier goes; that there was an alert stays. It is over: nobody is seen any more.
+UPDATE alerts SET
+    facts = '{}', expected = '{}', resolution = NULL, resolved_at = coalesce(resolved_at, greatest(now(), raised_at))
+WHERE courier_id = $1;

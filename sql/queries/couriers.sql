@@ -58,10 +58,6 @@ RETURNING id, region;
 -- $1 courier id.
 SELECT id, region, deleted_at FROM couriers WHERE id = $1;
 
--- name: anonymise
--- $1 courier id, deleted or not. What names the person goes.
-UPDATE couriers SET name = 'erased', external_id = NULL, attributes = '{}', updated_at = now() WHERE id = $1;
-
 -- name: revoke_tokens
 -- $1 courier id. The hashes, so that caches can forget them.
 UPDATE tokens SET revoked_at = now() WHERE courier_id = $1 AND revoked_at IS NULL RETURNING hash;

@@ -9,6 +9,10 @@ WHERE m.learned_at < excluded.learned_at;
 -- $1 later than: what was learned in any region.
 SELECT region, subject, learned_at, n, body FROM learned_models WHERE learned_at > $1 ORDER BY learned_at;
 
+-- name: forget
+-- $1 region, $2 older than this.
+DELETE FROM learned_models WHERE region = $1 AND learned_at < $2;
+
 -- name: newest
 -- $1 region: when its models were made; NULL: never.
 SELECT max(learned_at) FROM learned_models WHERE region = $1;

@@ -29,6 +29,7 @@ INNER JOIN couriers AS c ON c.id = d.courier_id
 WHERE
     d.done_at >= $2 AND d.done_at < $3
     AND NOT EXISTS (SELECT FROM tracked_stops AS t WHERE t.order_id = d.order_id AND t.kind = d.kind)
+    AND NOT EXISTS (SELECT FROM erased_couriers AS e WHERE e.courier_id = d.courier_id)
 ORDER BY d.done_at
 LIMIT $4;
 

@@ -54,23 +54,6 @@ class History(Reader):
             log.warning("positions were stored by somebody else", extra={"event": "turn_missed", "slot": slot})
             return await self._store(batch, slot, copy=False)
 
-    async def erase(self, courier_id: UUID) -> int:
-        """
-        Remove a courier's positions and rollups for good, also those still on the way; how many fixes were removed.
-
-        Speeds by place stay: they name nobody.
-        """
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(queries["positions.prepare_for_late"])
-            # Waits for writers under way, and makes each look again who was erased.
-            await connection.execute(queries["positions.take_all_turns"])
-            await connection.execute(queries["positions.note_erased"], courier_id)
-            status = await connection.execute(queries["positions.erase"], courier_id)
-            await connection.execute(queries["positions.erase_rollups"], courier_id)
-            for found in ("stays", "fence_events", "stop_visits", "recounts", "alerts"):
-                await connection.execute(queries[f"{found}.erase"], courier_id)
-        return int(status.rpartition(" ")[2])
-
     async def _store(self, batch: PositionColumns, slot: str, *, copy: bool) -> int:
         heads = self._heads.setdefault(slot, Heads())
         try:
@@ -148,6 +131,23 @@ class History(Reader):
         recent = await connection.fetch(queries["positions.recent"], asked, since, N_CONTEXT)
         heads.learn(asked, last_us, from_records(recent, asked))
         return batch
+
+
+async def erase(connection: Any, courier_id: UUID) -> int:
+    """
+    Remove a courier's positions and all that was found in them for good, also what is still on the way; how many fixes.
+
+    Within a transaction. Speeds by place stay: they name nobody.
+    """
+    await connection.execute(queries["positions.prepare_for_late"])
+    # Waits for writers under way, and makes each look again who was erased.
+    await connection.execute(queries["positions.take_all_turns"])
+    await connection.execute(queries["positions.note_erased"], courier_id)
+    status = await connection.execute(queries["positions.erase"], courier_id)
+    await connection.execute(queries["positions.erase_rollups"], courier_id)
+    for found in ("stays", "fence_events", "stop_visits", "recounts", "alerts", "quarantine"):
+        await connection.execute(queries[f"{found}.erase"], courier_id)
+    return int(status.rpartition(" ")[2])
 
 
 async def _insert(connection: Any, rows: PositionColumns, *, copy: bool) -> int:

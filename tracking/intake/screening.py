@@ -55,6 +55,8 @@ class Unusable(msgspec.Struct, frozen=True):
     reason: Reason
     payload: bytes
     sender: Sender | None = None
+    named: UUID | None = None
+    """Whose it would be, says who sent it; we know no such courier, or not any more."""
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):  # a struct is made in a third of a dataclass's time
@@ -192,7 +194,8 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
                 payload = msgspec.json.encode(upload.readings[i])
                 quarantine.append(_quarantined(upload, upload.senders[i], reason, payload, now_us))
             quarantine += [
-                _quarantined(upload, item.sender, item.reason, item.payload, now_us) for item in upload.unusable
+                _quarantined(upload, item.sender, item.reason, item.payload, now_us, item.named)
+                for item in upload.unusable
             ]
             places = [(upload.indices[i] if upload.indices else i, reason) for i, reason in bad]
             places += [(item.index, item.reason) for item in upload.unusable]
@@ -209,12 +212,15 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
     )
 
 
-def _quarantined(upload: Upload, sender: Sender | None, reason: Reason, payload: bytes, now_us: int) -> Quarantined:
+def _quarantined(
+    upload: Upload, sender: Sender | None, reason: Reason, payload: bytes, now_us: int, named: UUID | None = None
+) -> Quarantined:
     payload = redacted(payload)
-    courier = b"" if sender is None else sender.courier_id.bytes
+    courier_id = named if sender is None else sender.courier_id
+    courier = b"" if courier_id is None else courier_id.bytes
     return Quarantined(
         digest=blake2b(b"\0".join((courier, reason.encode(), payload)), digest_size=16).digest(),
-        courier_id=None if sender is None else sender.courier_id,
+        courier_id=courier_id,
         received_us=now_us,
         reason=reason,
         source=upload.source,

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
+from app.commands.erasing import erase
 from dispatch.asides import Asides
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.learner import Learner, LearnerParams
@@ -186,6 +187,27 @@ async def test_bytes_nobody_understands_leave_the_rest_in_force(city, deliveries
     assert await knowledge.refresh(city.pool)
     assert knowledge.model(Mode.BICYCLE, GREAT_CIRCLE, LatLon(41.15, -8.61)) is not None
     assert knowledge.services(REGION).counts == {}
+
+
+async def test_models_are_made_anew_without_an_erased_courier(city, deliveries):
+    ana, ben = await city.hire(), await city.hire()
+    await deliveries.carry_out(12, courier_id=ana)
+    await deliveries.carry_out(12, courier_id=ben)
+    learner = learner_of(city, Knowledge())
+    await learner.learn_region(REGION, NOW)
+
+    async def knows(courier_id):
+        return await city.pool.fetchval(
+            "SELECT count(*) FROM learned_models WHERE position($1::bytea IN body) > 0", str(courier_id).encode()
+        )
+
+    assert await knows(ana)
+    async with city.pool.acquire() as connection, connection.transaction():
+        await erase(connection, ana)
+    assert not await knows(ana)
+    assert await learner.learn_region(REGION, NOW + timedelta(minutes=1))
+    assert await knows(ben)
+    assert not await knows(ana)
 
 
 async def test_both_loops_end_when_told(city):

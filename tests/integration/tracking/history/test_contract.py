@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tracking.batch import PositionColumns
-from tracking.history.history import History
+from tracking.history.history import History, erase
 from tracking.history.housekeeping import Housekeeping, Keep
 from tracking.history.tracks import Resolution
 from tracking.position import CourierId, Fix, LatLon, Mark, Mode, Position
@@ -181,7 +181,8 @@ async def test_an_erased_courier_leaves_nothing_in_rows_or_rollups(storage):
     await store(storage.history, [*walk(0, 100), *walk(1, 100)])
     await storage.refresh()
     await storage.compress()
-    assert await storage.history.erase(COURIERS[0]) == 100
+    async with storage.pool.acquire() as connection, connection.transaction():
+        assert await erase(connection, COURIERS[0]) == 100
     assert await store(storage.history, walk(0, 110)) == 0
     for table in ("positions", "positions_1m", "positions_1h"):
         found = await storage.pool.fetch(f"SELECT DISTINCT courier_id FROM {table}")

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tracking.batch import PositionColumns
-from tracking.history.history import History
+from tracking.history.history import History, erase
 from tracking.history.tracks import Resolution, resolution_for
 from tracking.position import CourierId, Fix, LatLon, Mark, Mode, Position
 
@@ -119,7 +119,8 @@ async def test_an_erased_courier_leaves_nothing_and_cannot_come_back(history, po
     drive = [fix(i * 5) for i in range(20)]
     await store(history, drive)
     await store(history, [replace(position, courier_id=BEN) for position in drive])
-    assert await history.erase(ANNA) == 20
+    async with pool.acquire() as connection, connection.transaction():
+        assert await erase(connection, ANNA) == 20
     await store(history, drive)
     await store(history, [fix(500)])
     assert len(await history.fixes(ANNA, START, START + timedelta(hours=1), with_marked=True)) == 0

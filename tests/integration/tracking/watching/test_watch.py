@@ -17,7 +17,7 @@ from tracking import lease as leases
 from tracking.batch import MODES
 from tracking.dead_letters import DeadLetters
 from tracking.errors import LeaseLost
-from tracking.history.history import History
+from tracking.history.history import History, erase
 from tracking.history.writer import Pace, Writer
 from tracking.intake.ingest import Ingest
 from tracking.intake.reading import Reading
@@ -302,13 +302,18 @@ async def test_on_timescale_late_fixes_and_silence_come_to_the_same_rows(timesca
     assert [kind for kind, _, _ in await world.fence_events(ana.courier_id)] == ["enter", "exit"]
 
 
-async def test_an_erased_courier_leaves_no_findings(world):
+async def test_an_erased_courier_leaves_no_findings_and_gets_none(world):
     ana = await world.hire()
+    fixes = recent(walk(ROUND))
     async with world.writing(), world.watching():
-        await world.post(ana, recent(walk(ROUND)))
+        await world.post(ana, fixes[:-20])
         await until(world.settled)
         assert await world.stays(ana.courier_id)
-    await History(world.pool).erase(ana.courier_id)
+        async with world.pool.acquire() as connection, connection.transaction():
+            await erase(connection, ana.courier_id)
+        # The watcher still has the courier in mind, and goes on with what it was about.
+        await world.post(ana, fixes[-20:])
+        await until(world.settled)
     assert await world.stays(ana.courier_id) == []
 
 
