@@ -48,6 +48,7 @@ from app.web.describe import document_problems
 from app.web.graceful import when_streams_must_end
 from app.web.metrics import ObserveMiddleware, metrics
 from app.web.problems import describe_problem, exception_handlers
+from app.web.rates import Rates, address_reader, limits_of
 from app.web.retries import RetryMiddleware
 from app.web.rsgi import Rsgi
 from app.web.unbearable import refuse_unbearable
@@ -111,11 +112,13 @@ def create_app(settings: Settings) -> Litestar:
             app.state.channels = CourierChannels(opened.redis, opened.tails)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
+            app.state.rates = Rates(opened.redis, limits_of(settings))
             stop = asyncio.Event()
             async with (
                 live.open_feed(settings, opened.redis, opened.tails) as app.state.feed,
                 asyncio.TaskGroup() as group,
             ):
+                group.create_task(supervise("rates", app.state.rates.keep_shared, stop))
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))
                 group.create_task(supervise("pulse", Pulse(opened.redis).keep, stop))
@@ -129,7 +132,7 @@ def create_app(settings: Settings) -> Litestar:
     app = Litestar(
         route_handlers=ROUTES,
         lifespan=[lifespan],
-        state=State({"settings": settings}),
+        state=State({"settings": settings, "address_of": address_reader(settings)}),
         dependencies={
             "pool": Provide(_pool, sync_to_thread=False),
             "redis": Provide(_redis, sync_to_thread=False),

@@ -86,6 +86,18 @@ class Settings:
     """Largest request body, after decompression."""
     batch_limit_fixes: int = 10_000
     """Most fixes in one upload."""
+    rate_courier: int = 12_000
+    """Requests a minute that one courier's device may make; 0: any number. Beyond a rate the answer is 429."""
+    rate_staff: int = 12_000
+    """The same for one token of the staff."""
+    rate_service: int = 1_200_000
+    """The same for one token of a service or an administrator."""
+    rate_address: int = 1_800_000
+    """The same for one address: 10,000 phones behind it send 600,000 a minute, one a second each."""
+    rate_sign_in: int = 120
+    """The same for signing in, from one address."""
+    trusted_proxies: str = ""
+    """Addresses of our proxies, separated by spaces: from them the client's address is read in `X-Forwarded-For`."""
     quarantine_courier_bytes: int = 262_144
     """Of what cannot be used so many bytes a courier and minute are kept (some 1,000 fixes); the rest is counted."""
     quarantine_bytes: int = 16_777_216

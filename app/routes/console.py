@@ -18,6 +18,7 @@ from litestar.params import FromPath, JSONBody
 from app.settings import Settings
 from app.web.auth import SESSION_COOKIE, Role
 from app.web.dependencies import CurrentSettings, Pool, Tokens
+from app.web.rates import Kind
 from app.web.static import Asset, answer, load
 from sql import queries
 
@@ -166,6 +167,8 @@ async def sign_in(
     The cookie is sent by our own pages only (SameSite=Strict), and this request is answered to our own pages only, so
     that nobody can sign a visitor in as somebody else.
     """
+    state = request.app.state
+    state.rates.admit(Kind.SIGN_IN, state.address_of(request.scope["client"], request.headers.get("x-forwarded-for")))
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise PermissionDeniedException(detail="Sign in on Postrider's own page.")
     caller = await authenticator.caller(data.token.strip())

@@ -60,7 +60,7 @@ class PhoneOperation(Operation):
     ["/ingest/osmand", "/ingest/osmand/{token:str}"],
     http_method=METHODS,
     status_code=200,
-    opt={"public": True, "keeps_anything": True},
+    opt={"public": True, "keeps_anything": True, "never_limited": True},
     tags=["phones"],
     operation_class=PhoneOperation,
 )
@@ -77,7 +77,7 @@ async def take_osmand(request: PhoneRequest, state: State, token: FromPath[str |
     ["/ingest/owntracks", "/ingest/owntracks/{token:str}"],
     http_method=METHODS,
     status_code=200,
-    opt={"public": True, "keeps_anything": True},
+    opt={"public": True, "keeps_anything": True, "never_limited": True},
     tags=["phones"],
     operation_class=PhoneOperation,
 )
@@ -90,7 +90,7 @@ async def take_owntracks(request: PhoneRequest, state: State, token: FromPath[st
     ["/ingest/gpslogger", "/ingest/gpslogger/{token:str}"],
     http_method=METHODS,
     status_code=200,
-    opt={"public": True, "keeps_anything": True},
+    opt={"public": True, "keeps_anything": True, "never_limited": True},
     tags=["phones"],
     operation_class=PhoneOperation,
 )

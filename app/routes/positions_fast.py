@@ -38,7 +38,7 @@ class FastPositions:
         headers = scope.headers
         trace_id = begin_trace(headers.get("traceparent"))
         try:
-            status, head, body = await self._answer(headers, protocol)
+            status, head, body = await self._answer(headers, protocol, scope.client.rpartition(":")[0])
         except GONE:
             return
         except Exception as exc:  # noqa: BLE001 - every request is answered, as Litestar answers the others
@@ -51,7 +51,7 @@ class FastPositions:
         with suppress(*GONE):
             protocol.response_bytes(status, head, body)
 
-    async def _answer(self, headers: Any, protocol: Any) -> Answer:
+    async def _answer(self, headers: Any, protocol: Any, client: str) -> Answer:
         intake: Intake = self._state.intake
         token = token_of(headers)
         caller: Caller | None = None
@@ -64,6 +64,8 @@ class FastPositions:
                 "A valid token is required: send it as 'Authorization: Bearer <token>'.",
                 {"WWW-Authenticate": "Bearer"},
             )
+        state = self._state
+        state.rates.admit_caller(caller, state.address_of((client,), headers.get("x-forwarded-for")))
         if caller.courier_id is None and not caller.may_post_for_any_courier:
             return _refusal(403, "not-allowed", "This needs a courier's device token or a service token.")
         body = await _body(headers, protocol, intake.settings)

@@ -371,6 +371,9 @@ class AuthenticationMiddleware:
                 detail="A valid token is required: send it as 'Authorization: Bearer <token>'.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+        if not handler.opt.get("never_limited", False):
+            state = connection.app.state
+            state.rates.admit_caller(caller, state.address_of(scope["client"], headers.get("x-forwarded-for")))
         scope["user"] = caller
         scope["auth"] = token
         await self.app(scope, receive, send)

@@ -58,6 +58,14 @@ class Conflict(Exception):
         self.facts = facts
 
 
+class TooManyRequests(Exception):
+    """This token or address has made too many requests for now."""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(self.__doc__)
+        self.retry_after_s = retry_after_s
+
+
 class TooMuch(Exception):
     """The request is larger than this server takes."""
 
@@ -75,6 +83,7 @@ UNAVAILABLE = Problem("unavailable", "The service cannot answer right now", 503,
 PROBLEMS: dict[type[Exception], Problem] = {
     BadInput: Problem("bad-input", "The request cannot be used", 400),
     Conflict: Problem("conflict", "It was changed meanwhile", 409),
+    TooManyRequests: Problem("too-many-requests", "Too many requests", 429),
     TooMuch: Problem("too-large", "The request is too large", 413),
     UnsupportedEncoding: Problem("unsupported-media-type", "Unsupported Media Type", 415),
     BodyTooSlow: Problem("too-slow", "The request took too long to come", 408),
@@ -170,7 +179,8 @@ def answer_known(exc: Exception) -> Response[bytes]:
     members = dict(getattr(exc, "facts", {}))
     if isinstance(exc, BadInput) and exc.errors:
         members["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in exc.errors]
-    headers = {} if row.retry_after_s is None else {"Retry-After": str(row.retry_after_s)}
+    retry_after_s = getattr(exc, "retry_after_s", row.retry_after_s)
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     detail = (str(exc) or type(exc).__doc__ or row.title).strip() if is_ours else row.title
     return problem_response(row.status, row.code, row.title, detail, headers=headers, **members)
 
