@@ -15,7 +15,9 @@ from dispatch.alert_kind import AlertKind
 from dispatch.stop import OrderId
 from sql import queries
 from tracking import events
+from tracking import lease as leases
 from tracking.batch import instant
+from tracking.lease import Lease
 from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)
@@ -46,16 +48,26 @@ async def write(
     raised: Sequence[AlertChange],
     resolved: Sequence[AlertChange],
     now: datetime,
+    lease: Lease | None = None,
 ) -> None:
-    """Resolve and raise; what is so already stays as it is and is not told again."""
+    """
+    Resolve and raise; what is so already stays as it is and is not told again.
+
+    With `lease` only its holder can: `LeaseLost`.
+    """
+    if not resolved and not raised:
+        return
     found: list[tuple[str, Any]] = []
-    if resolved:
-        rows = await pool.fetch(queries["alerts.resolve_many"], region, now, source, *_columns(resolved))
-        found += [("alert.resolved", row) for row in rows]
-    if raised:
-        expected = [_text(change.expected) for change in raised]
-        rows = await pool.fetch(queries["alerts.raise_many"], region, now, source, *_columns(raised), expected)
-        found += [("alert.raised", row) for row in rows]
+    async with pool.acquire() if lease is None else leases.held(pool, lease) as connection:
+        if resolved:
+            rows = await connection.fetch(queries["alerts.resolve_many"], region, now, source, *_columns(resolved))
+            found += [("alert.resolved", row) for row in rows]
+        if raised:
+            expected = [_text(change.expected) for change in raised]
+            rows = await connection.fetch(
+                queries["alerts.raise_many"], region, now, source, *_columns(raised), expected
+            )
+            found += [("alert.raised", row) for row in rows]
     for name, row in found:
         (RAISED if name == "alert.raised" else RESOLVED).labels(row["kind"]).inc()
         log.info(name.replace(".", " "), extra={"event": name.replace(".", "_"), **told_of(row)})

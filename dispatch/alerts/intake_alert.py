@@ -17,6 +17,7 @@ from dispatch.alerts.region_facts import RegionFacts
 from sql import queries
 from tracking.batch import microseconds
 from tracking.intake.pulse import Pulse
+from tracking.lease import Lease
 from tracking.position import CourierId, Region
 
 SOURCE = "intake"
@@ -43,10 +44,9 @@ class IntakeAlert:
         """Somebody else may have watched the region meanwhile."""
         self._intakes.pop(region, None)
 
-    async def judge(
-        self, region: Region, facts: RegionFacts, contact_us: Mapping[CourierId, int], now: datetime
-    ) -> bool:
+    async def judge(self, lease: Lease, facts: RegionFacts, contact_us: Mapping[CourierId, int], now: datetime) -> bool:
         """Raise or resolve it; whether it is open. `contact_us`: when each courier was last heard of."""
+        region = lease.region
         why = await self._silence(region, facts, contact_us, now)
         known = self._intakes.get(region)
         if known is None:
@@ -55,12 +55,12 @@ class IntakeAlert:
         if why is not None:
             known.well_at = None
             if not known.is_open:
-                await self._write(region, now, why, is_raised=True)
+                await self._write(lease, now, why, is_raised=True)
                 known.is_open = True
         elif known.is_open:
             known.well_at = known.well_at or now
             if now - known.well_at >= timedelta(seconds=facts.params.intake_grace_s):
-                await self._write(region, now, {"well_since_us": microseconds(known.well_at)}, is_raised=False)
+                await self._write(lease, now, {"well_since_us": microseconds(known.well_at)}, is_raised=False)
                 known.is_open = False
         return known.is_open
 
@@ -78,14 +78,15 @@ class IntakeAlert:
             own, list(others.values()), facts.params, newest_us=newest_us, beat_us=beat_us, now_us=now_us
         )
 
-    async def _write(self, region: Region, now: datetime, facts: Mapping[str, Any], *, is_raised: bool) -> None:
+    async def _write(self, lease: Lease, now: datetime, facts: Mapping[str, Any], *, is_raised: bool) -> None:
         change = AlertChange(kind=AlertKind.INTAKE_SILENT, facts=alert_rows.readable(facts))
         await alert_rows.write(
             self._pool,
             self._redis,
-            region,
+            lease.region,
             source=SOURCE,
             raised=[change] if is_raised else (),
             resolved=() if is_raised else [change],
             now=now,
+            lease=lease,
         )

@@ -22,7 +22,7 @@ from dispatch import aside as asides
 from dispatch.alert_kind import AlertKind
 from dispatch.alert_rows import AlertChange
 from dispatch.alerts import intake, judge, vigil
-from dispatch.alerts.facts import CourierFacts
+from dispatch.alerts.facts import AlertParams, CourierFacts
 from dispatch.alerts.intake_alert import IntakeAlert
 from dispatch.alerts.judge import AlertKey, Verdict
 from dispatch.alerts.region_facts import RegionFacts, route_stops
@@ -35,6 +35,7 @@ from dispatch.visits.at_stop import AT_STOP, ArrivalParams
 from dispatch.visits.from_fixes import ArrivalFix, ArrivalState, Arrived
 from sql import queries
 from tracking import events
+from tracking import lease as leases
 from tracking.batch import E7, PositionColumns, instant, microseconds
 from tracking.lease import Lease
 from tracking.log import RegionKeys
@@ -50,6 +51,8 @@ ARRIVALS = Counter("postrider_stop_arrivals_total", "Arrivals at stops recognise
 
 
 KINDS = frozenset(AlertKind)
+RECALL_AT_ONCE = 100
+"""Couriers whose last minutes are read between two chances for the other tasks of the process."""
 
 
 class FactsSource(Protocol):
@@ -118,7 +121,7 @@ class Vigilance:
             courier_id = CourierId(rows.courier_ids[rows.courier[i]])
             with watched.aside.bearing(asides.courier(courier_id), doing="watch"):
                 found += self._see(watched, courier_id, rows, i, late)
-        await self._note_arrivals(region, found)
+        await self._note_arrivals(lease, found)
         return late
 
     async def found_again(
@@ -144,16 +147,17 @@ class Vigilance:
         if not keys:
             return
         found = [visits.get(key) for key in keys]
-        rows = await self._pool.fetch(
-            queries["stop_visits.put_again"],
-            region,
-            courier_id,
-            since,
-            [order_id for order_id, _ in keys],
-            [kind.value for _, kind in keys],
-            [None if visit is None else instant(visit.arrived_us) for visit in found],
-            [None if visit is None or visit.departed_us is None else instant(visit.departed_us) for visit in found],
-        )
+        async with leases.held(self._pool, lease) as connection:
+            rows = await connection.fetch(
+                queries["stop_visits.put_again"],
+                region,
+                courier_id,
+                since,
+                [order_id for order_id, _ in keys],
+                [kind.value for _, kind in keys],
+                [None if visit is None else instant(visit.arrived_us) for visit in found],
+                [None if visit is None or visit.departed_us is None else instant(visit.departed_us) for visit in found],
+            )
         for row in rows:
             facts = {"courier_id": courier_id, "order_id": row["order_id"], "kind": row["kind"]}
             if row["is_new"]:
@@ -199,7 +203,7 @@ class Vigilance:
         watched.aside.causes |= facts.set_aside
         await self._recall(watched, list(facts.couriers), now)
         await self._hear(watched, region)
-        watched.intake_silent = await self._intake.judge(region, facts, watched.contact_us, now)
+        watched.intake_silent = await self._intake.judge(lease, facts, watched.contact_us, now)
         open_keys: dict[CourierId, set[AlertKey]] = {}
         for row in await self._pool.fetch(queries["alerts.open_in_region"], region, ""):
             if row["kind"] not in KINDS or row["courier_id"] is None:
@@ -215,7 +219,7 @@ class Vigilance:
                 up, down = self._judge(watched, courier_id, open_keys.get(courier_id, set()), now)
                 raised += [_change(courier_id, verdict) for verdict in up]
                 resolved += [_change(courier_id, verdict) for verdict in down]
-        await alert_rows.write(self._pool, self._redis, region, raised=raised, resolved=resolved, now=now)
+        await alert_rows.write(self._pool, self._redis, region, raised=raised, resolved=resolved, now=now, lease=lease)
         await self._count(region)
         await self._asides.tell(region, watched.aside)
         watched.aside = Aside()
@@ -252,7 +256,14 @@ class Vigilance:
         params = watched.facts.params
         watched.vigils.update(dict.fromkeys(new, vigil.EMPTY))
         since = now - timedelta(seconds=2 * params.stuck_after_s)
-        for row in await self._pool.fetch(queries["recounts.recent_fixes"], new, since):
+        for first in range(0, len(new), RECALL_AT_ONCE):
+            few = new[first : first + RECALL_AT_ONCE]
+            await self._recall_few(watched, few, params, since)
+            await asyncio.sleep(0)
+
+    async def _recall_few(self, watched: _Watched, few: list[CourierId], params: AlertParams, since: datetime) -> None:
+        assert watched.facts is not None
+        for row in await self._pool.fetch(queries["recounts.recent_fixes"], few, since):
             courier_id = CourierId(row["courier_id"])
             with watched.aside.bearing(asides.courier(courier_id), doing="recall"):
                 fix = AlertFix(
@@ -289,24 +300,27 @@ class Vigilance:
         watched.arrivals[courier_id] = state
         return found
 
-    async def _note_arrivals(
-        self, region: Region, found: list[tuple[CourierId, Arrived | from_fixes.Departed]]
-    ) -> None:
-        for courier_id, event in found:
-            order_id, kind = event.key
-            at = instant(event.at_us)
-            if isinstance(event, Arrived):
-                new = await self._pool.fetchval(
-                    queries["stop_visits.arrive"], order_id, kind.value, courier_id, region, at
-                )
-                name = "stop.arrived"
-                ARRIVALS.inc()
-            else:
-                new = await self._pool.fetchval(queries["stop_visits.depart"], order_id, kind.value, courier_id, at)
-                name = "stop.departed"
-            if new is not None:
-                facts = {"courier_id": courier_id, "order_id": order_id, "kind": kind.value}
-                await events.tell(self._redis, [(region, name, facts)], at=at)
+    async def _note_arrivals(self, lease: Lease, found: list[tuple[CourierId, Arrived | from_fixes.Departed]]) -> None:
+        if not found:
+            return
+        told: list[tuple[str, datetime, Mapping[str, Any]]] = []
+        async with leases.held(self._pool, lease) as connection:
+            for courier_id, event in found:
+                order_id, kind = event.key
+                at = instant(event.at_us)
+                if isinstance(event, Arrived):
+                    new = await connection.fetchval(
+                        queries["stop_visits.arrive"], order_id, kind.value, courier_id, lease.region, at
+                    )
+                    name = "stop.arrived"
+                    ARRIVALS.inc()
+                else:
+                    new = await connection.fetchval(queries["stop_visits.depart"], order_id, kind.value, courier_id, at)
+                    name = "stop.departed"
+                if new is not None:
+                    told.append((name, at, {"courier_id": courier_id, "order_id": order_id, "kind": kind.value}))
+        for name, at, facts in told:
+            await events.tell(self._redis, [(lease.region, name, facts)], at=at)
 
     async def _count(self, region: Region) -> None:
         counts = {row["kind"]: row["n"] for row in await self._pool.fetch(queries["alerts.counts"], region)}

@@ -152,10 +152,11 @@ class Beside:
             await dispatcher.at_once(held)
         assert (await city.order(order.id)).courier_id == plain
 
+        watching = await lease.take(city.pool, "watch", REGION, "test", ttl_s=600)
         watcher = Vigilance(pool=city.pool, redis=city.redis, facts=FactsOfRegion(city.pool))
-        await watcher.saw(REGION, columns)
+        await watcher.saw(watching, columns)
         for _ in range(2):
-            await watcher.tick(REGION, now)
+            await watcher.tick(watching, now)
         told = await city.pool.fetch("SELECT kind, courier_id, order_id FROM alerts WHERE resolved_at IS NULL")
         assert ("low_battery", plain) in {(row["kind"], row["courier_id"]) for row in told}
         left_out = {row["order_id"] for row in told if row["kind"] == "set_aside"}

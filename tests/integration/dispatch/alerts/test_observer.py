@@ -15,11 +15,11 @@ from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.integration.dispatch.region.test_cycle import Seen, hire, planning_of
 from tracking import events, lease
 from tracking.batch import PositionColumns
+from tracking.errors import LeaseLost
 from tracking.history.history import History
 from tracking.position import Fix, Mode, Position
 
 REGION = "default"
-LEASE = lease.Lease(job="watch", region=REGION, token=1)
 STREET = replace(RESTAURANT, lat=RESTAURANT.lat + 0.004)
 """450 m from the restaurant: no stop."""
 
@@ -30,7 +30,14 @@ class Watch:
     def __init__(self, city):
         self.city = city
         self.now = datetime.now(UTC)
+        self.lease = None
         self.vigilance = Vigilance(pool=city.pool, redis=city.redis, facts=FactsOfRegion(city.pool))
+
+    async def lead(self):
+        """The region's lease, taken when it is first needed."""
+        if self.lease is None:
+            self.lease = await lease.take(self.city.pool, "watch", REGION, "test", ttl_s=600)
+        return self.lease
 
     async def drive(self, courier_id, place, seconds, *, step=0.0, store=False):
         """A fix every 5 s for so long, each `step` degrees north of the one before; a tick after each."""
@@ -39,14 +46,14 @@ class Watch:
             columns = fixes_of(courier_id, place, self.now)
             if store:
                 await History(self.city.pool).insert_many(columns)
-            await self.vigilance.saw(LEASE, columns)
-            await self.vigilance.tick(LEASE, self.now)
+            await self.vigilance.saw(await self.lead(), columns)
+            await self.vigilance.tick(await self.lead(), self.now)
             place = replace(place, lat=place.lat + step)
         return place
 
     async def wait(self, seconds):
         self.now += timedelta(seconds=seconds)
-        await self.vigilance.tick(LEASE, self.now)
+        await self.vigilance.tick(await self.lead(), self.now)
 
 
 def fixes_of(courier_id, place, now):
@@ -118,7 +125,7 @@ async def test_a_restarted_watcher_goes_on_from_history_and_the_open_alerts(city
 async def test_two_watchers_at_once_raise_one_alert(city, watch, ana):
     await carrying(city, ana)
     other = Watch(city)
-    other.now = watch.now
+    other.now, other.lease = watch.now, await watch.lead()
     await watch.drive(ana, STREET, 295)
     await other.drive(ana, STREET, 295)
     await asyncio.gather(watch.drive(ana, STREET, 30), other.drive(ana, STREET, 30))
@@ -234,3 +241,17 @@ async def test_arrival_at_a_stop_is_kept_beside_what_was_pressed(city, watch, an
     assert row["departed_at"] > row["arrived_at"]
     found = await events.read(city.redis, REGION, after="0-0")
     assert [e.type for e in found if e.type.startswith("stop.")] == ["stop.arrived", "stop.departed"]
+
+
+async def test_one_without_the_lease_raises_nothing_and_notes_no_arrivals(city, watch, ana):
+    await carrying(city, ana)
+    await watch.drive(ana, STREET, 280)
+    await watch.drive(ana, RESTAURANT, 5)
+    await city.pool.execute("UPDATE leases SET token = token + 1, holder = 'another'")
+    with pytest.raises(LeaseLost):
+        await watch.drive(ana, RESTAURANT, 60)
+    assert await city.pool.fetchval("SELECT count(*) FROM stop_visits") == 0
+    watch.now += timedelta(hours=1)
+    with pytest.raises(LeaseLost):
+        await watch.wait(1)
+    assert await alerts(city) == []

@@ -142,7 +142,7 @@ async def running(start):
     finally:
         stop.set()
         if not task.cancelled():
-            await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 10)
+            await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 60)
 
 
 @pytest.fixture
