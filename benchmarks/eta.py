@@ -209,7 +209,7 @@ def score_moments(moments: Sequence[Moment]) -> dict[str, Any]:
     return found
 
 
-NO_SERVICE = Span(p50_s=0.0, band=Band(p10=0.0, p50=0.0, p90=0.0), source="learned")
+NO_SERVICE = Span(p50_s=0.0, band=Band(low=0.0, middle=0.0, high=0.0), source="learned")
 
 
 def run_roads(options: argparse.Namespace) -> dict[str, Any]:

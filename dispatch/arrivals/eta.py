@@ -252,7 +252,7 @@ def _longer_than(elapsed_s: float, service: Span, z: Floats) -> Floats:
     if elapsed_s <= 0 or service.p50_s <= 0:
         return service.scenarios(z)
     log_ratio = log(elapsed_s / service.p50_s)
-    slope = max((service.band.p90 if log_ratio > 0 else -service.band.p10) / NORMAL_P90, 1e-3)
+    slope = max((service.band.high if log_ratio > 0 else -service.band.low) / NORMAL_P90, 1e-3)
     floor = min(log_ratio / slope, FARTHEST_SCORE)
     passed = _NORMAL.cdf(floor)
     squeezed = np.array(

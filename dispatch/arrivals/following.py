@@ -21,7 +21,7 @@ from tracking.position import LatLon
 
 UNSEEN_LEG_S = 900.0
 """First leg of a courier of whom nothing is known, not even a schedule."""
-UNSEEN_BAND = Band(p10=-1.0, p50=0.0, p90=1.0)
+UNSEEN_BAND = Band(low=-1.0, middle=0.0, high=1.0)
 LOOK_AGAIN_S = 30.0
 """Off the way, an engine is asked for another one at most so often."""
 

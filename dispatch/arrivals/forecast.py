@@ -19,7 +19,7 @@ from tracking.position import CourierId, LatLon, Mode, Region
 FALLBACK_SOURCES = frozenset({Source.LEARNED, Source.DEFAULT})
 SAME_PLACE_M = 15.0
 """Nearer than this there is nothing to drive."""
-_NOTHING_TO_DRIVE = Band(p10=0.0, p50=0.0, p90=0.0)
+_NOTHING_TO_DRIVE = Band(low=0.0, middle=0.0, high=0.0)
 
 
 class Known(Protocol):
@@ -81,8 +81,8 @@ class Forecaster:
             for number, way, log_factor in zip(numbers, mine, log_factors, strict=True):
                 band = (model.calibration if model else Calibration()).band(distance_m(way.origin, way.destination))
                 spans[number] = Span(
-                    p50_s=_base_s(mode, way) * float(np.exp(log_factor + band.p50)),
-                    band=Band(p10=band.p10 - band.p50, p50=0.0, p90=band.p90 - band.p50),
+                    p50_s=_base_s(mode, way) * float(np.exp(log_factor + band.middle)),
+                    band=Band(low=band.low - band.middle, middle=0.0, high=band.high - band.middle),
                     source=_source(base, model),
                 )
         return tuple(spans[number] for number in range(len(ways)))
@@ -91,7 +91,7 @@ class Forecaster:
         """How far off a forecast of this base is that has `left_m` to go."""
         model = self._model(mode, base, at)
         band = (model.calibration if model else Calibration()).band(left_m)
-        return Band(p10=band.p10 - band.p50, p50=0.0, p90=band.p90 - band.p50)
+        return Band(low=band.low - band.middle, middle=0.0, high=band.high - band.middle)
 
     def service(self, region: Region, call: Call, courier_id: CourierId) -> Span:
         """What the stay at a stop takes."""

@@ -37,24 +37,24 @@ _PRIOR_SCORES = np.array(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """Quantiles of log(real / expected) of one leg: p10 <= p50 <= p90."""
+    """The 10 %, 50 % and 90 % quantiles of log(real / expected) of one leg."""
 
-    p10: float
-    p50: float
-    p90: float
+    low: float
+    middle: float
+    high: float
 
     def __post_init__(self) -> None:
-        if not self.p10 <= self.p50 <= self.p90:
-            raise ValueError("expected p10 <= p50 <= p90")
+        if not self.low <= self.middle <= self.high:
+            raise ValueError("expected low <= middle <= high")
 
     def at(self, z: Floats) -> Floats:
         """
         Log factors at standard normal scores `z`: a two-piece normal through the three quantiles.
 
-        Increasing in z; at(0) = p50, at(±NORMAL_P90) = p90 and p10.
+        Increasing in z; at(0) = middle, at(±NORMAL_P90) = high and low.
         """
-        slope = np.where(z < 0, self.p50 - self.p10, self.p90 - self.p50) / NORMAL_P90
-        result: Floats = self.p50 + slope * z
+        slope = np.where(z < 0, self.middle - self.low, self.high - self.middle) / NORMAL_P90
+        result: Floats = self.middle + slope * z
         return result
 
 
@@ -66,10 +66,10 @@ class Calibration:
     """Log of the usual spread of a leg of 1 km."""
     slope: float = -0.15
     """What that changes by per e-fold of distance: longer legs even out."""
-    p10: float = -NORMAL_P90
-    p50: float = 0.0
-    p90: float = NORMAL_P90
-    """Quantiles of the scores: residual / spread."""
+    low_score: float = -NORMAL_P90
+    middle_score: float = 0.0
+    high_score: float = NORMAL_P90
+    """The 10 %, 50 % and 90 % quantiles of the scores: residual / spread."""
     n_errors: int = 0
 
     def spread(self, distance_m: Floats) -> Floats:
@@ -80,7 +80,7 @@ class Calibration:
     def band(self, distance_m: float) -> Band:
         """What to expect of a leg this long, relative to its prediction."""
         spread = float(self.spread(np.array(distance_m)))
-        return Band(p10=self.p10 * spread, p50=self.p50 * spread, p90=self.p90 * spread)
+        return Band(low=self.low_score * spread, middle=self.middle_score * spread, high=self.high_score * spread)
 
 
 def log_km(distance_m: Floats) -> Floats:
@@ -110,7 +110,7 @@ def calibrate(residuals: Floats, distances_m: Floats) -> Calibration:
     everything = np.concatenate([scores, prior_scores])
     weights = np.concatenate([weight, np.full(N_PRIOR, _prior_weight(weight.sum()))])
     p10, p50, p90 = weighted_quantiles(everything, weights, (0.1, 0.5, 0.9))
-    return Calibration(level=level, slope=slope, p10=p10, p50=p50, p90=p90, n_errors=n)
+    return Calibration(level=level, slope=slope, low_score=p10, middle_score=p50, high_score=p90, n_errors=n)
 
 
 def _prior_weight(evidence: float) -> float:

@@ -41,7 +41,7 @@ class LearnedFactors:
             return nothing
         hour = hour_of_week(at, origins[0].lon)
         apart_m, means = model.kriging.mean_matrix(columns_of(origins), columns_of(destinations), hour)
-        factors: Floats = np.exp(means + model.calibration.p50 * model.calibration.spread(apart_m))
+        factors: Floats = np.exp(means + model.calibration.middle_score * model.calibration.spread(apart_m))
         return factors
 
     def _great_circle(self, mode: Mode, at: LatLon) -> TravelModel | None:

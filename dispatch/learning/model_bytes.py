@@ -78,9 +78,9 @@ def model_to_bytes(model: TravelModel) -> bytes:
             calibration=(
                 calibration.level,
                 calibration.slope,
-                calibration.p10,
-                calibration.p50,
-                calibration.p90,
+                calibration.low_score,
+                calibration.middle_score,
+                calibration.high_score,
                 calibration.n_errors,
             ),
             couriers={UUID(bytes=courier_id.bytes): effect for courier_id, effect in model.couriers.items()},
@@ -111,7 +111,9 @@ def model_from_bytes(body: bytes, region: Region) -> TravelModel:
             weights=np.frombuffer(wire.weights, dtype="<f8").astype(np.float64),
             coefficients=np.array(wire.coefficients),
         ),
-        calibration=Calibration(level=level, slope=slope, p10=p10, p50=p50, p90=p90, n_errors=n_errors),
+        calibration=Calibration(
+            level=level, slope=slope, low_score=p10, middle_score=p50, high_score=p90, n_errors=n_errors
+        ),
         couriers={CourierId(courier_id): effect for courier_id, effect in wire.couriers.items()},
     )
 
@@ -124,7 +126,7 @@ def services_to_bytes(times: ServiceTimes) -> bytes:
             kinds=_by_name(times.kinds),
             places=[(kind.value, cell, effect) for (kind, cell), effect in times.places.items()],
             couriers=[(kind.value, courier_id, effect) for (kind, courier_id), effect in times.couriers.items()],
-            bands={kind.value: (band.p10, band.p50, band.p90) for kind, band in times.bands.items()},
+            bands={kind.value: (band.low, band.middle, band.high) for kind, band in times.bands.items()},
             counts={kind.value: n for kind, n in times.counts.items()},
         )
     )
@@ -146,6 +148,6 @@ def services_from_bytes(body: bytes) -> ServiceTimes:
         kinds={StopKind(kind): value for kind, value in wire.kinds.items()},
         places={(StopKind(kind), cell): effect for kind, cell, effect in wire.places},
         couriers={(StopKind(kind), CourierId(courier_id)): effect for kind, courier_id, effect in wire.couriers},
-        bands={StopKind(kind): Band(p10=p10, p50=p50, p90=p90) for kind, (p10, p50, p90) in wire.bands.items()},
+        bands={StopKind(kind): Band(low=p10, middle=p50, high=p90) for kind, (p10, p50, p90) in wire.bands.items()},
         counts={StopKind(kind): n for kind, n in wire.counts.items()},
     )

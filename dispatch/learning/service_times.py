@@ -78,7 +78,7 @@ class ServiceTimes:
         if courier_id is not None:
             usual += self.couriers.get((kind, courier_id), 0.0)
         spread = 1.2816 * PRIOR_SPREAD
-        return exp(usual), self.bands.get(kind, Band(p10=-spread, p50=0.0, p90=spread))
+        return exp(usual), self.bands.get(kind, Band(low=-spread, middle=0.0, high=spread))
 
 
 def learn_services(stays: Sequence[TrackedService], *, now: datetime) -> ServiceTimes:
@@ -110,7 +110,7 @@ def learn_services(stays: Sequence[TrackedService], *, now: datetime) -> Service
             (0.1, 0.5, 0.9),
         )
         kinds[kind] += p50
-        bands[kind] = Band(p10=p10 - p50, p50=0.0, p90=p90 - p50)
+        bands[kind] = Band(low=p10 - p50, middle=0.0, high=p90 - p50)
     return ServiceTimes(kinds=kinds, places=places, couriers=couriers, bands=bands, counts=counts)
 
 

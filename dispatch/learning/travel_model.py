@@ -142,12 +142,12 @@ class Estimate:
     @property
     def p10_s(self) -> float:
         """One leg in ten is faster."""
-        return self.p50_s * exp(self.band.p10)
+        return self.p50_s * exp(self.band.low)
 
     @property
     def p90_s(self) -> float:
         """One leg in ten takes longer."""
-        return self.p50_s * exp(self.band.p90)
+        return self.p50_s * exp(self.band.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,10 +192,10 @@ class TravelModel:
         """What a leg takes that the base expects to take `base_s`."""
         own = self.couriers.get(courier_id, 0.0) if courier_id is not None else 0.0
         band = self.calibration.band(distance_m(origin, destination))
-        expected = float(self.log_factors([(origin, destination, at)])[0]) + own + band.p50
+        expected = float(self.log_factors([(origin, destination, at)])[0]) + own + band.middle
         return Estimate(
             p50_s=base_s * exp(expected),
-            band=Band(p10=band.p10 - band.p50, p50=0.0, p90=band.p90 - band.p50),
+            band=Band(low=band.low - band.middle, middle=0.0, high=band.high - band.middle),
             n=float(self.kriging.support(columns_of([origin]), columns_of([destination]))[0]),
         )
 

@@ -3,7 +3,7 @@ The live feed: one reader per process and region follows Redis, any number of vi
 
 The reader is supervised: when Redis goes away it tries again for ever, takes the live state anew when Redis is back,
 and the viewers are told meanwhile that what they see is old. Nothing a viewer does or leaves undone is felt by another:
-see `tracking.feed.fleet`.
+see `tracking.feed.crowd`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from tracking import events, outages
 from tracking.errors import LogUnavailable
-from tracking.feed.fleet import Fleet, Notice, Sighting, format_id, parse_id
+from tracking.feed.crowd import Crowd, Notice, Sighting, format_id, parse_id
 from tracking.feed.view import Frames, Freshness, Message, View
 from tracking.pause import first_to_end
 from tracking.streams import StreamEntry, Tails, text_of
@@ -42,7 +42,7 @@ FOLLOWED = Gauge("postrider_live_regions", "Regions this process follows for its
 READER_RESTARTS = Counter("postrider_live_reader_restarts", "How often a reader lost Redis and began anew")
 
 MAX_REGIONS: Final = 256
-"""Regions followed by one process; a further one is refused. Each costs its fleet in memory."""
+"""Regions followed by one process; a further one is refused. Each costs its crowd in memory."""
 
 
 class Source(Protocol):
@@ -81,10 +81,10 @@ class RegionFeed:
         self._source = source
         self._region = region
         self._params = params
-        self._fleet = Fleet(params.max_notices)
+        self._crowd = Crowd(params.max_notices)
         self._after: dict[str, str] = {}
         self._ticked = asyncio.Event()
-        self.frames = Frames(self._fleet, params.freshness, datetime.now(UTC))
+        self.frames = Frames(self._crowd, params.freshness, datetime.now(UTC))
         self.loaded = asyncio.Event()
         self.is_connected = False
         self.as_of = datetime.now(UTC)
@@ -152,15 +152,15 @@ class RegionFeed:
             remembered: Any = await self._redis.xrevrange(events_key, count=self._params.max_notices)
             is_all = len(remembered) < self._params.max_notices
             before = events.START if is_all else text_of(remembered[-1][0])
-            self._fleet.begin(parse_id(positions_id), parse_id(before))
+            self._crowd.begin(parse_id(positions_id), parse_id(before))
             for entry_id, fields in reversed(remembered):
                 self._tell(entry_id, fields)
-            self._after = {positions_key: positions_id, events_key: format_id(self._fleet.cursor.notices)}
+            self._after = {positions_key: positions_id, events_key: format_id(self._crowd.cursor.notices)}
         at = parse_id(positions_id)
         for sighting in await self._source.everybody(self._region):
-            self._fleet.see(sighting, at)
+            self._crowd.see(sighting, at)
         self._after[positions_key] = positions_id
-        self._fleet.begin(at, self._fleet.cursor.notices)
+        self._crowd.begin(at, self._crowd.cursor.notices)
         self.as_of = datetime.now(UTC)
         self.loaded.set()
 
@@ -171,7 +171,7 @@ class RegionFeed:
             try:
                 if entry.key == positions_key:
                     for sighting in self._source.decode(entry.fields):
-                        self._fleet.see(sighting, parse_id(entry.id))
+                        self._crowd.see(sighting, parse_id(entry.id))
                 else:
                     self._tell(entry.id, entry.fields)
             except Exception as exc:  # noqa: BLE001 - of another release, or poisoned: the others are shown
@@ -183,8 +183,8 @@ class RegionFeed:
         body = body if isinstance(body, bytes) else body.encode()
         event = events.decode(text_of(entry_id), body)
         if event.facts.get("deleted") is True:
-            self._fleet.forget(str(event.facts.get("courier_id")))
-        self._fleet.tell(Notice(parse_id(event.id), event.type, body))
+            self._crowd.forget(str(event.facts.get("courier_id")))
+        self._crowd.tell(Notice(parse_id(event.id), event.type, body))
 
     def _set_connected(self, *, is_connected: bool) -> None:
         self.is_connected = is_connected

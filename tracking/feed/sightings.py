@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from tracking.feed.fleet import Sighting
+from tracking.feed.crowd import Sighting
 from tracking.live import LivePositions
 from tracking.log import Entry, RegionKeys
 from tracking.position import Position, Region

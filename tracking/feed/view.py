@@ -11,7 +11,7 @@ from typing import Final, Self
 
 import msgspec
 
-from tracking.feed.fleet import Cursor, Fleet, Notice, Sighting, StreamId
+from tracking.feed.crowd import Crowd, Cursor, Notice, Sighting, StreamId
 from tracking.feed.viewport import Viewport
 from tracking.live import presence
 from tracking.position import Presence
@@ -81,9 +81,9 @@ class Message:
 
 @dataclass(slots=True)
 class Frames:
-    """The encoded state of a fleet at one tick."""
+    """The encoded state of a crowd at one tick."""
 
-    fleet: Fleet
+    crowd: Crowd
     freshness: Freshness
     now: datetime
     _positions: dict[str, tuple[Sighting, bytes]] = field(default_factory=dict)
@@ -97,19 +97,19 @@ class Frames:
 
     def snapshot(self, box: Viewport | None, inside: set[str]) -> bytes:
         """Everybody in the box; fills `inside` with who that is."""
-        seen = [s for s in self.fleet.everybody() if box is None or box.contains(s.lat, s.lon)]
+        seen = [s for s in self.crowd.everybody() if box is None or box.contains(s.lat, s.lon)]
         if box is not None:
             inside.update(sighting.courier_id for sighting in seen)
-        key = (box, None, self.fleet.cursor.positions)
+        key = (box, None, self.crowd.cursor.positions)
         if key not in self._shared:
             self._shared[key] = self._frame([self._position(sighting) for sighting in seen])
         return self._shared[key]
 
     def world(self, since: StreamId) -> bytes | None:
         """Everybody who moved after that id; None when nobody did."""
-        key = (None, since, self.fleet.cursor.positions)
+        key = (None, since, self.crowd.cursor.positions)
         if key not in self._shared:
-            moved = self.fleet.moved_since(since)
+            moved = self.crowd.moved_since(since)
             self._shared[key] = self._frame([self._position(sighting) for sighting in moved]) if moved else b""
         return self._shared[key] or None
 
@@ -120,7 +120,7 @@ class Frames:
         A viewer that comes back is told of everybody who is outside now: we do not know any more whom it had seen.
         """
         seen, gone = [], []
-        for sighting in self.fleet.moved_since(since):
+        for sighting in self.crowd.moved_since(since):
             courier_id = sighting.courier_id
             if box.contains(sighting.lat, sighting.lon):
                 inside.add(courier_id)
@@ -168,14 +168,14 @@ class View:
 
     def messages(self, frames: Frames) -> list[Message]:
         """What the viewer has not seen yet; empty when that is nothing. The viewer counts as up to date afterwards."""
-        fleet = frames.fleet
-        now_at = fleet.cursor
+        crowd = frames.crowd
+        now_at = crowd.cursor
         if self._cannot_resume:
             return self._reset(frames, now_at)
         if self.cursor is None:
             self.cursor = now_at
             return [Message("snapshot", frames.snapshot(self.box, self._inside), now_at)]
-        notices = fleet.notices_since(self.cursor.notices)
+        notices = crowd.notices_since(self.cursor.notices)
         if notices is None or self.cursor.notices[0] > now_at.notices[0] + FAR_AHEAD_MS:
             return self._reset(frames, now_at)
         before, self.cursor = self.cursor, now_at

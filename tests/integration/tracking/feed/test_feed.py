@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from tracking import events
 from tracking.errors import LogUnavailable
+from tracking.feed.crowd import Cursor, format_id
 from tracking.feed.feed import Feed, FeedParams
-from tracking.feed.fleet import Cursor, format_id
 from tracking.feed.sightings import LogSightings
 from tracking.feed.view import View
 from tracking.feed.viewport import Viewport

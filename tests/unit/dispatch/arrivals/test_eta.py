@@ -21,7 +21,7 @@ DOOR = LatLon(41.15, -8.61)
 
 
 def band(spread):
-    return Band(p10=-spread, p50=0.0, p90=spread)
+    return Band(low=-spread, middle=0.0, high=spread)
 
 
 def stop(number, *, leg_s=300.0, service_s=120.0, spread=0.3, source="osrm", at=None, kind=StopKind.DROPOFF, **more):

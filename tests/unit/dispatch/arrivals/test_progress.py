@@ -17,7 +17,7 @@ from dispatch.visits.from_fixes import ArrivalFix, RouteStop
 from tracking.position import LatLon
 
 STOP = PlannedStop(OrderId(UUID(int=1)), StopKind.PICKUP)
-BAND = Band(p10=-0.2, p50=0.0, p90=0.3)
+BAND = Band(low=-0.2, middle=0.0, high=0.3)
 START, END = LatLon(41.15, -8.62), LatLon(41.15, -8.60)
 """About 1,670 m apart, west to east."""
 

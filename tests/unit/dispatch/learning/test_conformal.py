@@ -13,12 +13,12 @@ errors = st.lists(st.floats(-3, 3), max_size=60)
 @given(errors, st.floats(10, 100_000))
 def test_quantiles_are_in_order_at_every_distance(residuals, distance_m):
     band = calibrate(np.array(residuals), np.full(len(residuals), 1500.0)).band(distance_m)
-    assert band.p10 <= band.p50 <= band.p90
+    assert band.low <= band.middle <= band.high
 
 
 def test_without_errors_the_prior_speaks():
     band = calibrate(np.array([]), np.array([])).band(1000.0)
-    assert band.p90 == pytest.approx(NORMAL_P90 * PRIOR_SPREAD, rel=1e-6)
+    assert band.high == pytest.approx(NORMAL_P90 * PRIOR_SPREAD, rel=1e-6)
     assert band == Calibration().band(1000.0)
 
 
@@ -29,7 +29,7 @@ def test_eight_of_ten_new_errors_fall_inside(spread):
     residuals = rng.normal(0.1, spread, 2000)
     calibration = calibrate(residuals[:1000], distances[:1000])
     inside = [
-        band.p10 <= residual <= band.p90
+        band.low <= residual <= band.high
         for residual, band in (
             (r, calibration.band(d)) for r, d in zip(residuals[1000:], distances[1000:], strict=True)
         )
@@ -42,7 +42,7 @@ def test_newer_errors_count_more():
     distances = np.full(1200, 2000.0)
     grown = calibrate(np.concatenate([calm, rough]), distances).band(2000.0)
     shrunk = calibrate(np.concatenate([rough, calm]), distances).band(2000.0)
-    assert grown.p90 > shrunk.p90
+    assert grown.high > shrunk.high
 
 
 def test_nonsense_errors_are_left_out():
@@ -52,15 +52,15 @@ def test_nonsense_errors_are_left_out():
 
 @given(st.floats(-1, 0), st.floats(0, 1), st.floats(-4, 4), st.floats(0, 4))
 def test_a_band_grows_with_the_score(p10, p90, z, step):
-    band = Band(p10=p10, p50=0.0, p90=p90)
+    band = Band(low=p10, middle=0.0, high=p90)
     assert band.at(np.array(z)) <= band.at(np.array(z + step)) + 1e-12
     assert band.at(np.array(NORMAL_P90)) == pytest.approx(p90)
     assert band.at(np.array(-NORMAL_P90)) == pytest.approx(p10)
 
 
 def test_a_band_in_disorder_is_refused():
-    with pytest.raises(ValueError, match="p10 <= p50 <= p90"):
-        Band(p10=0.1, p50=0.0, p90=0.2)
+    with pytest.raises(ValueError, match="low <= middle <= high"):
+        Band(low=0.1, middle=0.0, high=0.2)
 
 
 def test_weights_move_a_quantile():

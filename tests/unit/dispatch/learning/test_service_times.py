@@ -35,7 +35,7 @@ def test_nothing_learned_means_what_the_order_says_or_the_prior():
     assert nothing.expect(StopKind.PICKUP, GRILL, ANA)[0] == pytest.approx(PRIOR_MEDIAN_S[StopKind.PICKUP])
     median, band = nothing.expect(StopKind.DROPOFF, GRILL, None, declared_s=60)
     assert median == pytest.approx(60)
-    assert band.p10 < 0 < band.p90
+    assert band.low < 0 < band.high
 
 
 def test_a_slow_kitchen_is_known_and_does_not_slow_the_others():
@@ -65,7 +65,7 @@ def test_kinds_are_told_apart():
 def test_the_band_is_as_wide_as_the_stays_differ():
     narrow = learn_services(stays(200, 120, spread=0.05), now=NOW).expect(StopKind.PICKUP, ELSEWHERE, ANA)[1]
     wide = learn_services(stays(200, 120, spread=0.9), now=NOW).expect(StopKind.PICKUP, ELSEWHERE, ANA)[1]
-    assert wide.p90 > 2 * narrow.p90
+    assert wide.high > 2 * narrow.high
 
 
 def test_the_order_of_the_stays_changes_nothing():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracking.feed.fleet import Cursor, Fleet, Notice, Sighting, StreamId
+from tracking.feed.crowd import Crowd, Cursor, Notice, Sighting, StreamId
 from tracking.feed.view import Frames, Freshness, Message, View
 from tracking.feed.viewport import Viewport
 
@@ -21,8 +21,8 @@ def sighting(courier: str, second: int, lat: float = 1, lon: float = 1) -> Sight
     return Sighting(courier_id=courier, fixed_at=at, received_at=at, contact_at=at, lat=lat, lon=lon)
 
 
-def frames_of(fleet: Fleet) -> Frames:
-    return Frames(fleet, Freshness(), T0)
+def frames_of(crowd: Crowd) -> Frames:
+    return Frames(crowd, Freshness(), T0)
 
 
 class Viewer:
@@ -75,8 +75,8 @@ STEPS = st.lists(
 @settings(max_examples=300)
 @given(STEPS, st.sampled_from([None, BOX]))
 def test_a_viewer_that_reads_now_and_then_ends_up_with_the_truth(steps: list[Any], box: Viewport | None) -> None:
-    fleet = Fleet()
-    frames = frames_of(fleet)
+    crowd = Crowd()
+    frames = frames_of(crowd)
     viewer = Viewer(frames, box)
     truth: dict[str, tuple[int, float, float]] = {}
     n_told_since_first_read = 0
@@ -84,7 +84,7 @@ def test_a_viewer_that_reads_now_and_then_ends_up_with_the_truth(steps: list[Any
         match what:
             case "see":
                 courier, second, lat, lon = facts
-                fleet.see(sighting(courier, second, lat, lon), StreamId((number, 0)))
+                crowd.see(sighting(courier, second, lat, lon), StreamId((number, 0)))
                 if courier not in truth or second > truth[courier][0]:
                     truth[courier] = (second, lat, lon)
             case "read":
@@ -94,7 +94,7 @@ def test_a_viewer_that_reads_now_and_then_ends_up_with_the_truth(steps: list[Any
             case "tick":
                 frames.renew(T0 + timedelta(seconds=number))
             case "tell":
-                fleet.tell(Notice(StreamId((number, 0)), "order.placed", b'{"type":"order.placed"}'))
+                crowd.tell(Notice(StreamId((number, 0)), "order.placed", b'{"type":"order.placed"}'))
                 n_told_since_first_read += viewer.last_id is not None
     viewer.read()
     viewer.read()
@@ -108,42 +108,42 @@ def test_a_viewer_that_reads_now_and_then_ends_up_with_the_truth(steps: list[Any
 @given(st.lists(st.tuples(COURIERS, st.integers(0, 30)), max_size=20), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(seen: list[tuple[str, int]], random: Any) -> None:
     def last(sightings: list[tuple[str, int]]) -> set[Sighting]:
-        fleet = Fleet()
+        crowd = Crowd()
         for number, (courier, second) in enumerate(sightings):
-            fleet.see(sighting(courier, second), StreamId((number, 0)))
-        return set(fleet.everybody())
+            crowd.see(sighting(courier, second), StreamId((number, 0)))
+        return set(crowd.everybody())
 
     shuffled = random.sample(seen, len(seen))
     assert last(seen) == last(shuffled)
 
 
 def test_a_courier_that_moved_often_is_sent_once() -> None:
-    fleet = Fleet()
-    viewer = Viewer(frames_of(fleet))
+    crowd = Crowd()
+    viewer = Viewer(frames_of(crowd))
     viewer.read()
     for second in range(100):
-        fleet.see(sighting("a", second, lat=second / 10), StreamId((second + 1, 0)))
+        crowd.see(sighting("a", second, lat=second / 10), StreamId((second + 1, 0)))
     (delta,) = viewer.read()
     assert [p["lat"] for p in msgspec.json.decode(delta.data)["positions"]] == [9.9]
 
 
 def test_viewers_who_have_seen_the_same_share_the_bytes() -> None:
-    fleet = Fleet()
-    frames = frames_of(fleet)
+    crowd = Crowd()
+    frames = frames_of(crowd)
     viewers = [Viewer(frames) for _ in range(2)]
     for viewer in viewers:
         viewer.read()
-    fleet.see(sighting("a", 1), StreamId((1, 0)))
+    crowd.see(sighting("a", 1), StreamId((1, 0)))
     first, second = (viewer.read()[0].data for viewer in viewers)
     assert first is second
 
 
 def test_a_viewer_that_missed_more_than_is_remembered_begins_anew() -> None:
-    fleet = Fleet(max_notices=3)
-    viewer = Viewer(frames_of(fleet))
+    crowd = Crowd(max_notices=3)
+    viewer = Viewer(frames_of(crowd))
     viewer.read()
     for number in range(1, 6):
-        fleet.tell(Notice(StreamId((number, 0)), "order.placed", b"{}"))
+        crowd.tell(Notice(StreamId((number, 0)), "order.placed", b"{}"))
     assert [message.event for message in viewer.read()] == ["reset", "snapshot"]
     assert viewer.read() == []
 
@@ -151,15 +151,15 @@ def test_a_viewer_that_missed_more_than_is_remembered_begins_anew() -> None:
 @pytest.mark.parametrize("last_event_id", ["nonsense", "1-0", "1-0_x", "9999999999999-0_9999999999999-0"])
 def test_an_id_that_means_nothing_here_leads_to_a_reset(last_event_id: str) -> None:
     view = View.resume(None, last_event_id)
-    assert [message.event for message in view.messages(frames_of(Fleet()))] == ["reset", "snapshot"]
+    assert [message.event for message in view.messages(frames_of(Crowd()))] == ["reset", "snapshot"]
 
 
 def test_events_go_out_under_their_subject_in_order_with_an_id_to_resume_from() -> None:
-    fleet = Fleet()
-    viewer = Viewer(frames_of(fleet))
+    crowd = Crowd()
+    viewer = Viewer(frames_of(crowd))
     viewer.read()
     for number, kind in enumerate(["order.placed", "alert.raised"], 1):
-        fleet.tell(Notice(StreamId((number, 0)), kind, b'{"type":"%s"}' % kind.encode()))
+        crowd.tell(Notice(StreamId((number, 0)), kind, b'{"type":"%s"}' % kind.encode()))
     told = viewer.read()
     assert [message.event for message in told] == ["order", "alert"]
     resumed = View(None, Cursor.parse(str(told[0].cursor)))
@@ -168,8 +168,8 @@ def test_events_go_out_under_their_subject_in_order_with_an_id_to_resume_from() 
 
 @pytest.mark.parametrize(("age_s", "status"), [(0, "online"), (61, "stale"), (601, "offline")])
 def test_a_position_says_how_old_it_is(age_s: int, status: str) -> None:
-    fleet = Fleet()
-    fleet.see(sighting("a", 0), StreamId((1, 0)))
-    frames = Frames(fleet, Freshness(), T0 + timedelta(seconds=age_s))
+    crowd = Crowd()
+    crowd.see(sighting("a", 0), StreamId((1, 0)))
+    frames = Frames(crowd, Freshness(), T0 + timedelta(seconds=age_s))
     (position,) = msgspec.json.decode(frames.snapshot(None, set()))["positions"]
     assert (position["age_s"], position["contact_age_s"], position["status"]) == (age_s, age_s, status)

@@ -86,7 +86,7 @@ class Notice:
 
 
 @dataclass(slots=True)
-class Fleet:
+class Crowd:
     """Where everybody is and what happened lately, in one region."""
 
     max_notices: int = 5000
