@@ -83,9 +83,9 @@ def demo(
 def _run_all(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run the whole program; what keeps it from starting is one line, not a traceback."""
     from app.machine.embedded import FolderInUse  # noqa: PLC0415
-    from app.machine.migrate import MigrationError  # noqa: PLC0415
     from app.machine.servers import NotInstalled, ServerFailed  # noqa: PLC0415
     from app.machine.up import StartError  # noqa: PLC0415
+    from sql.ledger import MigrationError  # noqa: PLC0415
 
     reasons: list[str] = []
     try:
@@ -120,10 +120,15 @@ def _end_with_parent() -> None:
 def _role(name: str) -> Callable[[], None]:
     def command() -> None:
         from app import roles  # noqa: PLC0415
+        from app.wiring.schema import Unfit  # noqa: PLC0415
 
         settings = _settings()
         _end_with_parent()
-        _run(lambda stop: roles.run(name, settings, stop))
+        try:
+            _run(lambda stop: roles.run(name, settings, stop))
+        except Unfit as exc:
+            typer.echo(str(exc), err=True)
+            raise typer.Exit(1) from exc
 
     return command
 
@@ -140,20 +145,20 @@ for _name, _help in {
 @cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema; safe to run twice at once."""
-    from app.machine.migrate import MigrationError  # noqa: PLC0415
     from app.machine.migrate import migrate as apply  # noqa: PLC0415
+    from sql.ledger import MigrationError  # noqa: PLC0415
 
     settings = _settings()
     if not settings.database_url:
         raise typer.BadParameter("DATABASE_URL is not set")
     try:
-        done = apply(settings.database_url)
+        done = apply(settings.database_url, say=lambda line: typer.echo(line, err=True))
     except MigrationError as exc:
         typer.echo(str(exc), err=True)
         raise typer.Exit(1) from exc
     for name in done.applied:
         typer.echo(f"applied {name}")
-    typer.echo(f"{done.engine}: schema version {done.version}")
+    typer.echo(f"{done.engine}: schema {done.schema.words}")
 
 
 @cli.command()

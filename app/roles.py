@@ -15,6 +15,7 @@ from app.wiring.arriving import keep_arrivals, know, learn
 from app.wiring.dispatching import dispatch
 from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of
 from app.wiring.resources import Resources, resources
+from app.wiring.schema import wait_until_fit
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
 from tracking.dead_letters import DeadLetters
@@ -31,14 +32,20 @@ Start = Callable[[asyncio.Event], Awaitable[None]]
 
 
 async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
-    """Play the role until `stop` is set. Raises KeyError for a role that does not exist."""
+    """
+    Play the role until `stop` is set; waits for a database that is away.
+
+    Raises KeyError for a role that does not exist, Unfit where the schema will not do.
+    """
     parts = ROLES[name]
     if settings.metrics_port and MULTIPROCESS not in os.environ:
         start_http_server(settings.metrics_port, addr=settings.host)
-    async with resources(settings) as opened, asyncio.TaskGroup() as group:
-        for part, start in parts(settings, opened).items():
-            group.create_task(supervise(part, start, stop))
-        await stop.wait()
+    async with resources(settings) as opened:
+        await wait_until_fit(opened.pool, stop)
+        async with asyncio.TaskGroup() as group:
+            for part, start in parts(settings, opened).items():
+                group.create_task(supervise(part, start, stop))
+            await stop.wait()
 
 
 def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.machine.migrate import Engine
 from app.machine.servers import PostgresServer, RedisServer, Server, ServerFailed
 from app.machine.timescale import TimescaleServer
+from sql.ledger import Engine
 
 log = logging.getLogger(__name__)
 

@@ -5,49 +5,60 @@ Applies the files of sql/migrations in order and keeps the ledger `schema_migrat
     ├── MigrationFailed     a statement was refused: names the file and the statement; nothing of that file stays
     ├── MigrationEdited     a file that was applied reads differently now
     ├── MigrationGap        a number is missing, among the files or in the ledger
-    ├── DatabaseNewer       the database has been migrated by a newer program
+    ├── SchemaTooNew        a newer program has taken something away that this one needs
     ├── EngineUnfit         TimescaleDB is there, but too old or not usable
-    └── MigrationBusy       another migration did not finish in time
+    ├── DatabaseAway        nobody answers, or not to us
+    └── MigrationBusy       another migration, or whoever holds a lock, did not finish in time
 
 Each file runs in one transaction together with its ledger row. Two starts at once are harmless: a session advisory
 lock lets one go first, and inside every transaction the ledger is locked and read again, which also holds on the
 WebAssembly engine, where all clients share one session and session locks exclude nobody.
+
+A statement that waits for an exclusive lock makes everybody wait who comes after it. So none waits longer than
+LOCK_TIMEOUT: the file is rolled back, everybody behind gets their turn, and it is tried again.
 """
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
-from typing import LiteralString
+from typing import Final, LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from sql import MIGRATIONS_FOLDER, queries
+from sql.ledger import Engine, Migration, MigrationError, MigrationGap, Schema, Standing, load, of_rows
 from sql.statements import Statement, bare, split
 
 OLDEST_TIMESCALE = (2, 23)
 """The first with the columnstore statements used here."""
 
+LOCK_TIMEOUT: Final = "2s"
+PAUSE_S: Final = 1.0
+PAUSE_AT_MOST_S: Final = 10.0
+"""Between tries; those who waited behind us must get through."""
+
 _LOCK_KEY = 7_761_739_105
 """Advisory lock of this program's migrations; the number means nothing."""
 
-_FILE = re.compile(r"(?P<version>\d{4})_(?P<title>[a-z0-9_]+?)(?P<notx>\.notx)?\.sql")
+_INDEX = re.compile(
+    r"CREATE (?:UNIQUE )?INDEX (?P<concurrently>CONCURRENTLY )?IF NOT EXISTS (?P<name>\w+)", re.IGNORECASE
+)
+
+_REFUSED = re.compile(r"FATAL: (?!.*(?:starting up|shutting down|in recovery|too many|remaining connection slots))")
+"""The server is there and does not want us: waiting would not help."""
+
+Say = Callable[[str], None]
+"""Told what is waited for, in a line."""
 
 
-class Engine(StrEnum):
-    """What the database can do."""
-
-    POSTGRES = "postgres"
-    TIMESCALE = "timescale"
-
-
-class MigrationError(Exception):
-    """Migrating the database failed."""
+def _say_nothing(_: str) -> None:
+    return
 
 
 class MigrationFailed(MigrationError):
@@ -63,36 +74,20 @@ class MigrationEdited(MigrationError):
     """A file that was applied reads differently now; a correction is a new file."""
 
 
-class MigrationGap(MigrationError):
-    """A version number is missing."""
-
-
-class DatabaseNewer(MigrationError):
-    """The database has migrations that this program does not know."""
+class SchemaTooNew(MigrationError):
+    """A newer program has taken something away that this one needs."""
 
 
 class EngineUnfit(MigrationError):
     """TimescaleDB is there, but cannot be used."""
 
 
+class DatabaseAway(MigrationError):
+    """The database does not answer, or not to us."""
+
+
 class MigrationBusy(MigrationError):
-    """Another migration did not finish in time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
-    """A file of sql/migrations."""
-
-    version: int
-    name: str
-    """Path below sql/migrations: the engine's folder is part of it."""
-    text: str
-    in_transaction: bool
-
-    @property
-    def sha256(self) -> str:
-        """What the ledger remembers of the text."""
-        return sha256(self.text.encode()).hexdigest()
+    """Another migration, or whoever holds a lock, did not finish in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,54 +98,68 @@ class Migrated:
     applied: tuple[str, ...]
     """Names of the files applied now, in order; empty when there was nothing to do."""
     version: int
+    schema: Schema
+    """How it stands to this program; it may be ahead."""
 
 
-def load(engine: Engine, folder: Path = MIGRATIONS_FOLDER) -> list[Migration]:
+def migrate(
+    dsn: str,
+    *,
+    folder: Path = MIGRATIONS_FOLDER,
+    wait_s: float = 300.0,
+    connect_s: float = 60.0,
+    say: Say = _say_nothing,
+) -> Migrated:
     """
-    The migrations for an engine, in order: the common files and those of its own folder.
-
-    Raises MigrationGap for a missing or doubled number, ValueError for a name that breaks the rule.
-    """
-    found = []
-    for file in [*folder.glob("*.sql"), *(folder / engine).glob("*.sql")]:
-        match = _FILE.fullmatch(file.name)
-        if not match:
-            raise ValueError(f"expected a name like 0007_positions_5m.sql or 0008_refresh_5m.notx.sql, got {file.name}")
-        found.append(
-            Migration(
-                version=int(match["version"]),
-                name=file.relative_to(folder).as_posix(),
-                text=file.read_text(encoding="utf-8"),
-                in_transaction=match["notx"] is None,
-            )
-        )
-    found.sort(key=lambda migration: migration.version)
-    for expected, migration in enumerate(found, start=1):
-        if migration.version != expected:
-            raise MigrationGap(f"expected version {expected:04} next, found {migration.name}")
-    return found
-
-
-def migrate(dsn: str, *, folder: Path = MIGRATIONS_FOLDER, wait_s: float = 300.0) -> Migrated:
-    """
-    Bring the database up to date; harmless when it is, and when several do it at once.
+    Bring the database up to date; harmless when it is, when a later program has done more, and when several do it.
 
     Raises a MigrationError; whatever was applied before the failing file stays, that file leaves nothing.
-    `wait_s` bounds the wait for another migration that is under way.
+    `connect_s` bounds the wait for a database that does not answer yet, `wait_s` those for another migration that is
+    under way, and for locks; `say` is told of every wait.
     """
-    # No prepared statements: poolers and the WebAssembly engine share sessions between clients.
-    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection, _alone(connection, wait_s):
-        connection.execute(queries["schema_migrations.create"])
+    with _connect(dsn, connect_s, say) as connection, _alone(connection, wait_s, say):
+        _make_ledger(connection)
         engine = _engine(connection)
         migrations = load(engine, folder)
-        _check_ledger(connection, migrations)
-        applied = tuple(migration.name for migration in migrations if _apply(connection, migration, wait_s))
-        return Migrated(engine=engine, applied=applied, version=len(migrations))
+        schema = _check_ledger(connection, migrations)
+        applied = []
+        for migration in migrations:
+            if not migration.in_transaction:
+                _mend_index(connection, migration, wait_s, say)
+            if _patiently(partial(_apply, connection, migration), migration.name, wait_s, say):
+                applied.append(migration.name)
+        if applied:
+            schema = _check_ledger(connection, migrations)
+        return Migrated(engine=engine, applied=tuple(applied), version=schema.version, schema=schema)
+
+
+def _connect(dsn: str, connect_s: float, say: Say) -> psycopg.Connection:
+    """Wait until the database accepts connections; the first start of a server takes a while."""
+    give_up_at = time.monotonic() + connect_s
+    said = False
+    while True:
+        try:
+            # No prepared statements: poolers and the WebAssembly engine share sessions between clients.
+            return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, connect_timeout=5)
+        except psycopg.ProgrammingError as exc:
+            raise DatabaseAway(f"DATABASE_URL cannot be read: {_line(exc)}") from exc
+        except psycopg.OperationalError as exc:
+            if _REFUSED.search(str(exc)) or time.monotonic() > give_up_at:
+                raise DatabaseAway(f"DATABASE_URL: cannot connect: {_line(exc)}") from exc
+            if not said:
+                say(f"waiting up to {connect_s:.0f} s for the database: {_line(exc)}")
+                said = True
+            time.sleep(0.2)
+
+
+def _line(exc: Exception) -> str:
+    """What libpq says of the first address it tried, in a line."""
+    return str(exc).strip().partition("\n")[0] or type(exc).__name__
 
 
 def pending(dsn: str, *, folder: Path = MIGRATIONS_FOLDER) -> list[str]:
     """Names of the files that `migrate` would apply now; changes nothing. Raises as `migrate` does."""
-    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
+    with _connect(dsn, 0.0, _say_nothing) as connection:
         row = connection.execute(queries["schema_migrations.exists"]).fetchone()
         engine = _installed(connection) or Engine.POSTGRES
         if not (row and row[0]):
@@ -163,11 +172,15 @@ def pending(dsn: str, *, folder: Path = MIGRATIONS_FOLDER) -> list[str]:
 
 
 @contextmanager
-def _alone(connection: psycopg.Connection, wait_s: float) -> Iterator[None]:
+def _alone(connection: psycopg.Connection, wait_s: float, say: Say) -> Iterator[None]:
     give_up_at = time.monotonic() + wait_s
+    said = False
     while not _single(connection, queries["schema_migrations.try_lock"], _LOCK_KEY):
         if time.monotonic() > give_up_at:
             raise MigrationBusy(f"another migration has not finished in {wait_s:.0f} s")
+        if not said:
+            say(f"waiting up to {wait_s:.0f} s for another migration")
+            said = True
         time.sleep(0.1)
     try:
         yield
@@ -209,19 +222,69 @@ def _available(connection: psycopg.Connection) -> bool:
     return bool(_single(connection, queries["schema_migrations.timescaledb_available"]))
 
 
-def _check_ledger(connection: psycopg.Connection, migrations: list[Migration]) -> None:
+def _make_ledger(connection: psycopg.Connection) -> None:
+    connection.execute(queries["schema_migrations.create"])
+    if not _single(connection, queries["schema_migrations.has_needs"]):  # of a release before
+        connection.execute(queries["schema_migrations.add_needs"])
+
+
+def _check_ledger(connection: psycopg.Connection, migrations: list[Migration]) -> Schema:
+    """Raises MigrationGap, MigrationEdited or SchemaTooNew; a later program's further versions are no error."""
     known = {migration.version: migration for migration in migrations}
     done = _ledger(connection)
     for expected, (version, (name, digest)) in enumerate(sorted(done.items()), start=1):
         if version != expected:
             raise MigrationGap(f"the ledger has version {version:04} but not {expected:04}")
-        if version not in known:
-            raise DatabaseNewer(f"the database has {name}; this program knows versions up to {len(migrations):04}")
-        if known[version].sha256 != digest:
+        if version in known and known[version].sha256 != digest:
             raise MigrationEdited(f"{known[version].name} was edited after it was applied as {name}; add a new file")
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(queries["schema_migrations.standing"]).fetchall()
+    schema = of_rows(rows, len(migrations))
+    if schema.standing is Standing.TOO_NEW:
+        raise SchemaTooNew(schema.words)
+    return schema
 
 
-def _apply(connection: psycopg.Connection, migration: Migration, wait_s: float) -> bool:
+def _patiently(act: Callable[[], bool], name: str, wait_s: float, say: Say) -> bool:
+    """Do what needs locks, again and again until it gets them; each time waits a moment only."""
+    give_up_at = time.monotonic() + wait_s
+    pause_s = PAUSE_S
+    while True:
+        try:
+            return act()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
+            if time.monotonic() + pause_s > give_up_at:
+                raise MigrationBusy(f"{name}: somebody has held a lock it needs for {wait_s:.0f} s") from exc
+            say(f"{name}: somebody holds a lock it needs; trying again in {pause_s:.0f} s")
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_AT_MOST_S)
+
+
+def _mend_index(connection: psycopg.Connection, migration: Migration, wait_s: float, say: Say) -> None:
+    """
+    Take an index away that an interrupted `.notx` file left invalid, and make it anew where the ledger has the file.
+
+    IF NOT EXISTS finds an invalid one and is content; it would be kept up to date and never used.
+    """
+    (statement,) = split(migration.text)
+    index = _INDEX.match(bare(statement.text))
+    if index is None or not _single(connection, queries["schema_migrations.is_invalid_index"], index["name"]):
+        return
+    say(f"{migration.name}: index {index['name']} is invalid; making it anew")
+    # A name cannot be a parameter.
+    drop = sql.SQL("DROP INDEX CONCURRENTLY {}" if index["concurrently"] else "DROP INDEX {}")
+    text = drop.format(sql.Identifier(index["name"]))
+
+    def take_away() -> bool:
+        connection.execute(text)
+        return True
+
+    _patiently(take_away, migration.name, wait_s, say)
+    if migration.version in _ledger(connection):
+        _run(connection, migration)
+
+
+def _apply(connection: psycopg.Connection, migration: Migration) -> bool:
     """Whether it was applied now; False when the ledger has it."""
     if not migration.in_transaction:
         if migration.version in _ledger(connection):
@@ -231,7 +294,7 @@ def _apply(connection: psycopg.Connection, migration: Migration, wait_s: float) 
         connection.execute(queries["schema_migrations.record"], _row(migration))
         return True
     with connection.transaction():
-        connection.execute(queries["schema_migrations.bound_lock_wait"], (f"{wait_s:.0f}s",))
+        connection.execute(queries["schema_migrations.bound_lock_wait"], (LOCK_TIMEOUT,))
         connection.execute(queries["schema_migrations.lock_ledger"])
         if migration.version in _ledger(connection):
             return False
@@ -244,6 +307,8 @@ def _run(connection: psycopg.Connection, migration: Migration) -> None:
     for statement in split(migration.text):
         try:
             connection.execute(statement.text)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            raise
         except psycopg.Error as exc:
             raise MigrationFailed(migration.name, statement, str(exc)) from exc
 
@@ -254,8 +319,8 @@ def _ledger(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
     return {row["version"]: (row["name"], row["sha256"]) for row in rows}
 
 
-def _row(migration: Migration) -> tuple[int, str, str]:
-    return (migration.version, migration.name, migration.sha256)
+def _row(migration: Migration) -> tuple[int, str, str, int]:
+    return (migration.version, migration.name, migration.sha256, migration.needs)
 
 
 def _single(connection: psycopg.Connection, query: LiteralString, *values: object) -> object:

@@ -14,10 +14,11 @@ from time import monotonic
 import httpx
 
 from app.machine.embedded import Embedded
-from app.machine.migrate import Engine, migrate
+from app.machine.migrate import migrate
 from app.machine.tokens import ensure_admin_token
 from app.settings import Settings
 from app.web.metrics import MULTIPROCESS, share_metrics
+from sql.ledger import Engine
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""`/health/live`: the process works. `/health/ready`: so does what it stands on. Neither needs a token."""
+"""`/health/live`: the process works. `/health/ready`: so would what it promises. Neither needs a token."""
 
 import asyncio
 import logging
@@ -7,14 +7,19 @@ from typing import Any
 import asyncpg
 import redis.asyncio as aioredis
 from litestar import Response, get
+from redis.exceptions import ResponseError
 
 from app.web.dependencies import Pool, RedisClient
+from app.wiring.schema import schema_of
 from sql import queries
+from sql.ledger import FIT
 from tracking import outages
+from tracking.intake.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT_S = 2.0
+AWAY = "unavailable"
 
 
 @get("/health/live", opt={"public": True}, tags=["operation"])
@@ -26,38 +31,49 @@ async def live() -> dict[str, str]:
 @get("/health/ready", opt={"public": True}, tags=["operation"])
 async def ready(pool: Pool, redis: RedisClient) -> Response[dict[str, Any]]:
     """
-    Whether requests can be served, and on which storage engine.
+    Whether what this process promises would work now, by what it stands on, and on which storage engine.
 
-    Redis down: not ready (503), for no fix can be accepted. PostgreSQL down: ready but degraded, ingest goes on.
+    503: no fix can be accepted (Redis is away, or takes no writes), or this is no installation to send anybody to (the
+    database is not migrated, too new, or read-only). PostgreSQL away: ready but degraded, for fixes are accepted.
     """
-    database, log_ok = await asyncio.gather(_engine(pool), _redis_answers(redis))
-    status = "ok" if database["status"] == "ok" and log_ok else "degraded" if log_ok else "unavailable"
-    body = {"status": status, "database": database, "redis": {"status": "ok" if log_ok else "unavailable"}}
-    return Response(body, status_code=200 if log_ok else 503)
+    database, log_status = await asyncio.gather(_database(pool), _log(redis))
+    is_ready = log_status == "ok" and database["status"] in {"ok", AWAY}
+    status = "unavailable" if not is_ready else "ok" if database["status"] == "ok" else "degraded"
+    body = {"status": status, "database": database, "redis": {"status": log_status}}
+    return Response(body, status_code=200 if is_ready else 503)
 
 
-async def _engine(pool: asyncpg.Pool) -> dict[str, Any]:
+async def _database(pool: asyncpg.Pool) -> dict[str, Any]:
     try:
-        row = await pool.fetchrow(queries["health.engine"], timeout=CHECK_TIMEOUT_S)
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            row = await pool.fetchrow(queries["health.engine"])
+            schema = await schema_of(pool)
     except Exception as exc:  # noqa: BLE001 - whatever the driver raises when the server dies this very moment
         outages.tell(log, "database not ready", exc, event="database_not_ready")
-        return {"status": "unavailable"}
+        return {"status": AWAY}
+    status = "ok" if schema.standing in FIT else f"schema_{schema.standing.value}"
     timescale = row["timescaledb"]
     return {
-        "status": "ok",
+        "status": "read_only" if row["read_only"] else status,
+        "schema": schema.words,
         "engine": "timescaledb" if timescale else "postgresql",
         "postgresql": row["postgresql"],
         "timescaledb": timescale,
     }
 
 
-async def _redis_answers(redis: aioredis.Redis) -> bool:
+async def _log(redis: aioredis.Redis) -> str:
+    """Whether a fix could be put in the log: a replica, and a node of a cluster, answer and take no writes."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return bool(await redis.ping())
+            await Pulse(redis).beat()
+    except ResponseError as exc:
+        outages.tell(log, "redis takes no writes", exc, event="redis_not_ready")
+        return "no_writes"
     except Exception as exc:  # noqa: BLE001 - as above
         outages.tell(log, "redis not ready", exc, event="redis_not_ready")
-        return False
+        return AWAY
+    return "ok"
 
 
 route_handlers: list[Any] = [live, ready]

@@ -1,10 +1,15 @@
+import asyncio
 import json
 import logging
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
+import redis
 
-from app import logs
+from app import logs, roles
 from app.settings import Settings
+from app.wiring.schema import Unfit
 
 
 @pytest.fixture
@@ -41,6 +46,63 @@ async def test_ready_tells_the_engine_and_what_is_down(admin, postgres, redis_of
     redis_of_its_own.start()
     assert (await admin.get("/health/ready")).json()["status"] == "ok"
     assert (await admin.get("/v1/couriers")).status_code == 200
+
+
+@pytest.fixture
+async def database(postgres):
+    connection = await asyncpg.connect(postgres.url)
+    yield connection
+    await connection.close()
+
+
+async def ready_of(admin):
+    answer = await admin.get("/health/ready")
+    return answer.status_code, answer.json()["database"]["status"], answer.json()["redis"]["status"]
+
+
+async def test_a_database_that_cannot_be_written_is_no_place_to_send_anybody(admin, database, postgres):
+    name = urlsplit(postgres.url).path[1:]
+    await database.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    assert await ready_of(admin) == (503, "read_only", "ok")
+
+
+@pytest.mark.parametrize(
+    ("change", "standing"),
+    [
+        ("DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)", "schema_behind"),
+        ("DROP TABLE schema_migrations", "schema_behind"),
+        ("INSERT INTO schema_migrations VALUES (9998, 'later', 'x', now(), 9998)", "schema_too_new"),
+    ],
+)
+async def test_a_schema_that_does_not_fit_this_program_is_not_ready(admin, database, change, standing):
+    assert await ready_of(admin) == (200, "ok", "ok")
+    await database.execute(change)
+    assert await ready_of(admin) == (503, standing, "ok")
+
+
+async def test_a_later_programs_schema_is_ready(admin, database):
+    later = "INSERT INTO schema_migrations SELECT max(version) + 1, 'later', 'x' FROM schema_migrations"
+    await database.execute(later)
+    assert await ready_of(admin) == (200, "ok", "ok")
+
+
+async def test_a_redis_that_takes_no_writes_is_not_ready(admin, redis_of_its_own):
+    with redis.Redis.from_url(redis_of_its_own.url) as client:
+        client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        assert await ready_of(admin) == (503, "ok", "no_writes")
+        client.execute_command("REPLICAOF", "NO", "ONE")
+    assert await ready_of(admin) == (200, "ok", "ok")
+
+
+@pytest.mark.parametrize("role", roles.ROLES)
+async def test_a_role_refuses_a_schema_that_does_not_fit(settings, database, role):
+    await database.execute("DELETE FROM schema_migrations WHERE version = 1")
+    with pytest.raises(Unfit, match=r"the database lacks version 0001, it is at .*: run `postrider migrate`"):
+        await roles.run(role, settings, asyncio.Event())
 
 
 async def test_request_keeps_the_trace_id_it_came_with(admin):

@@ -1,23 +1,27 @@
-"""The runner: order, ledger, failures, several at once."""
+"""The runner: order, ledger, failures, several at once, locks, and programs of another age."""
 
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from app.machine.migrate import (
-    DatabaseNewer,
-    Engine,
+    DatabaseAway,
     MigrationBusy,
     MigrationEdited,
     MigrationFailed,
-    MigrationGap,
-    load,
+    SchemaTooNew,
     migrate,
     pending,
 )
 from app.web.auth import Role, new_token
+from sql import queries
+from sql.ledger import Engine, MigrationGap, Standing, load, of_rows
 
 
 @pytest.fixture
@@ -73,11 +77,120 @@ def test_an_edited_file_is_noticed(empty_database_url, folder):
         migrate(empty_database_url, folder=folder)
 
 
-def test_a_database_of_a_newer_program_is_left_alone(empty_database_url, folder):
+def test_a_program_of_before_finds_its_schema_in_the_one_of_a_later_program(empty_database_url, folder):
+    """After a rollback there is nothing to do, and nothing to refuse."""
     migrate(empty_database_url, folder=folder)
     (folder / "0002_index.notx.sql").unlink()
-    with pytest.raises(DatabaseNewer, match=r"0002_index\.notx\.sql"):
+    done = migrate(empty_database_url, folder=folder)
+    assert (done.applied, done.version, done.schema.standing) == ((), 2, Standing.AHEAD)
+
+
+def test_a_program_that_misses_what_a_later_one_took_away_is_refused(empty_database_url, folder):
+    (folder / "0003_no_cats.sql").write_text("-- They are gone.\n-- needs: 0003\nDROP TABLE cats;\n")
+    migrate(empty_database_url, folder=folder)
+    (folder / "0003_no_cats.sql").unlink()
+    with pytest.raises(SchemaTooNew, match="needs a program that knows 0003; this one knows 0002"):
         migrate(empty_database_url, folder=folder)
+
+
+def test_the_ledger_of_a_release_before_is_read_and_brought_up_to_date(empty_database_url, folder):
+    migrate(empty_database_url, folder=folder)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE schema_migrations DROP COLUMN needs")
+        rows = connection.execute(queries["schema_migrations.standing"]).fetchall()
+    assert rows == [(1, None), (2, None)]
+    assert of_rows([{"version": 1, "needs": None}, {"version": 2, "needs": None}], 2).standing is Standing.CURRENT
+    (folder / "0003_dogs.sql").write_text("-- Dogs.\nCREATE TABLE dogs (name text);\n")
+    assert migrate(empty_database_url, folder=folder).applied == ("0003_dogs.sql",)
+
+
+def test_a_migration_lets_others_pass_while_it_waits_for_a_lock(empty_database_url, folder):
+    migrate(empty_database_url, folder=folder)
+    (folder / "0003_age.sql").write_text("-- Ages.\nALTER TABLE cats ADD COLUMN age int;\n")
+    said = []
+    with psycopg.connect(empty_database_url) as reader, ThreadPoolExecutor(1) as thread:
+        reader.execute("SELECT FROM cats").fetchall()  # and its transaction stays open
+        migration = thread.submit(migrate, empty_database_url, folder=folder, say=said.append)
+        with psycopg.connect(empty_database_url, autocommit=True) as other:
+            while not said:  # it has given the lock up at least once
+                other.execute("SELECT FROM cats").fetchall()
+        reader.rollback()
+        assert migration.result(timeout=60).applied == ("0003_age.sql",)
+    assert said[0] == "0003_age.sql: somebody holds a lock it needs; trying again in 1 s"
+
+
+def test_waiting_for_a_lock_is_bounded(empty_database_url, folder):
+    migrate(empty_database_url, folder=folder)
+    (folder / "0003_age.sql").write_text("-- Ages.\nALTER TABLE cats ADD COLUMN age int;\n")
+    with psycopg.connect(empty_database_url) as reader:
+        reader.execute("SELECT FROM cats").fetchall()
+        with pytest.raises(MigrationBusy, match=r"0003_age\.sql: somebody has held a lock"):
+            migrate(empty_database_url, folder=folder, wait_s=0.5)
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_an_index_that_an_interruption_left_invalid_is_made_anew(empty_database_url, folder, is_recorded):
+    migrate(empty_database_url, folder=folder)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'cats_by_name'::regclass")
+        if not is_recorded:
+            connection.execute("DELETE FROM schema_migrations WHERE version = 2")
+        migrate(empty_database_url, folder=folder)
+        valid = connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'cats_by_name'::regclass")
+        assert valid.fetchone() == (True,)
+
+
+def test_a_server_that_does_not_accept_connections_yet_is_waited_for(empty_database_url, folder):
+    """As the first start of a database container: nobody listens on its port for a while."""
+    parts = urlsplit(empty_database_url)
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+        url = parts._replace(netloc=parts.netloc.replace(str(parts.port), str(port))).geturl()
+        said = threading.Event()
+        words = []
+
+        def say(line):
+            words.append(line)
+            said.set()
+
+        with ThreadPoolExecutor(1) as thread:
+            migration = thread.submit(migrate, url, folder=folder, say=say)
+            assert said.wait(60)
+            door.listen()
+            with forwarding(door, parts.port):
+                assert len(migration.result(timeout=60).applied) == 2
+    assert "waiting up to 60 s for the database" in words[0]
+
+
+@contextmanager
+def forwarding(door, port):
+    """Everything that comes in at the door goes on to a port of this machine."""
+
+    def pump(source, target):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    client, _ = door.accept()
+    with client, socket.create_connection(("127.0.0.1", port)) as server, ThreadPoolExecutor(2) as pumps:
+        ends = [pumps.submit(pump, client, server), pumps.submit(pump, server, client)]
+        yield
+        for end in ends:
+            end.result()
+
+
+def test_a_wrong_password_is_said_at_once(empty_database_url, folder):
+    parts = urlsplit(empty_database_url)
+    wrong = parts._replace(netloc=f"{parts.username}:wrong@{parts.hostname}:{parts.port}").geturl()
+    with pytest.raises(DatabaseAway, match=r"DATABASE_URL: cannot connect: .*password authentication failed"):
+        migrate(wrong, folder=folder)
+
+
+def test_nobody_listening_is_said_in_the_end(folder):
+    with pytest.raises(DatabaseAway, match=r"DATABASE_URL: cannot connect: .*Connection refused"):
+        migrate("postgresql://x:y@127.0.0.1:1/z", folder=folder, connect_s=0.0)
 
 
 def test_a_gap_among_the_files_is_refused_before_anything_runs(empty_database_url, folder):

@@ -28,11 +28,15 @@ class Pulse:
         """Say every few seconds that the API is there, until `stop`."""
         while not stop.is_set():
             try:
-                await self._redis.set(BEAT, int(time.time() * 1000))
+                await self.beat()
             except outages.REDIS as exc:  # nor can positions come in
                 outages.tell(log, "pulse missed", exc, event="pulse_missed")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), BEAT_EVERY_S)
+
+    async def beat(self) -> None:
+        """Say that the API is there. Raises what the driver raises."""
+        await self._redis.set(BEAT, int(time.time() * 1000))
 
     async def beat_us(self) -> int | None:
         """When an API process was last there; None: none ever said so."""

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from app.machine.migrate import Engine, load
 from sql import MIGRATIONS_FOLDER, queries
+from sql.ledger import Engine, load
 from sql.statements import bare, split
 from tests.unit.source import is_asked
 
