@@ -5,11 +5,14 @@ import logging
 import random
 import re
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Final
 
 _trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+_address: ContextVar[str | None] = ContextVar("address", default=None)
 
 TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 """W3C Trace Context, section 3.2."""
@@ -20,6 +23,24 @@ STANDARD: Final = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 def current_trace_id() -> str:
     """The trace id of the request being served, or an empty string."""
     return _trace_id.get()
+
+
+def current_address() -> str | None:
+    """Where the request being served came from."""
+    return _address.get()
+
+
+def begin_address(peer: str | None, forwarded_for: str | None) -> None:
+    """
+    Take the address for the current task: the peer's, or where a proxy of ours says it came from.
+
+    Only what the nearest proxy added counts (the last one), and only from a private address: others may say anything.
+    """
+    address = peer
+    with suppress(ValueError):
+        if peer is not None and forwarded_for and not ip_address(peer).is_global:
+            address = str(ip_address(forwarded_for.rpartition(",")[2].strip()))
+    _address.set(address)
 
 
 def begin_trace(traceparent: str | None) -> str:

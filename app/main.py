@@ -46,6 +46,7 @@ from app.settings import Settings
 from app.web.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.web.describe import document_problems
 from app.web.graceful import when_streams_must_end
+from app.web.looks import LookMiddleware, Looks
 from app.web.metrics import ObserveMiddleware, metrics
 from app.web.problems import describe_problem, exception_handlers
 from app.web.rates import Rates, address_reader, limits_of
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis, opened.tails)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
+            app.state.looks = Looks(opened.pool)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             app.state.rates = Rates(opened.redis, limits_of(settings))
             stop = asyncio.Event()
@@ -120,6 +122,7 @@ def create_app(settings: Settings) -> Litestar:
             ):
                 group.create_task(supervise("rates", app.state.rates.keep_shared, stop))
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
+                group.create_task(supervise("looks", app.state.looks.run, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))
                 group.create_task(supervise("pulse", Pulse(opened.redis).keep, stop))
                 when_streams_must_end(partial(_end_streams, app.state))
@@ -145,7 +148,7 @@ def create_app(settings: Settings) -> Litestar:
             "channels": Provide(_channels, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
-        middleware=[AuthenticationMiddleware, RetryMiddleware],
+        middleware=[AuthenticationMiddleware, LookMiddleware, RetryMiddleware],
         before_request=refuse_unbearable,
         exception_handlers=exception_handlers(),
         openapi_config=OpenAPIConfig(

@@ -13,6 +13,7 @@ from app.web.announce import announce
 from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from dispatch.alert_kind import AlertKind
 from dispatch.alert_rows import told_of
@@ -66,7 +67,7 @@ def alert_of(row: Any) -> Alert:
 _JSON = ("facts", "expected", "resolution")
 
 
-@get("/v1/alerts", guards=[requires(Role.VIEWER)], tags=["alerts"])
+@get("/v1/alerts", opt=looks_at("couriers.alerts"), guards=[requires(Role.VIEWER)], tags=["alerts"])
 async def list_alerts(
     pool: Pool,
     in_state: Annotated[AlertState | None, QueryParameter(name="state")] = None,

@@ -23,6 +23,7 @@ class AuditEntry(msgspec.Struct, kw_only=True):
     action: str
     subject: str
     facts: dict[str, Any]
+    ip: str | None
     trace_id: str | None
 
 

@@ -13,6 +13,7 @@ from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import From, To, instant_of
+from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
 from sql import queries
@@ -175,7 +176,7 @@ async def remove_geofence(fence_id: FromPath[UUID], pool: Pool, redis: RedisClie
     await announce(redis, row["region"], "fence.changed", {"fence_id": fence_id})
 
 
-@get("/v1/fence-events", guards=[requires(Role.VIEWER)], tags=["geofences"])
+@get("/v1/fence-events", opt=looks_at("couriers.fence_events"), guards=[requires(Role.VIEWER)], tags=["geofences"])
 async def list_fence_events(
     pool: Pool,
     region: FromQuery[str | None] = None,

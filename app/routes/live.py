@@ -30,6 +30,7 @@ from redis.asyncio import Redis
 from app.settings import Settings
 from app.web.auth import AuthenticationUnavailable, Authenticator, Role, requires
 from app.web.dependencies import Pool, Tokens
+from app.web.looks import looks_at
 from app.web.problems import BadInput
 from app.wiring.params import feed_of
 from sql import queries
@@ -155,6 +156,7 @@ async def _until_left(receive: Receive) -> None:
 
 @get(
     "/v1/live",
+    opt=looks_at("couriers.live"),
     guards=[requires(Role.VIEWER)],
     tags=["positions"],
     media_type=EventStream,

@@ -16,6 +16,7 @@ from litestar.params import FromPath, QueryParameter
 from app.settings import Settings
 from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, CurrentSettings
+from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.wiring.intake import Intake
 from tracking.errors import CourierNotFound, PositionNotFound
@@ -152,7 +153,12 @@ async def post_positions(request: Request[Any, Any, Any], caller: CurrentCaller,
     return Response(Accepted(receipt.n_accepted, [QuarantinedFix(*item) for item in receipt.quarantined]))
 
 
-@get("/v1/couriers/{courier_id:uuid}/position", guards=[requires(Role.VIEWER)], tags=["positions"])
+@get(
+    "/v1/couriers/{courier_id:uuid}/position",
+    opt=looks_at("courier.position"),
+    guards=[requires(Role.VIEWER)],
+    tags=["positions"],
+)
 async def get_position(courier_id: FromPath[UUID], state: State, settings: CurrentSettings) -> PositionView:
     """The courier's last good position, its age, and the age of the last contact."""
     intake: Intake = state.intake
@@ -166,7 +172,7 @@ async def get_position(courier_id: FromPath[UUID], state: State, settings: Curre
     return PositionView(**_view(live, datetime.now(UTC), settings))
 
 
-@get("/v1/couriers/nearby", guards=[requires(Role.VIEWER)], tags=["positions"])
+@get("/v1/couriers/nearby", opt=looks_at("couriers.nearby"), guards=[requires(Role.VIEWER)], tags=["positions"])
 async def list_nearby(
     lat: Annotated[float, QueryParameter(ge=-90, le=90)],
     lon: Annotated[float, QueryParameter(ge=-180, le=180)],
@@ -196,7 +202,7 @@ async def list_nearby(
     return Nearby([NearbyView(distance_m=hit.distance_m, **_view(hit.live, now, settings)) for hit in found[:limit]])
 
 
-@get("/v1/quarantine", guards=[requires(Role.VIEWER)], tags=["positions"])
+@get("/v1/quarantine", opt=looks_at("couriers.quarantine"), guards=[requires(Role.VIEWER)], tags=["positions"])
 async def list_quarantine(
     state: State,
     caller: CurrentCaller,

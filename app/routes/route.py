@@ -21,6 +21,7 @@ from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
 from app.web.dependencies import Arriving, Channels, CurrentCaller, Pool, RedisClient, Tokens, Travel, Whereabouts
+from app.web.looks import looks_at
 from app.web.problems import BadInput
 from app.wiring.whatif import Thinker
 from dispatch.arrivals.answers import Arrivals
@@ -62,7 +63,7 @@ def own_or_staff(courier_id: UUID, caller: Caller) -> CourierId:
     return CourierId(courier_id)
 
 
-@get("/v1/couriers/{courier_id:uuid}/route", guards=[requires_any], tags=["courier"])
+@get("/v1/couriers/{courier_id:uuid}/route", opt=looks_at("courier.route"), guards=[requires_any], tags=["courier"])
 async def get_route(
     courier_id: FromPath[UUID],
     pool: Pool,
@@ -84,7 +85,12 @@ async def get_route(
     return Response(shape, headers={"ETag": f'"{shape.version}"'})
 
 
-@get("/v1/couriers/{courier_id:uuid}/route/stream", guards=[requires_any], tags=["courier"])
+@get(
+    "/v1/couriers/{courier_id:uuid}/route/stream",
+    opt=looks_at("courier.route"),
+    guards=[requires_any],
+    tags=["courier"],
+)
 async def stream_route(
     courier_id: FromPath[UUID],
     request: Request[Any, Any, Any],

@@ -14,6 +14,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool
 from app.web.instants import From, To, instant_of
+from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
 from dispatch.orders import courier_life
@@ -102,7 +103,12 @@ class VisitView(msgspec.Struct, kw_only=True, frozen=True):
     """When the courier said `picked-up` or `delivered`."""
 
 
-@get("/v1/couriers/{courier_id:uuid}/stops", guards=[requires(Role.VIEWER)], tags=["couriers"])
+@get(
+    "/v1/couriers/{courier_id:uuid}/stops",
+    opt=looks_at("courier.stops"),
+    guards=[requires(Role.VIEWER)],
+    tags=["couriers"],
+)
 async def list_stops(
     courier_id: FromPath[UUID],
     pool: Pool,
@@ -169,7 +175,7 @@ class _Segments:
         return ended_us >= self._from_us and began_us < self._until_us
 
 
-@get("/v1/couriers/{courier_id:uuid}/visits", guards=[requires_any], tags=["couriers"])
+@get("/v1/couriers/{courier_id:uuid}/visits", opt=looks_at("courier.visits"), guards=[requires_any], tags=["couriers"])
 async def list_visits(
     courier_id: FromPath[UUID],
     pool: Pool,

@@ -14,10 +14,10 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from app.web.audit import audit
 from app.web.auth import Role, requires
-from app.web.dependencies import CurrentCaller, Pool
+from app.web.dependencies import Pool
 from app.web.instants import From, To, instant_of
+from app.web.looks import looks_at
 from app.web.pages import cursor_of, key_of
 from app.web.problems import BadInput
 from app.wiring.intake import Intake
@@ -47,6 +47,7 @@ class TrackOperation(Operation):
 
 @get(
     "/v1/couriers/{courier_id:uuid}/track",
+    opt=looks_at("courier.track"),
     operation_class=TrackOperation,
     guards=[requires(Role.VIEWER)],
     tags=["positions"],
@@ -57,7 +58,6 @@ async def get_track(
     courier_id: FromPath[UUID],
     state: State,
     pool: Pool,
-    caller: CurrentCaller,
     from_text: From = None,
     to_text: To = None,
     resolution: Annotated[Literal["raw", "1m", "1h", "auto"], QueryParameter()] = "auto",
@@ -85,7 +85,6 @@ async def get_track(
     first = await pages.after(None if key is None else key[0], limit)
     is_whole = limit is None or len(first.points) < limit
     more = None if is_whole else cursor_of(first.last_at)
-    await audit(pool, caller, "courier.track", f"courier:{courier_id}", {"from": since, "to": until})
     export = export_of(file_format, courier_id, with_marks=marked, more=more)
     headers = {"X-Resolution": level.value}
     if more is not None:

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from app.logs import current_trace_id
+from app.logs import current_address, current_trace_id
 from app.web.auth import Caller
 from sql import queries
 
@@ -27,4 +27,5 @@ async def audit(
         subject,
         msgspec.json.encode({} if facts is None else facts, enc_hook=str).decode(),
         current_trace_id(),
+        current_address(),
     )

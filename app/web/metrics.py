@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.logs import begin_trace
+from app.logs import begin_address, begin_trace
 from app.web.patience import in_time
 from app.web.policy import with_policy
 
@@ -56,6 +56,8 @@ class ObserveMiddleware:
             return
         traceparent = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"traceparent"), None)
         trace_id = begin_trace(traceparent)
+        forwarded = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"x-forwarded-for"), None)
+        begin_address(client[0] if (client := scope.get("client")) else None, forwarded)
         began = perf_counter()
 
         async def observed(message: Message) -> None:

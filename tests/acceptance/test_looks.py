@@ -1,0 +1,67 @@
+"""Whoever looked at where couriers were is on record: one rule for every route."""
+
+import pytest
+
+from app.web.auth import Role
+from tests.acceptance.test_access import ALL
+
+NO_WHEREABOUTS = {
+    "/": "the page",
+    "/assets/{name:str}": "a file of the page",
+    "/favicon.svg": "a file of the page",
+    "/licenses.md": "a file of the page",
+    "/ui/config.json": "how the page behaves",
+    "/ui/session": "who is signed in",
+    "/metrics": "counts",
+    "/health/live": "whether we live",
+    "/health/ready": "whether we are ready",
+    "/t/{token:str}": "the recipient's own order; who opens the link is unknown",
+    "/v1/audit": "who looked",
+    "/v1/couriers": "who there is, without places",
+    "/v1/couriers/{courier_id:uuid}": "who it is, without places",
+    "/v1/couriers/{courier_id:uuid}/shifts": "when a courier shall work",
+    "/v1/geofences": "places of the town",
+    "/v1/geofences/{fence_id:uuid}": "a place of the town",
+    "/v1/offers": "what was offered",
+    "/v1/offers/{offer_id:uuid}": "what was offered",
+    "/v1/orders": "what customers want",
+    "/v1/orders/{order_id:uuid}": "what a customer wants",
+    "/v1/orders/{order_id:uuid}/comments": "what staff wrote",
+    "/v1/orders/{order_id:uuid}/eta": "when it arrives",
+    "/v1/orders/{order_id:uuid}/events": "what became of it",
+    "/v1/tokens": "tokens",
+}
+READING = [(path, handler) for path, method, handler in ALL if method == "GET"]
+
+
+@pytest.mark.parametrize(("path", "handler"), READING, ids=[path for path, _ in READING])
+def test_every_route_that_reads_is_marked_or_tells_no_whereabouts(path, handler):
+    """A new route says `opt=looks_at(…)`, or stands above with the reason why not. Phones (`/ingest`) only send."""
+    is_exempt = path in NO_WHEREABOUTS or path.startswith(("/schema", "/problems", "/ingest/"))
+    assert ("looks_at" in handler.opt) != is_exempt
+
+
+async def test_each_look_is_on_record_once_an_hour_with_who_and_from_where(admin, client_of):
+    courier = (await admin.post("/v1/couriers", json={"name": "Anna", "mode": "car"})).json()["id"]
+    viewer, phone = await client_of(Role.VIEWER), await client_of(Role.COURIER, courier=courier)
+    viewer.headers["X-Forwarded-For"] = "198.51.100.9, 203.0.113.7"
+    marked = {(path, handler.opt["looks_at"]) for path, handler in READING if "looks_at" in handler.opt}
+    asked = set()
+    for path, action in sorted(marked):
+        if path in {"/v1/live", "/v1/couriers/{courier_id:uuid}/route/stream"}:
+            continue  # never ends
+        url = path.replace("{courier_id:uuid}", courier)
+        for _ in range(3):
+            answer = await viewer.get(url, params={"lat": 41, "lon": -8} if "nearby" in path else None)
+        subject = f"courier:{courier}" if courier in url else "couriers"
+        if answer.status_code == 200:
+            asked.add((action, subject))
+        else:
+            assert (path, answer.status_code) == ("/v1/couriers/{courier_id:uuid}/position", 404)
+    await viewer.get("/v1/fence-events", params={"courier_id": courier})
+    await phone.get(f"/v1/couriers/{courier}/route")
+    asked.add(("couriers.fence_events", f"courier:{courier}"))
+    rows = (await admin.get("/v1/audit", params={"actor": "viewer:test viewer"})).json()["items"]
+    assert sorted((row["action"], row["subject"]) for row in rows) == sorted(asked)
+    assert {row["ip"] for row in rows} == {"203.0.113.7"}
+    assert not (await admin.get("/v1/audit", params={"actor": f"courier:{courier}"})).json()["items"]
