@@ -8,9 +8,11 @@ may overshoot by what it sends in that time.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -31,7 +33,7 @@ SHARE_EVERY_S: Final = 1.5
 SHARED_FROM: Final = 0.05
 """Part of its limit from which a count is shared: below, twenty processes together cannot reach it."""
 MOST_KEYS: Final = 200_000
-"""Tokens and addresses counted in a minute; those that come later in it are not."""
+"""Of each kind, counted in a minute; those that come later in it are not."""
 SHARE_AT_ONCE: Final = 1_000
 """Counts one round trip shares."""
 
@@ -46,7 +48,29 @@ class Kind(StrEnum):
     SIGN_IN = "sign_in"
 
 
-Key = tuple[Kind, Hashable]
+KIND_OF: Final = {
+    Role.COURIER: Kind.COURIER,
+    Role.VIEWER: Kind.STAFF,
+    Role.SUPPORT: Kind.STAFF,
+    Role.DISPATCHER: Kind.STAFF,
+    Role.ADMIN: Kind.SERVICE,
+    Role.SERVICE: Kind.SERVICE,
+}
+"""An administrator's token may post for every courier, as a service's."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Of one kind, in the minute that is."""
+
+    kind: Kind
+    limit: int
+    own: dict[Hashable, int] = field(default_factory=dict)
+    """What this process counted."""
+    told: dict[Hashable, int] = field(default_factory=dict)
+    """What of it Redis knows."""
+    others: dict[Hashable, int] = field(default_factory=dict)
+    """What the other processes counted, when Redis was last asked."""
 
 
 class Rates:
@@ -55,41 +79,42 @@ class Rates:
     def __init__(self, redis: Redis, limits: Mapping[Kind, int], *, clock: Callable[[], float] = time.time) -> None:
         """`limits`: requests a minute, 0: any number; `clock`: seconds since the Unix epoch."""
         self._redis = redis
-        self._limits = limits
         self._clock = clock
-        self._minute = 0
-        self._own: dict[Key, int] = {}
-        self._told: dict[Key, int] = {}
-        self._others: dict[Key, int] = {}
+        self._until = 0.0
+        self._counts = {kind: _Counts(kind, limit) for kind, limit in limits.items()}
+        self._of_address = self._counts[Kind.ADDRESS]
+        self._of_role = {role: self._counts[kind] for role, kind in KIND_OF.items()}
 
     def admit(self, kind: Kind, who: Hashable) -> None:
         """Count one request; raises TooManyRequests, with the seconds until there is room again."""
-        limit = self._limits[kind]
-        if not limit:
-            return
-        now = self._clock()
-        minute = int(now) // MINUTE_S
-        if minute != self._minute:
-            self._begin(minute)
-        key = (kind, who)
-        n = self._own.get(key, 0) + 1
-        if n == 1 and len(self._own) >= MOST_KEYS:
-            return
-        self._own[key] = n
-        if n + self._others.get(key, 0) > limit:
-            LIMITED.labels(kind.value).inc()
-            raise TooManyRequests(retry_after_s=MINUTE_S - int(now) % MINUTE_S)
+        self._admit(self._counts[kind], who)
 
     def admit_caller(self, caller: Caller | None, address: str) -> None:
         """Count a request of that caller, if there is one, from that address; raises TooManyRequests."""
-        self.admit(Kind.ADDRESS, address)
+        self._admit(self._of_address, address)
         if caller is not None:
-            self.admit(KIND_OF[caller.role], caller.token_id)
+            self._admit(self._of_role[caller.role], caller.token_id.int)
 
-    def _begin(self, minute: int) -> None:
-        self._minute = minute
-        for counts in (self._own, self._told, self._others):
-            counts.clear()
+    def _admit(self, counts: _Counts, who: Hashable) -> None:
+        if not counts.limit:
+            return
+        now = self._clock()
+        if now >= self._until:
+            self._begin_minute(now)
+        n = counts.own.get(who, 0) + 1
+        if n == 1 and len(counts.own) >= MOST_KEYS:
+            return
+        counts.own[who] = n
+        if n > counts.limit or (counts.others and n + counts.others.get(who, 0) > counts.limit):
+            LIMITED.labels(counts.kind.value).inc()
+            raise TooManyRequests(retry_after_s=math.ceil(self._until - now))
+
+    def _begin_minute(self, now: float) -> None:
+        self._until = (int(now) // MINUTE_S + 1) * MINUTE_S
+        for counts in self._counts.values():
+            counts.own.clear()
+            counts.told.clear()
+            counts.others.clear()
 
     async def keep_shared(self, stop: asyncio.Event) -> None:
         """Add up with the other processes until `stop`; while Redis is away each counts for itself."""
@@ -104,33 +129,23 @@ class Rates:
 
     async def share(self) -> None:
         """Tell Redis what was counted since the last time, and learn what the others counted."""
-        minute = self._minute
-        near = [key for key, n in self._own.items() if n >= SHARED_FROM * self._limits[key[0]]]
-        for start in range(0, len(near), SHARE_AT_ONCE):
-            keys = near[start : start + SHARE_AT_ONCE]
-            own = {key: self._own[key] for key in keys if key in self._own}
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for key, n in own.items():
-                    name = f"pr:rate:{minute}:{key[0]}:{key[1]}"
-                    pipe.incrby(name, n - self._told.get(key, 0))
-                    pipe.expire(name, 2 * MINUTE_S)
-                totals = (await pipe.execute())[::2]
-            if self._minute != minute:
-                return  # a new one began meanwhile
-            for (key, n), total in zip(own.items(), totals, strict=True):
-                self._told[key] = n
-                self._others[key] = int(total) - n
+        for counts in self._counts.values():
+            near = [who for who, n in counts.own.items() if n >= SHARED_FROM * counts.limit]
+            for start in range(0, len(near), SHARE_AT_ONCE):
+                await self._share(counts, near[start : start + SHARE_AT_ONCE])
 
-
-KIND_OF: Final = {
-    Role.COURIER: Kind.COURIER,
-    Role.VIEWER: Kind.STAFF,
-    Role.SUPPORT: Kind.STAFF,
-    Role.DISPATCHER: Kind.STAFF,
-    Role.ADMIN: Kind.SERVICE,
-    Role.SERVICE: Kind.SERVICE,
-}
-"""An administrator's token may post for every courier, as a service's."""
+    async def _share(self, counts: _Counts, near: Sequence[Hashable]) -> None:
+        until = self._until
+        own = {who: counts.own[who] for who in near if who in counts.own}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for who, n in own.items():
+                name = f"pr:rate:{int(until)}:{counts.kind}:{who}"
+                pipe.incrby(name, n - counts.told.get(who, 0))
+                pipe.expire(name, 2 * MINUTE_S)
+            totals = (await pipe.execute())[::2]
+        if self._until == until:  # else another minute began meanwhile
+            for (who, n), total in zip(own.items(), totals, strict=True):
+                counts.told[who], counts.others[who] = n, int(total) - n
 
 
 def limits_of(settings: Settings) -> dict[Kind, int]:

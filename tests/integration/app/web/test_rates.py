@@ -88,10 +88,11 @@ async def test_ten_thousand_phones_behind_one_address_are_never_limited(redis):
 async def test_addresses_counted_are_bounded(redis, monkeypatch):
     monkeypatch.setattr(rates, "MOST_KEYS", 10)
     process = Rates(redis, LIMITS, clock=Clock())
+    assert admitted(process, 200, Kind.ADDRESS, "first") == 100
     for address in range(1000):
         process.admit(Kind.ADDRESS, address)
-    assert admitted(process, 200, Kind.ADDRESS, 0) == 99
-    assert len(process._own) == 10
+    assert admitted(process, 200, Kind.ADDRESS, "first") == 0
+    assert admitted(process, 200, Kind.ADDRESS, "one too many to be counted") == 200
 
 
 @pytest.mark.parametrize(
