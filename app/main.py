@@ -46,6 +46,7 @@ from app.settings import Settings
 from app.web.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.web.describe import document_problems
 from app.web.graceful import when_streams_must_end
+from app.web.health_listener import Look, listen
 from app.web.looks import LookMiddleware, Looks
 from app.web.metrics import ObserveMiddleware, metrics
 from app.web.problems import describe_problem, exception_handlers
@@ -56,7 +57,7 @@ from app.web.unbearable import refuse_unbearable
 from app.wiring.arriving import arrivals, know
 from app.wiring.intake import Intake
 from app.wiring.params import cycle_of
-from app.wiring.resources import REQUEST_WAITS_S, resources
+from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.whatif import AT_ONCE, WhatIf
 from dispatch.orders.channel import CourierChannels
@@ -120,6 +121,8 @@ def create_app(settings: Settings) -> Litestar:
                 live.open_feed(settings, opened.redis, opened.tails) as app.state.feed,
                 asyncio.TaskGroup() as group,
             ):
+                if settings.metrics_port:
+                    group.create_task(supervise("health", partial(_tell_health, settings, opened), stop))
                 group.create_task(supervise("rates", app.state.rates.keep_shared, stop))
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("looks", app.state.looks.run, stop))
@@ -166,6 +169,14 @@ def create_app(settings: Settings) -> Litestar:
     )
     document_problems(app.openapi_schema)
     return app
+
+
+async def _tell_health(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
+    questions: dict[str, Look] = {
+        "/health/live": health.liveness,
+        "/health/ready": partial(health.readiness, opened.pool, opened.redis),
+    }
+    await listen(settings.host, settings.metrics_port, questions, stop)
 
 
 def _end_streams(state: State) -> None:

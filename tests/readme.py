@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from app.machine.bounds import table as bounds
 from app.settings import table
 from app.web.problems import problem_types
 
@@ -18,7 +19,11 @@ def problems() -> str:
     return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
 
 
-PARTS = {"settings": (ROOT / "deploy" / "settings.md", table), "problems": (ROOT / "app" / "README.md", problems)}
+PARTS = {
+    "settings": (ROOT / "deploy" / "settings.md", table),
+    "bounds": (ROOT / "deploy" / "bounds.md", bounds),
+    "problems": (ROOT / "app" / "README.md", problems),
+}
 
 
 def written(name: str) -> tuple[Path, str]:

@@ -1,11 +1,14 @@
 """`postrider check`: is this installation fit to run?"""
 
+import resource
 from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 import redis.asyncio as aioredis
 
+from app.machine.api import FILES_BESIDE_CONNECTIONS
+from app.machine.bounds import bounds
 from app.settings import Settings
 from app.wiring.resources import open_redis
 from sql import queries
@@ -29,7 +32,16 @@ class Result:
 
 async def check(settings: Settings) -> list[Result]:
     """Look at everything, even when the first thing fails."""
-    return [*await _database(settings), *await _redis(settings)]
+    told = [Result(f"at most: {bound.what}", bound.limit, ok=True) for bound in bounds(settings)]
+    return [*await _database(settings), *await _redis(settings), *_files(settings), *told]
+
+
+def _files(settings: Settings) -> list[Result]:
+    wanted = settings.api_connections + FILES_BESIDE_CONNECTIONS
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = hard == resource.RLIM_INFINITY or hard >= wanted
+    found = f"{'any number' if hard == resource.RLIM_INFINITY else hard} may be open, the API needs {wanted}"
+    return [Result("files", found, ok=enough)]
 
 
 async def _database(settings: Settings) -> list[Result]:

@@ -36,11 +36,22 @@ async def ready(pool: Pool, redis: RedisClient) -> Response[dict[str, Any]]:
     503: no fix can be accepted (Redis is away, or takes no writes), or this is no installation to send anybody to (the
     database is not migrated, too new, or read-only). PostgreSQL away: ready but degraded, for fixes are accepted.
     """
+    status, body = await readiness(pool, redis)
+    return Response(body, status_code=status)
+
+
+async def liveness() -> tuple[int, dict[str, Any]]:
+    """Status and body of `/health/live`."""
+    return 200, {"status": "ok"}
+
+
+async def readiness(pool: asyncpg.Pool, redis: aioredis.Redis) -> tuple[int, dict[str, Any]]:
+    """Status and body of `/health/ready`."""
     database, log_status = await asyncio.gather(_database(pool), _log(redis))
     is_ready = log_status == "ok" and database["status"] in {"ok", AWAY}
     status = "unavailable" if not is_ready else "ok" if database["status"] == "ok" else "degraded"
     body = {"status": status, "database": database, "redis": {"status": log_status}}
-    return Response(body, status_code=200 if is_ready else 503)
+    return 200 if is_ready else 503, body
 
 
 async def _database(pool: asyncpg.Pool) -> dict[str, Any]:

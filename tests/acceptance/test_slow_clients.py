@@ -107,3 +107,20 @@ async def test_thousands_of_idle_connections_and_half_sent_bodies_keep_nobody_ou
             courier = (await client.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
             fix = {"courier_id": courier, "fixed_at": datetime.now(UTC).isoformat(), "lat": 41.1, "lon": -8.6}
             assert (await client.post("/v1/positions", json=fix)).json() == {"accepted": 1, "quarantined": []}
+
+
+@pytest.mark.timeout(180)
+async def test_health_answers_on_a_port_of_its_own_when_every_connection_is_taken(database_url, redis_url):
+    probe_port = free_port()
+    settings = {"POSTRIDER_API_CONNECTIONS": "8", "POSTRIDER_METRICS_PORT": str(probe_port)}
+    with api(database_url, redis_url, **settings) as port:
+        async with (
+            connections(port, 20),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{probe_port}", timeout=HANG_S) as probe,
+        ):
+            with pytest.raises(httpx.TimeoutException):
+                await probe.get(f"http://127.0.0.1:{port}/health/live", timeout=2)
+            assert (await probe.get("/health/live")).json() == {"status": "ok"}
+            assert (await probe.get("/health/ready")).json()["redis"] == {"status": "ok"}
+            assert "postrider_http_request_seconds" in (await probe.get("/metrics")).text
+            assert (await probe.get("/v1/orders")).status_code == 404
