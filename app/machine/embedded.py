@@ -8,7 +8,6 @@ kill -9; two at once on one folder are refused.
 """
 
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
@@ -20,6 +19,7 @@ from typing import Self
 from app.machine.servers import PostgresServer, RedisServer, Server, ServerFailed
 from app.machine.timescale import TimescaleServer
 from sql.ledger import Engine
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +100,10 @@ class Embedded:
                 else:
                     log.error("server died", extra={"event": "embedded_server_died", "server": server.name})
                     await self._restart(server, pauses[server], stop)
-            await _wait(stop, LOOK_EVERY_S)
+            await pause(stop, LOOK_EVERY_S)
 
     async def _restart(self, server: Server, pauses: Iterator[float], stop: asyncio.Event) -> None:
-        await _wait(stop, next(pauses, RESTART_AFTER_S[-1]))
+        await pause(stop, next(pauses, RESTART_AFTER_S[-1]))
         if stop.is_set():
             return
         try:
@@ -131,8 +131,3 @@ class Embedded:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

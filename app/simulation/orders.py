@@ -19,6 +19,7 @@ import msgspec
 from app.simulation.fleet import Fleet
 from app.simulation.member import Member, Stop
 from app.simulation.params import SimulateParams
+from tracking.pause import pause
 from tracking.position import LatLon
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Business:
         """Place orders at random moments, so many an hour on average."""
         while not stop.is_set():
             pause_s = self._random.expovariate(self._params.orders_per_hour / 3600)
-            if await _pause(pause_s, stop):
+            if await pause(stop, pause_s):
                 return
             with suppress(httpx.TransportError):
                 answer = await self._client.post("/v1/orders", json=self._order(), headers=self._operator())
@@ -101,7 +102,7 @@ class Business:
                     async for name, event_id, data in _events(answer, stop):
                         last_id = event_id or last_id
                         self._heard(name, data)
-            if await _pause(1.0, stop):
+            if await pause(stop, 1.0):
                 return
 
     def _heard(self, name: str, data: dict[str, Any]) -> None:
@@ -215,11 +216,3 @@ async def _events(answer: httpx.Response, stop: asyncio.Event) -> AsyncIterator[
         elif not line and data:
             yield name, event_id, msgspec.json.decode(data, type=dict[str, Any])
             name, event_id, data = "", "", ""
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> bool:
-    """Wait; True when the end came meanwhile."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    return stop.is_set()

@@ -12,10 +12,7 @@ writer waits, tries again, and acknowledges nothing.
 
 import asyncio
 import logging
-import os
 import random
-import secrets
-import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +22,7 @@ from typing import Final, Protocol, TypeVar
 from tracking import metrics, outages
 from tracking.batch import PositionColumns
 from tracking.dead_letters import DeadLetters, Letter
+from tracking.lease import new_holder
 from tracking.log import HISTORY, Entry, PositionLog
 from tracking.pause import pause
 from tracking.position import Region
@@ -105,7 +103,7 @@ class Writer:
         self._most: dict[Region, int] = {}
         """Fixes in a region's next batch; fewer after one that was refused or took too long."""
         self._began_at = monotonic()
-        self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._consumer = new_holder()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until `stop`; outages of Redis and PostgreSQL are waited out."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis.asyncio as aioredis
 
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState, OrderStop, Window
@@ -16,7 +17,7 @@ from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
-from tests.integration.dispatch.conftest import HOME, RESTAURANT
+from tests.integration.dispatch.conftest import HOME, RESTAURANT, City
 from tracking import lease
 from tracking.errors import LeaseLost
 from tracking.position import Fix, Position
@@ -347,3 +348,32 @@ async def test_stale_couriers_are_released_in_one_transaction(city, seen, planni
     await planning.at_once(held)
     rows = await city.pool.fetch("SELECT xmin::text FROM order_events WHERE action = 'release'")
     assert (len(rows), len({row["xmin"] for row in rows})) == (3, 1)
+
+
+async def test_one_process_plans_sixty_four_regions_with_a_handful_of_connections(city, seen, redis_url):
+    """Reads that wait for news share one connection; commands wait for one of the others."""
+    names = [f"city-{i}" for i in range(63)]
+    await city.pool.executemany("INSERT INTO regions (id, name) VALUES ($1, $1)", [(name,) for name in names])
+    courier_id = await hire(city, seen)
+    await city.pool.execute("UPDATE couriers SET region = $1", names[-1])
+    few_connections = aioredis.BlockingConnectionPool.from_url(redis_url, max_connections=4, timeout=30)
+    async with aioredis.Redis.from_pool(few_connections) as redis:
+        pool, few = city.pool, City(pool=city.pool, redis=redis)
+        params = LoopParams(tick_s=60.0, lease_s=30.0)
+        dispatcher = Dispatcher(pool=pool, redis=redis, planning=planning_of(few, seen, search_s=0), params=params)
+        stop = asyncio.Event()
+        running = asyncio.create_task(dispatcher.run(stop))
+
+        async def holds_all():
+            return await city.pool.fetchval("SELECT count(*) = 64 FROM leases WHERE job = 'dispatch'")
+
+        async def one_waits():
+            return (await city.redis.info("clients"))["blocked_clients"] == 1
+
+        await eventually(holds_all, 60)
+        await eventually(one_waits, 60)
+        order = await city.place(region=names[-1])
+        await eventually(lambda: city.open_offer(order.id), 60)
+        assert (await city.order(order.id)).courier_id == courier_id
+        stop.set()
+        await running
