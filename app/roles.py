@@ -8,6 +8,7 @@ from functools import partial
 from prometheus_client import start_http_server
 
 from app.commands.erasing import Erasing
+from app.commands.forgetting import Forgetting, Retention
 from app.settings import Settings
 from app.web.idempotency import forget_answers
 from app.web.metrics import MULTIPROCESS
@@ -80,6 +81,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Retention, compression, and what was erased."""
     return {
         "housekeeping": Housekeeping(opened.pool, keep_of(settings)).run,
+        "retention": Forgetting(opened.pool, Retention.of(settings)).run,
         "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),
     }

@@ -56,6 +56,14 @@ class Settings:
     """Tracks by minute are kept so long."""
     retention_1h_days: int = 365
     """Tracks by hour, and speeds by place, are kept so long."""
+    retention_findings_days: int = 365
+    """Stays, fence events, arrivals at stops, alerts that are over, and shifts are kept so long."""
+    retention_contacts_days: int = 90
+    """Contacts, addresses, instructions, proofs and comments of closed orders are kept so long."""
+    retention_orders_days: int = 730
+    """Closed orders, with all that became of them, are kept so long."""
+    retention_audit_days: int = 730
+    """Who did and who looked at what, and tokens that work no more, are kept so long."""
     compress_after_days: int = 2
     """TimescaleDB compresses fixes older than this; late ones still find their place."""
     log_level: str = "INFO"

@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import math
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from string import Template
 from typing import Annotated, Any, Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, PathParameter
@@ -25,6 +27,9 @@ from dispatch.orders.order import Order, OrderState
 from dispatch.region.whereabouts import Locator
 from sql import queries
 
+COARSE_M: Final = 500.0
+M_PER_DEGREE: Final = 111_195.0
+"""Of latitude, on the sphere."""
 LINK_LIVES: Final = timedelta(days=2)
 """A link that nobody ended is dead after this: an order takes hours, not days."""
 
@@ -52,6 +57,8 @@ class SeenAt(msgspec.Struct, kw_only=True):
     lat: float
     lon: float
     age_s: float
+    accuracy_m: float | None = None
+    """How far off it may be: coarse while the courier goes to others, whose doors are nobody's business."""
 
 
 class SharedShape(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -62,7 +69,7 @@ class SharedShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     dropoff: StopShape
     eta: EtaShape | None = None
     courier: SeenAt | None = None
-    """Only while the order is on board: before that the courier is on somebody else's errand."""
+    """Only while the order is on board, and exactly only while its door is the next stop."""
 
 
 @post("/v1/orders/{order_id:uuid}/share", guards=[requires(Role.SUPPORT)], tags=["orders"])
@@ -94,7 +101,7 @@ async def shared_order(
     order = await read_order(pool, row["order_id"])
     if not order.is_open:
         raise ShareNotFound
-    shape = await _shared(locator, arrivals, order)
+    shape = await _shared(pool, locator, arrivals, order)
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
     if "text/html" in request.headers.get("accept", ""):
         policy = "default-src 'none'; style-src 'unsafe-inline'"
@@ -102,7 +109,7 @@ async def shared_order(
     return Response(shape, media_type="application/json", headers=headers)
 
 
-async def _shared(locator: Locator, arrivals: Arrivals, order: Order) -> SharedShape:
+async def _shared(pool: asyncpg.Pool, locator: Locator, arrivals: Arrivals, order: Order) -> SharedShape:
     # The address is the recipient's own; names, telephone numbers and instructions stay with us.
     stop = stop_shape(order.dropoff)
     shape = SharedShape(
@@ -116,7 +123,10 @@ async def _shared(locator: Locator, arrivals: Arrivals, order: Order) -> SharedS
     shape.eta = None if dropoff is None else eta_shape(dropoff)
     if order.state is OrderState.PICKED_UP:
         seen = await locator.locate_one(order.region, order.courier_id, datetime.now(UTC))
-        shape.courier = None if seen is None else SeenAt(lat=seen.at.lat, lon=seen.at.lon, age_s=round(seen.age_s))
+        is_next = await pool.fetchval(queries["routes.is_next"], order.courier_id, str(order.id))
+        if seen is not None:
+            lat, lon = seen.at.latlon if is_next else coarse(*seen.at.latlon)
+            shape.courier = SeenAt(lat=lat, lon=lon, age_s=round(seen.age_s), accuracy_m=None if is_next else COARSE_M)
     return shape
 
 
@@ -125,6 +135,14 @@ def _page(shape: SharedShape) -> str:
     return PAGE.substitute(
         text=html.escape(shape.text), arrival=html.escape(arrival), address=html.escape(shape.dropoff.address or "")
     )
+
+
+def coarse(lat: float, lon: float) -> tuple[float, float]:
+    """The nearest corner of a grid of about COARSE_M."""
+    step = COARSE_M / M_PER_DEGREE
+    north = round(lat / step) * step
+    wide = step / max(math.cos(math.radians(north)), 0.01)
+    return round(north, 6), round(max(-180.0, min(180.0, round(lon / wide) * wide)), 6)
 
 
 def _hash(token: str) -> bytes:

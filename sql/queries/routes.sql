@@ -79,3 +79,7 @@ SELECT c.id, c.region, c.mode, r.version, r.stops, r.planned_at
 FROM couriers AS c
 LEFT JOIN routes AS r ON c.id = r.courier_id
 WHERE c.id = $1 AND c.deleted_at IS NULL;
+
+-- name: is_next
+-- $1 courier, $2 order (as text): whether it is the next stop of the courier's route; NULL where there is no route.
+SELECT r.stops -> 0 ->> 'order_id' = $2::text FROM routes AS r WHERE r.courier_id = $1;

@@ -1,0 +1,85 @@
+"""Retention of what is neither a fix nor made of fixes: each kind of row as long as its setting says, then it goes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+
+import asyncpg
+
+from app.settings import Settings
+from sql import queries
+from tracking import outages
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 2_000
+"""Rows of one statement, so that no lock and no burst of WAL lasts long."""
+EVERY_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long the rows of each block of sql/queries/retention.sql are kept; what others refer to comes last."""
+
+    share_links: timedelta
+    order_contacts: timedelta
+    order_comments: timedelta
+    stays: timedelta
+    fence_events: timedelta
+    stop_visits: timedelta
+    alerts: timedelta
+    shifts: timedelta
+    orders: timedelta
+    audit_log: timedelta
+    tokens: timedelta
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """From the settings."""
+        contacts, findings = settings.retention_contacts_days, settings.retention_findings_days
+        orders, audit = settings.retention_orders_days, settings.retention_audit_days
+        days = {
+            "share_links": 1,
+            **dict.fromkeys(("order_contacts", "order_comments"), contacts),
+            **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts"), findings),
+            "orders": orders,
+            **dict.fromkeys(("audit_log", "tokens"), audit),
+        }
+        return cls(**{name: timedelta(days=n) for name, n in days.items()})
+
+
+class Forgetting:
+    """Applies `Retention`; several may run at once."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, retention: Retention, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._pool = pool
+        self._retention = retention
+        self._now = now
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Forget every hour, until `stop`."""
+        while not stop.is_set():
+            await self.once()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await stop.wait()
+
+    async def once(self) -> None:
+        """Everything that is due; a kind that cannot be forgotten now keeps no other."""
+        for kind in Retention.__slots__:
+            try:
+                await self._forget(kind, self._now() - getattr(self._retention, kind))
+            except Exception as exc:  # noqa: BLE001 - told, as an outage or as a defect, and tried again
+                outages.tell(log, "retention postponed", exc, event="retention_postponed", kind=kind)
+
+    async def _forget(self, kind: str, before: datetime) -> None:
+        n = BATCH
+        while n == BATCH:
+            status = await self._pool.execute(queries[f"retention.{kind}"], before, BATCH)
+            n = int(status.rpartition(" ")[2])

@@ -1,0 +1,68 @@
+-- What is too old goes, some rows at a time. Each: $1 older than this, $2 most rows; app/commands/forgetting.py says how
+-- long what is kept. Fixes, rollups and the quarantine are housekeeping.sql's.
+
+-- name: stays
+DELETE FROM stays WHERE ctid = ANY(ARRAY(SELECT s.ctid FROM stays AS s WHERE s.departed_at < $1 LIMIT $2));
+
+-- name: fence_events
+DELETE FROM fence_events WHERE ctid = ANY(ARRAY(SELECT e.ctid FROM fence_events AS e WHERE e.at < $1 LIMIT $2));
+
+-- name: stop_visits
+DELETE FROM stop_visits WHERE ctid = ANY(ARRAY(SELECT v.ctid FROM stop_visits AS v WHERE v.arrived_at < $1 LIMIT $2));
+
+-- name: alerts
+DELETE FROM alerts WHERE id = ANY(ARRAY(
+    SELECT a.id FROM alerts AS a WHERE a.raised_at < $1 AND a.resolved_at < $1 ORDER BY a.raised_at LIMIT $2
+));
+
+-- name: shifts
+DELETE FROM shifts WHERE id = ANY(ARRAY(
+    SELECT s.id FROM shifts AS s
+    WHERE
+        s.ends_at < $1
+        -- Whoever has shifts works only inside them: the last one stays.
+        AND EXISTS (SELECT FROM shifts AS l WHERE l.courier_id = s.courier_id AND l.starts_at > s.starts_at)
+    LIMIT $2
+));
+
+-- name: audit_log
+DELETE FROM audit_log WHERE id = ANY(ARRAY(SELECT a.id FROM audit_log AS a WHERE a.at < $1 ORDER BY a.at LIMIT $2));
+
+-- name: order_contacts
+-- Who it was for and where exactly goes long before the order does.
+UPDATE orders SET
+    pickup_contact = NULL, pickup_instructions = NULL, pickup_address = NULL,
+    dropoff_contact = NULL, dropoff_instructions = NULL, dropoff_address = NULL, customer_id = NULL, proof = NULL
+WHERE id = ANY(ARRAY(
+    SELECT o.id FROM orders AS o
+    WHERE
+        o.placed_at < $1 AND o.closed_at < $1
+        AND num_nonnulls(
+            o.pickup_contact, o.pickup_instructions, o.pickup_address, o.dropoff_contact, o.dropoff_instructions,
+            o.dropoff_address, o.customer_id, o.proof
+        ) > 0
+    LIMIT $2
+));
+
+-- name: order_comments
+DELETE FROM order_comments WHERE id = ANY(ARRAY(
+    SELECT c.id FROM order_comments AS c INNER JOIN orders AS o ON c.order_id = o.id
+    WHERE c.at < $1 AND o.closed_at < $1 LIMIT $2
+));
+
+-- name: orders
+-- With events, comments, offers, decisions, tracked stops and links.
+DELETE FROM orders WHERE id = ANY(ARRAY(
+    SELECT o.id FROM orders AS o WHERE o.placed_at < $1 AND o.closed_at < $1 ORDER BY o.placed_at LIMIT $2
+));
+
+-- name: share_links
+DELETE FROM share_links WHERE hash = ANY(ARRAY(SELECT l.hash FROM share_links AS l WHERE l.expires_at < $1 LIMIT $2));
+
+-- name: tokens
+DELETE FROM tokens WHERE id = ANY(ARRAY(
+    SELECT t.id FROM tokens AS t WHERE least(t.revoked_at, t.expires_at) < $1
+    -- An erasure still needs their hashes.
+    AND NOT EXISTS (SELECT FROM erased_couriers AS e WHERE e.courier_id = t.courier_id AND e.finished_at IS NULL)
+    LIMIT $2
+));

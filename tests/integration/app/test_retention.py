@@ -1,0 +1,132 @@
+"""Every kind of row is kept so long as its setting says."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from app.commands.forgetting import Forgetting, Retention
+from app.settings import Settings
+
+OTHERWISE = {
+    "regions": "places of work",
+    "couriers": "until erased",
+    "erased_couriers": "bare ids, so that a restored backup brings nobody back",
+    "geofences": "places of the town; events refer to deleted ones",
+    "positions": "housekeeping",
+    "positions_1m_kept": "housekeeping",
+    "positions_1h_kept": "housekeeping",
+    "speeds_1h_kept": "housekeeping",
+    "rollup_horizons": "a row a table",
+    "position_turns": "a row a region",
+    "quarantine": "housekeeping: a week",
+    "idempotency_keys": "a day",
+    "order_events": "with their order",
+    "offers": "with their order",
+    "decisions": "with their order",
+    "tracked_stops": "the learner: 90 days",
+    "learned_models": "made again from tracked stops",
+    "routes": "a row a courier: what is to be done now",
+    "recounts": "until they are made",
+    "leases": "seconds",
+    "lease_holders": "seconds",
+    "dispatch_leases": "seconds",
+    "watch_leases": "seconds",
+    "schema_migrations": "the ledger",
+}
+NOW = datetime.now(UTC)
+OLD, RECENT = NOW - timedelta(days=1000), NOW - timedelta(hours=1)
+
+
+@pytest.fixture
+async def pool(database_url):
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=2) as made:
+        yield made
+
+
+async def test_every_table_has_a_retention_or_a_reason(pool):
+    rows = await pool.fetch(
+        "SELECT table_name AS name FROM information_schema.tables"
+        " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    )
+    kept = set(Retention.__slots__) - {"order_contacts"}
+    assert {row["name"] for row in rows} == kept | set(OTHERWISE)
+    assert not kept & set(OTHERWISE)
+
+
+async def fill(pool, at):
+    """A row of every kind that is over since then."""
+    name = at.isoformat()
+    courier = await pool.fetchval(
+        "INSERT INTO couriers (name, mode, region) VALUES ('a', 'car', 'default') RETURNING id"
+    )
+    fence = await pool.fetchval(
+        "INSERT INTO geofences (region, name, geometry, radius_m) VALUES ('default', 'yard',"
+        """ '{"type": "Point", "coordinates": [0, 0]}', 100) RETURNING id"""
+    )
+    order = await pool.fetchval(
+        "INSERT INTO orders (region, state, pickup_lat, pickup_lon, pickup_service_s, dropoff_lat, dropoff_lon,"
+        " dropoff_service_s, placed_at, closed_at, dropoff_address)"
+        " VALUES ('default', 'cancelled', 1, 1, 0, 1, 1, 0, $1, $1, 'street') RETURNING id",
+        at,
+    )
+    await pool.execute("INSERT INTO stays VALUES ($1, $2, $2, 'default', 1, 1, 3)", courier, at)
+    await pool.execute(
+        "INSERT INTO fence_events VALUES ($1, $2, 'enter', $3, 'default', 1, 1, false, true)", courier, fence, at
+    )
+    await pool.execute("INSERT INTO stop_visits VALUES ($1, 'pickup', $2, 'default', $3, $3)", order, courier, at)
+    await pool.execute(
+        "INSERT INTO alerts (kind, region, courier_id, raised_at, resolved_at)"
+        " VALUES ('silent', 'default', $1, $2, $2)",
+        courier,
+        at,
+    )
+    for hours in (0, 1):
+        await pool.execute(
+            "INSERT INTO shifts (courier_id, starts_at, ends_at) VALUES ($1, $2, $2::timestamptz + interval '1 min')",
+            courier,
+            at - timedelta(hours=hours),
+        )
+    await pool.execute(
+        "INSERT INTO audit_log (at, actor, role, action, subject) VALUES ($1, 'a', 'admin', 'b', 'c')", at
+    )
+    await pool.execute(
+        "INSERT INTO order_comments (order_id, at, actor, role, body) VALUES ($1, $2, 'a', 'admin', 'b')", order, at
+    )
+    await pool.execute(
+        "INSERT INTO share_links (hash, order_id, expires_at, created_by) VALUES ($1, $2, $3, 'a')",
+        name.encode(),
+        order,
+        at,
+    )
+    await pool.execute(
+        "INSERT INTO tokens (kind, role, name, prefix, hash, revoked_at)"
+        " VALUES ('staff', 'viewer', 'a', 'p', sha256($1), $2)",
+        name.encode(),
+        at,
+    )
+
+
+async def counts(pool):
+    return {
+        kind: await pool.fetchval(f"SELECT count(*) FROM {kind}")
+        for kind in Retention.__slots__
+        if kind != "order_contacts"
+    }
+
+
+async def test_what_is_older_than_its_setting_goes_and_the_rest_stays(pool):
+    await fill(pool, RECENT)
+    recent = await counts(pool)
+    assert set(recent.values()) <= {1, 2}
+    await fill(pool, OLD)
+    await Forgetting(pool, Retention.of(Settings()), now=lambda: NOW).once()
+    after = await counts(pool)
+    # Of shifts the last one of a courier stays.
+    assert after == recent | {"shifts": recent["shifts"] + 1}
+
+
+async def test_contacts_go_long_before_their_order(pool):
+    await fill(pool, NOW - timedelta(days=100))
+    await Forgetting(pool, Retention.of(Settings()), now=lambda: NOW).once()
+    assert await pool.fetch("SELECT dropoff_address FROM orders") == [(None,)]
