@@ -21,7 +21,7 @@ from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import Conflict
 from app.web.regions import known_region
 from app.web.versions import version_of
-from dispatch.orders import courier_life, handover
+from dispatch.orders import courier_life, goods
 from dispatch.orders.courier_life import CourierFacts, CourierRecord
 from dispatch.orders.desk import at_desk
 from sql import queries
@@ -168,7 +168,7 @@ async def change_courier(
     Change what is given; the rest stays.
 
     In another region the courier begins anew: what is not collected goes to others where it is, and goods on board must
-    be handed over first (409).
+    be handed over first (409); neither does a courier go off duty with them.
     """
     expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
     wanted = {
@@ -181,13 +181,15 @@ async def change_courier(
         before = _shape(await courier_life.get(connection, courier_id))
         after = msgspec.structs.replace(before, **wanted)
         region = await known_region(connection, after.region)
+        if before.on_duty and not after.on_duty:
+            await goods.leave_behind(desk, {CourierId(courier_id): "off duty"})
         changed = await courier_life.change(
             connection, CourierId(courier_id), _facts(after, region), version=expected or before.version
         )
         if changed is None:
             raise Conflict(courier_id=courier_id, version=before.version)
         if region != before.region:
-            await handover.move_courier(desk, CourierId(courier_id), region)
+            await goods.move_courier(desk, CourierId(courier_id), region)
         facts = {"before": {name: getattr(before, name) for name in wanted}, "after": wanted}
         await audit(connection, caller, "courier.change", f"courier:{courier_id}", facts)
     authenticator.forget_courier(courier_id)
@@ -210,10 +212,13 @@ async def remove_courier(
     """
     Remove a courier and refuse its tokens; `erase=true` removes the courier's positions, name and all else too.
 
-    Erasing also works on a courier that was removed before. What is still on its way to us when this is answered is
-    removed when it has come, within minutes.
+    What is not collected goes to others, and goods on board must be handed over first (409). Erasing also works on a
+    courier that was removed before. What is still on its way to us when this is answered is removed when it has come,
+    within minutes.
     """
-    async with pool.acquire() as connection, connection.transaction():
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        connection = desk.connection
+        await goods.leave_behind(desk, {CourierId(courier_id): "no courier any more"})
         if erase:
             await connection.execute(queries["erasing.hold"], courier_id)
         left = await courier_life.remove(connection, courier_id, even_removed=erase)

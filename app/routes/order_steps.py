@@ -87,7 +87,7 @@ async def cancel_order(
     data: JSONBody[Why | None] = None,
     if_match: IfMatch = None,
 ) -> Response[OrderShape]:
-    """Cancel an open order; its courier's route changes at once. What is on board must be returned."""
+    """Cancel an open order; its courier's route changes at once. What is on board comes back (`returning`)."""
     why = data or Why()
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         order = await desk.cancel(OrderId(order_id), reason=why.reason, version=version_of(if_match, why.version))
@@ -202,7 +202,7 @@ async def picked_up(
 ) -> Response[OrderShape]:
     """The courier has the goods. Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await _own_order(desk, order_id, caller)
+        order = await own_order(desk, order_id, caller)
         if order.state is not OrderState.PICKED_UP:
             facts = {"note": data.note} if data is not None and data.note else None
             order = await desk.pick_up(order, facts=facts)
@@ -219,7 +219,7 @@ async def delivered(
 ) -> Response[OrderShape]:
     """The recipient has the goods, with what proves it. Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await _own_order(desk, order_id, caller)
+        order = await own_order(desk, order_id, caller)
         if order.state is not OrderState.DELIVERED:
             order = await desk.deliver(order, proof=_proof_of(data))
     return with_version(shape_of(order))
@@ -229,10 +229,10 @@ async def delivered(
 async def failed(
     order_id: FromPath[UUID], data: JSONBody[Failed], pool: Pool, redis: RedisClient, caller: CurrentCaller
 ) -> Response[OrderShape]:
-    """It could not be collected or handed over, and why. Told twice it is the same."""
+    """It could not be collected; or not handed over, and comes back (`returning`). Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await _own_order(desk, order_id, caller)
-        if order.state is not OrderState.FAILED:
+        order = await own_order(desk, order_id, caller)
+        if order.state not in {OrderState.FAILED, OrderState.RETURNING}:
             proof = {"photo": data.photo} if data.photo else None
             order = await desk.fail(order, reason=data.reason, proof=proof)
     return with_version(shape_of(order))
@@ -248,13 +248,13 @@ async def returned(
 ) -> Response[OrderShape]:
     """The goods of a failed or cancelled order are back. Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await _own_order(desk, order_id, caller)
+        order = await own_order(desk, order_id, caller)
         if order.state is not OrderState.RETURNED:
             order = await desk.take_back(order, reason=None if data is None else data.reason)
     return with_version(shape_of(order))
 
 
-async def _own_order(desk: Desk, order_id: UUID, caller: Caller) -> Order:
+async def own_order(desk: Desk, order_id: UUID, caller: Caller) -> Order:
     """The order, locked, if it is the calling courier's; a dispatcher may speak for any courier. Raises NotYours."""
     order = await desk.lock_order(OrderId(order_id))
     if caller.courier_id is None:

@@ -126,7 +126,7 @@ async def go_on_duty(
 async def go_off_duty(
     courier_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
 ) -> Response[DutyShape]:
-    """Take no more orders: what is not collected goes to others, what is on board stays."""
+    """Take no more orders: what is not collected goes to others; goods on board must be handed over first (409)."""
     return await _set_duty(courier_id, pool, redis, caller, on_duty=False)
 
 

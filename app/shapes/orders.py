@@ -153,6 +153,8 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     closed_at: datetime | None = None
     reason: str | None = None
     """Why it was cancelled or failed."""
+    attempt: int = 1
+    """How often it has been tried, this time included."""
     proof: dict[str, str] | None = None
     decision: DecisionShape | None = None
     plan_cost: PlanCostShape | None = None
@@ -249,6 +251,7 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         delivered_at=order.delivered_at,
         closed_at=order.closed_at,
         reason=order.close_reason,
+        attempt=order.attempt,
         proof=None if order.proof is None else dict(order.proof),
         decision=decision_shape(decision) if decision is not None and order.is_open else None,
     )
@@ -314,12 +317,13 @@ def _stop_of(shape: StopShape, pointer: str) -> OrderStop:
         address=shape.address,
         contact=shape.contact,
         instructions=shape.instructions,
-        window=_window_of(shape.window, shape.latest, pointer),
+        window=window_of(shape.window, shape.latest, pointer),
         service_s=shape.service_s,
     )
 
 
-def _window_of(shape: WindowShape | None, latest: datetime | None, pointer: str) -> Window:
+def window_of(shape: WindowShape | None, latest: datetime | None, pointer: str) -> Window:
+    """The domain's window; raises BadInput where its bounds are not in order."""
     shape = shape or WindowShape()
     closes_at = shape.to if shape.hard and latest is None else latest
     try:
@@ -340,7 +344,7 @@ def _patched_stop(stop: OrderStop, patch: StopPatch, pointer: str) -> OrderStop:
         address=stop.address if patch.address is UNSET else patch.address,
         contact=stop.contact if patch.contact is UNSET else patch.contact,
         instructions=stop.instructions if patch.instructions is UNSET else patch.instructions,
-        window=_window_of(window, latest, pointer),
+        window=window_of(window, latest, pointer),
         service_s=stop.service_s if patch.service_s is UNSET else patch.service_s,
     )
 

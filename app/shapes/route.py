@@ -28,7 +28,11 @@ class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
     lat: float
     lon: float
     state: str
-    """Of the order; `planned`: not the courier's yet, the planner may still think better of it."""
+    """
+    Of the order; `returning`: the goods go back to where they were collected.
+
+    `planned`: not the courier's yet, the planner may still think better of it.
+    """
     eta: EtaShape | None = None
     address: str | None = None
     contact: dict[str, str] | None = None
@@ -90,7 +94,7 @@ async def view(
 
 
 def _stop(stop: StopInForce, order: Order, route: CourierRoute, eta: EtaShape | None) -> RouteStop:
-    end = order.pickup if stop.stop.kind is StopKind.PICKUP else order.dropoff
+    end = order.stop(stop.stop.kind)
     shape: StopShape = stop_shape(end)
     mine = order.courier_id == route.courier_id
     return RouteStop(

@@ -13,7 +13,7 @@ from dispatch.alerts.facts import AlertParams, CourierFacts, OpenStop
 from dispatch.alerts.route_line import RouteLine
 from dispatch.aside import REGION, Aside, Subject
 from dispatch.orders.courier import Courier, pause_at
-from dispatch.orders.order import Order, OrderState
+from dispatch.orders.order import COURIER_STATES, Order, OrderState
 from dispatch.orders.rows import from_json
 from dispatch.region import store
 from dispatch.region.world import NO_ROUTE, RouteInForce, World
@@ -79,7 +79,7 @@ class FactsOfRegion:
         p90 = {} if self._estimates is None else await self._estimates.p90(region)
         held: dict[CourierId, list[Order]] = {}
         for order in world.orders:
-            if order.courier_id is not None and order.state in {OrderState.ACCEPTED, OrderState.PICKED_UP}:
+            if order.courier_id is not None and order.state in COURIER_STATES - {OrderState.ASSIGNED}:
                 held.setdefault(order.courier_id, []).append(order)
         couriers: dict[CourierId, CourierFacts] = {}
         for courier in world.couriers:
@@ -158,12 +158,7 @@ def open_stops(
 ) -> tuple[OpenStop, ...]:
     """What is left to do of orders a courier has accepted, in the order of the route; what it lacks comes last."""
     orders = {order.id: order for order in held}
-    todo = [
-        (order.id, kind)
-        for order in held
-        for kind in StopKind
-        if not (kind is StopKind.PICKUP and order.state is OrderState.PICKED_UP)
-    ]
+    todo = [(order.id, kind) for order in held for kind in order.open_stops]
     planned = [(s.stop.order_id, s.stop.kind) for s in route.stops]
     in_order = [key for key in planned if key in todo] + [key for key in todo if key not in planned]
     return tuple(_open_stop(orders[order_id], kind, p90.get((order_id, kind))) for order_id, kind in in_order)
@@ -173,11 +168,12 @@ def _open_stop(order: Order, kind: StopKind, p90: datetime | None) -> OpenStop:
     if kind is StopKind.PICKUP:
         return OpenStop(order_id=order.id, kind=kind, at=order.pickup.at)
     # The recipient was promised the drop-off; a late pickup shows in its estimate.
-    promised = order.dropoff.window.due_at or order.dropoff.window.closes_at
+    dropoff = order.stop(kind)
+    promised = dropoff.window.due_at or dropoff.window.closes_at
     return OpenStop(
         order_id=order.id,
         kind=kind,
-        at=order.dropoff.at,
+        at=dropoff.at,
         promised_us=None if promised is None else microseconds(promised),
         p90_us=None if p90 is None else microseconds(p90),
     )

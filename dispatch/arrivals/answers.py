@@ -92,7 +92,7 @@ class Arrivals:
         """
         Arrivals at an order's stops; of one that was delivered, when that was.
 
-        Raises OrderNotFound, and OrderNotOpen for an order that was cancelled, has failed or was returned.
+        Raises OrderNotFound, and OrderNotOpen for an order that was cancelled, has failed or comes back.
         """
         row: Mapping[str, Any] | None = await self._pool.fetchrow(queries["arrivals.order"], order_id)
         if row is None:
@@ -100,7 +100,7 @@ class Arrivals:
         match OrderState(row["state"]):
             case OrderState.DELIVERED:
                 return OrderArrivals(pickup=None, dropoff=_recorded(order_id, row["delivered_at"].timestamp()))
-            case OrderState.CANCELLED | OrderState.FAILED | OrderState.RETURNED:
+            case OrderState.CANCELLED | OrderState.FAILED | OrderState.RETURNING | OrderState.RETURNED:
                 raise OrderNotOpen("It will not arrive.", order_id=str(order_id), state=row["state"])
             case _ if row["courier_id"] is None:
                 return OrderArrivals(pickup=None, dropoff=None)

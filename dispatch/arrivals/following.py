@@ -62,10 +62,10 @@ class Following:
             self._cause = Note.ROUTE_CHANGED
         elif windows_changed(before, itinerary):
             self._cause = Note.WINDOW_CHANGED
-        if before.sequence != itinerary.sequence:
+        if before.places != itinerary.places:
             self._legs, self.wants_ways = (), True
             self._services = ()
-        if before.sequence[:1] != itinerary.sequence[:1]:
+        if before.places[:1] != itinerary.places[:1]:
             self.progress, self._first, self._expected = None, None, None
 
     def see(self, at: LatLon, fixed_at: float) -> None:

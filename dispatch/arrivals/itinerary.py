@@ -40,6 +40,11 @@ class Itinerary:
         """The stops alone."""
         return tuple(call.stop for call in self.calls)
 
+    @property
+    def places(self) -> tuple[tuple[PlannedStop, LatLon], ...]:
+        """The stops and where they are: an order that comes back is dropped off elsewhere."""
+        return tuple((call.stop, call.at) for call in self.calls)
+
 
 def continues(before: Itinerary, after: Itinerary) -> bool:
     """
@@ -47,7 +52,7 @@ def continues(before: Itinerary, after: Itinerary) -> bool:
 
     Then what was said of the rest still answers the same question.
     """
-    old, new = before.sequence, after.sequence
+    old, new = before.places, after.places
     for n_done in range(len(old) + 1):
         done, rest = old[:n_done], old[n_done:]
         if rest == new[: len(rest)] and (rest or not new) and not set(done) & set(new):

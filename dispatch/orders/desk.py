@@ -105,8 +105,10 @@ class Desk:
     # -- steps of the life --------------------------------------------------------------------------------------------
 
     async def cancel(self, order_id: OrderId, *, reason: str | None, version: int | None = None) -> Order:
-        """Cancel an open order: its stops leave the route, an open offer is withdrawn."""
+        """Cancel an open order: its stops leave the route, an open offer is withdrawn; goods on board come back."""
         order = await self.lock_order(order_id, version=version)
+        if order.state is OrderState.PICKED_UP:
+            return await self._turn_round(order, action="cancel", reason=reason)
         cancelled = await self.move(order, OrderState.CANCELLED, action="cancel", reason=reason)
         await self.withdraw_offer(order, reason="order cancelled")
         await self.remove_stops(order)
@@ -128,7 +130,9 @@ class Desk:
         return moved
 
     async def fail(self, order: Order, *, reason: str, proof: Mapping[str, str] | None = None) -> Order:
-        """It could not be collected or handed over."""
+        """It could not be collected; or not handed over, and comes back."""
+        if order.state is OrderState.PICKED_UP:
+            return await self._turn_round(order, action="failed", reason=reason, proof=proof)
         moved = await self.move(order, OrderState.FAILED, action="failed", reason=reason, proof=proof)
         await self.withdraw_offer(order, reason="order failed")
         await self.remove_stops(order)
@@ -136,7 +140,25 @@ class Desk:
 
     async def take_back(self, order: Order, *, reason: str | None = None) -> Order:
         """The goods of a failed or cancelled order are back where they came from."""
-        return await self.move(order, OrderState.RETURNED, action="returned", reason=reason)
+        moved = await self.move(order, OrderState.RETURNED, action="returned", reason=reason)
+        await self.remove_stops(order)
+        return moved
+
+    async def _turn_round(
+        self, order: Order, *, action: str, reason: str | None, proof: Mapping[str, str] | None = None
+    ) -> Order:
+        """The goods are on board and not wanted: they come back, by a stop on the route of whoever has them."""
+        moved = await self.move(order, OrderState.RETURNING, action=action, reason=reason, proof=proof)
+        await self.reroute(moved)
+        return moved
+
+    async def reroute(self, order: Order, *, from_courier_id: CourierId | None = None) -> None:
+        """Put the open stops of an order at the end of its courier's route, wherever they were."""
+        assert order.courier_id is not None  # somebody has it
+        holders = {order.courier_id, from_courier_id or order.courier_id}
+        await self.connection.fetch(queries["routes.lock_many"], sorted(holders))
+        await self.remove_stops(order)
+        await self.append_stops(order, order.courier_id)
 
     async def comment(self, order_id: OrderId, body: str) -> Mapping[str, Any]:
         """Add a remark for colleagues; not a change of the order."""

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from dispatch.errors import ShiftOverlaps
-from dispatch.orders import handover
+from dispatch.orders import goods
 from dispatch.orders.courier import Shift, overlapping
 from dispatch.orders.desk import Desk
 from dispatch.orders.rows import shift_from_row, to_json
@@ -32,11 +32,11 @@ async def go_on_duty(desk: Desk, courier_id: CourierId) -> Duty:
 
 async def go_off_duty(desk: Desk, courier_ids: Sequence[CourierId]) -> list[Duty]:
     """
-    The couriers take no more orders: what is not collected goes to others, what is on board stays.
+    The couriers take no more orders: what is not collected goes to others.
 
-    Raises CourierNotFound.
+    Raises CourierNotFound, and GoodsOnBoard while one of them has something to hand over.
     """
-    await handover.release(desk, dict.fromkeys(courier_ids, "off duty"))
+    await goods.leave_behind(desk, dict.fromkeys(courier_ids, "off duty"))
     return [await _set_duty(desk, courier_id, on_duty=False) for courier_id in courier_ids]
 
 

@@ -1,15 +1,15 @@
 """
 Who has an order: offers and their answers, and what dispatchers do by hand; functions on a `Desk`.
 
-An order in `assigned`, `accepted` or `picked_up` always has its open stops in the route of its courier. A change by
-hand appends them at the end at once; the dispatcher, woken by the event, finds a better place for them.
+An order that a courier has always has its open stops in that courier's route. A change by hand appends them at the end
+at once; the dispatcher, woken by the event, finds a better place for them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from dispatch.errors import GoodsOnBoard, NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
+from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
 from dispatch.orders.desk import Desk, holder_of
 from dispatch.orders.offer import Offer, OfferId, OfferState, check_answerable
 from dispatch.orders.order import UNCOLLECTED_STATES, Order, OrderState
@@ -79,8 +79,8 @@ async def assign(
     """
     order = await desk.lock_order(order_id, version=version)
     await require_courier(desk, courier_id, order.region)
-    if order.state is OrderState.PICKED_UP:
-        raise OrderNotOpen("The goods are on board: the order cannot change couriers.", order_id=str(order_id))
+    if order.is_on_board:
+        raise OrderNotOpen("The goods are on board: they are transferred, not reassigned.", order_id=str(order_id))
     if holder_of(order) == courier_id:
         return await pin(desk, order, pinned=pinned) if order.pinned != pinned else order
     holder = holder_of(order)
@@ -107,7 +107,7 @@ async def unassign(desk: Desk, order_id: OrderId, *, reason: str | None, version
     order = await desk.lock_order(order_id, version=version)
     if order.state is OrderState.PLACED:
         return order
-    if order.state is OrderState.PICKED_UP:
+    if order.is_on_board:
         raise OrderNotOpen("The goods are on board: the order cannot be taken away.", order_id=str(order_id))
     return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="unassign", reason=reason)
 
@@ -149,18 +149,6 @@ async def release(desk: Desk, reasons: Mapping[CourierId, str]) -> list[OrderId]
     why = {row["id"]: reasons[row["courier_id"]] for row in held}
     await desk.close_offers(why, OfferState.WITHDRAWN)
     return await _put_back(desk, why, [row["courier_id"] for row in held], action="release")
-
-
-async def move_courier(desk: Desk, courier_id: CourierId, region: Region) -> None:
-    """
-    The courier goes on in another region: what is not collected stays behind for others, the route begins anew.
-
-    Raises `GoodsOnBoard` while there is something to be handed over here.
-    """
-    if on_board := await desk.connection.fetch(queries["orders.on_board"], courier_id):
-        raise GoodsOnBoard(courier_id=str(courier_id), order_ids=[str(row["id"]) for row in on_board])
-    await release(desk, {courier_id: "moved to another region"})
-    await desk.connection.execute(queries["routes.move"], courier_id, region, desk.now)
 
 
 async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[OrderId, StopKind]], version: int) -> int:

@@ -1,12 +1,14 @@
 """
-An order and its life: placed → assigned → accepted → picked up → delivered, or cancelled / failed / returned; no I/O.
+An order and its life: placed → assigned → accepted → picked up → delivered, or cancelled / failed; no I/O.
+
+What fails, or is cancelled, with the goods on board becomes `returning` and, once they are back, `returned`.
 
 Here an order speaks the customer's language: instants are timezone-aware datetimes and places are coordinates.
 `dispatch.region.world` turns it into the planner's `Job`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,11 +31,13 @@ class OrderState(StrEnum):
     """Offered to a courier, who has not answered yet."""
     ACCEPTED = "accepted"
     PICKED_UP = "picked_up"
+    RETURNING = "returning"
+    """Failed or cancelled after the pickup: the courier brings the goods back to where they were collected."""
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
     FAILED = "failed"
     RETURNED = "returned"
-    """Failed or cancelled after the pickup, and the goods are back."""
+    """The goods are back."""
 
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -44,21 +48,25 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     OrderState.ACCEPTED: frozenset(
         {OrderState.PLACED, OrderState.ASSIGNED, OrderState.PICKED_UP, OrderState.CANCELLED, OrderState.FAILED}
     ),
-    OrderState.PICKED_UP: frozenset({OrderState.DELIVERED, OrderState.CANCELLED, OrderState.FAILED}),
+    OrderState.PICKED_UP: frozenset({OrderState.PICKED_UP, OrderState.DELIVERED, OrderState.RETURNING}),
+    OrderState.RETURNING: frozenset({OrderState.RETURNING, OrderState.PICKED_UP, OrderState.RETURNED}),
     OrderState.DELIVERED: frozenset(),
     OrderState.CANCELLED: frozenset({OrderState.RETURNED}),
-    OrderState.FAILED: frozenset({OrderState.RETURNED}),
-    OrderState.RETURNED: frozenset(),
+    OrderState.FAILED: frozenset({OrderState.RETURNED, OrderState.PLACED}),
+    OrderState.RETURNED: frozenset({OrderState.PLACED}),
 }
 """
-Every legal step. Back to `placed`: rejected, expired, taken away. `assigned` again: to another courier.
-`returned` needs goods that had been picked up; see `check_transition`.
+Every legal step. Back to `placed`: rejected, expired, taken away, tried again. `assigned`, `picked_up` or `returning`
+again: with another courier. Whether the goods are where a step needs them is seen by `check_transition`.
 """
 
 OPEN_STATES = frozenset({OrderState.PLACED, OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.PICKED_UP})
-"""There is something left to do for a courier."""
+"""It may still be delivered."""
 
-COURIER_STATES = frozenset({OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.PICKED_UP})
+ON_BOARD_STATES = frozenset({OrderState.PICKED_UP, OrderState.RETURNING})
+"""The courier has the goods."""
+
+COURIER_STATES = frozenset({OrderState.ASSIGNED, OrderState.ACCEPTED}) | ON_BOARD_STATES
 """The order is with a courier, and its open stops are in that courier's route."""
 
 UNCOLLECTED_STATES = (OrderState.ASSIGNED, OrderState.ACCEPTED)
@@ -145,18 +153,31 @@ class Order(NewOrder):
     closed_at: datetime | None = None
     close_reason: str | None = None
     proof: Mapping[str, str] | None = None
+    attempt: int = 1
+    """How often it has been tried, this time included."""
 
     @property
     def is_open(self) -> bool:
-        """Whether a courier has, or may get, something to do for it."""
+        """Whether it may still be delivered."""
         return self.state in OPEN_STATES
+
+    @property
+    def is_on_board(self) -> bool:
+        """Whether the courier has the goods, on the way to the recipient or back."""
+        return self.state in ON_BOARD_STATES
 
     @property
     def open_stops(self) -> tuple[StopKind, ...]:
         """The stops still to be made, in order."""
-        if self.state is OrderState.PICKED_UP:
+        if self.is_on_board:
             return (StopKind.DROPOFF,)
         return (StopKind.PICKUP, StopKind.DROPOFF) if self.is_open else ()
+
+    def stop(self, kind: StopKind) -> OrderStop:
+        """Where that stop is made now: what comes back is dropped off where it was picked up, at any time."""
+        if kind is StopKind.PICKUP:
+            return self.pickup
+        return replace(self.pickup, window=Window()) if self.state is OrderState.RETURNING else self.dropoff
 
     def awaits(self, kind: StopKind, courier_id: CourierId) -> bool:
         """Whether a stop in a courier's route is still to be made, and the order is not somebody else's."""
@@ -184,11 +205,13 @@ def check_transition(order: Order, to: OrderState) -> None:
     """
     Raise `OrderNotOpen` when the order may not step to that state.
 
-    `returned` needs goods that left the pickup place: it is legal only after `picked_up`.
+    `returned` needs goods that left the pickup place, and a new attempt after a failure needs goods that are there.
     """
     legal = to in TRANSITIONS[order.state]
     if legal and to is OrderState.RETURNED:
         legal = order.picked_up_at is not None
+    if legal and order.state is OrderState.FAILED and to is OrderState.PLACED:
+        legal = order.picked_up_at is None
     if not legal:
         raise OrderNotOpen(
             f"An order that is {order.state.replace('_', ' ')} cannot become {to.replace('_', ' ')}.",

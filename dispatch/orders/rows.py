@@ -53,6 +53,7 @@ def order_from_row(row: Row) -> Order:
         closed_at=row["closed_at"],
         close_reason=row["close_reason"],
         proof=from_json(row["proof"]),
+        attempt=row["attempt"],
     )
 
 

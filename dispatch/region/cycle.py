@@ -19,7 +19,7 @@ from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
 from dispatch.orders import handover
 from dispatch.orders.desk import at_desk
-from dispatch.orders.order import COURIER_STATES, ENGINE, OrderState
+from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
@@ -204,11 +204,7 @@ class Planning:
         """Take from couriers who went off duty, or are in trouble, what they have not collected."""
         gone = {courier.id: "off duty" for courier in world.couriers if not courier.on_duty}
         gone |= dict.fromkeys(world.lost, "stuck or silent")
-        holders = {
-            order.courier_id
-            for order in world.orders
-            if order.state in COURIER_STATES - {OrderState.PICKED_UP} and not order.pinned
-        }
+        holders = {order.courier_id for order in world.orders if order.state in UNCOLLECTED_STATES and not order.pinned}
         reasons = {courier_id: why for courier_id, why in gone.items() if courier_id in holders}
         if reasons:
             async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:

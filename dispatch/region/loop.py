@@ -37,6 +37,8 @@ WAKING: Final = URGENT | {
     "order.picked_up",
     "order.delivered",
     "order.failed",
+    "order.returning",
+    "order.returned",
     "alert.resolved",
     "courier.changed",
 }

@@ -178,18 +178,18 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts], aside: As
 def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime]) -> Job:
     # What nobody named a time for is ready from the start.
     ready_at = unix_s(order.ready_at or order.placed_at)
-    on_board = order.state is OrderState.PICKED_UP
+    dropoff = order.stop(StopKind.DROPOFF)
     return Job(
         order_id=order.id,
         pickup=_visit(order.pickup.window, places.number(order.pickup.at), order.pickup.service_s, ready_at),
-        dropoff=_visit(order.dropoff.window, places.number(order.dropoff.at), order.dropoff.service_s, 0),
+        dropoff=_visit(dropoff.window, places.number(dropoff.at), dropoff.service_s, 0),
         placed_at=unix_s(order.placed_at),
         ready_at=ready_at,
         size=size_in(order.size),
         modes=order.modes,
         skills=order.skills,
         priority=order.priority,
-        onboard_of=order.courier_id if on_board else None,
+        onboard_of=order.courier_id if order.is_on_board else None,
         # While an offer is open its courier is being asked: nobody else is planned for the order.
         pinned_to=order.courier_id if order.state in COURIER_STATES else None,
         refused_by=frozenset(refused),
@@ -255,8 +255,7 @@ def _believed_at(route: Iterable[StopInForce], open_orders: Mapping[OrderId, Ord
     first = next(iter(route), None)
     if first is None:
         return None
-    order = open_orders[first.stop.order_id]
-    return order.pickup.at if first.stop.kind is StopKind.PICKUP else order.dropoff.at
+    return open_orders[first.stop.order_id].stop(first.stop.kind).at
 
 
 def _n_locked(route: Sequence[StopInForce], open_orders: Mapping[OrderId, Order], now: UnixS) -> int:
@@ -265,7 +264,7 @@ def _n_locked(route: Sequence[StopInForce], open_orders: Mapping[OrderId, Order]
     if n_fixed or not route:
         return n_fixed
     first = route[0]
-    driven_to = open_orders[first.stop.order_id].state in {OrderState.ACCEPTED, OrderState.PICKED_UP}
+    driven_to = open_orders[first.stop.order_id].state in COURIER_STATES - {OrderState.ASSIGNED}
     soon = first.starts_at is None or first.starts_at - now <= LEG_LOCKED_WITHIN_S
     return 1 if driven_to and soon else 0
 

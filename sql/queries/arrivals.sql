@@ -1,13 +1,18 @@
 -- name: stops
 -- $1 region, $2 couriers (NULL: all): the stops still to be made, in the order of each route, with what an arrival
--- depends on. Stops that the planner only intends are among them.
+-- depends on. Stops that the planner only intends are among them. What comes back is dropped off where it was picked up,
+-- and nobody was promised when.
 SELECT
     r.courier_id, c.mode, r.version, s.nth, (s.stop ->> 'arrives_at')::bigint AS scheduled_at,
     o.id AS order_id, s.stop ->> 'kind' AS kind, o.courier_id IS NOT NULL AS is_assigned,
     o.pickup_lat, o.pickup_lon, greatest(o.pickup_opens_at, o.ready_at) AS pickup_opens_at,
     coalesce(o.pickup_due_at, o.pickup_closes_at) AS pickup_promised_at, o.pickup_service_s,
-    o.dropoff_lat, o.dropoff_lon, o.dropoff_opens_at,
-    coalesce(o.dropoff_due_at, o.dropoff_closes_at) AS dropoff_promised_at, o.dropoff_service_s
+    CASE o.state WHEN 'returning' THEN o.pickup_lat ELSE o.dropoff_lat END AS dropoff_lat,
+    CASE o.state WHEN 'returning' THEN o.pickup_lon ELSE o.dropoff_lon END AS dropoff_lon,
+    CASE o.state WHEN 'returning' THEN NULL ELSE o.dropoff_opens_at END AS dropoff_opens_at,
+    CASE o.state WHEN 'returning' THEN NULL ELSE coalesce(o.dropoff_due_at, o.dropoff_closes_at) END
+        AS dropoff_promised_at,
+    CASE o.state WHEN 'returning' THEN o.pickup_service_s ELSE o.dropoff_service_s END AS dropoff_service_s
 FROM routes AS r
 INNER JOIN couriers AS c ON r.courier_id = c.id
 CROSS JOIN jsonb_array_elements(r.stops) WITH ORDINALITY AS s (stop, nth)
@@ -15,7 +20,7 @@ INNER JOIN orders AS o ON o.id = (s.stop ->> 'order_id')::uuid
 WHERE
     r.region = $1 AND ($2::uuid[] IS NULL OR r.courier_id = ANY($2::uuid[]))
     AND (o.courier_id = r.courier_id OR o.courier_id IS NULL)
-    AND (o.state IN ('placed', 'assigned', 'accepted') OR (o.state = 'picked_up' AND s.stop ->> 'kind' = 'dropoff'))
+    AND (o.state IN ('placed', 'assigned', 'accepted') OR (o.state IN ('picked_up', 'returning') AND s.stop ->> 'kind' = 'dropoff'))
 ORDER BY r.courier_id, s.nth;
 
 -- name: order

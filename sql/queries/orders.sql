@@ -19,7 +19,7 @@ RETURNING
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
 
 -- name: get
 SELECT
@@ -27,7 +27,7 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
 FROM orders WHERE id = $1;
 
 -- name: get_many
@@ -36,7 +36,7 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
 FROM orders WHERE id = ANY($1::uuid[]);
 
 -- name: id_by_external_id
@@ -49,7 +49,7 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
 FROM orders WHERE id = $1 FOR UPDATE;
 
 -- name: lock_many
@@ -58,7 +58,7 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
 FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
 
 -- name: lock_uncollected
@@ -69,8 +69,11 @@ ORDER BY id
 FOR UPDATE;
 
 -- name: on_board
--- What courier $1 has collected and not handed over.
-SELECT id FROM orders WHERE courier_id = $1 AND state = 'picked_up' ORDER BY id FOR UPDATE;
+-- What couriers ($1) have collected and not handed over.
+SELECT id, courier_id FROM orders
+WHERE courier_id = ANY($1::uuid[]) AND state IN ('picked_up', 'returning')
+ORDER BY id
+FOR UPDATE;
 
 -- name: lock_overdue
 -- Orders of region $1 whose open offer has run out by $2.
@@ -91,13 +94,13 @@ RETURNING o.id, o.region, o.version, b.state AS from_state, b.courier_id;
 
 -- name: lock_open_in_region
 SELECT id FROM orders
-WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
+WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
 ORDER BY id FOR UPDATE;
 
 -- name: move
 -- $1 order, $2 version it must have, $3 state it must have, $4 new state, $5 when, $6 courier (NULL: as it was),
 -- $7 pinned (NULL: as it was), $8 reason, $9 proof. No row: somebody else was faster.
--- An order that goes back to `placed` forgets its courier.
+-- An order that goes back to `placed` forgets its courier, and one that is tried again what became of it before.
 UPDATE orders SET
     state = $4,
     version = version + 1,
@@ -108,20 +111,29 @@ UPDATE orders SET
     accepted_at = CASE
         WHEN $4 IN ('placed', 'assigned') THEN NULL WHEN $4 = 'accepted' THEN $5::timestamptz ELSE accepted_at
     END,
-    picked_up_at = CASE $4 WHEN 'picked_up' THEN $5::timestamptz ELSE picked_up_at END,
+    picked_up_at = CASE $4
+        WHEN 'placed' THEN NULL WHEN 'picked_up' THEN coalesce(picked_up_at, $5::timestamptz) ELSE picked_up_at
+    END,
     delivered_at = CASE $4 WHEN 'delivered' THEN $5::timestamptz ELSE delivered_at END,
     closed_at = CASE
         WHEN $4 IN ('delivered', 'cancelled', 'failed', 'returned') THEN coalesce(closed_at, $5::timestamptz)
     END,
-    close_reason = CASE WHEN $4 IN ('cancelled', 'failed') THEN $8 ELSE close_reason END,
-    proof = coalesce($9::jsonb, proof)
+    close_reason = CASE
+        WHEN $4 IN ('placed', 'picked_up') THEN NULL
+        WHEN $4 IN ('cancelled', 'failed', 'returning') THEN coalesce($8, close_reason)
+        ELSE close_reason
+    END,
+    proof = CASE WHEN $3 IN ('failed', 'returning', 'returned') AND $4 IN ('placed', 'picked_up') THEN NULL
+        ELSE coalesce($9::jsonb, proof) END,
+    attempt = attempt
+    + CASE WHEN $3 IN ('failed', 'returning', 'returned') AND $4 IN ('placed', 'picked_up') THEN 1 ELSE 0 END
 WHERE id = $1 AND version = $2 AND state = $3
 RETURNING
     id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
 
 -- name: pin
 -- $1 order, $2 version it must have, $3 pinned, $4 when.
@@ -132,7 +144,7 @@ RETURNING
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
 
 -- name: change
 -- $1 order, $2 version it must have, $3 when; then what may be changed. No row: somebody else was faster, or it is closed.
@@ -151,7 +163,7 @@ RETURNING
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
 
 -- name: list
 -- Newest first. Every filter may be NULL: $1 states, $2 region, $3 courier, $4 customer, $5 text found in a reference or
@@ -163,7 +175,7 @@ SELECT
     o.dropoff_lat, o.dropoff_lon, o.dropoff_address, o.dropoff_contact, o.dropoff_instructions, o.dropoff_opens_at,
     o.dropoff_due_at, o.dropoff_closes_at, o.dropoff_service_s, o.placed_at, o.ready_at, o.ready_is_estimate,
     o.ready_error_s, o.size, o.modes, o.skills, o.priority, o.courier_id, o.pinned, o.assigned_at, o.accepted_at,
-    o.picked_up_at, o.delivered_at, o.closed_at, o.close_reason, o.proof, o.updated_at
+    o.picked_up_at, o.delivered_at, o.closed_at, o.close_reason, o.proof, o.attempt, o.updated_at
 FROM orders AS o
 LEFT JOIN decisions AS d ON o.id = d.order_id
 WHERE
@@ -189,9 +201,9 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
 FROM orders
-WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
+WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
 ORDER BY placed_at, id;
 
 -- name: within_horizon
@@ -202,15 +214,15 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
-FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up')
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up', 'returning')
 UNION ALL
 SELECT
     id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'
@@ -221,7 +233,7 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'

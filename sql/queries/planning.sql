@@ -11,7 +11,7 @@ WHERE
     (c.region = $1 AND c.deleted_at IS NULL AND c.on_duty)
     OR EXISTS (
         SELECT FROM orders AS o
-        WHERE o.region = $1 AND o.courier_id = c.id AND o.state IN ('assigned', 'accepted', 'picked_up')
+        WHERE o.region = $1 AND o.courier_id = c.id AND o.state IN ('assigned', 'accepted', 'picked_up', 'returning')
     )
 ORDER BY c.id;
 

@@ -24,7 +24,7 @@ LIMIT $4;
 
 -- name: stops
 -- $1 couriers, $2 instant: what each had accepted and had not closed by then, with when it was there to be made;
--- those made come first, in that order, then the others.
+-- those made come first, in that order, then the others. Nobody goes to the recipient with what comes back.
 SELECT
     o.courier_id, o.id AS order_id, s.kind, s.lat, s.lon, coalesce(o.accepted_at, o.assigned_at) AS since_at, s.until_at
 FROM orders AS o
@@ -36,6 +36,7 @@ CROSS JOIN LATERAL (
 WHERE
     o.courier_id = ANY($1::uuid []) AND o.placed_at >= $2::timestamptz - interval '2 days'
     AND o.state NOT IN ('placed', 'assigned') AND (s.until_at IS NULL OR s.until_at >= $2)
+    AND NOT (o.state = 'returning' AND s.kind = 'dropoff')
 ORDER BY o.courier_id, s.until_at NULLS LAST, o.id, s.kind DESC;
 
 -- name: open_of_region

@@ -555,6 +555,8 @@ export interface components {
             delivered_at?: string | null;
             closed_at?: string | null;
             reason?: string | null;
+            /** @default 1 */
+            attempt?: number;
             proof?: {
                 [key: string]: string;
             } | null;
@@ -566,7 +568,7 @@ export interface components {
          * @description Where an order stands.
          * @enum {string}
          */
-        OrderState: "placed" | "assigned" | "accepted" | "picked_up" | "delivered" | "cancelled" | "failed" | "returned";
+        OrderState: "placed" | "assigned" | "accepted" | "picked_up" | "returning" | "delivered" | "cancelled" | "failed" | "returned";
         /** Pin */
         Pin: {
             /** @default true */
@@ -667,6 +669,12 @@ export interface components {
         /** Rejection */
         Rejection: {
             reason?: string | null;
+        };
+        /** Retry */
+        Retry: {
+            reason: string;
+            window?: components["schemas"]["WindowShape"] | null;
+            version?: number | null;
         };
         /** RouteShape */
         RouteShape: {
@@ -802,6 +810,12 @@ export interface components {
          * @enum {string}
          */
         TrackFormat: "geojson" | "csv" | "gpx" | "mfjson";
+        /** Transfer */
+        Transfer: {
+            /** Format: uuid */
+            courier_id: string;
+            version?: number | null;
+        };
         /** TripView */
         TripView: {
             /** Format: date-time */

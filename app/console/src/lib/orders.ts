@@ -2,7 +2,7 @@
 
 import type { Order } from './types'
 
-export const OPEN_STATES = ['placed', 'assigned', 'accepted', 'picked_up']
+export const OPEN_STATES = ['placed', 'assigned', 'accepted', 'picked_up', 'returning']
 export const CLOSED_STATES = ['delivered', 'cancelled', 'failed', 'returned']
 
 export const isOpen = (order: Order) => OPEN_STATES.includes(order.state)

@@ -15,7 +15,7 @@ export interface ShownStop {
 
 /** A pickup is done once its order is on board, a drop-off once it is closed. */
 const isDone = (kind: string, orderState: string) =>
-  CLOSED_STATES.includes(orderState) || (kind === 'pickup' && orderState === 'picked_up')
+  CLOSED_STATES.includes(orderState) || (kind === 'pickup' && ['picked_up', 'returning'].includes(orderState))
 
 /** A stop's `state` is its order's when the route was read; `orders` may know better. */
 export function stopsOfRoute(route: Route, orders: ReadonlyMap<string, Order> | null): ShownStop[] {

@@ -91,6 +91,11 @@ async def test_of_cancel_and_deliver_at_once_exactly_one_happens(city):
         assert len(done) == 1
         assert all(isinstance(answer, OrderNotOpen) for answer in answers if isinstance(answer, BaseException))
         assert (await city.order(order.id)).state is done[0].state
+        # Cancelled with the goods on board they come back; they leave the route before the next round.
+        assert await city.stops(ana) == [(str(order.id), kind.value) for kind in done[0].open_stops]
+        if done[0].state is OrderState.RETURNING:
+            async with city.desk() as desk:
+                await desk.take_back(await desk.lock_order(order.id))
         assert await city.stops(ana) == []
 
 

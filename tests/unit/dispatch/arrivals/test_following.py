@@ -103,6 +103,16 @@ def test_a_route_that_changed_is_told_at_once_and_named():
     assert Note.ROUTE_CHANGED in moved.warnings
 
 
+def test_a_stop_that_is_elsewhere_now_is_a_changed_route_and_a_new_way():
+    one = following(call(1, 1500))
+    one.tell(forecaster(), NOW)
+    one.change(route(call(1, 6000), version=2))
+    [eta] = one.tell(forecaster(), NOW + 1)
+    assert Note.ROUTE_CHANGED in eta.warnings
+    assert one.wants_ways
+    assert eta.p50 == following(call(1, 6000)).tell(forecaster(), NOW + 1)[0].p50
+
+
 def test_a_stop_done_or_added_at_the_end_is_no_changed_route():
     one = following(call(1, 1500, StopKind.PICKUP), call(1, 3000))
     one.tell(forecaster(), NOW)

@@ -1,6 +1,7 @@
 """The life of an order, as a machine that Hypothesis drives: only legal steps, whatever the sequence."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from dispatch.errors import OrderNotOpen
 from dispatch.orders.order import (
-    OPEN_STATES,
+    ON_BOARD_STATES,
     TRANSITIONS,
     NewOrder,
     Order,
@@ -57,7 +58,7 @@ class Life(RuleBasedStateMachine):
             return
         assert to in TRANSITIONS[before.state]
         collected = to is OrderState.PICKED_UP or before.picked_up_at is not None
-        self.order = order_in(to, picked_up=collected)
+        self.order = order_in(to, picked_up=collected and to is not OrderState.PLACED)
         self.seen.append(to)
 
     @precondition(lambda self: self.order.state is OrderState.DELIVERED)
@@ -72,14 +73,20 @@ class Life(RuleBasedStateMachine):
         assert OrderState.PICKED_UP in self.seen
 
     @invariant()
-    def closed_stays_closed(self):
-        closed = [state not in OPEN_STATES for state in self.seen]
-        assert closed == sorted(closed)
+    def delivered_or_cancelled_stays_so(self):
+        assert {OrderState.DELIVERED, OrderState.CANCELLED}.isdisjoint(self.seen[:-1])
+
+    @invariant()
+    def goods_on_board_are_never_forgotten(self):
+        for before, after in pairwise(self.seen):
+            if before in ON_BOARD_STATES:
+                assert after in ON_BOARD_STATES | {OrderState.DELIVERED, OrderState.RETURNED}
 
     @invariant()
     def stops_left_match_the_state(self):
-        left = {OrderState.PICKED_UP: (StopKind.DROPOFF,)}.get(self.order.state, (StopKind.PICKUP, StopKind.DROPOFF))
-        assert self.order.open_stops == (left if self.order.is_open else ())
+        on_board = self.order.state in ON_BOARD_STATES
+        left = (StopKind.DROPOFF,) if on_board else (StopKind.PICKUP, StopKind.DROPOFF)
+        assert self.order.open_stops == (left if on_board or self.order.is_open else ())
 
 
 TestLife = Life.TestCase
