@@ -267,13 +267,13 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
     for table, text in filled.items():
         if table not in HOLDS_NOBODY | {"erased_couriers": ""}:
             assert found(text, person | bare), f"{table}: fill it, or say why it holds nothing of a courier"
+    # On the way while it is erased: in the log, read by nobody yet; and more of it comes from who has not heard.
+    await ask(phone, "POST", "/v1/positions", fixes(3, until=datetime.now(UTC)))
     before = await keys(redis)
     names = RegionKeys(REGION)
     for key in (names.log, names.dead, names.live, names.suspects, names.contacts, names.geo[2], book.key(REGION)):
         assert found(before[key], person | bare), key
 
-    # On the way while it is erased: in the log, read by nobody yet; and more of it comes from who has not heard.
-    await ask(phone, "POST", "/v1/positions", fixes(3, until=datetime.now(UTC)))
     await ask(admin, "DELETE", path, params={"erase": True})
     late = [fix | {"courier_id": str(courier_id)} for fix in fixes(3, until=datetime.now(UTC))]
     await ask(service, "POST", "/v1/positions", late)
