@@ -89,7 +89,7 @@ class Area:
                 return cls._of_polygons([coordinates])
             if kind == "MultiPolygon":
                 return cls._of_polygons(coordinates)
-        except (TypeError, IndexError, KeyError) as exc:
+        except (TypeError, IndexError, KeyError, OverflowError) as exc:
             raise ValueError("expected coordinates as GeoJSON nests them") from exc
         raise ValueError("expected a Polygon, a MultiPolygon or a Point")
 

@@ -166,6 +166,7 @@ def test_a_fence_knows_nothing_of_the_time_before_it_was_made():
         ({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [0, 1], [1, 0], [0, 0]]]}, None),
         ({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [0, 0]]]}, None),
         ({"type": "Polygon", "coordinates": [[[0, 95], [1, 1], [0, 1], [0, 95]]]}, None),
+        ({"type": "Polygon", "coordinates": [[[10**400, 0], [1, 1], [0, 1], [10**400, 0]]]}, None),
         ({"type": "Polygon", "coordinates": 7}, None),
         ({"type": "Polygon", "coordinates": []}, None),
         ({"type": "Point", "coordinates": [0, 0]}, None),
