@@ -144,7 +144,7 @@ def create_app(settings: Settings) -> Litestar:
         dependencies={
             "pool": Provide(_pool, sync_to_thread=False),
             "redis": Provide(_redis, sync_to_thread=False),
-            "settings": Provide(_settings, sync_to_thread=False),
+            "installation": Provide(_settings, sync_to_thread=False),
             "authenticator": Provide(_authenticator, sync_to_thread=False),
             "travel": Provide(_travel, sync_to_thread=False),
             "locator": Provide(_locator, sync_to_thread=False),

@@ -105,9 +105,9 @@ def _respond(asset: Asset, request: Request[Any, Any, Any], **headers: str) -> R
 
 
 @get("/", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-def page(request: Request[Any, Any, Any], settings: CurrentSettings) -> Response[Any]:
+def page(request: Request[Any, Any, Any], installation: CurrentSettings) -> Response[Any]:
     """The live map."""
-    return _page("index.html", request, str(Policy.of(settings)))
+    return _page("index.html", request, str(Policy.of(installation)))
 
 
 @get("/schema/swagger", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
@@ -146,14 +146,14 @@ def fixed_file(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/ui/config.json", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-def config(settings: CurrentSettings) -> ConsoleConfig:
+def config(installation: CurrentSettings) -> ConsoleConfig:
     """How the page shall behave."""
     return ConsoleConfig(
         version=_version(),
-        map_style_url=settings.map_style_url,
-        map_attribution=settings.map_attribution,
-        online_within_s=settings.online_within_s,
-        stale_within_s=settings.stale_within_s,
+        map_style_url=installation.map_style_url,
+        map_attribution=installation.map_attribution,
+        online_within_s=installation.online_within_s,
+        stale_within_s=installation.stale_within_s,
     )
 
 

@@ -159,7 +159,7 @@ async def post_positions(request: Request[Any, Any, Any], caller: CurrentCaller,
     guards=[requires(Role.VIEWER)],
     tags=["positions"],
 )
-async def get_position(courier_id: FromPath[UUID], state: State, settings: CurrentSettings) -> PositionView:
+async def get_position(courier_id: FromPath[UUID], state: State, installation: CurrentSettings) -> PositionView:
     """The courier's last good position, its age, and the age of the last contact."""
     intake: Intake = state.intake
     sender = await intake.roster.find(courier_id)
@@ -169,7 +169,7 @@ async def get_position(courier_id: FromPath[UUID], state: State, settings: Curre
     if live is None:
         contact_at = await intake.live.contact_at(courier_id, sender.region)
         raise PositionNotFound(courier_id=courier_id, contact_at=contact_at)
-    return PositionView(**_view(live, datetime.now(UTC), settings))
+    return PositionView(**_view(live, datetime.now(UTC), installation))
 
 
 @get("/v1/couriers/nearby", opt=looks_at("couriers.nearby"), guards=[requires(Role.VIEWER)], tags=["positions"])
@@ -177,7 +177,7 @@ async def list_nearby(
     lat: Annotated[float, QueryParameter(ge=-90, le=90)],
     lon: Annotated[float, QueryParameter(ge=-180, le=180)],
     state: State,
-    settings: CurrentSettings,
+    installation: CurrentSettings,
     radius_m: Annotated[float, QueryParameter(gt=0, le=200_000)] = 5000.0,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 20,
     mode: Annotated[Mode | None, QueryParameter()] = None,
@@ -190,7 +190,7 @@ async def list_nearby(
     """
     intake: Intake = state.intake
     now = datetime.now(UTC)
-    fresh_since = now - timedelta(seconds=settings.stale_within_s if max_age_s is None else max_age_s)
+    fresh_since = now - timedelta(seconds=installation.stale_within_s if max_age_s is None else max_age_s)
     found = [
         hit
         for region in await intake.roster.regions()
@@ -199,7 +199,8 @@ async def list_nearby(
         )
     ]
     found.sort(key=lambda hit: hit.distance_m)
-    return Nearby([NearbyView(distance_m=hit.distance_m, **_view(hit.live, now, settings)) for hit in found[:limit]])
+    views = [(hit.distance_m, _view(hit.live, now, installation)) for hit in found[:limit]]
+    return Nearby([NearbyView(distance_m=distance_m, **view) for distance_m, view in views])
 
 
 @get("/v1/quarantine", opt=looks_at("couriers.quarantine"), guards=[requires(Role.VIEWER)], tags=["positions"])

@@ -16,7 +16,7 @@ Pool = NamedDependency[asyncpg.Pool]
 RedisClient = NamedDependency[aioredis.Redis]
 """Parameter `redis`."""
 CurrentSettings = NamedDependency[Settings]
-"""Parameter `settings`."""
+"""Parameter `installation`; not `settings`, for bodies have a field of that name."""
 CurrentCaller = NamedDependency[Caller]
 """Parameter `caller`: who sent the request; on a public route it may be None."""
 Tokens = NamedDependency[Authenticator]
