@@ -217,15 +217,21 @@ def _parse(name: str, raw: str, wanted: object) -> object:
 
 def table() -> str:
     """The settings as a Markdown table, for the README: variable, default, meaning."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(Settings))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    meaning = {}
-    for node, following in zip(body.body, body.body[1:], strict=False):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr):
-            assert isinstance(following.value, ast.Constant)
-            meaning[node.target.id] = " ".join(str(following.value.value).split())
+    meaning = meanings_of(Settings)
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for one in fields(Settings):
         default = "" if one.default in ("", None) else f"`{one.default}`"
         rows.append(f"| `{variable_of(one.name)}` | {default} | {meaning[one.name].replace('|', chr(92) + '|')} |")
     return "\n".join(rows)
+
+
+def meanings_of(kind: type) -> dict[str, str]:
+    """What each field of a class means: the docstring below it."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        node.target.id: " ".join(str(following.value.value).split())
+        for node, following in zip(body.body, body.body[1:], strict=False)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+    }

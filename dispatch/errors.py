@@ -13,7 +13,10 @@ What can go wrong in dispatch.
     ├── ExternalIdInUse       another order or courier has it
     ├── ShiftOverlaps         the courier has another shift at that time
     ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
-    └── AlertNotFound
+    ├── AlertNotFound
+    ├── RegionNotFound
+    ├── RegionExists          another region has that name
+    └── TooManyRegions        one process could not follow them all
 
 A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
 """
@@ -73,3 +76,15 @@ class ShareNotFound(DispatchError):
 
 class AlertNotFound(DispatchError):
     """There is no such alert."""
+
+
+class RegionNotFound(DispatchError):
+    """There is no such region."""
+
+
+class RegionExists(DispatchError):
+    """There is a region of that name."""
+
+
+class TooManyRegions(DispatchError):
+    """There are as many regions as an installation may have."""

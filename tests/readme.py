@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 from app.machine.bounds import table as bounds
-from app.settings import table
+from app.settings import Settings, table
+from app.shapes.regions import settings_table
 from app.web.problems import problem_types
+from app.wiring.params import cycle_of
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -19,10 +21,16 @@ def problems() -> str:
     return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
 
 
+def regions() -> str:
+    """What a region may set for itself, as a Markdown table."""
+    return settings_table(cycle_of(Settings()))
+
+
 PARTS = {
     "settings": (ROOT / "deploy" / "settings.md", table),
     "bounds": (ROOT / "deploy" / "bounds.md", bounds),
     "problems": (ROOT / "app" / "README.md", problems),
+    "regions": (ROOT / "dispatch" / "README.md", regions),
 }
 
 

@@ -1,6 +1,5 @@
 """What is done to an order: by hand from the office, and by its courier at the door."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from app.shapes.orders import OrderShape, Text, Version, plan_cost_shape, shape_
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires, requires_any
-from app.web.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.versions import IfMatch, version_of
 from app.wiring.whatif import Thinker
 from dispatch.errors import NotYours
@@ -102,7 +101,6 @@ async def reassign_order(
     pool: Pool,
     redis: RedisClient,
     caller: CurrentCaller,
-    settings: CurrentSettings,
     what_if: Thinker,
     if_match: IfMatch = None,
 ) -> Response[OrderShape]:
@@ -121,7 +119,7 @@ async def reassign_order(
             reason=data.reason,
             version=version_of(if_match, data.version),
             pinned=data.pinned,
-            expires_in=timedelta(seconds=settings.offer_for_s),
+            expires_in=await what_if.offer_for(desk.connection, region),
         )
         facts = {"courier_id": data.courier_id, "reason": data.reason}
         await audit(desk.connection, caller, "order.reassign", f"order:{order_id}", facts)
@@ -155,7 +153,7 @@ async def pin_order(
     pool: Pool,
     redis: RedisClient,
     caller: CurrentCaller,
-    settings: CurrentSettings,
+    what_if: Thinker,
     data: JSONBody[Pin | None] = None,
     if_match: IfMatch = None,
 ) -> Response[OrderShape]:
@@ -164,13 +162,14 @@ async def pin_order(
     expected = version_of(if_match, pin.version)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         if pin.courier_id is not None:
+            region = (await desk.get_order(OrderId(order_id))).region
             order = await handover.assign(
                 desk,
                 OrderId(order_id),
                 CourierId(pin.courier_id),
                 version=expected,
                 pinned=pin.pinned,
-                expires_in=timedelta(seconds=settings.offer_for_s),
+                expires_in=await what_if.offer_for(desk.connection, region),
             )
         else:
             order = await handover.pin(

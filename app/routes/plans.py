@@ -23,7 +23,7 @@ from app.shapes.orders import (
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires
-from app.web.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
 from app.wiring.whatif import Thinker, in_turn
@@ -195,7 +195,6 @@ async def apply_plan(
     pool: Pool,
     redis: RedisClient,
     caller: CurrentCaller,
-    settings: CurrentSettings,
     what_if: Thinker,
 ) -> AppliedShape:
     """Do in one transaction what a preview was asked about; all of it or nothing."""
@@ -203,7 +202,7 @@ async def apply_plan(
     async with in_turn(what_if.applying), at_desk(pool, redis, actor_of(caller)) as desk:
         if data.basis is not None and await _basis(desk, region) != data.basis:
             raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
-        touched = await _apply(desk, data, caller, expires_in=timedelta(seconds=settings.offer_for_s))
+        touched = await _apply(desk, data, caller, expires_in=await what_if.offer_for(desk.connection, region))
         await duty.go_off_duty(desk, [CourierId(courier_id) for courier_id in data.remove_couriers])
         facts = {"n_orders": len(touched), "couriers_off_duty": data.remove_couriers}
         await audit(desk.connection, caller, "plan.apply", f"region:{region}", facts)

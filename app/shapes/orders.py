@@ -179,6 +179,7 @@ REASON_TEXTS: Mapping[str, str] = {
     "too_far": "It is too far for them.",
     "not_at_work": "They are not at work now.",
     "in_trouble": "They are stuck, or their phone is silent.",
+    "paused": "They let offers run out, one after the other.",
     "out_of_time": "There was no time to look at them; the next plan will.",
 }
 

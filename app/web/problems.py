@@ -110,6 +110,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.ShiftOverlaps: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),
     dispatch_errors.AlertNotFound: Problem("alert-not-found", "There is no such alert", 404),
+    dispatch_errors.RegionNotFound: Problem("region-not-found", "There is no such region", 404),
+    dispatch_errors.RegionExists: Problem("conflict", "It was changed meanwhile", 409),
+    dispatch_errors.TooManyRegions: Problem("too-many-regions", "There are as many regions as there may be", 409),
     **dict.fromkeys(outages.EITHER, UNAVAILABLE),
     **dict.fromkeys(COLLISIONS, Problem("busy", "Others are changing the same thing", 503, retry_after_s=1)),
 }

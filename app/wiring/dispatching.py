@@ -20,7 +20,7 @@ def dispatcher(settings: Settings, opened: Resources) -> Dispatcher:
         travel=opened.travel,
         locator=Locator(LivePositions(opened.redis)),
         params=cycle_of(settings),
-        search=SearchProcess() if settings.dispatch_search_s > 0 else None,
+        search=SearchProcess(),
     )
     params = loop_of(settings)
     return Dispatcher(pool=opened.pool, redis=opened.redis, planning=planning, params=params, tails=opened.tails)

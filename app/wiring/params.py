@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Final
 
 from app.settings import Settings
-from dispatch.region.cycle import CycleParams
 from dispatch.region.loop import LoopParams
+from dispatch.region.params import CycleParams
 from tracking.feed.feed import FeedParams
 from tracking.feed.view import Freshness
 from tracking.history.housekeeping import Keep

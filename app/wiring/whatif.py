@@ -5,16 +5,19 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from time import monotonic
+from typing import Any
 
 import asyncpg
 from litestar.di import NamedDependency
 
-from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
 from dispatch.region import store
-from dispatch.region.cycle import CycleParams, look
+from dispatch.region.cycle import look
+from dispatch.region.params import CycleParams
+from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Whereabouts, World
 from dispatch.travel.times import TravelTimes
@@ -45,9 +48,14 @@ class WhatIf:
     slots: asyncio.Semaphore
     applying: asyncio.Semaphore
 
+    async def offer_for(self, connection: Any, region: Region) -> timedelta:
+        """How long a courier of the region may think about an offer that is made by hand."""
+        return timedelta(seconds=(await params_of(connection, region, self.params)).offer_for_s)
+
     async def world(self, region: Region) -> World:
         """The region as it is."""
-        return await store.load(self.pool, region)
+        params = await params_of(self.pool, region, self.params)
+        return await store.load(self.pool, region, pauses=params.pauses)
 
     async def plans(self, worlds: Sequence[World], *, horizon_s: int | None = None) -> list[Plan]:
         """
@@ -57,8 +65,9 @@ class WhatIf:
         """
         if not worlds:
             return []
-        params = self.params.plan
-        params = replace(params, search_s=0.0, horizon_s=max(params.horizon_s, horizon_s or 0))
+        params = await params_of(self.pool, worlds[0].region, self.params)
+        horizon_s = max(params.plan.horizon_s, horizon_s or 0)
+        params = replace(params, plan=replace(params.plan, search_s=0.0, horizon_s=horizon_s))
         seen = await self.locator.locate(worlds[0].region, worlds[0].now)
         async with in_turn(self.slots):
             return [await self._plan(world, seen, params) for world in worlds]
@@ -72,12 +81,12 @@ class WhatIf:
             log.exception("plan not priced", extra={"event": "plan_not_priced", "region": region})
             return None
 
-    async def _plan(self, world: World, seen: Mapping[CourierId, Whereabouts], params: Params) -> Plan:
+    async def _plan(self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams) -> Plan:
         if not world.orders:
             return EMPTY
-        snapshot = await look(world, seen, self.travel, self.params)
+        snapshot = await look(world, seen, self.travel, params)
         deadline = monotonic() + PLAN_S
-        return await asyncio.to_thread(propose, snapshot, params, lambda: monotonic() > deadline)
+        return await asyncio.to_thread(propose, snapshot, params.plan, lambda: monotonic() > deadline)
 
 
 @asynccontextmanager

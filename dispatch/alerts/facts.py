@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 from dispatch.alerts.route_line import RouteLine
 from dispatch.stop import OrderId, StopKind
@@ -12,40 +15,58 @@ MAX_SPEED_MPS: Mapping[Mode, float] = {Mode.CAR: 70.0, Mode.MOTORCYCLE: 70.0, Mo
 """Nobody is faster; on foot a courier may still take a bus."""
 
 
+Seconds = Annotated[int, Meta(ge=0, le=7 * 86_400)]
+SomeSeconds = Annotated[int, Meta(ge=1, le=7 * 86_400)]
+Metres = Annotated[float, Meta(ge=0, le=100_000)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Fixes = Annotated[int, Meta(ge=1, le=1000)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertParams:
     """Thresholds of a region; `regions.settings -> 'alerts'` may hold any of them."""
 
-    stuck_after_s: int = 300
-    stuck_within_m: float = 50.0
+    stuck_after_s: SomeSeconds = 300
+    """Stuck: has something to do, and has not moved for so long."""
+    stuck_within_m: Metres = 50.0
     """No fix farther than this from the middle of the others: noise, not movement."""
-    at_stop_m: float = 75.0
+    at_stop_m: Metres = 75.0
     """This close to an open stop a courier is at work, not stuck."""
-    silent_after_s: int = 120
-    silent_at_most_s: int = 43_200
+    silent_after_s: SomeSeconds = 120
+    """Silent: on duty, and the phone was not heard of for so long."""
+    silent_at_most_s: Seconds = 43_200
     """Silent for longer, a courier has gone home and forgotten to go off duty: no alert any more."""
-    intake_silent_share: float = 0.5
+    intake_silent_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """So large a share of the couriers at work, silent together, is our outage and not theirs."""
-    intake_silent_couriers: int = 3
+    intake_silent_couriers: Annotated[int, Meta(ge=1, le=100_000)] = 3
     """Fewer than these are judged one by one all the same."""
-    intake_grace_s: int = 300
+    intake_grace_s: Seconds = 300
     """So long after such an outage nobody is judged by silence: phones come back one by one, with what they kept."""
-    frozen_after_s: int = 120
-    off_route_m: float = 150.0
-    back_on_route_m: float = 100.0
-    off_route_fixes: int = 3
-    late_risk_s: int = 0
+    frozen_after_s: SomeSeconds = 120
+    """Frozen: the phone is heard of, but its newest fix is older than this."""
+    off_route_m: Metres = 150.0
+    """Off route: farther than this from the way to the next stop."""
+    back_on_route_m: Metres = 100.0
+    """On the route again: closer than this; not more than `off_route_m`."""
+    off_route_fixes: Fixes = 3
+    """So many fixes one after the other must say so."""
+    late_risk_s: Seconds = 0
     """Raised when the p90 of the arrival is later than promised by more than this."""
-    late_risk_clear_s: int = 60
+    late_risk_clear_s: Seconds = 60
     """Ends when the p90 is earlier than promised by this."""
-    late_after_s: int = 0
-    low_battery_pct: float = 15.0
-    battery_ok_pct: float = 20.0
-    outside_m: float = 200.0
-    outside_fixes: int = 3
-    jump_m: float = 2_000.0
+    late_after_s: Seconds = 0
+    """Late: so long after what was promised."""
+    low_battery_pct: Percent = 15.0
+    """Low battery: this or less."""
+    battery_ok_pct: Percent = 20.0
+    """Ends at this or more; not less than `low_battery_pct`."""
+    outside_m: Metres = 200.0
+    """Outside the region: farther than this from its boundary."""
+    outside_fixes: Fixes = 3
+    """So many fixes one after the other must say so."""
+    jump_m: Metres = 2_000.0
     """Shorter impossible jumps are bad reception: GeoLife 001 has six of 0.5 to 1.5 km in 53 days."""
-    jump_clear_s: int = 300
+    jump_clear_s: Seconds = 300
     """An impossible jump is over when none came for so long."""
 
     def __post_init__(self) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import asyncpg
-import msgspec
 
 from dispatch import aside as asides
 from dispatch.alerts.facts import AlertParams, CourierFacts, OpenStop
@@ -14,8 +13,8 @@ from dispatch.alerts.route_line import RouteLine
 from dispatch.aside import REGION, Aside, Subject
 from dispatch.orders.courier import Courier, pause_at
 from dispatch.orders.order import COURIER_STATES, Order, OrderState
-from dispatch.orders.rows import from_json
 from dispatch.region import store
+from dispatch.region.settings import BOUNDARY, group_of, overlaid, settings_of
 from dispatch.region.world import NO_ROUTE, RouteInForce, World
 from dispatch.stop import OrderId, StopKind
 from dispatch.visits.from_fixes import RouteStop
@@ -71,11 +70,11 @@ class FactsOfRegion:
         """As they are now. Orders that nobody has accepted are no courier's business and not here."""
         aside = Aside()
         world = await store.load(self._pool, region, now=now, aside=aside)
-        settings, params, area = await self._settings(region), AlertParams(), None
+        settings, params, area = await settings_of(self._pool, region), AlertParams(), None
         with aside.bearing(REGION, doing="read settings.alerts"):
-            params = msgspec.convert(settings.get("alerts", {}), AlertParams)
+            params = overlaid(params, group_of(settings, "alerts"))
         with aside.bearing(REGION, doing="read settings.boundary"):
-            area = self._area(settings.get("boundary"))
+            area = self._area(group_of(settings, BOUNDARY))
         p90 = {} if self._estimates is None else await self._estimates.p90(region)
         held: dict[CourierId, list[Order]] = {}
         for order in world.orders:
@@ -118,13 +117,8 @@ class FactsOfRegion:
             region=area,
         )
 
-    async def _settings(self, region: Region) -> dict[str, Any]:
-        rows = await self._pool.fetch(queries["planning.regions"])
-        found: Any = next((from_json(row["settings"]) for row in rows if row["id"] == region), {})
-        return found if isinstance(found, dict) else {}
-
     def _area(self, boundary: Any) -> Area | None:
-        if boundary is None:
+        if not boundary:
             return None
         key = repr(boundary)
         if key not in self._areas:

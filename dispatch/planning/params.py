@@ -7,6 +7,9 @@ Costs are whole numbers. With the default weights one unit is a second of an ord
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
 
 ShouldEnd = Callable[[], bool]
 """Asked between steps; True: give the best plan found so far, at once."""
@@ -15,6 +18,12 @@ ShouldEnd = Callable[[], bool]
 def never() -> bool:
     """Not told to end: the planner ends by its own limits."""
     return False
+
+
+Rate = Annotated[int, Meta(ge=0, le=1000)]
+"""Cost of a second."""
+Price = Annotated[int, Meta(ge=0, le=10_000_000)]
+"""Cost of something that happens once."""
 
 
 class Bundling(StrEnum):
@@ -32,23 +41,23 @@ class Bundling(StrEnum):
 class Weights:
     """Units of cost for each term of the objective; see cost.py for what the terms count."""
 
-    travel: int = 1
+    travel: Rate = 1
     """For a second driven."""
-    delivery: int = 1
+    delivery: Rate = 1
     """For a second from the goods being ready to the drop-off."""
-    lateness: int = 4
+    lateness: Rate = 4
     """For a second after `due_at` at either stop, on top of `delivery`."""
-    overtime: int = 4
+    overtime: Rate = 4
     """For a second of work after the end of the shift."""
-    waiting: int = 0
+    waiting: Rate = 0
     """For a second a courier waits at a stop."""
-    change: int = 600
+    change: Price = 600
     """For moving an order away from the courier who has been shown it."""
-    position: int = 0
+    position: Rate = 0
     """For a second by which orders yet to come wait longer because a courier leaves its place."""
-    unassigned: int = 14_400
+    unassigned: Price = 14_400
     """For leaving an order without a courier. With more than this at stake an order waits for a better moment."""
-    ageing: int = 4
+    ageing: Rate = 4
     """For each second since the order was placed while it is without a courier: no order starves."""
 
     def __post_init__(self) -> None:

@@ -35,6 +35,8 @@ class ReasonCode(StrEnum):
     """Off duty or outside the shift, and still busy with something."""
     IN_TROUBLE = "in_trouble"
     """Stuck or silent: gets nothing new."""
+    PAUSED = "paused"
+    """Let offers run out, one after the other: gets nothing new for a while."""
     OUT_OF_TIME = "out_of_time"
     """The planner had no time left to look at the pair."""
 

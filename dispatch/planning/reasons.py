@@ -141,6 +141,8 @@ def _explain_by_routes(draft: Draft, job_no: int, codes: list[ReasonCode | None]
             codes[worker_no] = ReasonCode.NOT_AT_WORK
         elif worker.in_trouble:
             codes[worker_no] = ReasonCode.IN_TROUBLE
+        elif worker.is_paused:
+            codes[worker_no] = ReasonCode.PAUSED
         elif sum(stop & 1 for stop in draft.routes[worker_no]) >= worker.max_orders:
             codes[worker_no] = ReasonCode.MAX_ORDERS
         elif arrives_at[worker_no] > max(problem.jobs[job_no].pickup.closes_at, 0):

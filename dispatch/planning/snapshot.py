@@ -94,6 +94,8 @@ class Worker:
     """False: off duty or outside the shift; stays in the picture for what was begun."""
     in_trouble: bool = False
     """Stuck or silent: gets nothing new."""
+    is_paused: bool = False
+    """Let offers run out, one after the other: gets nothing new for a while."""
     range_m: int | None = None
     """Longest distance from `start` to a pickup; None: no limit."""
     breaks: tuple[Break, ...] = ()

@@ -8,7 +8,7 @@ plan in force stays.
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import asyncpg
@@ -27,8 +27,10 @@ from dispatch.planning.snapshot import Snapshot
 from dispatch.region import commit, store
 from dispatch.region.commit import Committed
 from dispatch.region.matrix import travel_matrix
+from dispatch.region.params import CycleParams
 from dispatch.region.poison import Poison
 from dispatch.region.search_process import SearchProcess
+from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Whereabouts, World, survey
 from dispatch.travel.times import TravelTimes
@@ -50,23 +52,6 @@ OFFERS = Counter("postrider_dispatch_offers_total", "Offers made to couriers by 
 DROPPED = Counter("postrider_dispatch_dropped_total", "Parts of plans dropped because something had changed meanwhile.")
 OPEN_ORDERS = Gauge("postrider_dispatch_open_orders", "Open orders at the last cycle.", ["region"])
 UNASSIGNED = Gauge("postrider_dispatch_unassigned_orders", "Orders the last cycle found no courier for.", ["region"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleParams:
-    """How a region is run."""
-
-    plan: Params = field(default_factory=Params)
-    offer_for_s: float = 60.0
-    """How long a courier may think. Deliveroo leaves offers open for 100 s in one market; less loses less time."""
-    ask_again_after_s: float = 120.0
-    """Before that a courier who turned an order down is not asked again, even when nobody else can take it."""
-    at_once_s: float = 1.0
-    """Time for the plan that offers are made from; what is found by then counts."""
-    search_s: float = 2.0
-    """Time for the search that improves it afterwards; 0: none."""
-    map_budget_s: float = 0.5
-    """Longest wait for travel times; the great circle answers for the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,48 +108,51 @@ class Planning:
     async def _at_once(self, lease: Lease, aside: Aside) -> Cycle:
         await self._expire(lease)
         began = monotonic()
-        world = await self._load(lease.region, aside)
+        params = await params_of(self._pool, lease.region, self.params, aside)
+        world = await self._load(lease.region, params, aside)
         if await self._release_absent(world, lease):
-            world = await self._load(lease.region, aside)
-        plan = await self._quick_plan(world, aside)
-        await store.put_off(self._pool, lease.region, world.now, self.params.plan.horizon_s)
-        return await self._finish(world, plan, lease, depth="at_once", began=began)
+            world = await self._load(lease.region, params, aside)
+        plan = await self._quick_plan(world, params, aside)
+        await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s)
+        return await self._finish(world, plan, lease, params, depth="at_once", began=began)
 
-    async def _load(self, region: Region, aside: Aside) -> World:
+    async def _load(self, region: Region, params: CycleParams, aside: Aside) -> World:
         """What can matter to a plan now."""
-        return await store.load(self._pool, region, horizon_s=self.params.plan.horizon_s, aside=aside)
+        return await store.load(self._pool, region, horizon_s=params.plan.horizon_s, pauses=params.pauses, aside=aside)
 
-    async def _quick_plan(self, world: World, aside: Aside) -> Plan | None:
+    async def _quick_plan(self, world: World, params: CycleParams, aside: Aside) -> Plan | None:
         """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
-        snapshot = await self.snapshot(world, aside)
+        snapshot = await self.snapshot(world, params, aside)
         if snapshot is None:
             return None
-        params = replace(self.params.plan, search_s=0.0)
+        wanted = replace(params.plan, search_s=0.0)
         try:
-            return await asyncio.to_thread(_propose_within, snapshot, params, self.params.at_once_s)
+            return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
         except Exception as exc:
-            if not await self._poison.find(snapshot, params, exc, aside):
+            if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
-        snapshot = await look(world, await self._locate(world), self._travel, self.params, aside)
-        return await asyncio.to_thread(_propose_within, snapshot, params, self.params.at_once_s)
+        snapshot = await look(world, await self._locate(world), self._travel, params, aside)
+        return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
 
     async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
         """The long answer, given up as soon as `halt` is set; None when there is nothing to search or no search."""
-        if self._search is None or self.params.search_s <= 0:
+        if self._search is None:
             return None
         began = monotonic()
         aside = self._poison.aside(lease.region)
-        world = await self._load(lease.region, aside)
-        snapshot = await self.snapshot(world, aside)
+        params = await params_of(self._pool, lease.region, self.params, aside)
+        if params.search_s <= 0:
+            return None
+        world = await self._load(lease.region, params, aside)
+        snapshot = await self.snapshot(world, params, aside)
         if snapshot is None:
             return None
-        params = replace(self.params.plan, search_s=self.params.search_s)
-        plan = await self._search.propose(snapshot, params, halt)
-        return await self._finish(world, plan, lease, depth="search", began=began)
+        plan = await self._search.propose(snapshot, replace(params.plan, search_s=params.search_s), halt)
+        return await self._finish(world, plan, lease, params, depth="search", began=began)
 
     def warm(self) -> None:
-        """Get ready for the first search."""
-        if self._search is not None:
+        """Get ready for the first search, where regions are searched unless they say otherwise."""
+        if self._search is not None and self.params.search_s > 0:
             self._search.warm()
 
     def close(self) -> None:
@@ -172,16 +160,20 @@ class Planning:
         if self._search is not None:
             self._search.close()
 
-    async def snapshot(self, world: World, aside: Aside | None = None) -> Snapshot | None:
+    async def snapshot(
+        self, world: World, params: CycleParams | None = None, aside: Aside | None = None
+    ) -> Snapshot | None:
         """The world as the planner sees it, without what is set aside; None when there is nothing to plan."""
         if not world.orders:
             return None
-        return await look(world, await self._locate(world), self._travel, self.params, aside)
+        return await look(world, await self._locate(world), self._travel, params or self.params, aside)
 
     async def _locate(self, world: World) -> Mapping[CourierId, Whereabouts]:
         return await self._locator.locate(world.region, world.now)
 
-    async def _finish(self, world: World, plan: Plan | None, lease: Lease, *, depth: str, began: float) -> Cycle:
+    async def _finish(
+        self, world: World, plan: Plan | None, lease: Lease, params: CycleParams, *, depth: str, began: float
+    ) -> Cycle:
         committed = Committed()
         if plan is not None:
             committed = await commit.commit(
@@ -189,8 +181,8 @@ class Planning:
                 world,
                 plan,
                 lease,
-                offer_for_s=self.params.offer_for_s,
-                ask_again_after_s=self.params.ask_again_after_s,
+                offer_for_s=params.offer_for_s,
+                ask_again_after_s=params.ask_again_after_s,
             )
             await events.tell(self._redis, committed.events)
         _observe(world, plan, committed, depth=depth, seconds=monotonic() - began)
@@ -226,7 +218,7 @@ async def look(
     aside: Aside | None = None,
 ) -> Snapshot:
     """A snapshot of a world, with the travel times between its places; what is set aside is left out."""
-    seen = survey(world, whereabouts, aside)
+    seen = survey(world, whereabouts, aside, params=params.survey)
     matrix = await travel_matrix(
         travel, seen.places, seen.n_destinations, seen.modes, world.now, budget_s=params.map_budget_s
     )

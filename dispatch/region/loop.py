@@ -29,7 +29,9 @@ from tracking.streams import Tails
 
 CYCLES = Counter("postrider_dispatch_cycles_total", "Cycles by how they ended.", ["outcome"])
 
-URGENT: Final = frozenset({"order.placed", "order.changed", "offer.rejected", "alert.raised", "plan.wanted"})
+URGENT: Final = frozenset(
+    {"order.placed", "order.changed", "offer.rejected", "alert.raised", "plan.wanted", "region.changed"}
+)
 """Somebody waits for what comes of these: a search is given up for them."""
 
 WAKING: Final = URGENT | {

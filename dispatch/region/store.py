@@ -18,6 +18,7 @@ from dispatch.aside import Aside
 from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, Window
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row
+from dispatch.region.params import PauseParams
 from dispatch.region.world import RouteInForce, StopInForce, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
@@ -26,6 +27,8 @@ from tracking.position import CourierId, Region
 
 LOST_AFTER = timedelta(minutes=3)
 """So long after the alert a silent courier's orders go to others: tunnels and lifts are shorter."""
+LAPSES_COUNT_FOR = timedelta(hours=2)
+"""Offers that ran out longer ago are forgotten, unless the pause itself is longer."""
 
 
 async def load(
@@ -34,6 +37,7 @@ async def load(
     *,
     now: datetime | None = None,
     horizon_s: int | None = None,
+    pauses: PauseParams | None = None,
     aside: Aside | None = None,
 ) -> World:
     """
@@ -44,7 +48,7 @@ async def load(
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         now = now or await connection.fetchval(queries["clock.now"])
         assert now is not None
-        return await read(connection, region, now, horizon_s=horizon_s, aside=aside)
+        return await read(connection, region, now, horizon_s=horizon_s, pauses=pauses, aside=aside)
 
 
 async def put_off(pool: asyncpg.Pool, region: Region, now: datetime, horizon_s: int) -> None:
@@ -63,7 +67,13 @@ async def hold(connection: Any, region: Region) -> None:
 
 
 async def read(
-    connection: Any, region: Region, now: datetime, *, horizon_s: int | None = None, aside: Aside | None = None
+    connection: Any,
+    region: Region,
+    now: datetime,
+    *,
+    horizon_s: int | None = None,
+    pauses: PauseParams | None = None,
+    aside: Aside | None = None,
 ) -> World:
     """
     The same within a transaction of the caller's.
@@ -109,7 +119,18 @@ async def read(
         refusals=refusals,
         troubled=frozenset(row["courier_id"] for row in troubled),
         lost=frozenset(row["courier_id"] for row in troubled if row["lost"]),
+        paused=await _paused(connection, region, now, pauses or PauseParams()),
     )
+
+
+async def _paused(connection: Any, region: Region, now: datetime, pauses: PauseParams) -> frozenset[CourierId]:
+    if not pauses.after_expired:
+        return frozenset()
+    since, lately = now - timedelta(seconds=pauses.pause_s), now - LAPSES_COUNT_FOR
+    rows = await connection.fetch(
+        queries["offers.lapsed_in_region"], region, min(since, lately), pauses.after_expired, since
+    )
+    return frozenset(row["courier_id"] for row in rows)
 
 
 def _order(row: Mapping[str, Any]) -> Order:

@@ -8,6 +8,7 @@ A region as the database has it at one moment, and how the planner sees it; no I
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 from dispatch import aside as asides
 from dispatch.aside import Aside
@@ -18,11 +19,20 @@ from dispatch.region.matrix import Places
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
 
-FRESH_WITHIN_S = 120
-"""An older position is not good enough to give a courier something new: 24 missed fixes at one every 5 s."""
-
 LEG_LOCKED_WITHIN_S = 600
 """A first stop due to begin within this time is being driven to; one later still leaves room for something before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyParams:
+    """Who may be given something new."""
+
+    fresh_within_s: int = 120
+    """An older position is not good enough: 24 missed fixes at one every 5 s."""
+    at_rest_within_s: int = 1800
+    """Of a courier who stood still at the last fix, for phones send none at rest, and whose phone is still heard of."""
+    radius_m: int | None = None
+    """Longest distance to a pickup; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,15 @@ class Whereabouts:
 
     at: LatLon
     age_s: float
+    contact_age_s: float = inf
+    """Since the phone was last heard of, with a position or without."""
+    at_rest: bool = False
+    """Stood still when last seen."""
+
+    def is_fresh(self, params: SurveyParams) -> bool:
+        """Whether the courier is believed to be still about there."""
+        rests = self.at_rest and self.contact_age_s <= params.fresh_within_s
+        return self.age_s <= max(params.fresh_within_s, params.at_rest_within_s if rests else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +95,8 @@ class World:
     """Stuck or silent: they get nothing new."""
     lost: frozenset[CourierId] = frozenset()
     """Troubled for good: what they have not collected goes to others; what is on board stays."""
+    paused: frozenset[CourierId] = frozenset()
+    """They let offers run out, one after the other: they get nothing new for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +136,13 @@ def held_orders(orders: Iterable[Order]) -> dict[CourierId, list[Order]]:
     return held
 
 
-def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts], aside: Aside | None = None) -> Survey:
+def survey(
+    world: World,
+    whereabouts: Mapping[CourierId, Whereabouts],
+    aside: Aside | None = None,
+    *,
+    params: SurveyParams | None = None,
+) -> Survey:
     """
     Jobs, workers and places of a region.
 
@@ -124,6 +151,7 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts], aside: As
     out: an order with whoever has it, whose route then stays as it is.
     """
     aside = Aside() if aside is None else aside
+    params = SurveyParams() if params is None else params
     places = Places()
     orders = [order for order in world.orders if asides.order(order.id) not in aside.causes]
     jobs = tuple(
@@ -160,6 +188,7 @@ def survey(world: World, whereabouts: Mapping[CourierId, Whereabouts], aside: As
                 seen=whereabouts.get(courier.id),
                 end=end_places.get(courier.id),
                 places=places,
+                params=params,
             ),
             lambda courier: asides.courier(courier.id),
             doing="plan",
@@ -215,10 +244,11 @@ def _worker(
     seen: Whereabouts | None,
     end: Place | None,
     places: Places,
+    params: SurveyParams,
 ) -> Worker:
     now = unix_s(world.now)
     shift = courier.shift_at(world.now)
-    takes_more = courier.works_at(world.now) and courier.id not in world.troubled
+    takes_more = courier.works_at(world.now) and courier.id not in world.troubled | world.paused
     route = _route_left(courier.id, world, open_orders)
     at = seen.at if seen is not None else _believed_at(route, open_orders)
     return Worker(
@@ -234,8 +264,10 @@ def _worker(
         max_orders=courier.max_orders if takes_more else len(orders),
         takes_more=courier.works_at(world.now),
         in_trouble=courier.id in world.troubled,
+        is_paused=courier.id in world.paused,
+        range_m=params.radius_m,
         breaks=_breaks(shift, world.now),
-        has_fresh_position=seen is not None and seen.age_s <= FRESH_WITHIN_S,
+        has_fresh_position=seen is not None and seen.is_fresh(params),
         route=tuple(stop.stop for stop in route),
         n_locked=_n_locked(route, open_orders, now),
         shown=frozenset(order.id for order in orders),

@@ -58,6 +58,23 @@ WHERE
     AND e.action IN ('unassign', 'release') AND e.courier_id IS NOT NULL
 GROUP BY e.order_id, e.courier_id;
 
+-- name: lapsed_in_region
+-- Couriers who let their last offers run out, with no answer between: $1 region, $2 none before this counts, $3 so many, $4
+-- the last of them later than this.
+WITH lately AS (
+    SELECT courier_id, state, answered_at FROM offers
+    WHERE region = $1 AND answered_at > $2 AND state IN ('accepted', 'rejected', 'expired')
+),
+
+answers AS (SELECT courier_id, max(answered_at) AS at FROM lately WHERE state <> 'expired' GROUP BY courier_id)
+
+SELECT l.courier_id
+FROM lately AS l
+LEFT JOIN answers AS a ON l.courier_id = a.courier_id
+WHERE l.state = 'expired' AND (a.at IS NULL OR l.answered_at > a.at)
+GROUP BY l.courier_id
+HAVING count(*) >= $3 AND max(l.answered_at) > $4;
+
 -- name: list
 -- Newest first; filters may be NULL: $1 courier, $2 order, $3 states; $4, $5 cursor (offered_at, id), $6 how many.
 SELECT id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts FROM offers

@@ -15,8 +15,9 @@ import asyncpg
 import pytest
 import redis.asyncio as aioredis
 
-from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.cycle import Planning
 from dispatch.region.loop import Dispatcher, LoopParams
+from dispatch.region.params import CycleParams
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle

@@ -102,6 +102,7 @@ export interface components {
             facts: {
                 [key: string]: unknown;
             };
+            ip: string | null;
             trace_id: string | null;
         };
         /** BreakShape */
@@ -447,6 +448,21 @@ export interface components {
             /** @default 0 */
             priority?: number;
         };
+        /** NewRegion */
+        NewRegion: {
+            name: string;
+            title?: string | null;
+            /**
+             * @description IANA name, such as Europe/Lisbon.
+             * @default UTC
+             */
+            timezone?: string;
+            boundary?: components["schemas"]["Outline"] | null;
+            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            settings?: {
+                [key: string]: unknown;
+            };
+        };
         /** NewShift */
         NewShift: {
             /** Format: date-time */
@@ -569,6 +585,12 @@ export interface components {
          * @enum {string}
          */
         OrderState: "placed" | "assigned" | "accepted" | "picked_up" | "returning" | "delivered" | "cancelled" | "failed" | "returned";
+        /** Outline */
+        Outline: {
+            /** @enum {string} */
+            type: "Polygon" | "MultiPolygon";
+            coordinates: unknown[];
+        };
         /** Pin */
         Pin: {
             /** @default true */
@@ -665,6 +687,35 @@ export interface components {
             pinned?: boolean;
             reason?: string | null;
             version?: number | null;
+        };
+        /** Region */
+        Region: {
+            name: string;
+            title: string;
+            timezone: string;
+            boundary: {
+                [key: string]: unknown;
+            } | null;
+            settings: {
+                [key: string]: unknown;
+            };
+            version: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** RegionPatch */
+        RegionPatch: {
+            title?: string;
+            /** @description IANA name, such as Europe/Lisbon. */
+            timezone?: string;
+            boundary?: components["schemas"]["Outline"] | null;
+            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            settings?: {
+                [key: string]: unknown;
+            };
+            version?: number;
         };
         /** Rejection */
         Rejection: {

@@ -11,8 +11,9 @@ from dispatch.orders import handover
 from dispatch.orders.order import OrderState, OrderStop, Window
 from dispatch.planning.propose import propose
 from dispatch.region import commit, store
-from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.cycle import Planning
 from dispatch.region.loop import Dispatcher, LoopParams
+from dispatch.region.params import CycleParams
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
@@ -43,6 +44,7 @@ class Seen:
 class Live:
     def __init__(self, position):
         self.position = position
+        self.contact_at = position.received_at
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import asyncio
 import httpx
 
 from dispatch.region import store
-from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.cycle import Planning
+from dispatch.region.params import CycleParams
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.cache import TravelCache
 from dispatch.travel.chain import TravelChain

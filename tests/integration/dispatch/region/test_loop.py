@@ -12,8 +12,9 @@ import redis.asyncio as aioredis
 
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState
-from dispatch.region.cycle import CycleParams, Planning
+from dispatch.region.cycle import Planning
 from dispatch.region.loop import Dispatcher, LoopParams
+from dispatch.region.params import CycleParams
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle

@@ -6,8 +6,8 @@ import pytest
 
 from app.settings import Settings
 from app.wiring import params
-from dispatch.region.cycle import CycleParams
 from dispatch.region.loop import LoopParams
+from dispatch.region.params import CycleParams
 from dispatch.travel.client import EngineClient
 from dispatch.travel.guards import CircuitBreaker
 from tracking.feed.feed import FeedParams

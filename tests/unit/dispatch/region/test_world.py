@@ -8,7 +8,7 @@ import pytest
 
 from dispatch.orders.courier import Courier, Shift, ShiftBreak
 from dispatch.orders.order import Order, OrderState, OrderStop, Window
-from dispatch.region.world import FRESH_WITHIN_S, RouteInForce, StopInForce, Whereabouts, World, survey, unix_s
+from dispatch.region.world import RouteInForce, StopInForce, SurveyParams, Whereabouts, World, survey, unix_s
 from dispatch.stop import PlannedStop, StopKind
 from tracking.position import LatLon, Mode
 
@@ -114,6 +114,11 @@ def test_courier_in_trouble_gets_nothing_new():
     assert worker.max_orders == 0
 
 
+def test_courier_who_let_offers_run_out_gets_nothing_new():
+    (worker,) = survey(world(order(1), paused=frozenset({ANA})), SEEN).workers
+    assert worker.max_orders == 0
+
+
 def test_break_that_is_over_is_forgotten():
     over = ShiftBreak(opens_at=NOON - HOUR, closes_at=NOON - HOUR / 2, duration_s=60)
     ahead = ShiftBreak(opens_at=NOON, closes_at=NOON + HOUR, duration_s=60)
@@ -123,9 +128,31 @@ def test_break_that_is_over_is_forgotten():
 
 
 def test_old_position_is_not_fresh_and_an_unknown_one_neither():
-    aged = {ANA: Whereabouts(at=CORNER, age_s=FRESH_WITHIN_S + 1)}
+    aged = {ANA: Whereabouts(at=CORNER, age_s=SurveyParams().fresh_within_s + 1)}
     assert [w.has_fresh_position for w in survey(world(order(1)), aged).workers] == [False]
     assert [w.has_fresh_position for w in survey(world(order(1)), {}).workers] == [False]
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_fresh"),
+    [
+        ({"age_s": 60, "contact_age_s": 60}, True),
+        ({"age_s": 61, "contact_age_s": 5}, False),
+        ({"age_s": 61, "contact_age_s": 60, "at_rest": True}, True),
+        ({"age_s": 600, "contact_age_s": 60, "at_rest": True}, True),
+        ({"age_s": 601, "contact_age_s": 5, "at_rest": True}, False),
+        ({"age_s": 61, "contact_age_s": 61, "at_rest": True}, False),
+    ],
+)
+def test_phone_that_pauses_at_rest_is_still_there_while_it_is_heard_of(seen, is_fresh):
+    params = SurveyParams(fresh_within_s=60, at_rest_within_s=600)
+    (worker,) = survey(world(order(1)), {ANA: Whereabouts(at=CORNER, **seen)}, params=params).workers
+    assert worker.has_fresh_position is is_fresh
+
+
+def test_region_s_radius_is_every_courier_s_range():
+    (worker,) = survey(world(order(1)), SEEN, params=SurveyParams(radius_m=900)).workers
+    assert worker.range_m == 900
 
 
 def test_stops_of_closed_orders_and_of_others_are_not_in_the_route():

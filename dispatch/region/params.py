@@ -1,0 +1,34 @@
+"""How a region is run; each region may set some of it for itself, see `dispatch.region.settings`. No I/O."""
+
+from dataclasses import dataclass, field
+
+from dispatch.planning.params import Params
+from dispatch.region.world import SurveyParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseParams:
+    """Who lets offers run out gets nothing new for a while."""
+
+    after_expired: int = 0
+    """After so many offers one after the other; 0: never."""
+    pause_s: int = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleParams:
+    """How a region is run."""
+
+    plan: Params = field(default_factory=Params)
+    survey: SurveyParams = field(default_factory=SurveyParams)
+    pauses: PauseParams = field(default_factory=PauseParams)
+    offer_for_s: float = 60.0
+    """How long a courier may think. Deliveroo leaves offers open for 100 s in one market; less loses less time."""
+    ask_again_after_s: float = 120.0
+    """Before that a courier who turned an order down is not asked again, even when nobody else can take it."""
+    at_once_s: float = 1.0
+    """Time for the plan that offers are made from; what is found by then counts."""
+    search_s: float = 2.0
+    """Time for the search that improves it afterwards; 0: none."""
+    map_budget_s: float = 0.5
+    """Longest wait for travel times; the great circle answers for the rest."""

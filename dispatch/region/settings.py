@@ -1,0 +1,181 @@
+"""
+What a region may set for itself: `regions.settings`, over what the installation has.
+
+Each group is a type whose fields are the settings, with their ranges. What the API takes is checked here, by the types
+that the dispatcher reads with; a group in the database that cannot be read all the same leaves the installation's.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from dispatch.aside import REGION, Aside
+from dispatch.orders.rows import from_json
+from dispatch.planning.params import Bundling, Weights
+from dispatch.region.params import CycleParams, PauseParams
+from sql import queries
+from tracking.position import Region
+
+Group = TypeVar("Group")
+
+BOUNDARY: Final = "boundary"
+"""Among the settings, the region's outline: GeoJSON."""
+DAY_S: Final = 86_400
+_OF_PLAN: Final = ("weights", "bundling", "horizon_s", "furthest_s", "commit_lead_s", "min_gain")
+_OF_SURVEY: Final = ("radius_m", "fresh_within_s", "at_rest_within_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchSettings:
+    """How orders find their couriers."""
+
+    weights: Weights = field(default_factory=Weights)
+    """What a plan costs: whole numbers, 1 is a second of an order's delivery time."""
+    bundling: Bundling = Bundling.ON_THE_WAY
+    """Which orders may share a trip: `none`, `same_pickup` or `on_the_way`."""
+    horizon_s: Annotated[int, Meta(ge=0, le=2 * DAY_S)] = 7200
+    """Orders whose pickup opens later than this from now are left for later."""
+    furthest_s: Annotated[int, Meta(ge=60, le=2 * DAY_S)] = 21_600
+    """Nobody is sent on a longer way, to a pickup or from there to the drop-off: swapped coordinates, a sea between."""
+    commit_lead_s: Annotated[int, Meta(ge=0, le=7200)] = 120
+    """An order is offered when its courier must leave within this time."""
+    min_gain: Annotated[int, Meta(ge=1, le=100_000)] = 30
+    """A change of the plan must save at least this much cost, so that plans are calm."""
+    search_s: Annotated[float, Meta(ge=0, le=10)] = 2.0
+    """Time for the search that improves the plan after offers are made; 0: none."""
+    radius_m: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """Nobody is sent to a pickup farther away; none: no limit."""
+    fresh_within_s: Annotated[int, Meta(ge=10, le=DAY_S)] = 120
+    """A courier whose last position is older gets nothing new."""
+    at_rest_within_s: Annotated[int, Meta(ge=0, le=DAY_S)] = 1800
+    """The same for one who stood still at the last fix and whose phone was heard of within `fresh_within_s`."""
+
+    @classmethod
+    def of(cls, params: CycleParams) -> Self:
+        """As the installation has them."""
+        return cls(search_s=params.search_s, **_some(params.plan, _OF_PLAN), **_some(params.survey, _OF_SURVEY))
+
+    def over(self, params: CycleParams) -> CycleParams:
+        """The installation's, with these in their place."""
+        return replace(
+            params,
+            plan=replace(params.plan, **_some(self, _OF_PLAN)),
+            survey=replace(params.survey, **_some(self, _OF_SURVEY)),
+            search_s=self.search_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferSettings:
+    """How couriers are asked."""
+
+    ask: Literal["one"] = "one"
+    """One courier at a time."""
+    offer_for_s: Annotated[float, Meta(ge=5, le=3600)] = 60.0
+    """How long a courier may think."""
+    ask_again_after_s: Annotated[float, Meta(ge=0, le=DAY_S)] = 120.0
+    """Before that who turned an order down is not asked again, even when nobody else can take it."""
+    pause_after_expired: Annotated[int, Meta(ge=0, le=100)] = 0
+    """A courier who lets so many offers run out, one after the other, gets nothing new for a while; 0: never."""
+    pause_s: Annotated[int, Meta(ge=60, le=DAY_S)] = 900
+    """So long, since the last of these offers."""
+
+    @classmethod
+    def of(cls, params: CycleParams) -> Self:
+        """As the installation has them."""
+        return cls(
+            offer_for_s=params.offer_for_s,
+            ask_again_after_s=params.ask_again_after_s,
+            pause_after_expired=params.pauses.after_expired,
+            pause_s=params.pauses.pause_s,
+        )
+
+    def over(self, params: CycleParams) -> CycleParams:
+        """The installation's, with these in their place."""
+        return replace(
+            params,
+            offer_for_s=self.offer_for_s,
+            ask_again_after_s=self.ask_again_after_s,
+            pauses=PauseParams(after_expired=self.pause_after_expired, pause_s=self.pause_s),
+        )
+
+
+async def params_of(connection: Any, region: Region, params: CycleParams, aside: Aside | None = None) -> CycleParams:
+    """How a region is run: its settings over the installation's `params`; `aside` is told what cannot be read."""
+    return in_force(params, await settings_of(connection, region), Aside() if aside is None else aside)
+
+
+async def settings_of(connection: Any, region: Region) -> Any:
+    """A region's settings as they are stored: whatever somebody wrote there."""
+    text = await connection.fetchval(queries["regions.settings"], region)
+    return {} if text is None else from_json(text)
+
+
+def in_force(params: CycleParams, settings: Any, aside: Aside) -> CycleParams:
+    """The same from the settings as they are stored."""
+    groups: tuple[tuple[str, type[DispatchSettings | OfferSettings]], ...] = (
+        ("dispatch", DispatchSettings),
+        ("offers", OfferSettings),
+    )
+    for name, group in groups:
+        with aside.bearing(REGION, doing=f"read settings.{name}"):
+            params = overlaid(group.of(params), group_of(settings, name)).over(params)
+    return params
+
+
+def group_of(settings: Any, name: str) -> Any:
+    """One group of a region's settings; raises ValueError where they are no object."""
+    if not isinstance(settings, dict):
+        raise ValueError("expected settings to be an object")  # noqa: TRY004 - bad input, whatever its type
+    return settings.get(name, {})
+
+
+def overlaid(group: Group, given: Any) -> Group:
+    """A group with what is given in place of its defaults. Raises ValueError for what cannot be used."""
+    if not isinstance(given, dict):
+        raise ValueError("expected an object")  # noqa: TRY004 - bad input, whatever its type
+    return msgspec.convert(_merged(msgspec.to_builtins(group), given), type(group))
+
+
+def faults(group: Any, given: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """What of a group cannot be used: the JSON pointer, and what was expected."""
+    if not isinstance(given, dict):
+        yield pointer, "expected an object"
+        return
+    found = list(_faults_by_name(group, given, pointer))
+    yield from found
+    if not found:
+        try:
+            overlaid(group, given)
+        except ValueError as exc:
+            yield pointer, str(exc)
+
+
+def _faults_by_name(group: Any, given: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, str]]:
+    types = get_type_hints(type(group), include_extras=True)
+    for name, value in given.items():
+        where = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        if name not in types:
+            yield where, f"expected one of: {', '.join(types)}"
+        elif is_dataclass(types[name]):
+            yield from faults(getattr(group, name), value, where)
+        else:
+            try:
+                msgspec.convert(value, types[name])
+            except ValueError as exc:
+                yield where, str(exc)
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return {**old, **{n: _merged(old[n], v) if _both_objects(old.get(n), v) else v for n, v in new.items()}}
+
+
+def _both_objects(old: Any, new: Any) -> bool:
+    return isinstance(old, dict) and isinstance(new, dict)
+
+
+def _some(owner: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(owner, name) for name in names}
