@@ -53,7 +53,7 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     """The log to history, and live state back from history when Redis lost it."""
     history = History(opened.pool, limits=limits_of(settings))
     roster = Roster(opened.pool)
-    position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s)
+    position_log = PositionLog(opened.redis, keep_s=settings.log_keep_s, blocking=opened.blocking)
     pace = pace_of(settings)
     quarantine, letters = QuarantineStore(opened.pool), DeadLetters(opened.redis)
     return {

@@ -151,9 +151,13 @@ class Lag:
 class PositionLog:
     """Reads the logs; holds no state but the client."""
 
-    def __init__(self, redis: Redis, *, keep_s: float = 300.0) -> None:
-        """`keep_s`: how long acknowledged entries stay, for readers without a group (the live feed's resume)."""
+    def __init__(self, redis: Redis, *, keep_s: float = 300.0, blocking: Redis | None = None) -> None:
+        """
+        `keep_s`: how long acknowledged entries stay, for readers without a group (the live feed's resume).
+        `blocking`: a client for the reads that wait, whose connections nobody else needs.
+        """
         self._redis = redis
+        self._blocking = blocking or redis
         self._keep_s = keep_s
 
     async def ensure_group(self, group: str, region: Region) -> None:
@@ -174,7 +178,7 @@ class PositionLog:
         """
         key = RegionKeys(region).log
         try:
-            answer = await self._redis.xreadgroup(group, consumer, {key: ">"}, count=count, block=block_ms or None)
+            answer = await self._blocking.xreadgroup(group, consumer, {key: ">"}, count=count, block=block_ms or None)
         except ResponseError as exc:
             if "NOGROUP" not in str(exc):
                 raise
@@ -203,7 +207,7 @@ class PositionLog:
         self, region: Region, after: str = "$", *, count: int = 200, block_ms: int | None = 1000
     ) -> list[Entry]:
         """Entries after an id (`$`: from now on), for readers without a group; nothing is acknowledged."""
-        answer = await self._redis.xread({RegionKeys(region).log: after}, count=count, block=block_ms)
+        answer = await self._blocking.xread({RegionKeys(region).log: after}, count=count, block=block_ms)
         return _entries(answer)
 
     async def forget_consumers(self, group: str, region: Region, *, idle_s: float = 3600.0) -> None:
