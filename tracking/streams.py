@@ -158,6 +158,10 @@ class Tails:
         finally:
             self._tails.discard(tail)
             self._changed.set()
+            if not self._tails and self._reading is not None:
+                # Else it would connect again after its client was closed, and nobody would close that connection.
+                self._reading.cancel()
+                self._reading = None
 
     async def _read_on(self) -> None:
         """Read for as long as somebody follows."""
