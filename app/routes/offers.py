@@ -9,10 +9,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.shapes.offers import OfferShape, offer_shape
-from app.shapes.orders import OrderShape, shape_of, with_version
+from app.shapes.orders import Instant, OrderShape, shape_of, with_version
 from app.web.actors import actor_of
 from app.web.auth import Role, requires_any, requires_courier
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.instants import check_instants
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from dispatch.errors import NotYours, OfferNotFound
 from dispatch.orders import handover
@@ -21,6 +22,12 @@ from dispatch.orders.offer import OfferId, OfferState
 from dispatch.orders.rows import offer_from_row, order_from_row
 from sql import queries
 from tracking.position import CourierId
+
+
+class Acceptance(msgspec.Struct, kw_only=True):
+    """When the courier took it, by the phone; none: now."""
+
+    at: Instant | None = None
 
 
 class Rejection(msgspec.Struct, kw_only=True):
@@ -68,12 +75,20 @@ async def get_offer(offer_id: FromPath[UUID], pool: Pool, caller: CurrentCaller)
 
 @post("/v1/offers/{offer_id:uuid}/accept", guards=[requires_courier], status_code=200, tags=["courier"])
 async def accept_offer(
-    offer_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
+    offer_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    data: JSONBody[Acceptance | None] = None,
 ) -> Response[OrderShape]:
     """Take the order. Answers the order; told twice it is the same."""
+    if data is not None:
+        check_instants(data)
     assert caller.courier_id is not None  # the guard saw to it
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await handover.accept(desk, OfferId(offer_id), CourierId(caller.courier_id))
+        order = await handover.accept(
+            desk, OfferId(offer_id), CourierId(caller.courier_id), said_at=None if data is None else data.at
+        )
     return with_version(shape_of(order))
 
 

@@ -7,16 +7,18 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
-from app.shapes.orders import OrderShape, Text, Version, plan_cost_shape, shape_of, with_version
+from app.shapes.orders import Instant, OrderShape, Text, Version, plan_cost_shape, shape_of, with_version
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.instants import check_instants
 from app.web.versions import IfMatch, version_of
 from app.wiring.whatif import Thinker
 from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk, at_desk, read_order
+from dispatch.orders.happened import Happened, happened
 from dispatch.orders.order import Order, OrderState
 from dispatch.stop import OrderId
 from tracking.position import CourierId
@@ -52,6 +54,8 @@ class Collected(msgspec.Struct, kw_only=True):
     """What the courier notes at the pickup."""
 
     note: Text | None = None
+    at: Instant | None = None
+    """When it was done, by the phone; none: now. Here and below believed within bounds, see the event."""
 
 
 class Proof(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -68,6 +72,21 @@ class Delivered(Proof, kw_only=True):
     """The proof, flat or under `proof`."""
 
     proof: Proof | None = None
+    at: Instant | None = None
+
+
+class Returned(msgspec.Struct, kw_only=True):
+    """What the courier notes when the goods are back."""
+
+    reason: Reason | None = None
+    at: Instant | None = None
+
+
+class GiveBack(msgspec.Struct, kw_only=True):
+    """Why the courier cannot do what was accepted."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"\S")]
+    at: Instant | None = None
 
 
 class Failed(msgspec.Struct, kw_only=True):
@@ -75,6 +94,7 @@ class Failed(msgspec.Struct, kw_only=True):
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     photo: Text | None = None
+    at: Instant | None = None
 
 
 @post("/v1/orders/{order_id:uuid}/cancel", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])
@@ -201,10 +221,10 @@ async def picked_up(
 ) -> Response[OrderShape]:
     """The courier has the goods. Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await own_order(desk, order_id, caller)
+        order = await _own_order(desk, order_id, caller)
         if order.state is not OrderState.PICKED_UP:
             facts = {"note": data.note} if data is not None and data.note else None
-            order = await desk.pick_up(order, facts=facts)
+            order = await desk.pick_up(order, facts=facts, happened=_when(desk, order, data))
     return with_version(shape_of(order))
 
 
@@ -218,9 +238,9 @@ async def delivered(
 ) -> Response[OrderShape]:
     """The recipient has the goods, with what proves it. Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await own_order(desk, order_id, caller)
+        order = await _own_order(desk, order_id, caller)
         if order.state is not OrderState.DELIVERED:
-            order = await desk.deliver(order, proof=_proof_of(data))
+            order = await desk.deliver(order, proof=_proof_of(data), happened=_when(desk, order, data))
     return with_version(shape_of(order))
 
 
@@ -230,10 +250,10 @@ async def failed(
 ) -> Response[OrderShape]:
     """It could not be collected; or not handed over, and comes back (`returning`). Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await own_order(desk, order_id, caller)
+        order = await _own_order(desk, order_id, caller)
         if order.state not in {OrderState.FAILED, OrderState.RETURNING}:
             proof = {"photo": data.photo} if data.photo else None
-            order = await desk.fail(order, reason=data.reason, proof=proof)
+            order = await desk.fail(order, reason=data.reason, proof=proof, happened=_when(desk, order, data))
     return with_version(shape_of(order))
 
 
@@ -243,17 +263,34 @@ async def returned(
     pool: Pool,
     redis: RedisClient,
     caller: CurrentCaller,
-    data: JSONBody[Why | None] = None,
+    data: JSONBody[Returned | None] = None,
 ) -> Response[OrderShape]:
     """The goods of a failed or cancelled order are back. Told twice it is the same."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await own_order(desk, order_id, caller)
+        order = await _own_order(desk, order_id, caller)
         if order.state is not OrderState.RETURNED:
-            order = await desk.take_back(order, reason=None if data is None else data.reason)
+            reason = None if data is None else data.reason
+            order = await desk.take_back(order, reason=reason, happened=_when(desk, order, data))
     return with_version(shape_of(order))
 
 
-async def own_order(desk: Desk, order_id: UUID, caller: Caller) -> Order:
+@post("/v1/orders/{order_id:uuid}/give-back", guards=[requires_any], status_code=200, tags=["courier"])
+async def give_back(
+    order_id: FromPath[UUID], data: JSONBody[GiveBack], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> Response[OrderShape]:
+    """
+    Give back an accepted order that is not collected: it waits for another courier.
+
+    The same courier is asked again only if nobody else can take it.
+    """
+    check_instants(data)
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        order = await _own_order(desk, order_id, caller)
+        order = await handover.give_back(desk, order, reason=data.reason, said_at=data.at)
+    return with_version(shape_of(order))
+
+
+async def _own_order(desk: Desk, order_id: UUID, caller: Caller) -> Order:
     """The order, locked, if it is the calling courier's; a dispatcher may speak for any courier. Raises NotYours."""
     order = await desk.lock_order(OrderId(order_id))
     if caller.courier_id is None:
@@ -263,6 +300,14 @@ async def own_order(desk: Desk, order_id: UUID, caller: Caller) -> Order:
     elif order.courier_id != caller.courier_id:
         raise NotYours(order_id=str(order_id))
     return order
+
+
+def _when(desk: Desk, order: Order, data: Collected | Delivered | Failed | Returned | None) -> Happened | None:
+    """When a step was made, by what the phone says of it; raises BadInput for what nobody can mean."""
+    if data is None:
+        return None
+    check_instants(data)
+    return happened(data.at, now=desk.now, after=order.last_step_at)
 
 
 def _proof_of(data: Delivered | None) -> dict[str, str] | None:
@@ -283,4 +328,5 @@ route_handlers: list[Any] = [
     delivered,
     failed,
     returned,
+    give_back,
 ]

@@ -20,6 +20,7 @@ import asyncpg
 import redis.asyncio as aioredis
 
 from dispatch.errors import ExternalIdInUse, OrderNotFound, OrderNotOpen, VersionConflict
+from dispatch.orders.happened import Happened
 from dispatch.orders.offer import Offer, OfferState
 from dispatch.orders.order import COURIER_STATES, Actor, NewOrder, Order, OrderState, check_transition
 from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
@@ -114,41 +115,62 @@ class Desk:
         await self.remove_stops(order)
         return cancelled
 
-    async def pick_up(self, order: Order, *, facts: Mapping[str, Any] | None = None) -> Order:
+    async def pick_up(
+        self, order: Order, *, facts: Mapping[str, Any] | None = None, happened: Happened | None = None
+    ) -> Order:
         """The courier has the goods. With the offer still open, collecting them accepts it."""
         if order.state is OrderState.ASSIGNED:
             await self.close_offer_of(order, OfferState.ACCEPTED, reason="picked up")
-            order = await self.move(order, OrderState.ACCEPTED, action="accept", reason="picked up")
-        moved = await self.move(order, OrderState.PICKED_UP, action="picked_up", facts=facts)
+            order = await self.move(order, OrderState.ACCEPTED, action="accept", reason="picked up", happened=happened)
+        moved = await self.move(order, OrderState.PICKED_UP, action="picked_up", facts=facts, happened=happened)
         await self.remove_stops(order, (StopKind.PICKUP,))
         return moved
 
-    async def deliver(self, order: Order, *, proof: Mapping[str, str] | None = None) -> Order:
+    async def deliver(
+        self, order: Order, *, proof: Mapping[str, str] | None = None, happened: Happened | None = None
+    ) -> Order:
         """The recipient has the goods."""
-        moved = await self.move(order, OrderState.DELIVERED, action="delivered", proof=proof)
+        moved = await self.move(order, OrderState.DELIVERED, action="delivered", proof=proof, happened=happened)
         await self.remove_stops(order)
         return moved
 
-    async def fail(self, order: Order, *, reason: str, proof: Mapping[str, str] | None = None) -> Order:
+    async def fail(
+        self,
+        order: Order,
+        *,
+        reason: str,
+        proof: Mapping[str, str] | None = None,
+        happened: Happened | None = None,
+    ) -> Order:
         """It could not be collected; or not handed over, and comes back."""
         if order.state is OrderState.PICKED_UP:
-            return await self._turn_round(order, action="failed", reason=reason, proof=proof)
-        moved = await self.move(order, OrderState.FAILED, action="failed", reason=reason, proof=proof)
+            return await self._turn_round(order, action="failed", reason=reason, proof=proof, happened=happened)
+        moved = await self.move(
+            order, OrderState.FAILED, action="failed", reason=reason, proof=proof, happened=happened
+        )
         await self.withdraw_offer(order, reason="order failed")
         await self.remove_stops(order)
         return moved
 
-    async def take_back(self, order: Order, *, reason: str | None = None) -> Order:
+    async def take_back(self, order: Order, *, reason: str | None = None, happened: Happened | None = None) -> Order:
         """The goods of a failed or cancelled order are back where they came from."""
-        moved = await self.move(order, OrderState.RETURNED, action="returned", reason=reason)
+        moved = await self.move(order, OrderState.RETURNED, action="returned", reason=reason, happened=happened)
         await self.remove_stops(order)
         return moved
 
     async def _turn_round(
-        self, order: Order, *, action: str, reason: str | None, proof: Mapping[str, str] | None = None
+        self,
+        order: Order,
+        *,
+        action: str,
+        reason: str | None,
+        proof: Mapping[str, str] | None = None,
+        happened: Happened | None = None,
     ) -> Order:
         """The goods are on board and not wanted: they come back, by a stop on the route of whoever has them."""
-        moved = await self.move(order, OrderState.RETURNING, action=action, reason=reason, proof=proof)
+        moved = await self.move(
+            order, OrderState.RETURNING, action=action, reason=reason, proof=proof, happened=happened
+        )
         await self.reroute(moved)
         return moved
 
@@ -181,8 +203,13 @@ class Desk:
         reason: str | None = None,
         proof: Mapping[str, str] | None = None,
         facts: Mapping[str, Any] | None = None,
+        happened: Happened | None = None,
     ) -> Order:
-        """One legal step of a locked order, guarded by its state and version, with its event."""
+        """
+        One legal step of a locked order, guarded by its state and version, with its event.
+
+        `happened`: it was done at another time than now.
+        """
         check_transition(order, to)
         row = await self.connection.fetchrow(
             queries["orders.move"],
@@ -195,7 +222,10 @@ class Desk:
             pinned,
             reason,
             None if proof is None else to_json(proof),
+            None if happened is None else happened.at,
         )
+        if happened is not None:
+            facts = {**(facts or {}), **happened.facts}
         if row is None:
             raise VersionConflict(order_id=str(order.id))
         moved = order_from_row(row)

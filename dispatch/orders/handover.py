@@ -6,11 +6,12 @@ at once; the dispatcher, woken by the event, finds a better place for them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
 from dispatch.orders.desk import Desk, holder_of
+from dispatch.orders.happened import Happened, happened
 from dispatch.orders.offer import Offer, OfferId, OfferState, check_answerable
 from dispatch.orders.order import UNCOLLECTED_STATES, Order, OrderState
 from dispatch.orders.rows import from_json, offer_from_row, order_from_row, to_json
@@ -23,10 +24,11 @@ DEMANDS = frozenset({"modes", "skills", "size"})
 """A change of these may make the courier the wrong one."""
 
 
-async def accept(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> Order:
+async def accept(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, said_at: datetime | None = None) -> Order:
     """
     The courier takes the order. Accepting twice is one acceptance: a phone may repeat itself.
 
+    Whether the offer was still open is judged by our clock; `said_at`, the phone's, only says when that was.
     Raises `OfferNotFound`, `NotYours`, and `OfferNotOpen` when it was answered, withdrawn or has expired.
     """
     offer, order = await _lock_offer(desk, offer_id, courier_id)
@@ -36,7 +38,21 @@ async def accept(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> Order:
     if order.state is not OrderState.ASSIGNED or order.courier_id != courier_id:
         raise OfferNotOpen(offer_id=str(offer_id), state=offer.state.value)
     await desk.close_offer_of(order, OfferState.ACCEPTED)
-    return await desk.move(order, OrderState.ACCEPTED, action="accept")
+    when = happened(said_at, now=desk.now, after=offer.offered_at)
+    return await desk.move(order, OrderState.ACCEPTED, action="accept", happened=when)
+
+
+async def give_back(desk: Desk, order: Order, *, reason: str, said_at: datetime | None = None) -> Order:
+    """
+    The courier cannot do what was accepted; the same one gets it again only if nobody else can take it.
+
+    Raises `OrderNotOpen` unless it was accepted and not collected.
+    """
+    if order.state is not OrderState.ACCEPTED:
+        message = "Only an accepted order that is not collected can be given back."
+        raise OrderNotOpen(message, order_id=str(order.id), state=order.state.value)
+    when = happened(said_at, now=desk.now, after=order.last_step_at)
+    return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="release", reason=reason, when=when)
 
 
 async def reject(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, reason: str | None) -> Order:
@@ -204,9 +220,11 @@ async def _lock_offer(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> t
     return offer_from_row(await desk.connection.fetchrow(queries["offers.lock"], offer_id)), order
 
 
-async def _back_to_placed(desk: Desk, order: Order, ended: OfferState, *, action: str, reason: str | None) -> Order:
+async def _back_to_placed(
+    desk: Desk, order: Order, ended: OfferState, *, action: str, reason: str | None, when: Happened | None = None
+) -> Order:
     await desk.close_offer_of(order, ended, reason=reason)
-    placed = await desk.move(order, OrderState.PLACED, action=action, reason=reason)
+    placed = await desk.move(order, OrderState.PLACED, action=action, reason=reason, happened=when)
     await desk.remove_stops(order)
     return placed
 

@@ -162,6 +162,12 @@ class Order(NewOrder):
         return self.state in OPEN_STATES
 
     @property
+    def last_step_at(self) -> datetime:
+        """When the last step of its life was made; the next one comes after it."""
+        steps = (self.placed_at, self.assigned_at, self.accepted_at, self.picked_up_at)
+        return max(at for at in steps if at is not None)
+
+    @property
     def is_on_board(self) -> bool:
         """Whether the courier has the goods, on the way to the recipient or back."""
         return self.state in ON_BOARD_STATES

@@ -99,7 +99,8 @@ ORDER BY id FOR UPDATE;
 
 -- name: move
 -- $1 order, $2 version it must have, $3 state it must have, $4 new state, $5 when, $6 courier (NULL: as it was),
--- $7 pinned (NULL: as it was), $8 reason, $9 proof. No row: somebody else was faster.
+-- $7 pinned (NULL: as it was), $8 reason, $9 proof, $10 when it was done, if not
+-- then. No row: somebody else was faster.
 -- An order that goes back to `placed` forgets its courier, and one that is tried again what became of it before.
 UPDATE orders SET
     state = $4,
@@ -109,14 +110,14 @@ UPDATE orders SET
     pinned = CASE WHEN $4 = 'placed' THEN false ELSE coalesce($7::boolean, pinned) END,
     assigned_at = CASE $4 WHEN 'placed' THEN NULL WHEN 'assigned' THEN $5::timestamptz ELSE assigned_at END,
     accepted_at = CASE
-        WHEN $4 IN ('placed', 'assigned') THEN NULL WHEN $4 = 'accepted' THEN $5::timestamptz ELSE accepted_at
+        WHEN $4 IN ('placed', 'assigned') THEN NULL WHEN $4 = 'accepted' THEN coalesce($10::timestamptz, $5::timestamptz) ELSE accepted_at
     END,
     picked_up_at = CASE $4
-        WHEN 'placed' THEN NULL WHEN 'picked_up' THEN coalesce(picked_up_at, $5::timestamptz) ELSE picked_up_at
+        WHEN 'placed' THEN NULL WHEN 'picked_up' THEN coalesce(picked_up_at, $10::timestamptz, $5::timestamptz) ELSE picked_up_at
     END,
-    delivered_at = CASE $4 WHEN 'delivered' THEN $5::timestamptz ELSE delivered_at END,
+    delivered_at = CASE $4 WHEN 'delivered' THEN coalesce($10::timestamptz, $5::timestamptz) ELSE delivered_at END,
     closed_at = CASE
-        WHEN $4 IN ('delivered', 'cancelled', 'failed', 'returned') THEN coalesce(closed_at, $5::timestamptz)
+        WHEN $4 IN ('delivered', 'cancelled', 'failed', 'returned') THEN coalesce(closed_at, $10::timestamptz, $5::timestamptz)
     END,
     close_reason = CASE
         WHEN $4 IN ('placed', 'picked_up') THEN NULL

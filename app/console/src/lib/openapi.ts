@@ -7,6 +7,10 @@ export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Acceptance */
+        Acceptance: {
+            at?: string | null;
+        };
         /** Accepted */
         Accepted: {
             accepted: number;
@@ -142,6 +146,7 @@ export interface components {
         /** Collected */
         Collected: {
             note?: string | null;
+            at?: string | null;
         };
         /** CommentShape */
         CommentShape: {
@@ -205,6 +210,7 @@ export interface components {
             code?: string | null;
             name?: string | null;
             proof?: components["schemas"]["Proof"] | null;
+            at?: string | null;
         };
         /** DifferenceShape */
         DifferenceShape: {
@@ -256,6 +262,7 @@ export interface components {
         Failed: {
             reason: string;
             photo?: string | null;
+            at?: string | null;
         };
         /** FateShape */
         FateShape: {
@@ -316,6 +323,11 @@ export interface components {
             dwell_s: number | null;
             /** Format: date-time */
             created_at: string;
+        };
+        /** GiveBack */
+        GiveBack: {
+            reason: string;
+            at?: string | null;
         };
         /** Imported */
         Imported: {
@@ -726,6 +738,11 @@ export interface components {
             reason: string;
             window?: components["schemas"]["WindowShape"] | null;
             version?: number | null;
+        };
+        /** Returned */
+        Returned: {
+            reason?: string | null;
+            at?: string | null;
         };
         /** RouteShape */
         RouteShape: {
