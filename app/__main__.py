@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,19 +15,38 @@ from app import logs
 from app.machine.orphan import end_with_parent
 from app.settings import SettingError, Settings
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Tracks a courier fleet and dispatches its orders.")
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Tracks a courier fleet and dispatches its orders.",
+)
 
 
 def main() -> None:
-    """Entry point."""
-    cli()
+    """Entry point. What an operator can mend is a line on standard error, not a traceback."""
+    try:
+        cli()
+    except SettingError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+    except Exception as error:
+        from app.machine.complaints import complaint  # noqa: PLC0415 - `postrider --help` must be quick
+
+        words = complaint(error)
+        if words is None:
+            raise
+        typer.echo(words, err=True)
+        sys.exit(1)
 
 
 def _settings(**given: Any) -> Settings:
-    try:
-        settings = Settings.from_env(os.environ)
-    except SettingError as exc:
-        raise typer.BadParameter(str(exc)) from exc
+    from app.machine.in_force import unknown  # noqa: PLC0415
+
+    if "POSTRIDER_CHILD_OF" not in os.environ:  # the parent has said it
+        for line in unknown(os.environ):
+            typer.echo(line, err=True)
+    settings = Settings.from_env(os.environ)
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     logs.configure(settings.log_level, settings.log_json)
     return settings
@@ -62,7 +82,7 @@ def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     from app.machine.up import up as run_all  # noqa: PLC0415
 
     settings = _settings(host=host, port=port, data_dir=data_dir)
-    _run_all(lambda stop: run_all(settings, os.environ, stop))
+    _run(lambda stop: run_all(settings, os.environ, stop))
 
 
 @cli.command()
@@ -77,38 +97,20 @@ def demo(
     from app.machine.demo import demo as run_demo  # noqa: PLC0415
 
     settings = _settings(host=host, port=port, data_dir=data_dir, engine=engine)
-    _run_all(lambda stop: run_demo(settings, os.environ, stop, couriers=couriers))
-
-
-def _run_all(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run the whole program; what keeps it from starting is one line, not a traceback."""
-    from app.machine.embedded import FolderInUse  # noqa: PLC0415
-    from app.machine.servers import NotInstalled, ServerFailed  # noqa: PLC0415
-    from app.machine.up import StartError  # noqa: PLC0415
-    from sql.ledger import MigrationError  # noqa: PLC0415
-
-    reasons: list[str] = []
-    try:
-        _run(start)
-    except* (StartError, FolderInUse, NotInstalled, ServerFailed, MigrationError) as group:
-        reasons = [str(exc) for exc in group.exceptions]
-    if reasons:
-        typer.echo("\n".join(reasons), err=True)
-        raise typer.Exit(1)
+    _run(lambda stop: run_demo(settings, os.environ, stop, couriers=couriers))
 
 
 @cli.command()
 def api(host: Host = None, port: Port = None) -> None:
     """The HTTP API."""
-    from app.machine.api import PortTaken, serve  # noqa: PLC0415
-
     settings = _settings(host=host, port=port)
+
+    from app.machine.api import serve  # noqa: PLC0415
+    from app.wiring.schema import refuse_unfit  # noqa: PLC0415
+
     _end_with_parent()
-    try:
-        serve(settings)
-    except PortTaken as exc:
-        typer.echo(str(exc), err=True)
-        raise typer.Exit(1) from exc
+    asyncio.run(refuse_unfit(settings))
+    serve(settings)
 
 
 def _end_with_parent() -> None:
@@ -120,15 +122,10 @@ def _end_with_parent() -> None:
 def _role(name: str) -> Callable[[], None]:
     def command() -> None:
         from app import roles  # noqa: PLC0415
-        from app.wiring.schema import Unfit  # noqa: PLC0415
 
         settings = _settings()
         _end_with_parent()
-        try:
-            _run(lambda stop: roles.run(name, settings, stop))
-        except Unfit as exc:
-            typer.echo(str(exc), err=True)
-            raise typer.Exit(1) from exc
+        _run(lambda stop: roles.run(name, settings, stop))
 
     return command
 
@@ -146,16 +143,9 @@ for _name, _help in {
 def migrate() -> None:
     """Bring the database to this version's schema; safe to run twice at once."""
     from app.machine.migrate import migrate as apply  # noqa: PLC0415
-    from sql.ledger import MigrationError  # noqa: PLC0415
+    from app.machine.running import connected  # noqa: PLC0415
 
-    settings = _settings()
-    if not settings.database_url:
-        raise typer.BadParameter("DATABASE_URL is not set")
-    try:
-        done = apply(settings.database_url, say=lambda line: typer.echo(line, err=True))
-    except MigrationError as exc:
-        typer.echo(str(exc), err=True)
-        raise typer.Exit(1) from exc
+    done = apply(connected(_settings()).database_url, say=lambda line: typer.echo(line, err=True))
     for name in done.applied:
         typer.echo(f"applied {name}")
     typer.echo(f"{done.engine}: schema {done.schema.words}")
@@ -167,12 +157,14 @@ def token(
     name: Annotated[str, typer.Option(help="Whose token it is, for the audit log.")] = "command line",
     courier: Annotated[str | None, typer.Option(help="Id or external id; for the role courier.")] = None,
     days: Annotated[int | None, typer.Option(help="Days until it expires; never by default.")] = None,
+    data_dir: DataDir = None,
 ) -> None:
-    """Make a token and print it; it is not shown again."""
+    """Make a token and print it; it is not shown again. Without addresses: of the Postrider on the data folder."""
+    from app.machine.running import connected  # noqa: PLC0415
     from app.machine.tokens import NoSuchCourier, make_token  # noqa: PLC0415
     from app.web.auth import Role  # noqa: PLC0415
 
-    settings = _settings()
+    settings = connected(_settings(data_dir=data_dir))
     if role not in set(Role) or (role == Role.COURIER) != (courier is not None):
         raise typer.BadParameter("expected a role, and --courier with the role courier only")
     try:
@@ -201,7 +193,7 @@ def replay(
     region: Annotated[str | None, typer.Option(help="Region of couriers that are created.")] = None,
 ) -> None:
     """Post recorded tracks, and say what became of every fix."""
-    from app.simulation.replay import ReplayError, ReplayParams  # noqa: PLC0415
+    from app.simulation.replay import ReplayParams  # noqa: PLC0415
     from app.simulation.replay import run as run_replay  # noqa: PLC0415
 
     params = ReplayParams(
@@ -215,11 +207,7 @@ def replay(
         mode=mode,
         region=region,
     )
-    try:
-        asyncio.run(run_replay(params))
-    except ReplayError as exc:
-        typer.echo(str(exc), err=True)
-        raise typer.Exit(1) from exc
+    asyncio.run(run_replay(params))
 
 
 @cli.command()
@@ -263,9 +251,11 @@ def simulate(
         trouble_for_s=trouble_for_s,
         region=region,
     )
-    counts = asyncio.run(run_simulation(params))
+    counts = asyncio.run(run_simulation(params, say=typer.echo))
     for name in counts.__dataclass_fields__:
         typer.echo(f"{name.replace('_', ' '):<16} {getattr(counts, name)}")
+    for line in counts.missing():
+        typer.echo(line)
 
 
 dead_letters = typer.Typer(no_args_is_help=True, help="What the writer could not store: shown, and brought back.")
@@ -276,8 +266,9 @@ cli.add_typer(dead_letters, name="dead-letters")
 def list_dead_letters() -> None:
     """Show each: region, when it was set aside, how many fixes, the log entry it came in, and why."""
     from app.machine.dead_letters import list_letters  # noqa: PLC0415
+    from app.machine.running import connected  # noqa: PLC0415
 
-    for region, kept in asyncio.run(list_letters(_settings())):
+    for region, kept in asyncio.run(list_letters(connected(_settings()))):
         typer.echo(f"{region}  {kept.kept_at:%Y-%m-%dT%H:%M:%SZ}  {kept.n:>6}  {kept.entry}  {kept.why}")
 
 
@@ -287,19 +278,37 @@ def replay_dead_letters(
 ) -> None:
     """Put them back into the log; the writer stores them, or sets aside anew what still cannot be stored."""
     from app.machine.dead_letters import replay  # noqa: PLC0415
+    from app.machine.running import connected  # noqa: PLC0415
 
-    typer.echo(f"replayed {asyncio.run(replay(_settings(), region))}")
+    typer.echo(f"replayed {asyncio.run(replay(connected(_settings()), region))}")
 
 
 @cli.command()
-def check() -> None:
+def check(data_dir: DataDir = None) -> None:
     """Say whether settings, database, schema and Redis are as they should be; exit status 1 if not."""
     from app.machine.check import check as run_checks  # noqa: PLC0415
+    from app.machine.running import NotRunning, connected  # noqa: PLC0415
 
-    results = asyncio.run(run_checks(_settings()))
+    settings = _settings(data_dir=data_dir)
+    try:
+        settings = connected(settings)
+    except NotRunning as nothing:
+        if not (settings.database_url or settings.redis_url):
+            typer.echo(f"nothing was looked at: {nothing}", err=True)
+            raise typer.Exit(1) from nothing
+    results = asyncio.run(run_checks(settings))
     for result in results:
         typer.echo(f"{'ok  ' if result.ok else 'FAIL'} {result.what}: {result.found}")
     raise typer.Exit(0 if all(result.ok for result in results) else 1)
+
+
+@cli.command("settings")
+def show_settings() -> None:
+    """Print what is in force and where each comes from; secrets are masked."""
+    from app.machine.in_force import in_force  # noqa: PLC0415
+
+    for name, value, source in in_force(_settings(), os.environ):
+        typer.echo(f"{name:<40} {value:<40} {source}")
 
 
 if __name__ == "__main__":

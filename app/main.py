@@ -1,6 +1,7 @@
 """The API: `create_app(settings)` wires it together; no logic here."""
 
 import asyncio
+import logging
 import multiprocessing
 import os
 from collections.abc import AsyncIterator
@@ -66,6 +67,8 @@ from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
 from tracking.intake.pulse import Pulse
 from tracking.live import LivePositions
+
+log = logging.getLogger(__name__)
 
 ROUTES = [
     *alerts.route_handlers,
@@ -243,4 +246,9 @@ def rsgi() -> Rsgi:
         end_with_parent(server.pid)
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level, settings.log_json)
-    return create_rsgi(settings)
+    try:
+        return create_rsgi(settings)
+    except Exception:
+        # The server says nothing of its workers, and starts them again.
+        log.exception("api did not start", extra={"event": "api_not_started"})
+        raise

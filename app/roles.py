@@ -16,7 +16,7 @@ from app.wiring.arriving import keep_arrivals, know, learn
 from app.wiring.dispatching import dispatch
 from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of
 from app.wiring.resources import Resources, resources
-from app.wiring.schema import wait_until_fit
+from app.wiring.schema import Unfit, wait_until_fit
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
 from tracking.dead_letters import DeadLetters
@@ -40,9 +40,12 @@ async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
     """
     parts = ROLES[name]
     if settings.metrics_port and MULTIPROCESS not in os.environ:
-        start_http_server(settings.metrics_port, addr=settings.host)
+        try:
+            start_http_server(settings.metrics_port, addr=settings.host)
+        except OSError as exc:
+            raise Unfit(f"POSTRIDER_METRICS_PORT: cannot listen on {settings.metrics_port}: {exc.strerror}") from exc
     async with resources(settings) as opened:
-        await wait_until_fit(opened.pool, stop)
+        await wait_until_fit(opened.pool, opened.redis, stop)
         async with asyncio.TaskGroup() as group:
             for part, start in parts(settings, opened).items():
                 group.create_task(supervise(part, start, stop))

@@ -3,10 +3,12 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import inf
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
+from urllib.parse import urlsplit
 
 URL_NAMES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 """Two settings bear the names that every hosting platform uses; all others are `POSTRIDER_<FIELD>`."""
@@ -24,6 +26,8 @@ class Settings:
     """PostgreSQL or TimescaleDB; empty: `postrider up` starts an embedded PostgreSQL."""
     database_shared_session: bool = False
     """All clients share one database session (TimescaleDB in WebAssembly): no prepared statements."""
+    database_pooler: bool = False
+    """A pooler in transaction mode (PgBouncer) stands between: no prepared statements, nothing kept in a session."""
     database_pool_size: int = 8
     """Connections each process keeps at most."""
     redis_url: str = ""
@@ -187,9 +191,13 @@ class Settings:
             name = variable_of(one.name)
             raw = environ.get(name)
             if raw is None and (path := environ.get(f"{name}_FILE")):
-                raw = Path(path).read_text().strip()
+                try:
+                    raw = Path(path).read_text().strip()
+                except (OSError, UnicodeDecodeError) as exc:
+                    raise SettingError(f"{name}_FILE: cannot read {path}: {exc}") from exc
             if raw is not None:
                 values[one.name] = _parse(name, raw, one.type)
+                _check(one.name, name, values[one.name])
         return cls(**values)  # type: ignore[arg-type]  # _parse returns the field's own type
 
 
@@ -213,6 +221,38 @@ def _parse(name: str, raw: str, wanted: object) -> object:
                 return raw
     except (KeyError, ValueError) as exc:
         raise SettingError(f"{name}: expected {getattr(wanted, '__name__', wanted)}, got {raw!r}") from exc
+
+
+CHOICES: Final[Mapping[str, Collection[str]]] = {
+    "engine": ("postgres", "timescale"),
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+}
+SCHEMES: Final[Mapping[str, Sequence[str]]] = {
+    "database_url": ("postgresql", "postgres"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "valhalla_url": ("http", "https"),
+}
+AT_LEAST_ONE: Final = ("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size")
+LAST_PORT: Final = 65_535
+
+
+def _check(field_name: str, name: str, value: object) -> None:
+    """Raises SettingError for a value of the right type that cannot be meant."""
+    if field_name in CHOICES and str(value).upper() not in {one.upper() for one in CHOICES[field_name]}:
+        raise SettingError(f"{name}: expected one of {', '.join(CHOICES[field_name])}, got {value!r}")
+    if field_name in SCHEMES and value:
+        try:
+            scheme, _ = urlsplit(str(value)).scheme, urlsplit(str(value)).port
+        except ValueError as exc:
+            raise SettingError(f"{name}: cannot be read as an address: {exc}") from None
+        if scheme not in SCHEMES[field_name]:
+            raise SettingError(f"{name}: expected an address that begins with {SCHEMES[field_name][0]}://")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        least = 1 if field_name in AT_LEAST_ONE else 0
+        if not (least <= value < inf):
+            raise SettingError(f"{name}: expected {least} or more, got {value}")
+        if field_name in {"port", "metrics_port"} and value > LAST_PORT:
+            raise SettingError(f"{name}: expected at most {LAST_PORT}, got {value}")
 
 
 def table() -> str:

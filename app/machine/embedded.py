@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from app.machine.running import LOCK, Servers, tell
 from app.machine.servers import PostgresServer, RedisServer, Server, ServerFailed
 from app.machine.timescale import TimescaleServer
 from sql.ledger import Engine
@@ -72,6 +73,7 @@ class Embedded:
             for server in self._servers:
                 server.start()
                 self._started.append(server)
+            tell(self._folder, Servers(self.database_url, self.redis_url, self.shared_session))
         except BaseException:
             self.stop()
             raise
@@ -115,7 +117,7 @@ class Embedded:
             log.warning("server restarted", extra={"event": "embedded_server_restarted", "server": server.name})
 
     def _take_lock(self) -> None:
-        self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # The kernel lets go of it when this process ends in whatever way: nothing stale is left to clear up.
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,7 @@
 """The simulated couriers, and the loop that moves them."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts, Phone
 from app.simulation.town import Town
 from tracking.position import LatLon, Mode
+
+log = logging.getLogger(__name__)
 
 MODES: Final = ((Mode.BICYCLE, 0.4), (Mode.MOTORCYCLE, 0.3), (Mode.CAR, 0.2), (Mode.FOOT, 0.1))
 """Mix of a European city's couriers."""
@@ -89,13 +92,16 @@ class Fleet:
 
     async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """A request with the operator's token; a server that restarts is waited for. Raises HTTPStatusError."""
-        pause_s = 0.2
+        pause_s, is_told = 0.2, False
         while True:
             with suppress(httpx.TransportError):
                 headers = {"Authorization": f"Bearer {self.params.token}"}
                 answer = await self._client.request(method, path, headers=headers, **request)
                 if answer.status_code not in {502, 503, 504}:
                     return answer.raise_for_status()
+            if not is_told:
+                log.warning("no answer yet from %s; trying again", self.params.url, extra={"event": "no_answer"})
+                is_told = True
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 5.0)
 
@@ -110,7 +116,10 @@ class Fleet:
                     await stop.wait()
             if stop.is_set():
                 return
-            due = max(due + every_s, monotonic())
+            missed = max(0, int((monotonic() - due) // every_s))
+            self.counts.due += missed
+            self.counts.skipped += missed
+            due += (1 + missed) * every_s
             self._move(member)
             member.phone.note(member.body.read(), datetime.now(UTC))
             if not self._has_trouble("silence", self.params.silence, member):

@@ -36,6 +36,25 @@ class Counts:
     delivered_late: int = 0
     """After the end of the customer's window."""
     placed: int = 0
+    due: int = 0
+    """Fixes that the couriers' interval asks for."""
+    skipped: int = 0
+    """Fixes never made: this machine did not come round in time."""
+    unsent: int = 0
+    """Fixes that wait in the phones, for the server has not answered them, or the courier was silent on purpose."""
+    forgotten: int = 0
+    """Fixes that the phones had no room for any more."""
+
+    def missing(self) -> list[str]:
+        """Why fewer fixes were sent than were due; empty when all were."""
+        whys = {
+            "this machine was too slow to make them": self.skipped,
+            "wait in the phones: the server did not answer, or the courier was silent": self.unsent,
+            "were thrown away: the phones had no room any more": self.forgotten,
+        }
+        if self.sent >= self.due:
+            return []
+        return [f"{self.sent} of {self.due} fixes were sent", *(f"  {n} {why}" for why, n in whys.items() if n)]
 
 
 @dataclass(slots=True)
@@ -52,6 +71,11 @@ class Phone:
 
     def note(self, reading: Reading, at: datetime) -> None:
         """Keep a fix until it is sent."""
+        self.counts.due += 1
+        if len(self.waiting) == BUFFER:
+            self.counts.forgotten += 1
+        else:
+            self.counts.unsent += 1
         self.waiting.append(_fix(reading, at))
 
     async def upload(self) -> None:
@@ -64,6 +88,7 @@ class Phone:
             for _ in fixes:
                 self.waiting.popleft()
             self.counts.sent += len(fixes)
+            self.counts.unsent -= len(fixes)
             self.counts.accepted += answer.get("accepted", 0)
             self.counts.quarantined += len(answer.get("quarantined", ()))
 

@@ -8,6 +8,7 @@ couriers; when orders are asked for, they are placed, offered, accepted, collect
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -23,13 +24,20 @@ from tracking.position import LatLon
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 10.0
+TELL_EVERY_S: Final = 5.0
 
 
-async def run(params: SimulateParams, stop: asyncio.Event | None = None, counts: Counts | None = None) -> Counts:
+async def run(
+    params: SimulateParams,
+    stop: asyncio.Event | None = None,
+    counts: Counts | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
+) -> Counts:
     """
     Simulate until `stop` is set, the time is over, or SIGINT or SIGTERM comes; returns what happened.
 
-    `counts` is kept up to date meanwhile.
+    `counts` is kept up to date meanwhile, and `say` is told of it every few seconds.
 
     Raises httpx.HTTPStatusError when the token may not create couriers.
     """
@@ -38,6 +46,8 @@ async def run(params: SimulateParams, stop: asyncio.Event | None = None, counts:
     limits = httpx.Limits(max_connections=MOST_REQUESTS, max_keepalive_connections=MOST_REQUESTS)
     town = await asyncio.to_thread(Town.build, LatLon(params.lat, params.lon), params.radius_m, params.seed)
     async with httpx.AsyncClient(base_url=params.url, timeout=TIMEOUT_S, limits=limits) as client:
+        if say is not None:
+            say(f"{params.couriers} couriers towards {params.url}")
         fleet = Fleet(params, client, town, counts)
         await fleet.enlist()
         log.info("fleet enlisted", extra={"event": "fleet_enlisted", "couriers": len(fleet.members)})
@@ -50,9 +60,26 @@ async def run(params: SimulateParams, stop: asyncio.Event | None = None, counts:
                 group.create_task(business.follow_events(stop))
                 group.create_task(business.serve_stops(stop))
                 group.create_task(_close_at(stop, business))
+            if say is not None:
+                group.create_task(_tell(counts, say, stop))
             if params.duration_s is not None:
                 group.create_task(_end_after(params.duration_s, stop))
     return counts
+
+
+async def _tell(counts: Counts, say: Callable[[str], None], stop: asyncio.Event) -> None:
+    """A line every few seconds: how many fixes a second, and how things stand."""
+    sent = counts.sent
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_EVERY_S):
+                await stop.wait()
+                return
+        rate, sent = (counts.sent - sent) / TELL_EVERY_S, counts.sent
+        say(
+            f"{rate:.0f} fixes/s; sent {counts.sent} of {counts.due}, accepted {counts.accepted},"
+            f" quarantined {counts.quarantined}, failed requests {counts.failed_requests}"
+        )
 
 
 async def _close_at(stop: asyncio.Event, business: Business) -> None:

@@ -7,6 +7,7 @@ everything else goes to the ASGI application through a bridge that knows what Li
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from litestar.types import ASGIApp
 
 Door = Callable[[Any, Any], Awaitable[None]]
 """Serves one request; arguments: Granian's scope and protocol."""
+
+log = logging.getLogger(__name__)
 
 GONE: Final = (ProtocolClosed, ProtocolError)
 """The client hung up."""
@@ -39,7 +42,12 @@ class Rsgi:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin the application's lifespan; raises what it raises, and the worker does not start."""
-        loop.run_until_complete(self._lifespan.begin())
+        try:
+            loop.run_until_complete(self._lifespan.begin())
+        except Exception:
+            # The server says nothing of its workers, and starts them again.
+            log.exception("api did not start", extra={"event": "api_not_started"})
+            raise
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """End the application's lifespan."""

@@ -72,12 +72,15 @@ async def open_pool(settings: Settings, *, size: int | None = None, wait_s: floa
     A pool that opens connections when they are needed, so that a role starts while the database is still down.
 
     `wait_s`: longest wait for a connection while all are busy; None: until one is free, which is right for loops.
+    Behind a pooler in transaction mode the next statement may meet another session: nothing is prepared, or reset.
     With a shared session (TimescaleDB in WebAssembly) there are no prepared statements and there is no RESET ALL,
     which would change the search path of everybody.
     """
     options: dict[str, Any] = {"min_size": 0, "max_size": size or settings.database_pool_size}
     if settings.database_shared_session:
         options |= {"max_size": 4, "statement_cache_size": 0, "reset": _leave_session_alone}
+    elif settings.database_pooler:
+        options |= {"statement_cache_size": 0, "reset": _leave_session_alone}
     return await ConnectionPool(
         settings.database_url, wait_s=wait_s, command_timeout=60, timeout=DATABASE_TIMEOUT_S, **options
     )

@@ -6,7 +6,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError
 
+from app.settings import Settings
+from app.wiring.resources import resources
 from sql import queries
 from sql.ledger import FIT, Schema, Standing, of_rows
 from tracking import outages
@@ -21,6 +25,7 @@ REFUSED: Final[tuple[type[Exception], ...]] = (
 )
 """The address cannot be right: waiting would not help."""
 LOOK_EVERY_S: Final = 1.0
+LOOK_AT_MOST_S: Final = 3.0
 
 
 class Unfit(RuntimeError):
@@ -36,8 +41,40 @@ async def schema_of(database: Any) -> Schema:
     return of_rows(rows)
 
 
-async def wait_until_fit(pool: asyncpg.Pool, stop: asyncio.Event) -> None:
+async def refuse_unfit(settings: Settings) -> None:
+    """
+    Raise Unfit where the API could not keep its promises, by mistake; a server that is away is waited for later.
+
+    Positions are accepted while PostgreSQL is away, so the API does not wait for it.
+    """
+    async with resources(settings) as opened:  # whatever cannot be opened is a mistake of the settings
+        try:
+            async with asyncio.timeout(LOOK_AT_MOST_S):
+                schema = await schema_of(opened.pool)
+        except REFUSED as exc:
+            raise Unfit(f"DATABASE_URL: cannot connect: {outages.words(exc)}") from exc
+        except outages.DRIVERS as exc:
+            outages.tell(log, "database away at the start", exc, event="waiting_for_database")
+        else:
+            if schema.standing not in FIT:
+                raise Unfit(schema.words)
+        await refuse_unfit_redis(opened.redis)
+
+
+async def refuse_unfit_redis(client: Redis) -> None:
+    """Raise Unfit where Redis does not let us in."""
+    try:
+        async with asyncio.timeout(LOOK_AT_MOST_S):
+            await client.ping()
+    except AuthenticationError as exc:
+        raise Unfit(f"REDIS_URL: cannot connect: {outages.words(exc)}") from exc
+    except outages.DRIVERS as exc:
+        outages.tell(log, "redis away at the start", exc, event="waiting_for_redis")
+
+
+async def wait_until_fit(pool: asyncpg.Pool, redis: Redis, stop: asyncio.Event) -> None:
     """Return once the database answers and its schema will do, or at `stop`; raises Unfit where it never will."""
+    await refuse_unfit_redis(redis)
     while not stop.is_set():
         try:
             schema = await schema_of(pool)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,15 +24,23 @@ READY = re.compile(r"^postrider ready (http://\S+)$")
 class Program:
     """A running `postrider up`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        command: Sequence[str] = (sys.executable, "-m", "app", "up"),
+        until: re.Pattern[str] = READY,
+        cwd: Path = ROOT,
+        stderr: int = subprocess.DEVNULL,
+    ) -> None:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_") and not k.endswith("_URL")}
         port = str(free_port())
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", "up", "--port", port, "--data-dir", str(folder)],
-            cwd=ROOT,
+            [*command, "--port", port, "--data-dir", str(folder)],
+            cwd=cwd,
             env=environ,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             text=True,
             start_new_session=True,
         )
@@ -43,6 +51,7 @@ class Program:
             self.lines.append(line.rstrip())
             if match := READY.match(line):
                 self.url = match[1]
+            if until.match(line):
                 break
 
     def descendants(self) -> set[int]:
