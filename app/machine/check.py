@@ -1,7 +1,7 @@
 """`postrider check`: is this installation fit to run?"""
 
-import resource
 import re
+import resource
 from dataclasses import dataclass
 from typing import Any, Final
 
