@@ -74,7 +74,7 @@ couriers = st.fixed_dictionaries(
     }
 )
 region_settings = (
-    st.fixed_dictionaries({}, optional={"alerts": values, "boundary": values, "dispatch": values}) | values
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("alerts", "boundary", "dispatch", "offers"), values)) | values
 )
 
 
