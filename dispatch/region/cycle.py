@@ -196,7 +196,7 @@ class Planning:
         """Take from couriers who went off duty, or are in trouble, what they have not collected."""
         gone = {courier.id: "off duty" for courier in world.couriers if not courier.on_duty}
         gone |= dict.fromkeys(world.lost, "stuck or silent")
-        holders = {order.courier_id for order in world.orders if order.state in UNCOLLECTED_STATES and not order.pinned}
+        holders = {order.courier_id for order in world.orders if order.state in UNCOLLECTED_STATES}
         reasons = {courier_id: why for courier_id, why in gone.items() if courier_id in holders}
         if reasons:
             async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:

@@ -228,6 +228,17 @@ async def test_courier_gone_off_duty_loses_what_is_not_collected(city, seen, pla
     assert (await city.order(order.id)).courier_id == rui
 
 
+async def test_pin_ends_with_the_duty_of_the_courier_whatever_else_is_held(city, seen, planning, held):
+    ana, rui = await hire(city, seen, "Ana"), await hire(city, seen, "Rui", HOME)
+    order = await city.place()
+    async with city.desk() as desk:
+        await handover.assign(desk, order.id, ana, pinned=True, expires_in=timedelta(minutes=5))
+    await city.pool.execute("UPDATE couriers SET on_duty = false WHERE id = $1", ana)
+    await planning.at_once(held)
+    after = await city.order(order.id)
+    assert (after.courier_id, after.pinned) == (rui, False)
+
+
 async def test_courier_who_was_removed_gets_nothing_new_and_loses_what_is_not_collected(city, seen, planning, held):
     ana, rui = await hire(city, seen, "Ana"), await hire(city, seen, "Rui", HOME)
     order = await city.place()
