@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
 from app.settings import Settings
+from app.wiring.installation import stranger
 from app.wiring.resources import resources
 from sql import queries
 from sql.ledger import FIT, Schema, Standing, of_rows
@@ -59,6 +60,13 @@ async def refuse_unfit(settings: Settings) -> None:
             if schema.standing not in FIT:
                 raise Unfit(schema.words)
         await refuse_unfit_redis(opened.redis)
+        await refuse_another_installations(opened.pool, opened.redis)
+
+
+async def refuse_another_installations(pool: asyncpg.Pool, redis: Redis) -> None:
+    """Raise Unfit where database and Redis are of two installations."""
+    if (why := await stranger(pool, redis)) is not None:
+        raise Unfit(why)
 
 
 async def refuse_unfit_redis(client: Redis) -> None:
@@ -89,4 +97,5 @@ async def wait_until_fit(pool: asyncpg.Pool, redis: Redis, stop: asyncio.Event) 
                 raise Unfit(schema.words)
             if schema.standing is Standing.AHEAD:
                 log.warning("schema ahead", extra={"event": "schema_ahead", "found": schema.words})
+            await refuse_another_installations(pool, redis)
             return

@@ -36,6 +36,7 @@ NAME, FORMER_NAME, EXTERNAL_ID, PHONE = "Zoraida Quandt", "Zoraida Ullrich", "pa
 HOLDS_NOBODY = {
     "regions": "places of work",
     "schema_migrations": "which files were applied",
+    "installation": "which one this is",
     "position_turns": "a counter a region",
     "rollup_horizons": "how far rollups are kept",
     "speeds_1h_kept": "speeds by place, of everybody together",

@@ -33,6 +33,7 @@ OTHERWISE = {
     "dispatch_leases": "seconds",
     "watch_leases": "seconds",
     "schema_migrations": "the ledger",
+    "installation": "a row: which one this is",
 }
 NOW = datetime.now(UTC)
 OLD, RECENT = NOW - timedelta(days=1000), NOW - timedelta(hours=1)

@@ -107,7 +107,8 @@ function loads(orders: readonly Order[]): Map<string, number> {
 function troubles(alerts: readonly Alert[]): Map<string, State> {
   const trouble = new Map<string, State>()
   for (const { courier_id: id, kind } of alerts)
-    if (STUCK_KINDS.has(kind)) trouble.set(id, 'stuck')
+    if (id === null) continue // of an order, or of everybody
+    else if (STUCK_KINDS.has(kind)) trouble.set(id, 'stuck')
     else if (LATE_KINDS.has(kind) && trouble.get(id) !== 'stuck') trouble.set(id, 'late')
   return trouble
 }

@@ -1,0 +1,2 @@
+-- name: id
+SELECT id FROM installation;
