@@ -22,13 +22,13 @@ CHECK_TIMEOUT_S = 2.0
 AWAY = "unavailable"
 
 
-@get("/health/live", opt={"public": True}, tags=["operation"])
+@get("/health/live", opt={"public": True}, security=[{}], tags=["operation"])
 async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@get("/health/ready", opt={"public": True}, tags=["operation"])
+@get("/health/ready", opt={"public": True}, security=[{}], tags=["operation"])
 async def ready(pool: Pool, redis: RedisClient) -> Response[dict[str, Any]]:
     """
     Whether what this process promises would work now, by what it stands on, and on which storage engine.

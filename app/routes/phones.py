@@ -7,7 +7,7 @@ The token comes in the path, in `?token=`, as the password of HTTP Basic, or as 
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs
 
 import msgspec
@@ -16,7 +16,7 @@ from litestar.datastructures import State
 from litestar.enums import HttpMethod, ScopeType
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Send
@@ -46,14 +46,29 @@ PhoneRequest = Request[Any, Any, Any]
 
 @dataclass
 class PhoneOperation(Operation):
-    """The body is whatever the app sends."""
+    """The body is whatever the app sends, the token wherever it can put it, and the answer empty."""
+
+    answer: ClassVar[dict[str, OpenAPIMediaType]] = {
+        "text/plain": OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+    }
 
     def __post_init__(self) -> None:
         """Describe it no further."""
         anything = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        self.security = [{"token": []}, {}]
+        self.responses = {"200": OpenAPIResponse(description="Taken", content=self.answer)}
         self.request_body = RequestBody(
             required=False, content={"application/x-www-form-urlencoded": anything, "application/json": anything}
         )
+
+
+@dataclass
+class OwnTracksOperation(PhoneOperation):
+    """The answer is a list of commands, and we have none."""
+
+    answer: ClassVar[dict[str, OpenAPIMediaType]] = {
+        "application/json": OpenAPIMediaType(schema=Schema(type=OpenAPIType.ARRAY, items=Schema()))
+    }
 
 
 @route(
@@ -79,7 +94,7 @@ async def take_osmand(request: PhoneRequest, state: State, token: FromPath[str |
     status_code=200,
     opt={"public": True, "keeps_anything": True, "never_limited": True},
     tags=["phones"],
-    operation_class=PhoneOperation,
+    operation_class=OwnTracksOperation,
 )
 async def take_owntracks(request: PhoneRequest, state: State, token: FromPath[str | None] = None) -> Response[bytes]:
     """Take a message from OwnTracks in HTTP mode; the answer is `[]`, for there is nothing to tell the phone."""

@@ -86,7 +86,7 @@ async def share_order(order_id: FromPath[UUID], pool: Pool, caller: CurrentCalle
     return LinkShape(token=token, url=f"/t/{token}", expires_at=expires_at)
 
 
-@get("/t/{token:str}", opt={"public": True}, tags=["recipient"], raises=[])
+@get("/t/{token:str}", opt={"public": True}, security=[{}], tags=["recipient"], raises=[])
 async def shared_order(
     token: Annotated[str, PathParameter(max_length=100)],
     request: Request[Any, Any, Any],

@@ -243,7 +243,7 @@ def problem_types() -> dict[str, tuple[int, str]]:
     return dict(sorted(rows.items()))
 
 
-@get("/problems/{code:str}", opt={"public": True}, media_type=MediaType.JSON, tags=["problems"])
+@get("/problems/{code:str}", opt={"public": True}, security=[{}], media_type=MediaType.JSON, tags=["problems"])
 async def describe_problem(code: FromPath[str]) -> dict[str, object]:
     """What a problem's `type` means."""
     row = problem_types().get(code)
