@@ -107,6 +107,7 @@ class _Bridge:
         self._is_read = False
         self._begun: tuple[int, list[tuple[str, str]]] | None = None
         self._stream: Any = None
+        self._is_answered = False
 
     async def serve(self, app: Any) -> None:
         """Call the application and answer what it sends; one that failed before its answer is answered 500."""
@@ -119,10 +120,11 @@ class _Bridge:
         try:
             await app(self.asgi_scope(), self._receive, self._send)
         finally:
-            if self._begun is not None and self._stream is None:
-                self._protocol.response_empty(*self._begun)
-            elif self._begun is None and self._stream is None:
-                self._protocol.response_empty(500, [])
+            if not self._is_answered:
+                self._protocol.response_empty(*(self._begun or (500, [])))
+            # Granian ends a stream when nobody holds it any more, and a request that is part of a circle holds this
+            # until the collector comes by.
+            self._stream = None
 
     def asgi_scope(self) -> dict[str, Any]:
         """The scope as ASGI names its parts; `raw_path` is encoded anew, for RSGI tells the decoded path only."""
@@ -169,15 +171,18 @@ class _Bridge:
             return
         body, more = message.get("body", b""), message.get("more_body", False)
         try:
-            if self._stream is None and self._begun is not None:
+            if not self._is_answered and self._begun is not None:
                 begun, self._begun = self._begun, None
                 if not more:
-                    self._stream = self._protocol  # answered
+                    self._is_answered = True
                     self._protocol.response_bytes(*begun, bytes(body))
                     return
                 self._stream = self._protocol.response_stream(*begun)
-            if body:
+                self._is_answered = True
+            if body and self._stream is not None:
                 await self._stream.send_bytes(bytes(body))
+            if not more:
+                self._stream = None
         except GONE as exc:
             raise OSError("the client hung up") from exc
 

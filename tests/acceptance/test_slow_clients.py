@@ -124,3 +124,18 @@ async def test_health_answers_on_a_port_of_its_own_when_every_connection_is_take
             assert (await probe.get("/health/ready")).json()["redis"] == {"status": "ok"}
             assert "postrider_http_request_seconds" in (await probe.get("/metrics")).text
             assert (await probe.get("/v1/orders")).status_code == 404
+
+
+async def test_a_streamed_answer_ends(database_url, redis_url):
+    """With no collector of circles to help: what the server waits for is let go by hand."""
+    token = await make_token(database_url, Role.ADMIN, "reader")
+    with api(database_url, redis_url) as port:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=HANG_S
+        ) as client:
+            courier = (await client.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
+            for file_format in ("geojson", "csv", "gpx", "mfjson"):
+                answer = await client.get(
+                    f"/v1/couriers/{courier}/track", params={"format": file_format, "resolution": "raw"}
+                )
+                assert answer.status_code == 200
