@@ -41,7 +41,10 @@ class TrackOperation(Operation):
         """Document them all."""
         if self.responses is not None and isinstance(found := self.responses.get("200"), OpenAPIResponse):
             found.content = {
-                media_type: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING)) for media_type in MEDIA_TYPES
+                media_type: OpenAPIMediaType(
+                    schema=Schema(type=OpenAPIType.OBJECT if media_type.endswith("json") else OpenAPIType.STRING)
+                )
+                for media_type in MEDIA_TYPES
             }
 
 
