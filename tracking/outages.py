@@ -59,13 +59,15 @@ REDIS: Final[tuple[type[Exception], ...]] = (
 EITHER: Final = tuple(dict.fromkeys(DATABASE + REDIS))
 """PostgreSQL or Redis is away."""
 
-DRIVERS: Final[tuple[type[Exception], ...]] = (
-    OSError,
+DATABASE_DRIVER: Final[tuple[type[Exception], ...]] = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
-    redis.RedisError,
+    asyncpg.ClientConfigurationError,
 )
+REDIS_DRIVER: Final[tuple[type[Exception], ...]] = (redis.RedisError,)
+"""Whatever the one driver raises, and the other, so that the culprit can be named."""
+DRIVERS: Final[tuple[type[Exception], ...]] = (OSError, *DATABASE_DRIVER, *REDIS_DRIVER)
 """Everything the drivers raise."""
 
 DATA: Final[tuple[type[Exception], ...]] = (

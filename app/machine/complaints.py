@@ -1,8 +1,6 @@
 """What keeps a command from doing its work, as a line that says what to change; a traceback is for defects only."""
 
-import asyncpg
 import httpx
-import redis
 
 from app.machine.api import PortTaken
 from app.machine.embedded import FolderInUse
@@ -13,7 +11,7 @@ from app.settings import SettingError
 from app.simulation.replay import ReplayError
 from app.wiring.schema import Unfit
 from sql.ledger import MigrationError
-from tracking.outages import words
+from tracking.outages import DATABASE_DRIVER, REDIS_DRIVER, words
 
 OURS = (
     FolderInUse,
@@ -28,7 +26,6 @@ OURS = (
     Unfit,
 )
 """Their words are meant for whoever runs the program."""
-DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.ClientConfigurationError)
 
 
 def complaint(error: BaseException) -> str | None:
@@ -43,9 +40,9 @@ def complaint(error: BaseException) -> str | None:
         return f"{error.request.url}: {error.response.status_code} {_title(error.response)}"
     if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
         return f"the API does not answer: {words(error)}"
-    if isinstance(error, redis.RedisError):
+    if isinstance(error, REDIS_DRIVER):
         return f"REDIS_URL: {words(error)}"
-    if isinstance(error, DATABASE):
+    if isinstance(error, DATABASE_DRIVER):
         return f"DATABASE_URL: {words(error)}"
     return f"cannot go on: {words(error)}" if isinstance(error, OSError) else None
 
