@@ -77,7 +77,7 @@ class World:
         first = next(self.seconds) * n
         ages_s = [max(first - 1, 0), *range(first, first + n)]
         readings = [Reading(fixed_at=NOW - timedelta(seconds=age_s), lat=41.15, lon=-8.61) for age_s in ages_s]
-        unusable = [Unusable(len(readings), Reason.UNREADABLE, b"{", ANNA)]
+        unusable = [Unusable(len(readings), Reason.UNREADABLE, b"{%d" % first, ANNA)]
         receipt = await self.ingest.accept(
             Upload(region=CITY, readings=readings, senders=[ANNA] * len(readings), unusable=unusable)
         )

@@ -171,9 +171,11 @@ async def test_log_longer_than_its_bound_refuses_until_it_is_settled(redis):
 
 async def test_uploads_beyond_what_may_wait_in_the_process_are_refused_at_once(redis):
     ingest = ingest_of(redis, waiting_fixes=5)
-    answers = await asyncio.gather(
-        *(ingest.accept(upload(ANNA, reading(i))) for i in range(20)), return_exceptions=True
-    )
+
+    async def send(i):
+        return await ingest.accept(upload(ANNA, reading(i)))
+
+    answers = await asyncio.gather(*(send(i) for i in range(20)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, LogFull)]
     assert len(refused) == 15
     assert sum(entry.n for entry in await everything(PositionLog(redis))) == 5
