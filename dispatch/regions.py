@@ -112,12 +112,12 @@ async def list_all(connection: Any) -> list[RegionRecord]:
 
 async def get(connection: Any, name: str) -> RegionRecord:
     """Raise RegionNotFound where there is none."""
-    return _found(await connection.fetchrow(queries["regions.get"], name), name)
+    return _found(await connection.fetchrow(queries["regions.get"], name))
 
 
 async def lock(connection: Any, name: str) -> RegionRecord:
     """The same, held until the transaction ends."""
-    return _found(await connection.fetchrow(queries["regions.lock"], name), name)
+    return _found(await connection.fetchrow(queries["regions.lock"], name))
 
 
 async def add(connection: Any, name: str, facts: RegionFacts) -> RegionRecord:
@@ -154,9 +154,9 @@ def merged(old: Any, patch: Any) -> Any:
     return kept
 
 
-def _found(row: Mapping[str, Any] | None, name: str) -> RegionRecord:
+def _found(row: Mapping[str, Any] | None) -> RegionRecord:
     if row is None:
-        raise RegionNotFound(name=name)
+        raise RegionNotFound  # not named: what was asked for may be anything, a token too
     return _record(row)
 
 
