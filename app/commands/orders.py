@@ -1,4 +1,6 @@
-"""Placing and changing an order at a desk: alone, in a batch, or as part of a plan that is applied."""
+"""What is done to an order at a desk, with its line in the audit log: alone, with many others, or as part of a plan."""
+
+from datetime import timedelta
 
 from msgspec import UNSET
 
@@ -11,6 +13,7 @@ from dispatch.orders import handover
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order
 from dispatch.stop import OrderId
+from tracking.position import CourierId
 
 
 async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
@@ -31,3 +34,39 @@ async def change_one(
         return wanted
     await audit(desk.connection, caller, "order.change", f"order:{order_id}", {"changed": names})
     return await handover.change(desk, order, wanted, names)
+
+
+async def cancel_one(
+    desk: Desk, order_id: OrderId, caller: Caller, *, reason: str | None, version: int | None = None
+) -> Order:
+    """Cancel an order within a desk's transaction; raises OrderNotFound, OrderNotOpen, VersionConflict."""
+    order = await desk.cancel(order_id, reason=reason, version=version)
+    await audit(desk.connection, caller, "order.cancel", f"order:{order_id}", {"reason": reason})
+    return order
+
+
+async def reassign_one(
+    desk: Desk,
+    order_id: OrderId,
+    courier_id: CourierId,
+    caller: Caller,
+    *,
+    reason: str | None = None,
+    version: int | None = None,
+    pinned: bool = True,
+    expires_in: timedelta,
+) -> Order:
+    """Give an order to a courier within a desk's transaction; raises as `handover.assign` does."""
+    order = await handover.assign(
+        desk, order_id, courier_id, reason=reason, version=version, pinned=pinned, expires_in=expires_in
+    )
+    facts = {"courier_id": courier_id, "reason": reason}
+    await audit(desk.connection, caller, "order.reassign", f"order:{order_id}", facts)
+    return order
+
+
+async def pin_one(desk: Desk, order_id: OrderId, caller: Caller, *, pinned: bool, version: int | None = None) -> Order:
+    """Pin an order to its courier, or let it go, within a desk's transaction; raises OrderNotFound, OrderNotOpen."""
+    order = await handover.pin(desk, await desk.lock_order(order_id, version=version), pinned=pinned)
+    await audit(desk.connection, caller, "order.pin" if pinned else "order.unpin", f"order:{order_id}")
+    return order

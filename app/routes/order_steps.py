@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
+from app.commands.orders import cancel_one, pin_one, reassign_one
 from app.shapes.orders import Instant, OrderShape, Text, Version, plan_cost_shape, shape_of, with_version
 from app.web.actors import actor_of
 from app.web.audit import audit
@@ -109,8 +110,8 @@ async def cancel_order(
     """Cancel an open order; its courier's route changes at once. What is on board comes back (`returning`)."""
     why = data or Why()
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await desk.cancel(OrderId(order_id), reason=why.reason, version=version_of(if_match, why.version))
-        await audit(desk.connection, caller, "order.cancel", f"order:{order_id}", {"reason": why.reason})
+        expected = version_of(if_match, why.version)
+        order = await cancel_one(desk, OrderId(order_id), caller, reason=why.reason, version=expected)
     return with_version(shape_of(order))
 
 
@@ -132,17 +133,16 @@ async def reassign_order(
     region = (await read_order(pool, order_id)).region
     before = await what_if.cost(region)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await handover.assign(
+        order = await reassign_one(
             desk,
             OrderId(order_id),
             CourierId(data.courier_id),
+            caller,
             reason=data.reason,
             version=version_of(if_match, data.version),
             pinned=data.pinned,
             expires_in=await what_if.offer_for(desk.connection, region),
         )
-        facts = {"courier_id": data.courier_id, "reason": data.reason}
-        await audit(desk.connection, caller, "order.reassign", f"order:{order_id}", facts)
     shape = shape_of(order)
     shape.plan_cost = plan_cost_shape(before, await what_if.cost(region))
     return with_version(shape)
@@ -183,20 +183,17 @@ async def pin_order(
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         if pin.courier_id is not None:
             region = (await desk.get_order(OrderId(order_id))).region
-            order = await handover.assign(
+            order = await reassign_one(
                 desk,
                 OrderId(order_id),
                 CourierId(pin.courier_id),
+                caller,
                 version=expected,
                 pinned=pin.pinned,
                 expires_in=await what_if.offer_for(desk.connection, region),
             )
         else:
-            order = await handover.pin(
-                desk, await desk.lock_order(OrderId(order_id), version=expected), pinned=pin.pinned
-            )
-        action = "order.pin" if pin.pinned else "order.unpin"
-        await audit(desk.connection, caller, action, f"order:{order_id}", {"courier_id": pin.courier_id})
+            order = await pin_one(desk, OrderId(order_id), caller, pinned=pin.pinned, version=expected)
     return with_version(shape_of(order))
 
 
@@ -206,8 +203,7 @@ async def unpin_order(
 ) -> Response[OrderShape]:
     """Let the planner decide again who carries the order."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        order = await handover.pin(desk, await desk.lock_order(OrderId(order_id)), pinned=False)
-        await audit(desk.connection, caller, "order.unpin", f"order:{order_id}")
+        order = await pin_one(desk, OrderId(order_id), caller, pinned=False)
     return with_version(shape_of(order))
 
 

@@ -140,11 +140,9 @@ MEANINGS = {
 }
 
 
-def problem_response(
-    status: int, code: str, title: str, detail: str, *, headers: dict[str, str] | None = None, **members: object
-) -> Response[bytes]:
-    """An RFC 9457 answer; `members` become extension members."""
-    body: dict[str, object] = {
+def problem_body(status: int, code: str, title: str, detail: str, **members: object) -> dict[str, object]:
+    """A problem as it is answered; `members` are added."""
+    return {
         "type": f"/problems/{code}",
         "title": title,
         "status": status,
@@ -153,6 +151,21 @@ def problem_response(
         "trace_id": current_trace_id(),
         **members,
     }
+
+
+def part_problem(exc: Exception) -> dict[str, object] | None:
+    """The problem of one part of a request whose other parts go on; None: it is not of that part alone."""
+    row = find_problem(exc)
+    if row is None or row.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
+    return problem_body(row.status, row.code, row.title, str(exc), **getattr(exc, "facts", {}))
+
+
+def problem_response(
+    status: int, code: str, title: str, detail: str, *, headers: dict[str, str] | None = None, **members: object
+) -> Response[bytes]:
+    """An RFC 9457 answer; `members` become extension members."""
+    body = problem_body(status, code, title, detail, **members)
     return Response(
         msgspec.json.encode(body, enc_hook=str), status_code=status, media_type=PROBLEM_JSON, headers=headers or {}
     )

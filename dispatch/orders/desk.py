@@ -9,7 +9,7 @@ WHERE, adds the row of `order_events`, and keeps routes and offers in step. Even
 Redis does not answer they are lost, which delays the dispatcher until its timer but harms nothing.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -62,6 +62,18 @@ class Desk:
     async def lock_orders(self, order_ids: Sequence[UUID]) -> None:
         """Hold several orders until the transaction ends, in the order of their ids, as everybody does."""
         await self.connection.fetch(queries["orders.lock_many"], order_ids)
+
+    async def hold(self, order_ids: Sequence[OrderId], courier_ids: Iterable[CourierId]) -> dict[OrderId, Order]:
+        """
+        Hold the orders that there are, and the routes of those couriers and of whoever has one of the orders.
+
+        For what does many things one after the other: everybody locks orders before routes, each in the order of ids.
+        """
+        rows = await self.connection.fetch(queries["orders.lock_many"], order_ids)
+        orders = {row["id"]: order_from_row(row) for row in rows}
+        holders = {order.courier_id for order in orders.values() if order.courier_id is not None}
+        await self.connection.fetch(queries["routes.lock_many"], sorted(holders | set(courier_ids)))
+        return orders
 
     # -- a new order, a changed one -----------------------------------------------------------------------------------
 

@@ -117,6 +117,34 @@ export interface components {
             to: string;
             duration_s: number;
         };
+        /** Bulk */
+        Bulk: {
+            /** @enum {string} */
+            action: "cancel" | "reassign" | "pin" | "unpin";
+            order_ids: string[];
+            courier_id?: string | null;
+            /** @default true */
+            pinned?: boolean;
+            reason?: string | null;
+        };
+        /** BulkDone */
+        BulkDone: {
+            n_done: number;
+            n_failed: number;
+            results: components["schemas"]["BulkResult"][];
+        };
+        /** BulkResult */
+        BulkResult: {
+            /** Format: uuid */
+            order_id: string;
+            status: number;
+            state?: string | null;
+            version?: number | null;
+            courier_id?: string | null;
+            problem?: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** ChangeOrder */
         ChangeOrder: {
             pickup?: components["schemas"]["StopPatch"];
