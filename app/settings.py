@@ -92,6 +92,8 @@ class Settings:
     """The watcher looks for silent, late and stuck couriers so often."""
     watch_lease_s: float = 15.0
     """So long after a watcher crashed another may take over its regions."""
+    dispatch_profile: str = "quick"
+    """What the planner aims at, where a region does not say: `meal`, `parcel` or `quick`."""
     dispatch_search_s: float = 2.0
     """Time for the search that improves the plan after offers are made; 0: none."""
     request_body_limit_bytes: int = 8_000_000
@@ -225,6 +227,7 @@ def _parse(name: str, raw: str, wanted: object) -> object:
 
 CHOICES: Final[Mapping[str, Collection[str]]] = {
     "engine": ("postgres", "timescale"),
+    "dispatch_profile": ("meal", "parcel", "quick"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 SCHEMES: Final[Mapping[str, Sequence[str]]] = {

@@ -13,7 +13,6 @@ import argparse
 import json
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pool
@@ -23,38 +22,21 @@ import numpy as np
 
 from benchmarks.mdrp_rules import measure, violations, write_solution
 from benchmarks.mdrp_world import Instance, Meal, Minute, Rider, Trip, drive, read_instance
-from dispatch.planning.params import Bundling, Params, Weights
+from dispatch.planning.demand import expected_per_hour
+from dispatch.planning.params import Params
+from dispatch.planning.profiles import Profile
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Job, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.region.params import CycleParams
 from dispatch.stop import PlannedStop, StopKind
 from tracking.position import Mode, Region
 
 LOOK_AHEAD_MIN = 60
 """Couriers whose shift starts, or whose trip ends, within this time are planned with."""
 
-RECENT_MIN = 30
-"""The rate of orders is that of this time."""
-
-PARAMS = Params(
-    weights=Weights(
-        travel=0,
-        delivery=10,
-        lateness=10,
-        overtime=0,
-        waiting=0,
-        change=0,
-        position=1,
-        unassigned=1_000_000,
-        ageing=0,
-    ),
-    bundling=Bundling.SAME_PICKUP,
-    commit_lead_s=0,
-    min_gain=60,
-    thorough=True,
-    search_iterations=40,
-    search_above=6000,
-)
+MEAL = CycleParams().by(Profile.MEAL).quick_plan
+"""How a region plans at once that has chosen the profile `meal`, and sets nothing beside it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,17 +49,14 @@ class Day:
     place: dict[str, int] = field(default_factory=dict)
     free_at: dict[str, Minute] = field(default_factory=dict)
     routes: dict[str, tuple[PlannedStop, ...]] = field(default_factory=dict)
-    placed_at: list[Minute] = field(default_factory=list)
-    n_placed: Counter[int] = field(default_factory=Counter)
-    """Orders so far by restaurant's place."""
+    placed: list[tuple[int, int]] = field(default_factory=list)
+    """The restaurant's place and the second of each order so far."""
     trips: list[Trip] = field(default_factory=list)
     decisions_s: list[float] = field(default_factory=list)
 
     def demand(self) -> dict[int, float]:
-        """Orders expected an hour at each restaurant: as many as of late, spread as over the day so far."""
-        recent = sum(1 for minute in self.placed_at if minute > self.now - RECENT_MIN)
-        total = sum(self.n_placed.values())
-        return {place: n / total * recent * 60 / RECENT_MIN for place, n in self.n_placed.items()}
+        """Orders expected an hour at each restaurant, as the product forecasts them without a past."""
+        return expected_per_hour(self.placed, 60 * self.now)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,7 +114,7 @@ def run_task(task: tuple[Path, Path | None]) -> tuple[str, dict[str, float]]:
     }
 
 
-def simulate(instance: Instance, params: Params = PARAMS) -> Day:
+def simulate(instance: Instance, params: Params = MEAL) -> Day:
     """Run the day from the first order until the last courier who may collect something has gone home."""
     day = Day(
         instance=instance,
@@ -150,8 +129,7 @@ def simulate(instance: Instance, params: Params = PARAMS) -> Day:
         while meals and meals[-1].placed_at <= day.now:
             meal = meals.pop()
             day.open_meals[meal.name] = meal
-            day.placed_at.append(meal.placed_at)
-            day.n_placed[meal.pickup_place] += 1
+            day.placed.append((meal.pickup_place, 60 * meal.placed_at))
         for meal in [meal for meal in day.open_meals.values() if meal.placed_at + instance.latest_min <= day.now]:
             del day.open_meals[meal.name]
         leaves_at = decide(day, travel, params)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from app.settings import Settings
+from dispatch.planning.profiles import Profile
 from dispatch.region.loop import LoopParams
 from dispatch.region.params import CycleParams
 from tracking.feed.feed import FeedParams
@@ -93,8 +94,9 @@ def loop_of(settings: Settings) -> LoopParams:
 
 def cycle_of(settings: Settings) -> CycleParams:
     """How regions are planned."""
-    return CycleParams(
+    params = CycleParams(
         offer_for_s=settings.offer_for_s,
         ask_again_after_s=settings.ask_again_after_s,
         search_s=settings.dispatch_search_s,
     )
+    return params.by(Profile(settings.dispatch_profile.lower()))

@@ -67,7 +67,7 @@ class WhatIf:
             return []
         params = await params_of(self.pool, worlds[0].region, self.params)
         horizon_s = max(params.plan.horizon_s, horizon_s or 0)
-        params = replace(params, plan=replace(params.plan, search_s=0.0, horizon_s=horizon_s))
+        params = replace(params, plan=replace(params.quick_plan, horizon_s=horizon_s))
         seen = await self.locator.locate(worlds[0].region, worlds[0].now)
         async with in_turn(self.slots):
             return [await self._plan(world, seen, params) for world in worlds]

@@ -1,26 +1,52 @@
 """
-What a courier is worth where it stands idle, for orders that are not placed yet, and where it would be worth more;
-no I/O.
+Orders that are not placed yet: how many are expected where, what a courier is worth for them where it stands idle, and
+where it would be worth more; no I/O.
 
 Of couriers who could all be in time for an order, the best to send is the one who is missed least: where others are
 near, or where few orders are expected.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Move
-from dispatch.planning.snapshot import Snapshot
+from dispatch.planning.snapshot import Snapshot, UnixS
 
 ALONE_S = 1800
 """Where nobody else could come, the next courier is taken to need so much longer than the one who leaves."""
 MAX_TARGETS = 50
 """Places with most expected orders that an idle courier may be sent to."""
 
+RECENT_S = 1800
+"""The level of demand is that of this time: shorter is noise, longer misses that noon has begun."""
+
 Floats = npt.NDArray[np.float64]
+Somewhere = TypeVar("Somewhere", bound=Hashable)
+
+
+def expected_per_hour(
+    placed: Iterable[tuple[Somewhere, UnixS]], now: UnixS, *, usual: Mapping[Somewhere, float] | None = None
+) -> dict[Somewhere, float]:
+    """
+    Orders expected an hour, by where they are collected.
+
+    `placed`: where and when the orders of the day so far were placed; `usual`: what past days say for this time of the
+    week, an hour. Both together say where, the last half hour says how many: a day is busier than usual as a whole, and
+    what is popular today is so all day. With nothing placed lately only what is usual is left.
+    """
+    n_recent = 0
+    weight: dict[Somewhere, float] = dict(usual or {})
+    for place, placed_at in placed:
+        weight[place] = weight.get(place, 0.0) + 1.0
+        n_recent += placed_at > now - RECENT_S
+    if not n_recent:
+        return dict(usual or {})
+    level = n_recent * 3600 / RECENT_S / sum(weight.values())
+    return {place: share * level for place, share in weight.items()}
 
 
 def idle_values(snapshot: Snapshot, params: Params) -> list[int]:

@@ -8,7 +8,7 @@ plan in force stays.
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 
 import asyncpg
@@ -125,7 +125,7 @@ class Planning:
         snapshot = await self.snapshot(world, params, aside)
         if snapshot is None:
             return None
-        wanted = replace(params.plan, search_s=0.0)
+        wanted = params.quick_plan
         try:
             return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
         except Exception as exc:
@@ -147,7 +147,7 @@ class Planning:
         snapshot = await self.snapshot(world, params, aside)
         if snapshot is None:
             return None
-        plan = await self._search.propose(snapshot, replace(params.plan, search_s=params.search_s), halt)
+        plan = await self._search.propose(snapshot, params.long_plan, halt)
         return await self._finish(world, plan, lease, params, depth="search", began=began)
 
     def warm(self) -> None:

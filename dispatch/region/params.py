@@ -1,8 +1,10 @@
 """How a region is run; each region may set some of it for itself, see `dispatch.region.settings`. No I/O."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
-from dispatch.planning.params import Params
+from dispatch.planning.params import Bundling, Params
+from dispatch.planning.profiles import PROFILES, Profile
 from dispatch.region.world import SurveyParams
 
 
@@ -19,7 +21,9 @@ class PauseParams:
 class CycleParams:
     """How a region is run."""
 
-    plan: Params = field(default_factory=Params)
+    profile: Profile = Profile.QUICK
+    """What `plan` began as."""
+    plan: Params = field(default_factory=lambda: PROFILES[Profile.QUICK])
     survey: SurveyParams = field(default_factory=SurveyParams)
     pauses: PauseParams = field(default_factory=PauseParams)
     offer_for_s: float = 60.0
@@ -32,3 +36,18 @@ class CycleParams:
     """Time for the search that improves it afterwards; 0: none."""
     map_budget_s: float = 0.5
     """Longest wait for travel times; the great circle answers for the rest."""
+
+    def by(self, profile: Profile) -> Self:
+        """The same, planned by a profile."""
+        return replace(self, profile=profile, plan=PROFILES[profile])
+
+    @property
+    def quick_plan(self) -> Params:
+        """How the plan is made that offers come from, beside the event loop: without OR-Tools, which holds it up."""
+        plan = replace(self.plan, search_s=0.0)
+        return plan if plan.bundling is Bundling.SAME_PICKUP else replace(plan, search_iterations=None)
+
+    @property
+    def long_plan(self) -> Params:
+        """How it is improved afterwards, in a process of its own."""
+        return replace(self.plan, search_s=self.search_s, search_iterations=None)

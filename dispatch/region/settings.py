@@ -15,6 +15,7 @@ from msgspec import Meta
 from dispatch.aside import REGION, Aside
 from dispatch.orders.rows import from_json
 from dispatch.planning.params import Bundling, Weights
+from dispatch.planning.profiles import Profile
 from dispatch.region.params import CycleParams, PauseParams
 from sql import queries
 from tracking.position import Region
@@ -32,6 +33,8 @@ _OF_SURVEY: Final = ("radius_m", "fresh_within_s", "at_rest_within_s")
 class DispatchSettings:
     """How orders find their couriers."""
 
+    profile: Profile = Profile.QUICK
+    """What all settings not given begin as: `meal`, `parcel` or `quick`."""
     weights: Weights = field(default_factory=Weights)
     """What a plan costs: whole numbers, 1 is a second of an order's delivery time."""
     bundling: Bundling = Bundling.ON_THE_WAY
@@ -56,7 +59,12 @@ class DispatchSettings:
     @classmethod
     def of(cls, params: CycleParams) -> Self:
         """As the installation has them."""
-        return cls(search_s=params.search_s, **_some(params.plan, _OF_PLAN), **_some(params.survey, _OF_SURVEY))
+        return cls(
+            profile=params.profile,
+            search_s=params.search_s,
+            **_some(params.plan, _OF_PLAN),
+            **_some(params.survey, _OF_SURVEY),
+        )
 
     def over(self, params: CycleParams) -> CycleParams:
         """The installation's, with these in their place."""
@@ -122,7 +130,12 @@ def in_force(params: CycleParams, settings: Any, aside: Aside) -> CycleParams:
     )
     for name, group in groups:
         with aside.bearing(REGION, doing=f"read settings.{name}"):
-            params = overlaid(group.of(params), group_of(settings, name)).over(params)
+            given = group_of(settings, name)
+            base = overlaid(group.of(params), given)
+            if isinstance(base, DispatchSettings) and base.profile is not params.profile:
+                params = params.by(base.profile)
+                base = overlaid(group.of(params), given)
+            params = base.over(params)
     return params
 
 

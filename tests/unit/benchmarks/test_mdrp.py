@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.mdrp import PARAMS, simulate
+from benchmarks.mdrp import MEAL, simulate
 from benchmarks.mdrp_rules import measure, violations, write_solution
 from benchmarks.mdrp_world import read_instance
 
@@ -66,7 +66,7 @@ def test_trips_are_the_same_whatever_is_placed_later(instance):
     ],
 )
 def test_checker_finds_a_broken_rule(instance, change, complaint):
-    trips = simulate(instance, replace(PARAMS)).trips
+    trips = simulate(instance, replace(MEAL)).trips
     trip = max(trips, key=lambda trip: len(trip.meals))
     if "moves" in change:
         change = {"moves": trip.moves[:-1]}
