@@ -66,6 +66,7 @@ from app.wiring.supervise import supervise
 from app.wiring.whatif import AT_ONCE, WhatIf
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
+from dispatch.travel.corrected import Corrected
 from tracking.intake.pulse import Pulse
 from tracking.live import LivePositions
 
@@ -113,7 +114,8 @@ def create_app(settings: Settings) -> Litestar:
             app.state.locator = Locator(LivePositions(opened.redis))
             app.state.what_if = WhatIf(
                 pool=opened.pool,
-                travel=opened.travel,
+                travel=Corrected(opened.travel, opened.knowledge),
+                stays=opened.knowledge.stay_s,
                 locator=app.state.locator,
                 params=cycle_of(settings),
                 slots=asyncio.Semaphore(AT_ONCE),

@@ -9,6 +9,7 @@ from dispatch.region.cycle import Planning
 from dispatch.region.loop import Dispatcher
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
+from dispatch.travel.corrected import Corrected
 from tracking.live import LivePositions
 
 
@@ -17,7 +18,8 @@ def dispatcher(settings: Settings, opened: Resources) -> Dispatcher:
     planning = Planning(
         pool=opened.pool,
         redis=opened.redis,
-        travel=opened.travel,
+        travel=Corrected(opened.travel, opened.knowledge),
+        stays=opened.knowledge.stay_s,
         locator=Locator(LivePositions(opened.redis)),
         params=cycle_of(settings),
         search=SearchProcess(),

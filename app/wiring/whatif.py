@@ -19,7 +19,7 @@ from dispatch.region.cycle import look
 from dispatch.region.params import CycleParams
 from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
-from dispatch.region.world import Whereabouts, World
+from dispatch.region.world import Stays, Whereabouts, World
 from dispatch.travel.times import TravelTimes
 from tracking.position import CourierId, Region
 
@@ -43,6 +43,7 @@ class WhatIf:
 
     pool: asyncpg.Pool
     travel: TravelTimes
+    stays: Stays
     locator: Locator
     params: CycleParams
     slots: asyncio.Semaphore
@@ -84,7 +85,7 @@ class WhatIf:
     async def _plan(self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams) -> Plan:
         if not world.orders:
             return EMPTY
-        snapshot = await look(world, seen, self.travel, params)
+        snapshot = await look(world, seen, self.travel, params, stays=self.stays)
         deadline = monotonic() + PLAN_S
         return await asyncio.to_thread(propose, snapshot, params.plan, lambda: monotonic() > deadline)
 

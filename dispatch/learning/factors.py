@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.learning.travel_model import GREAT_CIRCLE, TravelModel, columns_of, hour_of_week
+from dispatch.travel.times import Source
 from tracking.position import LatLon, Mode
 
 Floats = npt.NDArray[np.float64]
@@ -17,7 +18,7 @@ class LearnedFactors:
     The models in force, as `dispatch.travel` asks for them (`SpeedFactors`).
 
     Immutable: the learner makes a new one after each fit. `n_least` legs of a region and mode are needed before the
-    great circle is corrected.
+    great circle, or an engine, is corrected.
     """
 
     def __init__(self, models: Iterable[TravelModel] = (), *, n_least: int = 20) -> None:
@@ -31,12 +32,20 @@ class LearnedFactors:
         near = [model for model in self._models.get((mode, base), ()) if model.reaches(at)]
         return max(near, key=lambda model: model.n_legs, default=None)
 
-    def factors(self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime) -> Floats:
-        """Real ÷ default duration of all pairs, shape (n, m); NaN where nothing is known."""
+    def factors(
+        self,
+        mode: Mode,
+        origins: Sequence[LatLon],
+        destinations: Sequence[LatLon],
+        at: datetime,
+        *,
+        engine: Source | None = None,
+    ) -> Floats:
+        """Real ÷ expected duration of all pairs, shape (n, m); NaN where nothing is known."""
         nothing = np.full((len(origins), len(destinations)), np.nan)
         if not nothing.size:
             return nothing
-        model = self._great_circle(mode, origins[0])
+        model = self._usable(mode, GREAT_CIRCLE if engine is None else engine.value, origins[0])
         if model is None:
             return nothing
         hour = hour_of_week(at, origins[0].lon)
@@ -44,6 +53,6 @@ class LearnedFactors:
         factors: Floats = np.exp(means + model.calibration.middle_score * model.calibration.spread(apart_m))
         return factors
 
-    def _great_circle(self, mode: Mode, at: LatLon) -> TravelModel | None:
-        model = self.model(mode, GREAT_CIRCLE, at)
+    def _usable(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
+        model = self.model(mode, base, at)
         return model if model is not None and model.n_legs >= self._n_least else None

@@ -14,9 +14,11 @@ from dispatch.learning.factors import LearnedFactors
 from dispatch.learning.model_bytes import SERVICES, model_from_bytes, services_from_bytes
 from dispatch.learning.service_times import ServiceTimes
 from dispatch.learning.travel_model import TravelModel
+from dispatch.stop import StopKind
+from dispatch.travel.times import Source
 from sql import queries
 from tracking import outages
-from tracking.position import LatLon, Mode, Region
+from tracking.position import CourierId, LatLon, Mode, Region
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +52,22 @@ class Knowledge:
         return self.factors_in_force.model(mode, base, at)
 
     def factors(
-        self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime
+        self,
+        mode: Mode,
+        origins: Sequence[LatLon],
+        destinations: Sequence[LatLon],
+        at: datetime,
+        *,
+        engine: Source | None = None,
     ) -> npt.NDArray[np.float64]:
         """See SpeedFactors."""
-        return self.factors_in_force.factors(mode, origins, destinations, at)
+        return self.factors_in_force.factors(mode, origins, destinations, at, engine=engine)
+
+    def stay_s(
+        self, region: Region, kind: StopKind, at: LatLon, courier_id: CourierId | None, declared_s: int
+    ) -> float:
+        """What a stay at a stop is expected to take, as arrivals have it."""
+        return self.services(region).expect(kind, at, courier_id, declared_s=declared_s)[0]
 
     async def refresh(self, pool: asyncpg.Pool) -> bool:
         """Take over what was learned since the last time; whether that was anything. Raises what asyncpg raises."""

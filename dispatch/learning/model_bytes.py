@@ -8,7 +8,7 @@ import numpy as np
 
 from dispatch.learning.conformal import Band, Calibration
 from dispatch.learning.kriging import Floats, Kriging, Projection, Sites
-from dispatch.learning.service_times import ServiceTimes
+from dispatch.learning.service_times import Declared, ServiceTimes
 from dispatch.learning.travel_model import TravelModel
 from dispatch.stop import StopKind
 from tracking.position import CourierId, Mode, Region
@@ -36,7 +36,7 @@ class _Model(msgspec.Struct, array_like=True):
 
 
 class _Services(msgspec.Struct, array_like=True):
-    """Service times on the wire."""
+    """Service times on the wire. Fields are only ever added at the end."""
 
     version: int
     kinds: dict[str, float]
@@ -44,6 +44,7 @@ class _Services(msgspec.Struct, array_like=True):
     couriers: list[tuple[str, UUID, float]]
     bands: dict[str, tuple[float, float, float]]
     counts: dict[str, int]
+    declared: dict[str, tuple[float, float]] = {}
 
 
 VERSION = 1
@@ -128,6 +129,7 @@ def services_to_bytes(times: ServiceTimes) -> bytes:
             couriers=[(kind.value, courier_id, effect) for (kind, courier_id), effect in times.couriers.items()],
             bands={kind.value: (band.low, band.middle, band.high) for kind, band in times.bands.items()},
             counts={kind.value: n for kind, n in times.counts.items()},
+            declared={kind.value: (known.log_usual, known.worth) for kind, known in times.declared.items()},
         )
     )
 
@@ -146,6 +148,9 @@ def services_from_bytes(body: bytes) -> ServiceTimes:
         raise ValueError(f"expected version {VERSION}")
     return ServiceTimes(
         kinds={StopKind(kind): value for kind, value in wire.kinds.items()},
+        declared={
+            StopKind(kind): Declared(log_usual=usual, worth=worth) for kind, (usual, worth) in wire.declared.items()
+        },
         places={(StopKind(kind), cell): effect for kind, cell, effect in wire.places},
         couriers={(StopKind(kind), CourierId(courier_id)): effect for kind, courier_id, effect in wire.couriers},
         bands={StopKind(kind): Band(low=p10, middle=p50, high=p90) for kind, (p10, p50, p90) in wire.bands.items()},

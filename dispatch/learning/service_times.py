@@ -1,7 +1,9 @@
 """
 How long couriers stay at stops, learned per kind of stop, place and courier; no I/O.
 
-The log of a stay = usual of its kind + the place's own + the courier's own, each shrunk to zero where stays are few.
+The log of a stay = usual of its kind + how far the order declares more or less than orders do + the place's own + the
+courier's own, each shrunk where stays are few: the usual to what orders declare, the others to zero. What a declared
+time is worth is learned too, and counts whole until then: twice as much declared takes twice as long.
 A place is an H3 cell of resolution 10 (about 130 m across): a restaurant, a block of flats.
 """
 
@@ -15,6 +17,7 @@ import h3.api.basic_int as h3
 import numpy as np
 
 from dispatch.learning.conformal import Band, weighted_quantiles
+from dispatch.orders.order import DEFAULT_SERVICE_S
 from dispatch.stop import StopKind
 from tracking.position import CourierId, LatLon
 
@@ -28,8 +31,11 @@ PRIOR_MEDIAN_S: Mapping[StopKind, float] = {StopKind.PICKUP: 240.0, StopKind.DRO
 quicker."""
 PRIOR_SPREAD = 0.6
 """Log standard deviation of stays where nothing is known."""
-N_KIND_PRIOR, N_PLACE_PRIOR, N_COURIER_PRIOR = 10.0, 5.0, 10.0
+N_KIND_PRIOR, N_PLACE_PRIOR, N_COURIER_PRIOR = 5.0, 5.0, 10.0
 """So many stays make an effect count half."""
+WORTH_PRIOR = PRIOR_SPREAD**2 / 0.5**2
+"""Weight of the belief that a declared time is worth what it says: 1, give or take a half."""
+MOST_WORTH = 1.2
 HALF_LIFE_DAYS = 21.0
 _NORMAL_SCORES = np.array([-1.645, -1.036, -0.674, -0.385, -0.126, 0.126, 0.385, 0.674, 1.036, 1.645])
 """Ten equally likely values of a standard normal: pseudo-errors of the prior."""
@@ -45,6 +51,8 @@ class TrackedService:
     began_at: datetime
     duration_s: float
     """Real, >= 0."""
+    declared_s: float | None = None
+    """What the order said; None: it is not known any more."""
 
     @property
     def log_s(self) -> float:
@@ -52,12 +60,23 @@ class TrackedService:
         return log(min(max(self.duration_s, SHORTEST_S), LONGEST_S))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What declared service times of a kind are, and what they are worth."""
+
+    log_usual: float = log(DEFAULT_SERVICE_S)
+    """Mean of their logs: what the usual stay goes with."""
+    worth: float = 1.0
+    """By how much the log of a stay changes with the log of what is declared."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceTimes:
     """What stays usually take."""
 
     kinds: Mapping[StopKind, float] = field(default_factory=dict)
-    """Log of the median, by kind."""
+    """Log of the median where as much is declared as usual, by kind."""
+    declared: Mapping[StopKind, Declared] = field(default_factory=dict)
     places: Mapping[tuple[StopKind, int], float] = field(default_factory=dict)
     couriers: Mapping[tuple[StopKind, CourierId], float] = field(default_factory=dict)
     bands: Mapping[StopKind, Band] = field(default_factory=dict)
@@ -69,11 +88,15 @@ class ServiceTimes:
         """
         Median in seconds and band of a stay; p50 of the band is 0.
 
-        `declared_s` is what the order says; it stands for the kind's median until N_KIND_PRIOR stays were seen.
+        `declared_s` is what the order says. Where no stay was seen it is all there is; else it makes a stay longer or
+        shorter than usual by what declared times have proved to be worth.
         """
         usual = self.kinds.get(kind)
         if usual is None:
             usual = log(max(declared_s, 1.0)) if declared_s is not None else log(PRIOR_MEDIAN_S[kind])
+        elif declared_s is not None:
+            known = self.declared.get(kind, Declared())
+            usual += known.worth * (log(max(declared_s, SHORTEST_S)) - known.log_usual)
         usual += self.places.get((kind, _cell(at)), 0.0)
         if courier_id is not None:
             usual += self.couriers.get((kind, courier_id), 0.0)
@@ -82,8 +105,9 @@ class ServiceTimes:
 
 
 def learn_services(stays: Sequence[TrackedService], *, now: datetime) -> ServiceTimes:
-    """Effects and bands from stays in any order; a kind seen fewer than N_KIND_PRIOR times is left to its prior."""
+    """Effects and bands from stays in any order."""
     kinds: dict[StopKind, float] = {}
+    declared: dict[StopKind, Declared] = {}
     places: dict[tuple[StopKind, int], float] = {}
     couriers: dict[tuple[StopKind, CourierId], float] = {}
     bands: dict[StopKind, Band] = {}
@@ -91,11 +115,14 @@ def learn_services(stays: Sequence[TrackedService], *, now: datetime) -> Service
     for kind in StopKind:
         mine = [stay for stay in stays if stay.kind is kind]
         counts[kind] = len(mine)
-        if len(mine) < N_KIND_PRIOR:
+        if not mine:
             continue
         weights = [0.5 ** (max(0.0, (now - s.began_at).total_seconds()) / 86_400 / HALF_LIFE_DAYS) for s in mine]
-        logs = [stay.log_s for stay in mine]
-        (kinds[kind],) = weighted_quantiles(np.array(logs), np.array(weights), (0.5,))
+        declared[kind] = _worth_of_declared(mine, weights)
+        logs = [_beside_declared(stay, declared[kind]) for stay in mine]
+        (seen,) = weighted_quantiles(np.array(logs), np.array(weights), (0.5,))
+        prior = log(PRIOR_MEDIAN_S[kind]) if all(s.declared_s is None for s in mine) else declared[kind].log_usual
+        kinds[kind] = (sum(weights) * seen + N_KIND_PRIOR * prior) / (sum(weights) + N_KIND_PRIOR)
         cells = [_cell(stay.at) for stay in mine]
         left = [value - kinds[kind] for value in logs]
         by_place = _shrunk(cells, left, weights, n_prior=N_PLACE_PRIOR)
@@ -111,7 +138,30 @@ def learn_services(stays: Sequence[TrackedService], *, now: datetime) -> Service
         )
         kinds[kind] += p50
         bands[kind] = Band(low=p10 - p50, middle=0.0, high=p90 - p50)
-    return ServiceTimes(kinds=kinds, places=places, couriers=couriers, bands=bands, counts=counts)
+    return ServiceTimes(kinds=kinds, declared=declared, places=places, couriers=couriers, bands=bands, counts=counts)
+
+
+def _worth_of_declared(stays: Sequence[TrackedService], weights: Sequence[float]) -> Declared:
+    """A straight line through the logs of real over declared, its slope held to 1 by WORTH_PRIOR."""
+    known = [
+        (log(max(stay.declared_s, SHORTEST_S)), stay.log_s, weight)
+        for stay, weight in zip(stays, weights, strict=True)
+        if stay.declared_s is not None
+    ]
+    if not known:
+        return Declared()
+    said, real, weight = np.array(known).T
+    usual = float(np.average(said, weights=weight))
+    said, real = said - usual, real - np.average(real, weights=weight)
+    slope = float(((weight * said) @ real + WORTH_PRIOR) / ((weight * said) @ said + WORTH_PRIOR))
+    return Declared(log_usual=usual, worth=min(max(slope, 0.0), MOST_WORTH))
+
+
+def _beside_declared(stay: TrackedService, declared: Declared) -> float:
+    """The log of a stay as it would be if the order declared what orders usually do."""
+    if stay.declared_s is None:
+        return stay.log_s
+    return stay.log_s - declared.worth * (log(max(stay.declared_s, SHORTEST_S)) - declared.log_usual)
 
 
 def _shrunk(keys: Iterable[K], values: Iterable[float], weights: Iterable[float], *, n_prior: float) -> dict[K, float]:

@@ -72,6 +72,7 @@ def teach(rows: Sequence[Any], region: Region, now: datetime) -> tuple[list[Trav
             at=LatLon(row["destination_lat"], row["destination_lon"]),
             began_at=row["arrived_at"],
             duration_s=row["service_s"],
+            declared_s=row["declared_s"],
         )
         for row in rows
         if row["service_s"] is not None

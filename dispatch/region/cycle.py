@@ -32,7 +32,7 @@ from dispatch.region.poison import Poison
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
-from dispatch.region.world import Whereabouts, World, survey
+from dispatch.region.world import Stays, Whereabouts, World, as_declared, survey
 from dispatch.travel.times import TravelTimes
 from tracking import events
 from tracking.errors import LeaseLost
@@ -76,12 +76,15 @@ class Planning:
         locator: Locator,
         params: CycleParams,
         search: SearchProcess | None = None,
+        stays: Stays = as_declared,
     ) -> None:
+        """`travel`, `stays`: as arrivals reckon with them, so that what is planned is what is told."""
         self._pool = pool
         self._redis = redis
         self._travel = travel
         self._locator = locator
         self._search = search
+        self._stays = stays
         self._poison = Poison()
         self._asides = Asides(pool, redis, part="dispatch")
         self.params = params
@@ -131,7 +134,7 @@ class Planning:
         except Exception as exc:
             if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
-        snapshot = await look(world, await self._locate(world), self._travel, params, aside)
+        snapshot = await look(world, await self._locate(world), self._travel, params, aside, stays=self._stays)
         return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
 
     async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
@@ -166,7 +169,8 @@ class Planning:
         """The world as the planner sees it, without what is set aside; None when there is nothing to plan."""
         if not world.orders:
             return None
-        return await look(world, await self._locate(world), self._travel, params or self.params, aside)
+        seen = await self._locate(world)
+        return await look(world, seen, self._travel, params or self.params, aside, stays=self._stays)
 
     async def _locate(self, world: World) -> Mapping[CourierId, Whereabouts]:
         return await self._locator.locate(world.region, world.now)
@@ -216,9 +220,11 @@ async def look(
     travel: TravelTimes,
     params: CycleParams,
     aside: Aside | None = None,
+    *,
+    stays: Stays = as_declared,
 ) -> Snapshot:
     """A snapshot of a world, with the travel times between its places; what is set aside is left out."""
-    seen = survey(world, whereabouts, aside, params=params.survey)
+    seen = survey(world, whereabouts, aside, params=params.survey, stays=stays)
     matrix = await travel_matrix(
         travel, seen.places, seen.n_destinations, seen.modes, world.now, budget_s=params.map_budget_s
     )

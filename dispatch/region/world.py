@@ -5,7 +5,7 @@ A region as the database has it at one moment, and how the planner sees it; no I
 `survey` turns it into the jobs, workers and places of a `Snapshot`; only the travel times are missing then.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -21,6 +21,16 @@ from tracking.position import CourierId, LatLon, Mode, Region
 
 LEG_LOCKED_WITHIN_S = 600
 """A first stop due to begin within this time is being driven to; one later still leaves room for something before."""
+
+
+Stays = Callable[[Region, StopKind, LatLon, CourierId | None, int], float]
+"""What a stay takes, in seconds: in a region, at a kind of stop and a place, with a courier if one is known, and what
+the order declares."""
+
+
+def as_declared(_: Region, __: StopKind, ___: LatLon, ____: CourierId | None, declared_s: int) -> float:
+    """Nothing was learned: stays take what orders say."""
+    return declared_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +152,7 @@ def survey(
     aside: Aside | None = None,
     *,
     params: SurveyParams | None = None,
+    stays: Stays = as_declared,
 ) -> Survey:
     """
     Jobs, workers and places of a region.
@@ -157,7 +168,7 @@ def survey(
     jobs = tuple(
         aside.each(
             orders,
-            lambda order: _job(order, places, world.refusals.get(order.id, {})),
+            lambda order: _job(order, places, world.refusals.get(order.id, {}), stays),
             lambda order: asides.order(order.id),
             doing="plan",
         )
@@ -204,14 +215,18 @@ def survey(
     )
 
 
-def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime]) -> Job:
+def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime], stays: Stays) -> Job:
+    def stay_s(kind: StopKind) -> int:
+        stop = order.stop(kind)
+        return round(stays(order.region, kind, stop.at, order.courier_id, stop.service_s))
+
     # What nobody named a time for is ready from the start.
     ready_at = unix_s(order.ready_at or order.placed_at)
     dropoff = order.stop(StopKind.DROPOFF)
     return Job(
         order_id=order.id,
-        pickup=_visit(order.pickup.window, places.number(order.pickup.at), order.pickup.service_s, ready_at),
-        dropoff=_visit(dropoff.window, places.number(dropoff.at), dropoff.service_s, 0),
+        pickup=_visit(order.pickup.window, places.number(order.pickup.at), stay_s(StopKind.PICKUP), ready_at),
+        dropoff=_visit(dropoff.window, places.number(dropoff.at), stay_s(StopKind.DROPOFF), 0),
         placed_at=unix_s(order.placed_at),
         ready_at=ready_at,
         size=size_in(order.size),

@@ -188,7 +188,17 @@ class SpeedFactors(Protocol):
     """What was learned about speeds, by mode, place and hour. Pure lookups: no waiting."""
 
     def factors(
-        self, mode: Mode, origins: Sequence[LatLon], destinations: Sequence[LatLon], at: datetime
+        self,
+        mode: Mode,
+        origins: Sequence[LatLon],
+        destinations: Sequence[LatLon],
+        at: datetime,
+        *,
+        engine: Source | None = None,
     ) -> FloatMatrix:
-        """Real ÷ default duration of all pairs, > 0, shape (n, m); NaN where nothing is known."""
+        """
+        Real ÷ expected duration of all pairs, > 0, shape (n, m); NaN where nothing is known.
+
+        Expected by an engine, or by the default paces.
+        """
         ...

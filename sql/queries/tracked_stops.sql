@@ -49,11 +49,12 @@ FROM unnest(
 ON CONFLICT (order_id, kind) DO NOTHING;
 
 -- name: newest
--- $1 region, $2 not older than, $3 how many a mode.
+-- $1 region, $2 not older than, $3 how many a mode; each with the service time that its order declares.
 SELECT
     t.order_id, t.kind, t.courier_id, t.region, t.mode, t.destination_lat, t.destination_lon, t.origin_lat,
     t.origin_lon, t.departed_at, t.arrived_at, t.done_at, t.service_s, t.engine, t.engine_s, t.error_default,
-    t.error_engine, t.tracked_at
+    t.error_engine, t.tracked_at,
+    CASE t.kind WHEN 'pickup' THEN o.pickup_service_s ELSE o.dropoff_service_s END AS declared_s
 FROM (
     SELECT
         s.order_id, s.kind, s.courier_id, s.region, s.mode, s.destination_lat, s.destination_lon, s.origin_lat,
@@ -63,6 +64,7 @@ FROM (
     FROM tracked_stops AS s
     WHERE s.region = $1 AND s.done_at >= $2
 ) AS t
+LEFT JOIN orders AS o ON t.order_id = o.id
 WHERE t.nth <= $3
 ORDER BY t.done_at;
 

@@ -16,7 +16,7 @@ ANA, RUI = CourierId(UUID(int=1)), CourierId(UUID(int=2))
 GRILL, ELSEWHERE = LatLon(41.15, -8.61), LatLon(41.17, -8.65)
 
 
-def stays(n, seconds, *, at=ELSEWHERE, courier_id=ANA, kind=StopKind.PICKUP, seed=0, spread=0.1, age_days=1.0):
+def stays(n, seconds, *, at=ELSEWHERE, courier_id=ANA, kind=StopKind.PICKUP, seed=0, spread=0.1, age_days=1.0, **more):
     rng = random.Random(seed)
     return [
         TrackedService(
@@ -25,6 +25,7 @@ def stays(n, seconds, *, at=ELSEWHERE, courier_id=ANA, kind=StopKind.PICKUP, see
             at=at,
             began_at=NOW - timedelta(days=age_days),
             duration_s=seconds * exp(rng.gauss(0, spread)),
+            **more,
         )
         for _ in range(n)
     ]
@@ -77,3 +78,33 @@ def test_the_order_of_the_stays_changes_nothing():
 def test_absurd_stays_are_cut_back():
     times = learn_services(stays(30, 100) + stays(1, 10_000_000), now=NOW)
     assert times.expect(StopKind.PICKUP, ELSEWHERE, None)[0] < 130
+
+
+@pytest.mark.parametrize("n", [1, 9, 10, 11, 300])
+def test_what_an_order_declares_counts_however_much_was_learned(n):
+    """Half an hour for a wardrobe stays long, however many bags were handed over in two minutes."""
+    times = learn_services(stays(n, 120, declared_s=120), now=NOW)
+    assert times.expect(StopKind.PICKUP, ELSEWHERE, ANA, declared_s=1800)[0] > 1000
+    assert times.expect(StopKind.PICKUP, ELSEWHERE, ANA, declared_s=120)[0] == pytest.approx(120, rel=0.1)
+
+
+def test_declared_times_that_mean_nothing_are_believed_less():
+    some = [stay for declared in (30, 120, 600) for stay in stays(40, 120, declared_s=declared, seed=declared)]
+    times = learn_services(some, now=NOW)
+    assert times.expect(StopKind.PICKUP, ELSEWHERE, None, declared_s=1800)[0] < 250
+
+
+def test_declared_times_that_are_kept_are_believed():
+    some = [stay for said in (30, 120, 600) for stay in stays(40, 1.5 * said, declared_s=said, seed=said)]
+    times = learn_services(some, now=NOW)
+    assert times.expect(StopKind.PICKUP, ELSEWHERE, None, declared_s=600)[0] == pytest.approx(900, rel=0.15)
+
+
+def test_a_few_stays_move_the_usual_a_little_and_more_move_it_more():
+    found = [
+        learn_services(stays(n, 300, declared_s=120), now=NOW).expect(StopKind.PICKUP, ELSEWHERE, None, declared_s=120)[
+            0
+        ]
+        for n in (1, 5, 10, 40)
+    ]
+    assert 120 < found[0] < found[1] < found[2] < found[3] < 330

@@ -181,3 +181,16 @@ def test_sequence_fixed_by_hand_is_locked():
 def test_who_refused_is_told_to_the_planner():
     (job,) = survey(world(order(1), refusals={UUID(int=1): {RUI: NOON}}), SEEN).jobs
     assert job.refused_by == {RUI}
+
+
+def test_stays_are_planned_as_they_were_learned_not_as_they_were_declared():
+    asked = []
+
+    def stays(*known):
+        asked.append(known)
+        return 333.3 if known[1] is StopKind.PICKUP else 44.4
+
+    held = order(1, state=OrderState.ACCEPTED, courier_id=ANA, pickup=OrderStop(at=KITCHEN, service_s=600))
+    (job,) = survey(world(held), SEEN, stays=stays).jobs
+    assert (job.pickup.service_s, job.dropoff.service_s) == (333, 44)
+    assert asked == [("default", StopKind.PICKUP, KITCHEN, ANA, 600), ("default", StopKind.DROPOFF, DOOR, ANA, 120)]

@@ -1,0 +1,76 @@
+"""The planner's travel times: engines corrected by what was learned of them, exactly as arrivals are."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from dispatch.arrivals.forecast import Forecaster, Way
+from dispatch.learning.factors import LearnedFactors
+from dispatch.learning.service_times import ServiceTimes
+from dispatch.learning.travel_model import learn
+from dispatch.travel.corrected import Corrected
+from dispatch.travel.times import CODES, Leg, Matrix, RoutePath, Source
+from tests.unit.dispatch.learning.test_travel_model import NOW, PORTO, legs
+from tracking.position import LatLon, Mode, Region
+
+DOORS = [LatLon(PORTO.lat + i / 200, PORTO.lon + i / 150) for i in range(3)]
+RUSH = datetime(2026, 3, 20, 8, tzinfo=UTC)
+
+
+class Known:
+    """Of OSRM it is known that couriers need longer."""
+
+    version = 1
+
+    def __init__(self, base="osrm"):
+        self.model_in_force = learn(legs(200, factor=1.4), region=Region("porto"), mode=Mode.CAR, base=base, now=NOW)
+        self.learned = LearnedFactors([self.model_in_force])
+
+    def model(self, mode, base, at):
+        return self.learned.model(mode, base, at)
+
+    def services(self, _):
+        return ServiceTimes()
+
+
+class Engines:
+    """Answers 400 s for every pair, the last column by the great circle."""
+
+    async def matrix(self, _mode, origins, destinations, _departs_at, *, budget_s=1.0):
+        shape = len(origins), len(destinations)
+        sources = np.full(shape, CODES[Source.OSRM], dtype=np.uint8)
+        sources[:, -1] = CODES[Source.LEARNED]
+        durations = np.full(shape, 400, dtype=np.int32)
+        return Matrix(durations_s=durations, distances_m=np.full(shape, 900, dtype=np.int32), sources=sources)
+
+    async def route(self, _mode, places, _departs_at, *, budget_s=1.0):
+        legs = [Leg(duration_s=400, distance_m=900, geometry=(a, b), source=Source.OSRM) for a, b in pairwise(places)]
+        return RoutePath(legs=tuple(legs))
+
+
+async def test_the_planners_matrix_and_the_arrivals_say_the_same_of_a_leg():
+    known = Known()
+    answer = await Corrected(Engines(), known.learned).matrix(Mode.CAR, DOORS, DOORS, RUSH)
+    engine = Leg(duration_s=400, distance_m=900, geometry=(DOORS[0], DOORS[1]), source=Source.OSRM)
+    way = Way(origin=DOORS[0], destination=DOORS[1], engine=engine)
+    (span,) = Forecaster(known).legs(Mode.CAR, [way], RUSH.timestamp())
+    assert answer.durations_s[0, 1] == pytest.approx(span.p50_s, abs=1)
+    assert answer.durations_s[0, 1] > 500
+    assert answer.durations_s.dtype == np.int32
+    # What the great circle answered was corrected there.
+    assert (answer.durations_s[:, -1] == 400).all()
+
+
+async def test_ways_are_corrected_alike():
+    known = Known()
+    corrected = Corrected(Engines(), known.learned)
+    path = await corrected.route(Mode.CAR, DOORS[:2], RUSH)
+    matrix = await corrected.matrix(Mode.CAR, DOORS[:1], [DOORS[1], DOORS[2]], RUSH)
+    assert path.legs[0].duration_s == matrix.durations_s[0, 0]
+
+
+async def test_of_an_engine_of_which_nothing_was_learned_nothing_is_changed():
+    answer = await Corrected(Engines(), Known(base="valhalla").learned).matrix(Mode.CAR, DOORS, DOORS, RUSH)
+    assert (answer.durations_s == 400).all()
