@@ -95,6 +95,24 @@ def test_kill_9_of_the_parent_leaves_neither_servers_nor_a_folder_that_cannot_st
         time.sleep(0.05)
 
 
+def test_a_session_that_outlives_its_killed_server_ends_before_the_next_one_starts(folder):
+    """It notices nothing while it computes: its client would wait, and it might write where the next server does."""
+    with Embedded(folder) as servers, ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            pid = connection.info.backend_pid
+            answer = pool.submit(connection.execute, "SELECT count(*) FROM generate_series(1, 1e12::bigint)")
+            with psycopg.connect(servers.database_url, autocommit=True) as other:
+                while not other.execute(
+                    "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", [pid]
+                ).fetchone():
+                    time.sleep(0.01)
+            servers._servers[0].kill()
+            servers._servers[0].start()
+            with pytest.raises(psycopg.OperationalError):
+                answer.result(timeout=30)
+        remember(servers, "after")
+
+
 def _command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
