@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +28,20 @@ class Whole:
 
 
 @contextmanager
-def postrider_up() -> Iterator[Whole]:
-    """`postrider up` with embedded servers; ended, and its folder removed, at the end."""
-    with tempfile.TemporaryDirectory(prefix="postrider-bench-", ignore_cleanup_errors=True) as folder:
+def postrider_up(environ: Mapping[str, str] | None = None, log: Path | None = None) -> Iterator[Whole]:
+    """`postrider up` with embedded servers; ended, and its folder removed, at the end. `log`: where its log goes."""
+    with (
+        tempfile.TemporaryDirectory(prefix="postrider-bench-", ignore_cleanup_errors=True) as folder,
+        ExitStack() as files,
+    ):
         Path(folder).chmod(0o755)
         data_dir, url = Path(folder) / "data", f"http://127.0.0.1:{(port := free_port())}"
         process = subprocess.Popen(
             [sys.executable, "-m", "app", "up", "--port", str(port), "--data-dir", str(data_dir)],
             cwd=ROOT,
-            env=os.environ | {"POSTRIDER_LOG_LEVEL": "ERROR"},
+            env=os.environ | {"POSTRIDER_LOG_LEVEL": "ERROR"} | dict(environ or {}),
             stdout=subprocess.PIPE,
+            stderr=None if log is None else files.enter_context(log.open("wb")),
             text=True,
         )
         try:
