@@ -157,16 +157,25 @@ def token(
     name: Annotated[str, typer.Option(help="Whose token it is, for the audit log.")] = "command line",
     courier: Annotated[str | None, typer.Option(help="Id or external id; for the role courier.")] = None,
     days: Annotated[int | None, typer.Option(help="Days until it expires; never by default.")] = None,
+    address: Annotated[
+        bool,
+        typer.Option("--address", help="Print an address of the live map instead, to sign in once, soon."),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make a token and print it; it is not shown again. Without addresses: of the Postrider on the data folder."""
     from app.machine.running import connected  # noqa: PLC0415
-    from app.machine.tokens import NoSuchCourier, make_token  # noqa: PLC0415
+    from app.machine.tokens import NoSuchCourier, make_address, make_token  # noqa: PLC0415
     from app.web.auth import Role  # noqa: PLC0415
 
     settings = connected(_settings(data_dir=data_dir))
     if role not in set(Role) or (role == Role.COURIER) != (courier is not None):
         raise typer.BadParameter("expected a role, and --courier with the role courier only")
+    if address and role in {Role.COURIER, Role.SERVICE}:
+        raise typer.BadParameter("the live map is for people: viewer, support, dispatcher or admin")
+    if address:
+        typer.echo(asyncio.run(make_address(settings, Role(role), name)))
+        return
     try:
         made = asyncio.run(make_token(settings.database_url, Role(role), name, courier=courier, days=days))
     except NoSuchCourier as exc:

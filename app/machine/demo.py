@@ -33,7 +33,7 @@ async def demo(
     settings: Settings, environ: Mapping[str, str], stop: asyncio.Event, *, couriers: int | None = None
 ) -> None:
     """
-    Run until `stop` is set.
+    Run until `stop` is set; the address of the live map is printed by `up`.
 
     Some couriers get into trouble on purpose after a minute (one freezes, one falls silent, one drives elsewhere), so
     that the alerts have something to say. Raises what `up` raises.
@@ -42,7 +42,6 @@ async def demo(
     async def city(connected: Settings) -> None:
         token = (connected.data_dir / "admin.token").read_text().strip()
         url = connected_url(connected)
-        print(f"live map: {url}/#token={token}", flush=True)  # noqa: T201 - what a person came for
         params = SimulateParams(
             url=url,
             token=token,

@@ -4,13 +4,19 @@ import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 
+from app.settings import Settings
 from app.web.auth import Role
+from app.web.sign_in import make_code
 from app.web.tokens import add_token
+from app.wiring.resources import open_redis
 from sql import queries
 from tracking.intake.roster import Roster
+
+FIRST_ADMIN: Final = "first"
 
 
 class NoSuchCourier(LookupError):
@@ -38,6 +44,16 @@ async def make_token(dsn: str, role: Role, name: str, *, courier: str | None = N
     return made.token
 
 
+async def make_address(settings: Settings, role: Role, name: str) -> str:
+    """An address of the live map that signs somebody in, once and soon (`app.web.sign_in`)."""
+    redis = open_redis(settings, size=1)
+    try:
+        code = await make_code(redis, role, name)
+    finally:
+        await redis.aclose()
+    return f"http://{settings.host}:{settings.port}/#code={code}"
+
+
 async def ensure_admin_token(dsn: str, path: Path) -> Path | None:
     """
     Make the first administrator's token where there is none, in a file that only its owner may read.
@@ -49,7 +65,7 @@ async def ensure_admin_token(dsn: str, path: Path) -> Path | None:
         async with connection.transaction():
             if await connection.fetchval(queries["tokens.count_admins"]):
                 return await asyncio.to_thread(_if_there, path)
-            made, _, _ = await add_token(connection, Role.ADMIN, "first")
+            made, _, _ = await add_token(connection, Role.ADMIN, FIRST_ADMIN)
             await asyncio.to_thread(_write_for_owner, path, made.token)
     finally:
         await connection.close()

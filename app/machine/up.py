@@ -15,8 +15,9 @@ import httpx
 
 from app.machine.embedded import Embedded
 from app.machine.migrate import migrate
-from app.machine.tokens import ensure_admin_token
+from app.machine.tokens import FIRST_ADMIN, ensure_admin_token, make_address
 from app.settings import Settings
+from app.web.auth import Role
 from app.web.metrics import MULTIPROCESS, share_metrics
 from sql.ledger import Engine
 
@@ -56,7 +57,8 @@ async def up(
     Run until `stop` is set.
 
     Starts embedded servers where no URL is set, migrates, makes the first administrator's token, starts the roles, and
-    prints one line when they serve; then runs `beside`, if given, until the end. Raises StartError when they do not.
+    prints one line when they serve, and one with an address that signs that administrator in; then runs `beside`, if
+    given, until the end. Raises StartError when they do not serve.
     """
     async with servers(settings) as connected:
         await asyncio.to_thread(migrate, connected.database_url)
@@ -73,6 +75,10 @@ async def up(
                 await _wait_until_ready(connected, stop)
                 if not stop.is_set():
                     print(f"postrider ready {connected_url(connected)}", flush=True)  # noqa: T201 - the contract of `up`
+                    if token_file is not None:
+                        address = await make_address(connected, Role.ADMIN, FIRST_ADMIN)
+                        said = f"live map: {address} (signs in once, within 15 minutes)"
+                        print(said, flush=True)  # noqa: T201 - what a person came for
                     if beside is not None:
                         companion = group.create_task(beside(connected))
                 await stop.wait()

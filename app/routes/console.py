@@ -1,30 +1,22 @@
-"""The live map: `/`, its files, its settings, and the session of whoever looks at it."""
+"""The live map: `/`, its files, and its settings."""
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from litestar import MediaType, Request, Response, delete, get, post
-from litestar.datastructures import Cookie
-from litestar.exceptions import NotAuthorizedException, NotFoundException, PermissionDeniedException
-from litestar.params import FromPath, JSONBody
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from app.settings import Settings
-from app.web.auth import SESSION_COOKIE, Role
-from app.web.dependencies import CurrentSettings, Pool, Tokens
-from app.web.rates import Kind
+from app.web.dependencies import CurrentSettings
 from app.web.static import Asset, answer, load
-from sql import queries
 
 DIST: Final = Path(__file__).parents[1] / "console" / "dist"
-SESSION_S: Final = 12 * 3600
-"""A working day; then the token is pasted again."""
 
 _assets: dict[str, Asset] = {}
 
@@ -35,21 +27,6 @@ NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><titl
 and fetches it when it is missing), then load this page again.</p>
 <p>The description of the API is at <a href="/schema">/schema</a>.</p></body></html>
 """
-
-
-class Credentials(msgspec.Struct, kw_only=True):
-    """What a person pastes once."""
-
-    token: str
-
-
-class Session(msgspec.Struct, kw_only=True):
-    """Who is signed in, and where."""
-
-    name: str
-    role: Role
-    region: str
-    regions: list[str]
 
 
 class ConsoleConfig(msgspec.Struct, kw_only=True):
@@ -157,66 +134,6 @@ def config(installation: CurrentSettings) -> ConsoleConfig:
     )
 
 
-@post("/ui/session", opt={"public": True}, include_in_schema=False, status_code=HTTPStatus.OK)
-async def sign_in(
-    data: JSONBody[Credentials], request: Request[Any, Any, Any], authenticator: Tokens, pool: Pool
-) -> Response[Session]:
-    """
-    Put a staff token into a cookie that scripts cannot read.
-
-    The cookie is sent by our own pages only (SameSite=Strict), and this request is answered to our own pages only, so
-    that nobody can sign a visitor in as somebody else.
-    """
-    state = request.app.state
-    state.rates.admit(Kind.SIGN_IN, state.address_of(request.scope["client"], request.headers.get("x-forwarded-for")))
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise PermissionDeniedException(detail="Sign in on Postrider's own page.")
-    caller = await authenticator.caller(data.token.strip())
-    if caller is None or not caller.is_at_least(Role.VIEWER):
-        raise NotAuthorizedException(detail="This is not a valid staff token.")
-    life_s = SESSION_S
-    if caller.expires_at is not None:
-        life_s = max(0, min(life_s, int((caller.expires_at - datetime.now(UTC)).total_seconds())))
-    cookie = Cookie(
-        key=SESSION_COOKIE,
-        value=data.token.strip(),
-        max_age=life_s,
-        httponly=True,
-        samesite="strict",
-        secure=_is_https(request),
-        path="/",
-    )
-    return Response(await _session(caller, pool), cookies=[cookie], headers={"cache-control": "no-store"})
-
-
-@get("/ui/session", opt={"public": True}, include_in_schema=False)
-async def who_am_i(request: Request[Any, Any, Any], pool: Pool) -> Response[Session]:
-    """Who is signed in; 401 when nobody is."""
-    caller = request.user
-    if caller is None or not caller.is_at_least(Role.VIEWER):
-        raise NotAuthorizedException(detail="Nobody is signed in.")
-    return Response(await _session(caller, pool), headers={"cache-control": "no-store"})
-
-
-@delete("/ui/session", opt={"public": True}, include_in_schema=False, status_code=HTTPStatus.NO_CONTENT)
-async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
-    """Forget the cookie."""
-    gone = Cookie(
-        key=SESSION_COOKIE, value="", max_age=0, httponly=True, samesite="strict", secure=_is_https(request), path="/"
-    )
-    return Response(None, status_code=HTTPStatus.NO_CONTENT, cookies=[gone])
-
-
-async def _session(caller: Any, pool: Any) -> Session:
-    regions = [row["id"] for row in await pool.fetch(queries["couriers.regions"])]
-    return Session(name=caller.name, role=caller.role, region=regions[0] if regions else "", regions=regions)
-
-
-def _is_https(request: Request[Any, Any, Any]) -> bool:
-    """Directly, or at the proxy in front of us (which can only make the cookie stricter by saying so)."""
-    return request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
-
-
 def _version() -> str:
     try:
         return version("postrider")
@@ -224,4 +141,4 @@ def _version() -> str:
         return "development"
 
 
-route_handlers: list[Any] = [page, schema_page, file, fixed_file, config, sign_in, who_am_i, sign_out]
+route_handlers: list[Any] = [page, schema_page, file, fixed_file, config]

@@ -40,6 +40,8 @@ from tracking.position import CourierId
 log = logging.getLogger(__name__)
 
 SESSION_COOKIE: Final = "postrider_session"
+SESSION_LETTER: Final = "x"
+"""No role begins with it."""
 CACHE_SIZE: Final = 100_000
 """Tokens one process remembers; the least recently used goes first."""
 UNKNOWN_TTL_S: Final = 5.0
@@ -109,10 +111,20 @@ class NewToken:
     hash: bytes
 
 
-def new_token(role: Role) -> NewToken:
-    """Make a token: `pr_`, the first letter of the role, `_`, 43 characters of 256 random bits."""
-    token = f"pr_{role.value[0]}_{secrets.token_urlsafe(32)}"
+def new_token(role: Role, *, is_session: bool = False) -> NewToken:
+    """Make a token; that of a session on a page can be told from others, for it ends with the session."""
+    token = new_secret(SESSION_LETTER if is_session else role.value[0])
     return NewToken(token, token[:10], hash_of(token))
+
+
+def new_secret(letter: str) -> str:
+    """`pr_`, the letter, `_`, 43 characters of 256 random bits: so secrets are found and taken out of what is kept."""
+    return f"pr_{letter}_{secrets.token_urlsafe(32)}"
+
+
+def is_of_session(token: str | None) -> bool:
+    """Whether the token was made for a session on a page."""
+    return token is not None and token.startswith(f"pr_{SESSION_LETTER}_")
 
 
 def hash_of(token: str) -> bytes:

@@ -19,9 +19,10 @@ async def add_token(
     courier_id: UUID | None = None,
     speed_unit: str | None = None,
     expires_at: datetime | None = None,
+    is_session: bool = False,
 ) -> tuple[NewToken, UUID, datetime]:
     """Make a token and store its hash; returns it with its id and the time it was made."""
-    made = new_token(role)
+    made = new_token(role, is_session=is_session)
     row = await connection.fetchrow(
         queries["tokens.add"],
         KINDS.get(role, "staff"),

@@ -97,7 +97,7 @@ async def test_a_made_up_version_is_refused(admin, method, path):
         ("/v1/orders", ORDER | {"ready_error_s": -5}, "/ready_error_s"),
         ("/v1/orders", ORDER | {"size": {"units": 2**40}}, "/size"),
         ("/v1/plans/preview", {"add_orders": [ORDER | {"customer_id": "\x00"}]}, "/add_orders/0/customer_id"),
-        ("/ui/session", {"token": "\x00"}, "/token"),
+        ("/v1/sign-in", {"token": "\x00"}, "/token"),
     ],
 )
 async def test_text_with_nul_and_numbers_beyond_their_column_are_refused(admin, path, body, pointer):

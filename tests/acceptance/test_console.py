@@ -22,36 +22,37 @@ def token_of(client):
 
 async def test_staff_token_becomes_a_cookie_that_scripts_cannot_read(stranger, client_of):
     support = await client_of(Role.SUPPORT)
-    assert (await stranger.get("/ui/session")).status_code == 401
-    signed_in = await stranger.post("/ui/session", json={"token": token_of(support)})
+    assert (await stranger.get("/v1/me")).status_code == 401
+    signed_in = await stranger.post("/v1/sign-in", json={"token": token_of(support)})
     assert (signed_in.status_code, signed_in.json()["role"], signed_in.json()["region"]) == (200, "support", "default")
     cookie = signed_in.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
-    assert (await stranger.get("/ui/session")).json()["name"] == "test support"
+    assert (await stranger.get("/v1/me")).json()["name"] == "test support"
     assert (await stranger.get("/v1/couriers")).status_code == 200
-    assert (await stranger.delete("/ui/session")).status_code == 204
+    out = await stranger.post("/v1/sign-out", headers={"origin": "http://postrider"})
+    assert out.status_code == 204
     assert (await stranger.get("/v1/couriers")).status_code == 401
 
 
 async def test_cookie_is_marked_secure_behind_https(stranger, client_of):
     support = await client_of(Role.SUPPORT)
     headers = {"x-forwarded-proto": "https"}
-    signed_in = await stranger.post("/ui/session", json={"token": token_of(support)}, headers=headers)
+    signed_in = await stranger.post("/v1/sign-in", json={"token": token_of(support)}, headers=headers)
     assert "secure" in signed_in.headers["set-cookie"].lower()
 
 
 async def test_courier_cannot_sign_in_and_neither_can_another_site(admin, stranger):
     courier = (await admin.post("/v1/couriers", json={"name": "Anna", "mode": "car"})).json()
     device = (await admin.post(f"/v1/couriers/{courier['id']}/tokens")).json()["token"]
-    assert (await stranger.post("/ui/session", json={"token": device})).status_code == 401
+    assert (await stranger.post("/v1/sign-in", json={"token": device})).status_code == 401
     elsewhere = {"sec-fetch-site": "cross-site"}
-    refused = await stranger.post("/ui/session", json={"token": token_of(admin)}, headers=elsewhere)
+    refused = await stranger.post("/v1/sign-in", json={"token": token_of(admin)}, headers=elsewhere)
     assert refused.status_code == 403
 
 
 async def test_cookie_changes_nothing_when_another_site_sends_the_request(admin, stranger):
-    await stranger.post("/ui/session", json={"token": token_of(admin)})
+    await stranger.post("/v1/sign-in", json={"token": token_of(admin)})
     body = {"name": "Anna", "mode": "car"}
     forged = await stranger.post("/v1/couriers", json=body, headers={"origin": "http://evil.example"})
     own = await stranger.post("/v1/couriers", json=body, headers={"origin": "http://postrider"})

@@ -12,6 +12,7 @@ NO_WHEREABOUTS = {
     "/licenses.md": "a file of the page",
     "/ui/config.json": "how the page behaves",
     "/ui/session": "who is signed in",
+    "/v1/me": "who is signed in",
     "/metrics": "counts",
     "/health/live": "whether we live",
     "/health/ready": "whether we are ready",

@@ -31,5 +31,5 @@ async def test_a_token_beyond_its_rate_is_told_when_to_come_back_and_its_phone_i
 
 
 async def test_signing_in_is_throttled(admin):
-    answers = [await admin.post("/ui/session", json={"token": "guessed"}) for _ in range(8)]
+    answers = [await admin.post("/v1/sign-in", json={"token": "guessed"}) for _ in range(8)]
     assert {answer.status_code for answer in answers} == {401, 429}

@@ -40,8 +40,9 @@ expect.set_options(timeout=30_000)  # a busy machine draws slowly
 class World:
     """A running API with couriers."""
 
-    def __init__(self, url: str, token: str, redis_url: str) -> None:
+    def __init__(self, url: str, token: str, redis_url: str, environ: dict[str, str]) -> None:
         self.url = url
+        self.environ = environ
         self.redis_url = redis_url
         self.token = token
         self.client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
@@ -106,7 +107,7 @@ def world(database: str) -> Iterator[World]:
         )
         url = f"http://127.0.0.1:{port}"
         _until(lambda: _is_ready(url))
-        made_world = World(url, made.stdout.decode().strip(), server.url)
+        made_world = World(url, made.stdout.decode().strip(), server.url, environ)
         stack.callback(made_world.client.close)
         yield made_world
 

@@ -1,5 +1,6 @@
 /** Talks to the API under the session cookie. */
 
+import type { Person } from './types'
 import type { Page } from './undescribed'
 
 export class Problem extends Error {
@@ -34,7 +35,7 @@ async function request(method: string, path: string, body?: unknown): Promise<Re
     throw new Problem(0, 'offline', 'The server cannot be reached.')
   }
   if (response.ok) return response
-  if (response.status === 401 && !path.startsWith('/ui/')) session.expired()
+  if (response.status === 401 && path !== '/v1/me' && path !== '/v1/sign-in') session.expired()
   const problem = await response.json().catch(() => ({}))
   throw new Problem(
     response.status,
@@ -61,6 +62,15 @@ export async function send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string,
   const response = await request(method, path, body)
   const text = await response.text()
   return text ? JSON.parse(text) : null
+}
+
+/** Whose token that is, or null for nobody's; the session stays as it is. */
+export async function whose(token: string): Promise<Person | null> {
+  const headers = { Authorization: `Bearer ${token}` }
+  const answer = await fetch('/v1/me', { headers, credentials: 'omit', signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
+    () => null,
+  )
+  return answer?.ok ? answer.json() : null
 }
 
 /** Every page of a list, at most `limit` items. */

@@ -81,7 +81,7 @@ export class Live {
   /** An EventSource does not tell why it was refused, so ask. */
   private async refused(): Promise<void> {
     this.again()
-    const answer = await fetch('/ui/session', { signal: AbortSignal.timeout(5000) }).catch(() => null)
+    const answer = await fetch('/v1/me', { signal: AbortSignal.timeout(5000) }).catch(() => null)
     if (answer?.status === 401) {
       this.close()
       this.handlers.onSignedOut()

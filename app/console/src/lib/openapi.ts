@@ -221,6 +221,11 @@ export interface components {
             };
             version?: number;
         };
+        /** Credentials */
+        Credentials: {
+            token?: string | null;
+            code?: string | null;
+        };
         /** DecisionShape */
         DecisionShape: {
             /** Format: date-time */
@@ -397,6 +402,17 @@ export interface components {
             url: string;
             /** Format: date-time */
             expires_at: string;
+        };
+        /** Me */
+        Me: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            courier_id: string | null;
+            region: string;
+            regions: string[];
+            expires_at: string | null;
         };
         /**
          * Mode
@@ -772,6 +788,12 @@ export interface components {
             reason?: string | null;
             at?: string | null;
         };
+        /**
+         * Role
+         * @description What a caller may do. Each staff role may do what the roles before it may.
+         * @enum {string}
+         */
+        Role: "courier" | "viewer" | "support" | "dispatcher" | "admin" | "service";
         /** RouteShape */
         RouteShape: {
             /** Format: uuid */

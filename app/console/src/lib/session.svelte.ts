@@ -1,46 +1,73 @@
 /** Who looks at the page, and what they may do. */
 
 import * as api from './api'
-import type { Config, Person, Role } from './undescribed'
+import type { Person } from './types'
+import type { Config, Role } from './undescribed'
 
 const RANK: Record<Role, number> = { courier: 0, viewer: 1, support: 2, dispatcher: 3, service: 3, admin: 4 }
+
+/** What signs in: a token, or the code that an address carries in place of one. */
+export type Credentials = { token: string } | { code: string }
 
 export class Session {
   config = $state.raw<Config | null>(null)
   person = $state.raw<Person | null>(null)
   isSignedOut = $state(false)
+  /** What the opened address would sign in with, while somebody is signed in: they are asked first. */
+  offered = $state.raw<Credentials | null>(null)
+  /** Why the opened address signed nobody in. */
+  problem = $state('')
 
-  /** By the token in the address, or by the cookie; whether somebody is signed in. */
+  /** By the cookie, or else by what the address carries; whether somebody is signed in. */
   async start(): Promise<boolean> {
+    const carried = takeFromAddress()
     this.config = await api.get<Config>('/ui/config.json')
-    const token = /[#&]token=([^&]+)/.exec(location.hash)?.[1]
-    if (token) {
-      // Out of the address at once: it is a secret, and addresses are shared and remembered.
-      history.replaceState(null, '', location.pathname + location.search)
-      await this.signIn(decodeURIComponent(token)).catch(() => undefined)
+    try {
+      this.person = await api.get<Person>('/v1/me')
+    } catch {
+      this.person = null
     }
-    if (!this.person) {
+    if (carried && this.person === null) {
       try {
-        this.person = await api.get<Person>('/ui/session')
-      } catch {
-        this.isSignedOut = true
+        await this.signIn(carried)
+      } catch (error) {
+        this.problem = error instanceof Error ? error.message : String(error)
       }
-    }
+    } else if (carried && this.person && !(await this.isOf(this.person, carried))) this.offered = carried
+    this.isSignedOut = this.person === null
     return this.person !== null
   }
 
-  async signIn(token: string): Promise<void> {
-    this.person = await api.send<Person>('POST', '/ui/session', { token: token.trim() })
+  async signIn(credentials: Credentials): Promise<void> {
+    this.person = await api.send<Person>('POST', '/v1/sign-in', credentials)
     this.isSignedOut = false
+    this.problem = ''
   }
 
   /** The server knows nobody any more: the page must not, either. */
   end(): void {
     this.person = null
     this.isSignedOut = true
+    this.offered = null
   }
 
   can(role: 'support' | 'dispatcher'): boolean {
     return this.person !== null && RANK[this.person.role] >= RANK[role]
   }
+
+  /** Whether that is the token of who is signed in already; of a code nobody knows whose it is until it is used. */
+  private async isOf(person: Person, carried: Credentials): Promise<boolean> {
+    if (!('token' in carried)) return false
+    const other = await api.whose(carried.token)
+    return other !== null && other.id === person.id
+  }
+}
+
+/** Out of the address at once: it is a secret, and addresses are shared and remembered. */
+function takeFromAddress(): Credentials | null {
+  const found = /[#&](token|code)=([^&]+)/.exec(location.hash)
+  if (!found) return null
+  history.replaceState(null, '', location.pathname + location.search)
+  const value = decodeURIComponent(found[2]!).trim()
+  return found[1] === 'token' ? { token: value } : { code: value }
 }

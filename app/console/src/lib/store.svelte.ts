@@ -60,12 +60,22 @@ export class Store {
   }
 
   async signIn(token: string): Promise<void> {
-    await this.session.signIn(token)
+    await this.session.signIn({ token: token.trim() })
+    this.open()
+  }
+
+  /** As the opened address says, in place of who is signed in: nothing of theirs stays. */
+  async changePerson(): Promise<void> {
+    if (!this.session.offered) return
+    await this.session.signIn(this.session.offered)
+    this.session.offered = null
+    this.drafts.clear()
+    this.empty()
     this.open()
   }
 
   async signOut(): Promise<void> {
-    await api.send('DELETE', '/ui/session').catch(() => undefined)
+    await api.send('POST', '/v1/sign-out').catch(() => undefined)
     this.drafts.clear()
     this.signedOut()
   }

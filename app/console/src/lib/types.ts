@@ -16,5 +16,7 @@ export type Eta = Shapes['EtaShape'] | Shapes['OrderEtaShape']
 export type Mode = Shapes['Mode']
 export type Order = Shapes['OrderShape']
 export type OrderEvent = Shapes['EventShape']
+/** Who is signed in. */
+export type Person = Shapes['Me']
 export type Place = Shapes['StopShape']
 export type Route = Shapes['RouteShape']

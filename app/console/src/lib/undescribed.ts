@@ -45,13 +45,6 @@ export type Geofence = Omit<Shapes['Geofence'], 'geometry'> & { geometry: GeoJSO
 
 export type Role = 'courier' | 'viewer' | 'support' | 'dispatcher' | 'admin' | 'service'
 
-export interface Person {
-  name: string
-  role: Role
-  region: string
-  regions: string[]
-}
-
 export interface Config {
   version: string
   map_style_url: string

@@ -1,0 +1,77 @@
+"""Signing in by an address: with a code, with a token, and where somebody is signed in already."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.browser.conftest import ROOT
+
+
+@pytest.fixture
+def address(world):
+    """`address("viewer", "Vera")`: what the command line prints."""
+
+    def make(role: str, name: str) -> str:
+        command = [sys.executable, "-m", "app", "token", role, "--name", name, "--address"]
+        made = subprocess.run(command, cwd=ROOT, env=world.environ, capture_output=True, check=True, text=True)
+        return made.stdout.strip()
+
+    return make
+
+
+@pytest.fixture
+def page(browser: Browser):
+    """Nobody's."""
+    context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+def signed_in(page: Page) -> str:
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    return page.evaluate("async () => (await (await fetch('/v1/me')).json()).name")
+
+
+def test_a_code_in_the_address_signs_in_and_does_so_once(page, browser, address):
+    url = address("viewer", "Vera")
+    page.goto(url)
+    assert signed_in(page) == "Vera"
+    assert "code" not in page.url
+    other = browser.new_context()
+    stranger = other.new_page()
+    stranger.goto(url)
+    expect(stranger.get_by_role("alert")).to_contain_text("used before or has expired")
+    expect(stranger.get_by_label("Staff token")).to_be_visible()
+    other.close()
+
+
+@pytest.mark.parametrize("kind", ["code", "token"])
+def test_an_address_asks_before_it_signs_somebody_else_in(page, world, address, kind):
+    page.goto(address("support", "Anna"))
+    assert signed_in(page) == "Anna"
+    url = address("viewer", "Vera") if kind == "code" else f"{world.url}/#token={world.token}"
+    other = "Vera" if kind == "code" else "command line"
+    dialog = page.get_by_role("dialog", name="You are signed in as Anna (support)")
+    for answer, who in (("Stay Anna", "Anna"), ("Sign in by the address", other)):
+        page.goto("about:blank")
+        page.goto(url)
+        expect(dialog).to_be_visible()
+        assert page.evaluate("async () => (await (await fetch('/v1/me')).json()).name") == "Anna"
+        assert not re.search("code|token", page.url)
+        dialog.get_by_role("button", name=answer).click()
+        expect(dialog).to_be_hidden()
+        assert signed_in(page) == who
+    page.reload()
+    assert signed_in(page) == other
+
+
+def test_an_address_with_the_token_of_who_is_signed_in_asks_nothing(page, world):
+    for _ in range(2):
+        page.goto("about:blank")
+        page.goto(f"{world.url}/#token={world.token}")
+        assert signed_in(page) == "command line"
+        expect(page.get_by_role("dialog")).to_have_count(0)
