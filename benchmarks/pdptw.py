@@ -21,11 +21,13 @@ from typing import Any
 
 from benchmarks.lilim import Instance, best_known, faults, length, read
 from dispatch.planning.problem import Stops
-from dispatch.planning.search.day_ahead import Cooling, Fleet, Task
+from dispatch.planning.profiles import DAYS, Profile
+from dispatch.planning.search.day_ahead import Fleet
+from dispatch.planning.search.day_task import Kind, Task
 
 SCALE = 100
-COOLING = Cooling(start=100 * SCALE, end=1 * SCALE)
-"""The temperatures of the paper."""
+PROFILE = Profile.PARCEL
+"""What an installation chooses that has such days."""
 
 Solver = Callable[[Task, float, int], list[Stops] | None]
 
@@ -34,20 +36,29 @@ def task_of(instance: Instance) -> tuple[Task, list[int]]:
     """The instance as a task, and the row of each of its stops."""
     rows = instance.rows
     row_of = [end for number, row in enumerate(rows) if row.dropoff for end in (number, row.dropoff)] + [0]
-    task = Task(
+    depot = len(row_of) - 1
+    vans = Kind(
+        count=instance.n_vehicles,
         distance=[[ceil(instance.distance(a, b) * SCALE - 1e-9) for b in row_of] for a in row_of],
+        start=depot,
+        end=depot,
+        opens=rows[0].opens * SCALE,
+        closes=rows[0].closes * SCALE,
+        capacity=(instance.capacity,),
+    )
+    task = Task(
         opens=[rows[row].opens * SCALE for row in row_of],
         closes=[rows[row].closes * SCALE for row in row_of],
         service=[rows[row].service * SCALE for row in row_of],
-        demand=[rows[row].demand for row in row_of],
-        capacity=instance.capacity,
-        n_vehicles=instance.n_vehicles,
+        size=[(rows[row].demand,) for row in row_of[:depot:2]],
+        kinds=(vans,),
     )
     return task, row_of
 
 
 def by_postrider(task: Task, seconds: float, seed: int) -> list[Stops] | None:
-    return Fleet(task, cooling=COOLING, seed=seed).solve(seconds=seconds)
+    tour = Fleet(task, cooling=DAYS[PROFILE], seed=seed).solve(seconds=seconds)
+    return None if tour.left else [stops for _, stops in tour.routes]
 
 
 def solvers() -> dict[str, Solver]:

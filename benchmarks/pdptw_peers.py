@@ -7,7 +7,7 @@ import vroom
 from pyvrp.stop import MaxRuntime
 
 from dispatch.planning.problem import Stops
-from dispatch.planning.search.day_ahead import Task
+from dispatch.planning.search.day_task import Task
 
 VEHICLE_COST = 10_000_000
 """Above any distance: fewer vehicles first."""
@@ -15,17 +15,18 @@ VEHICLE_COST = 10_000_000
 
 def by_vroom(task: Task, seconds: float) -> list[Stops] | None:
     """VROOM at its best setting: exploration level 5, both cores, as long as it wants up to `seconds`."""
+    (vans,) = task.kinds
     problem = vroom.Input()
-    problem.set_durations_matrix(profile="car", matrix_input=task.distance)
-    depot = task.depot
-    horizon = vroom.TimeWindow(task.opens[depot], task.closes[depot])
-    for number in range(task.n_vehicles):
+    problem.set_durations_matrix(profile="car", matrix_input=vans.distance)
+    depot = vans.start
+    horizon = vroom.TimeWindow(vans.opens, vans.closes)
+    for number in range(vans.count):
         problem.add_vehicle(
             vroom.Vehicle(
                 number + 1,
                 start=depot,
                 end=depot,
-                capacity=[task.capacity],
+                capacity=list(vans.capacity),
                 time_window=horizon,
                 costs=vroom.VehicleCosts(fixed=VEHICLE_COST),
             )
@@ -40,7 +41,7 @@ def by_vroom(task: Task, seconds: float) -> list[Stops] | None:
             )
             for stop in (2 * order, 2 * order + 1)
         )
-        problem.add_job(vroom.Shipment(pickup, dropoff, amount=vroom.Amount([task.demand[2 * order]])))
+        problem.add_job(vroom.Shipment(pickup, dropoff, amount=vroom.Amount(list(task.size[order]))))
     found = problem.solve(exploration_level=5, nb_threads=2, timeout=timedelta(seconds=seconds))
     rows = found.routes
     visits = rows[rows["type"].isin(["pickup", "delivery"])]
@@ -51,18 +52,19 @@ def by_vroom(task: Task, seconds: float) -> list[Stops] | None:
 
 def by_pyvrp(task: Task, seconds: float, *, seed: int) -> list[Stops] | None:
     """PyVRP with a price for each vehicle, for `seconds`."""
+    (vans,) = task.kinds
     model = pyvrp.Model()
-    stops = range(task.depot)
-    places = [model.add_location(0, 0) for _ in range(task.depot + 1)]
-    depot = model.add_depot(places[task.depot])
+    stops = range(vans.start)
+    places = [model.add_location(0, 0) for _ in range(vans.start + 1)]
+    depot = model.add_depot(places[vans.start])
     model.add_vehicle_type(
-        task.n_vehicles,
-        capacity=[task.capacity],
+        vans.count,
+        capacity=list(vans.capacity),
         start_depot=depot,
         end_depot=depot,
         fixed_cost=VEHICLE_COST,
-        tw_early=task.opens[task.depot],
-        tw_late=task.closes[task.depot],
+        tw_early=vans.opens,
+        tw_late=vans.closes,
     )
     for pickup in stops[::2]:
         dropoff = pickup + 1
@@ -75,9 +77,9 @@ def by_pyvrp(task: Task, seconds: float, *, seed: int) -> list[Stops] | None:
             delivery_tw_early=task.opens[dropoff],
             delivery_tw_late=task.closes[dropoff],
             delivery_service_duration=task.service[dropoff],
-            amount=[task.demand[pickup]],
+            amount=list(task.size[pickup >> 1]),
         )
-    for a, row in enumerate(task.distance):
+    for a, row in enumerate(vans.distance):
         for b, length in enumerate(row):
             if a != b:
                 model.add_edge(places[a], places[b], distance=length, duration=length)

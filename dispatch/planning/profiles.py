@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from dispatch.planning.params import Bundling, Params, Weights
+from dispatch.planning.search.day_ahead import Cooling
 
 
 class Profile(StrEnum):
@@ -63,3 +64,10 @@ PROFILES: Final[Mapping[Profile, Params]] = {
         thorough=True,
     ),
 }
+
+DAYS: Final[Mapping[Profile, Cooling]] = {
+    Profile.QUICK: Cooling(fewest=False),
+    Profile.MEAL: Cooling(fewest=False),
+    Profile.PARCEL: Cooling(fewest=True),
+}
+"""How a day is planned ahead: where parcels are carried, a van that stays at home is worth any way."""

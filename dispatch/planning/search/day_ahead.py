@@ -1,22 +1,24 @@
 """
-Fewest vehicles, then the shortest way: pickup and delivery with hard time windows from one depot; no I/O.
+A day planned ahead: pickups and deliveries with hard windows, vehicles with shifts and places of their own; no I/O.
 
-For a day of parcels planned ahead, where routes are long and windows hard; what happens now is for propose.py.
-Both take orders out by strings.py. Vehicles are saved by the sum of absences: orders that were often left out
-are worth most. Source: J. Christiaens and G. Vanden Berghe, "Slack Induction by String Removals for Vehicle Routing
-Problems", Transportation Science 54 (2), 2020, sections 5.3 to 5.5, here for pairs of stops.
+For parcels, where routes are long and windows hard; what happens now is for propose.py. As many orders as can be
+served, then (where wanted) the fewest vehicles, then the shortest way. Both searches take orders out by strings.py; the
+first places what is left out, or saves vehicles, by the sum of absences: orders often left out are worth most.
+Source: J. Christiaens and G. Vanden Berghe, "Slack Induction by String Removals for Vehicle Routing Problems",
+Transportation Science 54 (2), 2020, sections 5.3 to 5.5, here for pairs of stops.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from math import log
 from random import Random
 from time import perf_counter
 from typing import Final
 
 from dispatch.planning.params import ShouldEnd, never
-from dispatch.planning.problem import StopNo, Stops
+from dispatch.planning.search.day_insertion import Found, Insertions, Route
+from dispatch.planning.search.day_task import Task
 from dispatch.planning.search.strings import Tuning, remove_strings
 
 BLINK: Final = 0.01
@@ -25,168 +27,27 @@ LEFT_OUT: Final = 3
 """What an order costs while it is left out, in mean distances of an order."""
 N_CYCLES: Final = 3
 """Times the temperature falls: what froze in a poor basin gets another chance."""
-MAX_REMEMBERED: Final = 300_000
-"""Insertions and timings remembered; when full they start again empty. About 150 MB."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """Orders j with the stops 2j and 2j + 1; the depot comes after the last stop. Whole numbers, lists by stop."""
-
-    distance: list[list[int]]
-    """Between all stops and the depot; also the travel time, in the same unit."""
-    opens: list[int]
-    closes: list[int]
-    """Service may start within; of the depot: vehicles leave and return within."""
-    service: list[int]
-    demand: list[int]
-    """Taken up at the pickup, the same set down (negative) at the drop-off; 0 at the depot."""
-    capacity: int
-    n_vehicles: int
-    """At most so many."""
-
-    @property
-    def depot(self) -> StopNo:
-        """Its number."""
-        return len(self.demand) - 1
-
-    @property
-    def n_orders(self) -> int:
-        """How many orders there are."""
-        return self.depot // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cooling:
     """Simulated annealing: a longer way is accepted with probability exp(-longer / temperature)."""
 
-    start: float
-    end: float
-    """Both in units of distance."""
+    start: float = 4.0
+    end: float = 0.04
+    """Both in mean distances of an order: 100 and 1 of the paper on its instances."""
     fleet_share: float = 0.2
-    """Part of the time for saving vehicles."""
+    """Part of the time for placing everything, and for saving vehicles."""
+    fewest: bool = True
+    """Whether a vehicle saved is worth any way; else an idle one is taken as soon as that is shorter."""
     tuning: Tuning = field(default_factory=Tuning)
 
 
-class Timing:
-    """What insertion must know about a route with the depot at both ends; lists by position."""
-
-    __slots__ = ("latest", "leaves", "length", "loads", "stops")
-
-    def __init__(self, task: Task, route: Stops) -> None:
-        distance, opens, closes, service = task.distance, task.opens, task.closes, task.service
-        self.stops = stops = [task.depot, *route, task.depot]
-        self.leaves = leaves = [opens[task.depot]]
-        self.loads = loads = [0]
-        self.length = 0
-        for a, b in pairwise(stops):
-            self.length += distance[a][b]
-            leaves.append(max(leaves[-1] + distance[a][b], opens[b]) + service[b])
-            loads.append(loads[-1] + task.demand[b])
-        self.latest = latest = [closes[task.depot]] * len(stops)
-        """Service must start by then, or some later stop is late."""
-        for i in range(len(stops) - 2, -1, -1):
-            a = stops[i]
-            latest[i] = min(closes[a], latest[i + 1] - distance[a][stops[i + 1]] - service[a])
-
-
-Found = tuple[int, Stops]
-"""What an insertion adds to the length, and the new route."""
-
-
-class Insertions:
-    """The cheapest insertion of an order into a route; remembered, because most routes are the same step after step."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._timings: dict[Stops, Timing] = {}
-        self._found: dict[tuple[int, Stops], Found | None] = {}
-
-    def timing(self, route: Stops) -> Timing:
-        """Times, loads and length of a route."""
-        timing = self._timings.get(route)
-        if timing is None:
-            if len(self._timings) >= MAX_REMEMBERED:
-                self._timings.clear()
-            timing = self._timings[route] = Timing(self._task, route)
-        return timing
-
-    def best(self, order: int, route: Stops) -> Found | None:
-        """None: nowhere in this route."""
-        key = (order, route)
-        try:
-            return self._found[key]
-        except KeyError:
-            if len(self._found) >= MAX_REMEMBERED:
-                self._found.clear()
-            found = self._found[key] = self._search(2 * order, route)
-            return found
-
-    def _search(  # noqa: C901, PLR0912 - one loop nest, run a hundred thousand times a second
-        self, pickup: StopNo, route: Stops
-    ) -> Found | None:
-        """
-        Every pickup position, every drop-off position after it, until time or load forbids going on.
-
-        A detour that is longer than the best whole insertion ends the inner loop early: the triangle inequality.
-        """
-        task, timing = self._task, self.timing(route)
-        distance, opens, closes, service = task.distance, task.opens, task.closes, task.service
-        stops, leaves, latest, loads = timing.stops, timing.leaves, timing.latest, timing.loads
-        dropoff = pickup + 1
-        room = task.capacity - task.demand[pickup]
-        to_dropoff = distance[pickup][dropoff]
-        from_pickup, from_dropoff = distance[pickup], distance[dropoff]
-        opens_pickup, closes_pickup, service_pickup = opens[pickup], closes[pickup], service[pickup]
-        opens_dropoff, closes_dropoff, service_dropoff = opens[dropoff], closes[dropoff], service[dropoff]
-        best, best_i, best_j = 1 << 60, -1, -1
-        n = len(stops) - 1
-        for i in range(n):
-            if leaves[i] > closes_pickup:
-                break
-            a, b = stops[i], stops[i + 1]
-            from_a = distance[a]
-            at = leaves[i] + from_a[pickup]
-            if loads[i] > room or at > closes_pickup:
-                continue
-            leaves_before = (max(opens_pickup, at)) + service_pickup
-            added = from_a[pickup] + to_dropoff + from_dropoff[b] - from_a[b]
-            if added < best:
-                at = leaves_before + to_dropoff
-                if at <= closes_dropoff:
-                    leaves_dropoff = (max(opens_dropoff, at)) + service_dropoff
-                    if leaves_dropoff + from_dropoff[b] <= latest[i + 1]:
-                        best, best_i, best_j = added, i, i
-            detour = from_a[pickup] + from_pickup[b] - from_a[b]
-            if detour >= best:
-                continue
-            before = pickup
-            for j in range(i + 1, n):
-                a = stops[j]
-                at = leaves_before + distance[before][a]
-                if at > latest[j] or loads[j] > room:
-                    break
-                leaves_before = (max(opens[a], at)) + service[a]
-                if leaves_before > closes_dropoff:
-                    break
-                before, b, from_a = a, stops[j + 1], distance[a]
-                added = detour + from_a[dropoff] + from_dropoff[b] - from_a[b]
-                if added < best:
-                    at = leaves_before + from_a[dropoff]
-                    if at <= closes_dropoff:
-                        leaves_dropoff = (max(opens_dropoff, at)) + service_dropoff
-                        if leaves_dropoff + from_dropoff[b] <= latest[j + 1]:
-                            best, best_i, best_j = added, i, j
-        if best_i < 0:
-            return None
-        return best, (*route[:best_i], pickup, *route[best_i:best_j], dropoff, *route[best_j:])
-
-
 @dataclass(frozen=True, slots=True)
-class _Tour:
+class Tour:
     """Routes, and the orders in none of them."""
 
-    routes: list[Stops]
+    routes: list[Route]
     left: list[int]
 
 
@@ -198,44 +59,67 @@ class Fleet:
         self._cooling = cooling
         self._chance = Random(seed)  # noqa: S311 - reproducible on purpose
         self._insertions = Insertions(task)
-        distance, stops = task.distance, range(task.depot)
-        self._near = [sorted(stops, key=row.__getitem__) for row in distance[:-1]]
-        out, back = distance[task.depot], [row[task.depot] for row in distance]
-        self._far = [out[2 * order] + back[2 * order + 1] for order in range(task.n_orders)]
+        self._stops = [stop for order in range(task.n_orders) for stop in task.stops_of(order)]
+        kind = task.kinds[0] if task.kinds else None
+        self._near = {
+            stop: sorted(self._stops, key=kind.distance[stop].__getitem__) if kind else [] for stop in self._stops
+        }
+        self._far = [
+            kind.distance[kind.start][task.stops_of(order)[0]] + kind.distance[2 * order + 1][kind.end] if kind else 0
+            for order in range(task.n_orders)
+        ]
 
-    def solve(self, *, seconds: float, steps: int | None = None, should_end: ShouldEnd = never) -> list[Stops] | None:
+    def solve(
+        self,
+        *,
+        seconds: float,
+        steps: int | None = None,
+        should_end: ShouldEnd = never,
+        begin: Sequence[Route] = (),
+        tell: Callable[[float, Tour], None] | None = None,
+    ) -> Tour:
         """
-        Routes that serve every order; None when none were found with `n_vehicles`.
+        Routes that serve as many orders as could be placed, and the orders left out.
 
         With `steps` the answer depends on the seed alone, not on the time; `should_end` ends the search with what it
-        has.
+        has. `begin`: routes to begin with; `tell` hears the share of the time used and what is best now and then.
         """
         share = self._cooling.fleet_share
-        order = sorted(range(self._task.n_orders), key=lambda order: self._task.closes[2 * order + 1])
-        tour = self._put_back([], order, self._task.n_vehicles)
-        few = self._save_vehicles(tour, _Clock(seconds * share, _part(steps, share), should_end))
-        if few is None:
-            return None
-        return self._shorten(few, _Clock(seconds * (1 - share), _part(steps, 1 - share), should_end))
+        there = {stop >> 1 for _, stops in begin for stop in stops}
+        orders = [order for order in range(self._task.n_orders) if order not in there]
+        orders.sort(key=lambda order: self._task.closes[2 * order + 1])
+        tour = self._put_back(list(begin), orders, self._task.n_vehicles)
+        if not self._stops:
+            return tour
+        placed = self._place(tour, _Clock(seconds * share, _part(steps, share), should_end))
+        return self._shorten(placed, _Clock(seconds * (1 - share), _part(steps, 1 - share), should_end), tell)
 
-    def length(self, routes: list[Stops]) -> int:
+    def length(self, routes: Iterable[Route]) -> int:
         """Distance of all routes."""
-        return sum(self._insertions.timing(route).length for route in routes)
+        return sum(self._insertions.timing(kind_no, stops).length for kind_no, stops in routes)
 
-    def _save_vehicles(self, tour: _Tour, clock: "_Clock") -> list[Stops] | None:
-        """The fewest routes found that leave nothing out."""
+    def _weight(self, orders: Iterable[int]) -> int:
+        weight = self._task.weight
+        return sum(weight[order] for order in orders) if weight else len(list(orders))
+
+    def _place(self, tour: Tour, clock: "_Clock") -> Tour:
+        """As few left out as found, and where wanted in the fewest routes."""
         absences = [0] * self._task.n_orders
-        best: list[Stops] | None = None
+        best = tour
         limit = self._task.n_vehicles
         while True:
             if not tour.left:
-                best = tour.routes
-                limit = len(best) - 1
-                if limit < 1:
+                best = tour
+                limit = len(best.routes) - 1
+                if limit < 1 or not self._cooling.fewest:
                     break
                 # Give up the route whose orders were easiest to place so far.
-                dropped = min(best, key=lambda route: (sum(absences[stop >> 1] for stop in route), len(route)))
-                tour = _Tour([route for route in best if route is not dropped], list({stop >> 1 for stop in dropped}))
+                dropped = min(
+                    best.routes, key=lambda route: (sum(absences[stop >> 1] for stop in route[1]), len(route[1]))
+                )
+                tour = Tour(
+                    [route for route in best.routes if route is not dropped], list({stop >> 1 for stop in dropped[1]})
+                )
             if clock.is_over():
                 break
             tried = self._step(tour, limit)
@@ -245,57 +129,81 @@ class Fleet:
                 absences[order] += 1
             if len(tried.left) < len(tour.left) or worth < before or shorter:
                 tour = tried
+            if best.left and self._weight(tried.left) < self._weight(best.left):
+                best = tried
         return best
 
-    def _shorten(self, routes: list[Stops], clock: "_Clock") -> list[Stops]:
-        """Routes no more and no longer than `routes`, by simulated annealing."""
-        start, end = self._cooling.start, self._cooling.end
-        here = best = self.length(routes)
+    def _shorten(self, tour: Tour, clock: "_Clock", tell: Callable[[float, Tour], None] | None) -> Tour:
+        """Nothing more left out, routes no more and no longer, by simulated annealing."""
+        mean = max(1, self.length(tour.routes)) / max(1, self._task.n_orders - len(tour.left))
+        start, end = self._cooling.start * mean, self._cooling.end * mean
         # An order may be left out for a while: with few vehicles there is no other way from one good plan to the next.
-        penalty = LEFT_OUT * best // self._task.n_orders
-        tour, best_routes = _Tour(routes, []), routes
+        penalty = max(1, round(LEFT_OUT * mean))
+        best, best_worth = tour, self._worth(tour)
+        here = self.length(tour.routes) + penalty * self._weight(tour.left)
         while not clock.is_over():
-            tried = self._step(tour, len(best_routes))
-            there = self.length(tried.routes) + penalty * len(tried.left)
+            tried = self._step(tour, len(best.routes) if self._cooling.fewest else self._task.n_vehicles)
+            there = self.length(tried.routes) + penalty * self._weight(tried.left)
             temperature = start * (end / start) ** (clock.progress * N_CYCLES % 1.0)
             if there < here - temperature * log(1.0 - self._chance.random()):
                 tour, here = tried, there
-            if not tried.left and (len(tried.routes), there) < (len(best_routes), best):
+            if (worth := self._worth(tried)) < best_worth:
                 tour, here = tried, there
-                best, best_routes = there, tried.routes
-        return best_routes
+                best, best_worth = tried, worth
+            if tell is not None:
+                tell(clock.progress, best)
+        return best
 
-    def _step(self, tour: _Tour, limit: int) -> _Tour:
+    def _worth(self, tour: Tour) -> tuple[int, int, int]:
+        """Less is better."""
+        n_routes = len(tour.routes) if self._cooling.fewest else 0
+        return self._weight(tour.left), n_routes, self.length(tour.routes)
+
+    def _step(self, tour: Tour, limit: int) -> Tour:
         """Take out strings, put back what is left over."""
-        route_of = {stop: number for number, route in enumerate(tour.routes) for stop in route}
-        seed = self._chance.randrange(self._task.depot)
+        route_of = {stop: number for number, (_, stops) in enumerate(tour.routes) for stop in stops}
+        seed = self._chance.choice(self._stops)
         gone = remove_strings(
-            self._near[seed], tour.routes, lambda stop: route_of.get(stop, -1), self._cooling.tuning, self._chance
+            self._near[seed],
+            [stops for _, stops in tour.routes],
+            lambda stop: route_of.get(stop, -1),
+            self._cooling.tuning,
+            self._chance,
         )
         routes = list(tour.routes)
-        for number in {route_of[2 * order] for order in gone}:
-            routes[number] = tuple(stop for stop in routes[number] if stop >> 1 not in gone)
-        return self._put_back([route for route in routes if route], gone + tour.left, limit)
+        for number in {route_of[2 * order + 1] for order in gone}:
+            kind_no, stops = routes[number]
+            routes[number] = (kind_no, tuple(stop for stop in stops if stop >> 1 not in gone))
+        return self._put_back([route for route in routes if route[1]], gone + tour.left, limit)
 
-    def _put_back(self, routes: list[Stops], orders: list[int], limit: int) -> _Tour:
-        """Each order where it adds least, in one of several sequences; a new route only when no other will do."""
+    def _put_back(self, routes: list[Route], orders: list[int], limit: int) -> Tour:
+        """Each order where it adds least, in one of several sequences; see `Cooling.fewest` for a new route."""
         random = self._chance.random
         best_of = self._insertions.best
+        kinds = self._task.kinds
+        in_use = Counter(kind_no for kind_no, _ in routes)
         left = []
         for order in self._in_sequence(orders):
             best: Found | None = None
-            best_number = -1
-            for number, route in enumerate(routes):
-                found = best_of(order, route)
+            best_number, best_kind = -1, -1
+            for number, (kind_no, stops) in enumerate(routes):
+                found = best_of(order, kind_no, stops)
                 if found is not None and (best is None or found[0] < best[0]) and random() >= BLINK:
-                    best, best_number = found, number
-            if best is not None:
-                routes[best_number] = best[1]
-            elif len(routes) < limit and (found := best_of(order, ())) is not None:
-                routes.append(found[1])
-            else:
+                    best, best_number, best_kind = found, number, kind_no
+            if (best is None or not self._cooling.fewest) and len(routes) < limit:
+                for kind_no, kind in enumerate(kinds):
+                    if in_use[kind_no] < kind.count:
+                        found = best_of(order, kind_no, ())
+                        if found is not None and (best is None or found[0] < best[0]):
+                            best, best_number, best_kind = found, len(routes), kind_no
+            if best is None:
                 left.append(order)
-        return _Tour(routes, left)
+            elif best_number < len(routes):
+                routes[best_number] = (best_kind, best[1])
+            else:
+                routes.append((best_kind, best[1]))
+                in_use[best_kind] += 1
+        return Tour(routes, left)
 
     def _in_sequence(self, orders: list[int]) -> list[int]:
         """At random, the heaviest, the farthest, the nearest or the tightest first (the paper's section 5.3)."""
@@ -303,10 +211,10 @@ class Fleet:
         self._chance.shuffle(orders)
         keys: list[Callable[[int], int] | None] = [
             None,
-            lambda order: -task.demand[2 * order],
+            lambda order: -max(task.size[order], default=0),
             lambda order: -far[order],
             lambda order: far[order],
-            lambda order: task.closes[2 * order + 1] - task.opens[2 * order],
+            lambda order: task.closes[2 * order + 1] - task.opens[task.stops_of(order)[0]],
         ]
         (key,) = self._chance.choices(keys, weights=(4, 2, 2, 1, 1))
         return orders if key is None else sorted(orders, key=key)
@@ -328,7 +236,7 @@ class _Clock:
         if self._steps is not None:
             self.progress = self._n / self._steps if self._steps else 1.0
         else:
-            self.progress = (perf_counter() - self._began) / self._seconds
+            self.progress = (perf_counter() - self._began) / self._seconds if self._seconds > 0 else 1.0
         self._n += 1
         return self.progress >= 1.0 or self._should_end()
 

@@ -1,26 +1,30 @@
 """Laws of fleet planning: every order served, pickup first, windows and load kept, never more than asked for."""
 
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil, hypot
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.planning.search.day_ahead import Cooling, Fleet, Insertions, Task, Timing
+from dispatch.planning.search.day_ahead import Cooling, Fleet
+from dispatch.planning.search.day_insertion import Insertions
+from dispatch.planning.search.day_task import Kind, Task, Timing
 from dispatch.planning.search.strings import Tuning, remove_strings
 
-COOLING = Cooling(start=300.0, end=3.0)
+COOLING = Cooling()
 
 
 @st.composite
-def tasks(draw, max_orders=7):
-    """Small tasks in which each order alone can be served."""
+def tasks(draw, max_orders=7, n_kinds=1):
+    """Small tasks in which each order alone can be served by a vehicle of the first kind."""
     n = draw(st.integers(1, max_orders))
     coordinate = st.integers(0, 100)
-    points = draw(st.lists(st.tuples(coordinate, coordinate), min_size=2 * n + 1, max_size=2 * n + 1))
+    points = draw(st.lists(st.tuples(coordinate, coordinate), min_size=2 * n + n_kinds, max_size=2 * n + n_kinds))
     distance = [[ceil(hypot(a[0] - b[0], a[1] - b[1])) for b in points] for a in points]
-    demand = [amount for _ in range(n) for size in [draw(st.integers(1, 5))] for amount in (size, -size)]
+    loaded = frozenset(draw(st.sets(st.integers(0, n - 1)))) if n_kinds > 1 else frozenset()
     opens, closes = [], []
     for order in range(n):
         pickup, dropoff = 2 * order, 2 * order + 1
@@ -32,38 +36,71 @@ def tasks(draw, max_orders=7):
             max(distance[2 * n][pickup], opens_pickup) + draw(st.integers(0, 300)),
             max(there, opens_dropoff) + draw(st.integers(0, 300)),
         ]
+    kinds = [
+        Kind(
+            count=n if number == 0 else draw(st.integers(0, 2)),
+            distance=distance if number == 0 else [[2 * one for one in row] for row in distance],
+            start=2 * n + number,
+            end=2 * n + draw(st.integers(0, n_kinds - 1)),
+            opens=0 if number == 0 else draw(st.integers(0, 300)),
+            closes=5000 if number == 0 else draw(st.integers(300, 2000)),
+            capacity=(draw(st.integers(5, 12)), *(draw(st.integers(5, 12)) for _ in range(n_kinds - 1))),
+            may=None if number == 0 else frozenset(draw(st.sets(st.integers(0, n - 1)))),
+        )
+        for number in range(n_kinds)
+    ]
     return Task(
-        distance=distance,
-        opens=[*opens, 0],
-        closes=[*closes, 5000],
-        service=[10] * (2 * n) + [0],
-        demand=[*demand, 0],
-        capacity=draw(st.integers(5, 12)),
-        n_vehicles=n,
+        opens=opens,
+        closes=closes,
+        service=[10] * (2 * n),
+        size=[tuple(draw(st.integers(1, 5)) for _ in range(n_kinds)) for _ in range(n)],
+        kinds=kinds,
+        loaded=loaded,
     )
 
 
-def assert_feasible(task, routes):
+def assert_feasible(task, tour):
     """Straight from the definition; shares nothing with the search."""
-    assert sorted(stop for route in routes for stop in route) == list(range(task.depot))
-    assert len(routes) <= task.n_vehicles
-    for route in routes:
-        at = load = 0
-        for a, b in pairwise([task.depot, *route, task.depot]):
-            at = max(at + task.distance[a][b], task.opens[b])
+    wanted = {stop for n in range(task.n_orders) if n not in tour.left for stop in (2 * n, 2 * n + 1)}
+    wanted -= {2 * order for order in task.loaded}
+    assert sorted(stop for _, route in tour.routes for stop in route) == sorted(wanted)
+    for kind_no, kind in enumerate(task.kinds):
+        assert sum(number == kind_no for number, _ in tour.routes) <= kind.count
+    for kind_no, route in tour.routes:
+        kind = task.kinds[kind_no]
+        at, load = kind.opens, [0] * len(kind.capacity)
+        for stop in route:
+            if stop >> 1 in task.loaded:
+                load = [a + b for a, b in zip(load, task.size[stop >> 1], strict=True)]
+        assert all(a <= b for a, b in zip(load, kind.capacity, strict=True))
+        for a, b in pairwise([kind.start, *route]):
+            at = max(at + kind.distance[a][b], task.opens[b])
             assert at <= task.closes[b]
             at += task.service[b]
-            load += task.demand[b]
-            assert 0 <= load <= task.capacity
-        assert all(route.index(stop) < route.index(stop + 1) for stop in route if stop % 2 == 0)
+            sign = -1 if b & 1 else 1
+            load = [x + sign * y for x, y in zip(load, task.size[b >> 1], strict=True)]
+            assert all(0 <= x <= y for x, y in zip(load, kind.capacity, strict=True))
+        assert at + kind.distance[route[-1]][kind.end] <= kind.closes
+        assert all(stop >> 1 in task.loaded or route.index(stop - 1) < route.index(stop) for stop in route if stop & 1)
+        assert kind.may is None or {stop >> 1 for stop in route} <= kind.may
 
 
 @settings(max_examples=60, deadline=None)
 @given(tasks(), st.integers(0, 5))
 def test_every_order_is_served_within_all_rules(task, seed):
-    routes = Fleet(task, cooling=COOLING, seed=seed).solve(seconds=0, steps=60)
-    assert routes is not None
-    assert_feasible(task, routes)
+    tour = Fleet(task, cooling=COOLING, seed=seed).solve(seconds=0, steps=60)
+    assert not tour.left
+    assert_feasible(task, tour)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tasks(n_kinds=3), st.integers(0, 5), st.booleans())
+def test_every_vehicle_keeps_its_own_shift_place_capacity_and_orders(task, seed, fewest):
+    tour = Fleet(task, cooling=Cooling(fewest=fewest), seed=seed).solve(seconds=0, steps=60)
+    assert_feasible(task, tour)
+    served = {stop >> 1 for _, route in tour.routes for stop in route}
+    assert served.isdisjoint(tour.left)
+    assert len(served) + len(tour.left) == task.n_orders
 
 
 @settings(max_examples=20, deadline=None)
@@ -77,53 +114,62 @@ def test_same_seed_and_steps_give_the_same_routes(task, seed):
 @given(tasks())
 def test_insertion_adds_what_it_says_and_is_the_cheapest(task):
     insertions = Insertions(task)
-    route = ()
+    route, (kind,) = (), task.kinds
     for order in range(task.n_orders):
-        found = insertions.best(order, route)
+        found = insertions.best(order, 0, route)
         options = []
         for i in range(len(route) + 1):
             for j in range(i, len(route) + 1):
                 stops = (*route[:i], 2 * order, *route[i:j], 2 * order + 1, *route[j:])
-                timing = Timing(task, stops)
+                timing = Timing(task, kind, stops)
                 in_time = all(
                     leaves - task.service[stop] <= task.closes[stop]
-                    for stop, leaves in zip(timing.stops[1:], timing.leaves[1:], strict=True)
+                    for stop, leaves in zip(stops, timing.leaves[1:-1], strict=True)
                 )
-                if in_time and max(timing.loads) <= task.capacity:
-                    options.append(timing.length - Timing(task, route).length)
+                if in_time and timing.leaves[-1] <= kind.closes and max(timing.loads[0]) <= kind.capacity[0]:
+                    options.append(timing.length - Timing(task, kind, route).length)
         assert (found[0] if found else None) == min(options, default=None)
         route = found[1] if found else route
 
 
+def line(n, *, closes, capacity=(1,), count=None):
+    """Orders side by side on a street, the depot at its beginning."""
+    at = [*range(2 * n), 0]
+    distance = [[abs(a - b) for b in at] for a in at]
+    van = Kind(
+        count=n if count is None else count,
+        distance=distance,
+        start=2 * n,
+        end=2 * n,
+        opens=0,
+        closes=1000,
+        capacity=capacity,
+    )
+    return Task(opens=[0] * 2 * n, closes=closes, service=[0] * 2 * n, size=[(1,)] * n, kinds=(van,))
+
+
 def test_one_vehicle_is_enough_when_one_can_do_it_all():
     n = 5
-    at = [(x, 0) for x in range(2 * n)] + [(0, 0)]
-    task = Task(
-        distance=[[abs(a[0] - b[0]) for b in at] for a in at],
-        opens=[0] * (2 * n + 1),
-        closes=[1000] * (2 * n + 1),
-        service=[0] * (2 * n + 1),
-        demand=[1, -1] * n + [0],
-        capacity=1,
-        n_vehicles=n,
-    )
-    fleet = Fleet(task, cooling=COOLING, seed=0)
-    routes = fleet.solve(seconds=0, steps=400)
-    assert len(routes) == 1
-    assert fleet.length(routes) == 2 * (2 * n - 1)
+    fleet = Fleet(line(n, closes=[1000] * 2 * n), cooling=COOLING, seed=0)
+    tour = fleet.solve(seconds=0, steps=400)
+    assert len(tour.routes) == 1
+    assert fleet.length(tour.routes) == 2 * (2 * n - 1)
 
 
-def test_too_few_vehicles_are_not_hidden():
-    task = Task(
-        distance=[[0 if a == b else 10 for b in range(5)] for a in range(5)],
-        opens=[0] * 5,
-        closes=[10, 20, 10, 20, 100],
-        service=[0] * 5,
-        demand=[1, -1, 1, -1, 0],
-        capacity=2,
-        n_vehicles=1,
-    )
-    assert Fleet(task, cooling=COOLING, seed=0).solve(seconds=0, steps=50) is None
+@pytest.mark.parametrize(("weight", "left"), [([1, 3], [0]), ([3, 1], [1])])
+def test_too_few_vehicles_are_not_hidden_and_what_counts_more_is_served(weight, left):
+    """Either waits for its window at the one vehicle that has room for one."""
+    task = replace(line(2, closes=[0, 9, 2, 3], count=1), opens=[0, 5, 0, 0], weight=weight)
+    assert Fleet(task, cooling=COOLING, seed=0).solve(seconds=0, steps=100).left == left
+
+
+def test_a_search_that_begins_with_routes_keeps_them_or_shortens_them():
+    n = 5
+    fleet = Fleet(line(n, closes=[1000] * 2 * n, count=1), cooling=COOLING, seed=0)
+    begin = (0, (8, 9, 0, 1, 6, 7, 2, 3, 4, 5))
+    assert fleet.solve(seconds=0, steps=0, begin=[begin]).routes == [begin]
+    better = fleet.solve(seconds=0, steps=100, begin=[begin])
+    assert fleet.length(better.routes) < fleet.length([begin])
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=6), st.integers(0, 1000))
