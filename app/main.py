@@ -45,6 +45,7 @@ from app.routes import (
     stops,
     tokens,
     tracks,
+    weighing,
 )
 from app.routes.positions_fast import FastPositions
 from app.settings import Settings
@@ -99,6 +100,7 @@ ROUTES = [
     *stops.route_handlers,
     *tokens.route_handlers,
     *tracks.route_handlers,
+    *weighing.route_handlers,
     describe_problem,
     metrics,
 ]

@@ -6,6 +6,7 @@ What can go wrong in dispatch.
     ├── OrderNotOpen          the order's state does not allow that transition
     ├── VersionConflict       somebody else changed it first
     ├── GoodsOnBoard          the courier must hand something over before that
+    ├── CourierUnsuitable     something speaks against giving the order to that courier
     ├── OfferNotFound
     ├── OfferNotOpen          the offer was answered, withdrawn or has expired
     ├── NotYours              the order or offer is another courier's
@@ -44,6 +45,10 @@ class VersionConflict(DispatchError):
 
 class GoodsOnBoard(DispatchError):
     """The courier has goods on board that must be handed over first."""
+
+
+class CourierUnsuitable(DispatchError):
+    """Something speaks against giving the order to this courier; `force` overrules it."""
 
 
 class OfferNotFound(DispatchError):

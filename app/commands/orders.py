@@ -1,17 +1,21 @@
 """What is done to an order at a desk, with its line in the audit log: alone, with many others, or as part of a plan."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 
-from app.shapes.orders import NewOrderShape, OrderPatch, new_order_of, patched
+from app.shapes.orders import NewOrderShape, OrderPatch, new_order_of, objection_shapes, patched
 from app.web.audit import audit
 from app.web.auth import Caller
 from app.web.regions import known_region
 from app.web.versions import version_of
+from dispatch.errors import CourierUnsuitable
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order
+from dispatch.planning.proposal import FOR_NOW, ReasonCode
 from dispatch.stop import OrderId
 from tracking.position import CourierId
 
@@ -55,12 +59,24 @@ async def reassign_one(
     version: int | None = None,
     pinned: bool = True,
     expires_in: timedelta,
+    against: Sequence[ReasonCode] = (),
+    force: bool = False,
 ) -> Order:
-    """Give an order to a courier within a desk's transaction; raises as `handover.assign` does."""
+    """
+    Give an order to a courier within a desk's transaction; raises as `handover.assign` does.
+
+    `against`: what speaks against the courier. Raises CourierUnsuitable, unless it is only for now, or with `force`.
+    """
+    if not force and not FOR_NOW.issuperset(against):
+        raise CourierUnsuitable(
+            order_id=str(order_id), courier_id=str(courier_id), reasons=to_builtins(objection_shapes(against))
+        )
     order = await handover.assign(
         desk, order_id, courier_id, reason=reason, version=version, pinned=pinned, expires_in=expires_in
     )
-    facts = {"courier_id": courier_id, "reason": reason}
+    facts: dict[str, Any] = {"courier_id": courier_id, "reason": reason}
+    if against:
+        facts |= {"warnings": list(against), "forced": force}
     await audit(desk.connection, caller, "order.reassign", f"order:{order_id}", facts)
     return order
 

@@ -1,6 +1,7 @@
 """One thing done to many orders: `POST /v1/orders/bulk`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -10,6 +11,7 @@ from litestar import Response, post
 from litestar.params import JSONBody
 
 from app.commands.orders import cancel_one, pin_one, reassign_one
+from app.shapes.orders import ObjectionShape, objection_shapes
 from app.web.actors import actor_of
 from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
@@ -19,6 +21,7 @@ from app.wiring.whatif import Thinker
 from dispatch.errors import DispatchError, OrderNotFound
 from dispatch.orders.desk import Desk, at_desk
 from dispatch.orders.order import Order
+from dispatch.planning.proposal import ReasonCode
 from dispatch.stop import OrderId
 from tracking.errors import TrackingError
 from tracking.position import CourierId, Region
@@ -36,6 +39,8 @@ class Bulk(msgspec.Struct, kw_only=True):
     """To whom they are reassigned."""
     pinned: bool = True
     """Of those reassigned: whether the planner must leave them there."""
+    force: bool = False
+    """Reassign whatever speaks against that courier."""
     reason: Annotated[str, msgspec.Meta(max_length=500)] | None = None
 
 
@@ -48,6 +53,8 @@ class BulkResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     state: str | None = None
     version: int | None = None
     courier_id: UUID | None = None
+    warnings: list[ObjectionShape] = []
+    """What speaks against the courier it was given to."""
     problem: dict[str, Any] | None = None
 
 
@@ -75,63 +82,79 @@ async def change_many(
     """
     if (data.courier_id is None) == (data.action == "reassign"):
         raise BadInput("Orders are reassigned to a courier.", ("/courier_id", "expected with reassign, and only there"))
+    order_ids = [OrderId(order_id) for order_id in dict.fromkeys(data.order_ids)]
+    against = {}
+    if data.courier_id is not None:
+        against = await what_if.speaking_against(order_ids, CourierId(data.courier_id))
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         before = await answered_before(desk.connection, caller, idempotency_key, data)
         if before is not None:
             return Response(msgspec.convert(before, BulkDone), headers={"Idempotent-Replayed": "true"})
-        order_ids = [OrderId(order_id) for order_id in dict.fromkeys(data.order_ids)]
         orders = await desk.hold(order_ids, [] if data.courier_id is None else [CourierId(data.courier_id)])
         offer_for = {
             region: await what_if.offer_for(desk.connection, region)
             for region in sorted({order.region for order in orders.values()})
         }
-        results = [await _one(desk, data, order_id, orders, offer_for, caller) for order_id in order_ids]
+        work = _Work(desk=desk, data=data, caller=caller, orders=orders, offer_for=offer_for, against=against)
+        results = [await work.one(order_id) for order_id in order_ids]
         n_done = sum(result.problem is None for result in results)
         answer = BulkDone(n_done=n_done, n_failed=len(results) - n_done, results=results)
         await remember_answer(desk.connection, caller, idempotency_key, 200, answer)
     return Response(answer)
 
 
-async def _one(
-    desk: Desk,
-    data: Bulk,
-    order_id: OrderId,
-    orders: Mapping[OrderId, Order],
-    offer_for: Mapping[Region, timedelta],
-    caller: Caller,
-) -> BulkResult:
-    n_events = len(desk.events)
-    try:
-        async with desk.connection.transaction():
-            if order_id not in orders:
-                raise OrderNotFound(order_id=str(order_id))
-            order = await _done(desk, data, orders[order_id], offer_for, caller)
-    except (DispatchError, TrackingError) as exc:
-        problem = part_problem(exc)
-        if problem is None:
-            raise
-        del desk.events[n_events:]  # of what has been undone
-        return BulkResult(order_id=order_id, status=int(str(problem["status"])), problem=problem)
-    return BulkResult(
-        order_id=order_id, status=200, state=order.state.value, version=order.version, courier_id=order.courier_id
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What is done to each of the orders, and what is known of all of them."""
 
+    desk: Desk
+    data: Bulk
+    caller: Caller
+    orders: Mapping[OrderId, Order]
+    offer_for: Mapping[Region, timedelta]
+    against: Mapping[OrderId, tuple[ReasonCode, ...]]
 
-async def _done(desk: Desk, data: Bulk, order: Order, offer_for: Mapping[Region, timedelta], caller: Caller) -> Order:
-    if data.action == "cancel":
-        return await cancel_one(desk, order.id, caller, reason=data.reason)
-    if data.action == "reassign":
-        assert data.courier_id is not None  # looked at before
-        return await reassign_one(
-            desk,
-            order.id,
-            CourierId(data.courier_id),
-            caller,
-            reason=data.reason,
-            pinned=data.pinned,
-            expires_in=offer_for[order.region],
+    async def one(self, order_id: OrderId) -> BulkResult:
+        """Do it, or tell why not and leave the order as it was."""
+        n_events = len(self.desk.events)
+        try:
+            async with self.desk.connection.transaction():
+                order = await self._do(order_id)
+        except (DispatchError, TrackingError) as exc:
+            problem = part_problem(exc)
+            if problem is None:
+                raise
+            del self.desk.events[n_events:]  # of what has been undone
+            return BulkResult(order_id=order_id, status=int(str(problem["status"])), problem=problem)
+        return BulkResult(
+            order_id=order_id,
+            status=200,
+            state=order.state.value,
+            version=order.version,
+            courier_id=order.courier_id,
+            warnings=objection_shapes(self.against.get(order_id, ())),
         )
-    return await pin_one(desk, order.id, caller, pinned=data.action == "pin")
+
+    async def _do(self, order_id: OrderId) -> Order:
+        desk, data = self.desk, self.data
+        if order_id not in self.orders:
+            raise OrderNotFound(order_id=str(order_id))
+        if data.action == "cancel":
+            return await cancel_one(desk, order_id, self.caller, reason=data.reason)
+        if data.action == "reassign":
+            assert data.courier_id is not None  # looked at before
+            return await reassign_one(
+                desk,
+                order_id,
+                CourierId(data.courier_id),
+                self.caller,
+                reason=data.reason,
+                pinned=data.pinned,
+                expires_in=self.offer_for[self.orders[order_id].region],
+                against=self.against.get(order_id, ()),
+                force=data.force,
+            )
+        return await pin_one(desk, order_id, self.caller, pinned=data.action == "pin")
 
 
 route_handlers: list[Any] = [change_many]

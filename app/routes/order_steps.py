@@ -8,19 +8,29 @@ from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
 from app.commands.orders import cancel_one, pin_one, reassign_one
-from app.shapes.orders import Instant, OrderShape, Text, Version, plan_cost_shape, shape_of, with_version
+from app.shapes.orders import (
+    Instant,
+    OrderShape,
+    Text,
+    Version,
+    objection_shapes,
+    plan_cost_shape,
+    shape_of,
+    with_version,
+)
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import check_instants
 from app.web.versions import IfMatch, version_of
-from app.wiring.whatif import Thinker
+from app.wiring.whatif import Thinker, WhatIf
 from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk, at_desk, read_order
 from dispatch.orders.happened import Happened, happened
 from dispatch.orders.order import Order, OrderState
+from dispatch.planning.proposal import ReasonCode
 from dispatch.stop import OrderId
 from tracking.position import CourierId
 
@@ -39,6 +49,8 @@ class Reassign(msgspec.Struct, kw_only=True):
 
     courier_id: UUID
     pinned: bool = True
+    force: bool = False
+    """Whatever speaks against that courier."""
     reason: Reason | None = None
     version: Version | None = None
 
@@ -48,6 +60,8 @@ class Pin(msgspec.Struct, kw_only=True):
 
     pinned: bool = True
     courier_id: UUID | None = None
+    force: bool = False
+    """Whatever speaks against that courier."""
     version: Version | None = None
 
 
@@ -128,9 +142,12 @@ async def reassign_order(
     """
     Give an order to a courier by hand, who is asked as usual; pinned unless told otherwise.
 
+    Answers 409 with the `reasons` when the courier is off duty, lacks a skill or the room, or must not go there; with
+    `force` that, and always what is so for now only, is told in `warnings`.
     `plan_cost` tells what that costs the plan; `POST /v1/plans/preview` tells it beforehand.
     """
     region = (await read_order(pool, order_id)).region
+    against = await _against(what_if, order_id, data.courier_id)
     before = await what_if.cost(region)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         order = await reassign_one(
@@ -142,8 +159,11 @@ async def reassign_order(
             version=version_of(if_match, data.version),
             pinned=data.pinned,
             expires_in=await what_if.offer_for(desk.connection, region),
+            against=against,
+            force=data.force,
         )
     shape = shape_of(order)
+    shape.warnings = objection_shapes(against)
     shape.plan_cost = plan_cost_shape(before, await what_if.cost(region))
     return with_version(shape)
 
@@ -180,6 +200,7 @@ async def pin_order(
     """Keep an order where it is, or with `courier_id` give it to that courier and keep it there."""
     pin = data or Pin()
     expected = version_of(if_match, pin.version)
+    against = () if pin.courier_id is None else await _against(what_if, order_id, pin.courier_id)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         if pin.courier_id is not None:
             region = (await desk.get_order(OrderId(order_id))).region
@@ -191,10 +212,14 @@ async def pin_order(
                 version=expected,
                 pinned=pin.pinned,
                 expires_in=await what_if.offer_for(desk.connection, region),
+                against=against,
+                force=pin.force,
             )
         else:
             order = await pin_one(desk, OrderId(order_id), caller, pinned=pin.pinned, version=expected)
-    return with_version(shape_of(order))
+    shape = shape_of(order)
+    shape.warnings = objection_shapes(against)
+    return with_version(shape)
 
 
 @post("/v1/orders/{order_id:uuid}/unpin", guards=[requires(Role.SUPPORT)], status_code=200, tags=["orders"])
@@ -284,6 +309,11 @@ async def give_back(
         order = await _own_order(desk, order_id, caller)
         order = await handover.give_back(desk, order, reason=data.reason, said_at=data.at)
     return with_version(shape_of(order))
+
+
+async def _against(what_if: WhatIf, order_id: UUID, courier_id: UUID) -> tuple[ReasonCode, ...]:
+    found = await what_if.speaking_against([OrderId(order_id)], CourierId(courier_id))
+    return found.get(OrderId(order_id), ())
 
 
 async def _own_order(desk: Desk, order_id: UUID, caller: Caller) -> Order:

@@ -1,5 +1,6 @@
 """What would happen if, and then doing it: `/v1/plans`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -9,13 +10,14 @@ import msgspec
 from litestar import post
 from litestar.params import JSONBody
 
-from app.commands.orders import change_one, place_one
+from app.commands.orders import change_one, place_one, reassign_one
 from app.shapes.orders import (
     NewOrderShape,
     OrderPatch,
     OrderShape,
     ReasonShape,
     new_order_of,
+    objection_shapes,
     patched,
     reasons_shape,
     shape_of,
@@ -26,11 +28,11 @@ from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
-from app.wiring.whatif import Thinker, in_turn
+from app.wiring.whatif import Thinker, WhatIf, in_turn
 from dispatch.errors import OrderNotFound
-from dispatch.orders import duty, handover
+from dispatch.orders import duty
 from dispatch.orders.desk import Desk, at_desk
-from dispatch.planning.proposal import Plan
+from dispatch.planning.proposal import Plan, ReasonCode
 from dispatch.region import preview, store
 from dispatch.region.world import World
 from dispatch.stop import OrderId
@@ -70,6 +72,8 @@ class ApplyChanges(Changes, kw_only=True):
 
     basis: str | None = None
     """`basis` of the preview: answers 409 when orders or routes have changed since."""
+    force: bool = False
+    """Assign whatever speaks against the couriers; without it that answers 409 with the reasons."""
 
 
 class TotalsShape(msgspec.Struct, kw_only=True):
@@ -199,15 +203,19 @@ async def apply_plan(
 ) -> AppliedShape:
     """Do in one transaction what a preview was asked about; all of it or nothing."""
     region = await _region_of(pool, data)
+    against = await _against(what_if, data.assign)
     async with in_turn(what_if.applying), at_desk(pool, redis, actor_of(caller)) as desk:
         if data.basis is not None and await _basis(desk, region) != data.basis:
             raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
-        touched = await _apply(desk, data, caller, expires_in=await what_if.offer_for(desk.connection, region))
+        expires_in = await what_if.offer_for(desk.connection, region)
+        touched = await _apply(desk, data, caller, expires_in=expires_in, against=against)
         await duty.go_off_duty(desk, [CourierId(courier_id) for courier_id in data.remove_couriers])
         facts = {"n_orders": len(touched), "couriers_off_duty": data.remove_couriers}
         await audit(desk.connection, caller, "plan.apply", f"region:{region}", facts)
         desk.ask_for_plan(region)
         orders = [shape_of(await desk.get_order(order_id)) for order_id in touched]
+    for shape in orders:
+        shape.warnings = objection_shapes(against.get(OrderId(shape.id), ()))
     return AppliedShape(orders=orders, couriers_off_duty=data.remove_couriers)
 
 
@@ -254,14 +262,37 @@ def _changed(world: World, data: Changes, region: Region) -> tuple[World, list[O
     return world, added
 
 
-async def _apply(desk: Desk, data: Changes, caller: Caller, *, expires_in: timedelta) -> list[OrderId]:
+async def _against(what_if: WhatIf, wanted: Sequence[AssignOrder]) -> dict[OrderId, tuple[ReasonCode, ...]]:
+    """What speaks against the couriers that orders shall be given to, all of one courier's together."""
+    found: dict[OrderId, tuple[ReasonCode, ...]] = {}
+    for courier_id in dict.fromkeys(given.courier_id for given in wanted):
+        theirs = [OrderId(given.order_id) for given in wanted if given.courier_id == courier_id]
+        found |= await what_if.speaking_against(theirs, CourierId(courier_id))
+    return found
+
+
+async def _apply(
+    desk: Desk,
+    data: ApplyChanges,
+    caller: Caller,
+    *,
+    expires_in: timedelta,
+    against: Mapping[OrderId, Sequence[ReasonCode]],
+) -> list[OrderId]:
     involved = [c.id for c in data.change_orders] + [*data.cancel_orders] + [given.order_id for given in data.assign]
     await desk.lock_orders(involved)
     changed = [await change_one(desk, OrderId(change.id), change, caller) for change in data.change_orders]
     changed += [await desk.cancel(OrderId(order_id), reason="plan") for order_id in data.cancel_orders]
     changed += [
-        await handover.assign(
-            desk, OrderId(given.order_id), CourierId(given.courier_id), reason="plan", expires_in=expires_in
+        await reassign_one(
+            desk,
+            OrderId(given.order_id),
+            CourierId(given.courier_id),
+            caller,
+            reason="plan",
+            expires_in=expires_in,
+            against=against.get(OrderId(given.order_id), ()),
+            force=data.force,
         )
         for given in data.assign
     ]

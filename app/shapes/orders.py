@@ -1,6 +1,6 @@
 """What orders look like on the wire, and how that becomes a domain `Order` and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from app.web.instants import check_instants
 from app.web.problems import BadInput
 from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderStop, Window
 from dispatch.orders.rows import from_json
+from dispatch.planning.proposal import ReasonCode
 from tracking.position import LatLon, Mode, Region
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -107,6 +108,13 @@ class ReasonShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     example_courier_id: UUID | None = None
 
 
+class ObjectionShape(msgspec.Struct, kw_only=True):
+    """What speaks against a courier for an order."""
+
+    code: str
+    text: str
+
+
 class DecisionShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the planner last thought of an order: who shall have it and what that costs, or why nobody can."""
 
@@ -159,6 +167,8 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     decision: DecisionShape | None = None
     plan_cost: PlanCostShape | None = None
     """Only where an order was given to a courier by hand."""
+    warnings: list[ObjectionShape] = []
+    """The same: what speaks against that courier."""
 
 
 REASON_TEXTS: Mapping[str, str] = {
@@ -310,6 +320,11 @@ def reasons_shape(reasons: Mapping[str, Any]) -> list[ReasonShape]:
         for code, facts in reasons.items()
     ]
     return sorted(shapes, key=lambda shape: (-shape.n_couriers, shape.code))
+
+
+def objection_shapes(codes: Iterable[ReasonCode]) -> list[ObjectionShape]:
+    """Reasons with their texts."""
+    return [ObjectionShape(code=code.value, text=REASON_TEXTS[code.value]) for code in codes]
 
 
 def _stop_of(shape: StopShape, pointer: str) -> OrderStop:

@@ -100,6 +100,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.OrderNotOpen: Problem("order-not-open", "Order is not open", 409),
     dispatch_errors.VersionConflict: Problem("version-conflict", "It was changed meanwhile", 409),
     dispatch_errors.GoodsOnBoard: Problem("goods-on-board", "The courier has goods on board", 409),
+    dispatch_errors.CourierUnsuitable: Problem("courier-unsuitable", "The courier should not have it", 409),
     dispatch_errors.OfferNotFound: Problem("offer-not-found", "There is no such offer", 404),
     dispatch_errors.OfferNotOpen: Problem("offer-not-open", "Offer is not open", 409),
     dispatch_errors.NotYours: Problem("not-yours", "That belongs to another courier", 403),

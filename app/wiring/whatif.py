@@ -2,26 +2,35 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from litestar.di import NamedDependency
 
-from dispatch.planning.proposal import Plan
+from dispatch.orders.order import Order, OrderState
+from dispatch.orders.rows import order_from_row
+from dispatch.planning.params import ShouldEnd
+from dispatch.planning.proposal import Plan, ReasonCode
 from dispatch.planning.propose import propose
-from dispatch.region import store
+from dispatch.planning.snapshot import Snapshot
+from dispatch.planning.weighing import Weighed, candidates, speaking_against, suggestions
+from dispatch.region import preview, store
 from dispatch.region.cycle import look
 from dispatch.region.params import CycleParams
 from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Stays, Whereabouts, World
+from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
+from sql import queries
 from tracking.position import CourierId, Region
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +39,11 @@ PLAN_S = 1.0
 AT_ONCE = 2
 """Previews one API process computes at a time, and plans it applies; the others wait, so that offers and fixes do not,
 and without a connection that somebody else needs."""
+
+THINK_S = 2.0
+"""A question about one order or one courier is answered within this, with what is found by then."""
+OFF_DUTY_AT_MOST = 200
+"""Couriers off duty that are told among those who cannot take an order."""
 
 WAIT_S = 10.0
 """So long a request waits for its turn at either; then it is answered 503, and may be sent again."""
@@ -81,6 +95,69 @@ class WhatIf:
             # Told beside a change by hand, which it must never hinder.
             log.exception("plan not priced", extra={"event": "plan_not_priced", "region": region})
             return None
+
+    async def candidates(self, order: Order) -> tuple[list[Weighed], dict[CourierId, str]]:
+        """An order with every courier of its region, the cheapest first, and their names; raises TimeoutError."""
+        deadline = monotonic() + THINK_S
+        world, params = await self._near(order.region)
+        if all(order.id != known.id for known in world.orders):
+            world = replace(world, orders=(*world.orders, order))
+        rows = await self.pool.fetch(queries["planning.off_duty"], order.region, OFF_DUTY_AT_MOST)
+        snapshot = await self._look(preview.about(world, {order.id}), params)
+        found = await self._think(deadline, lambda end: candidates(snapshot, params.plan, order.id, end))
+        names = {courier.id: courier.name for courier in world.couriers} | {row["id"]: row["name"] for row in rows}
+        absent = (ReasonCode.NOT_AT_WORK,)
+        seen = {one.courier_id for one in found}
+        rest = [Weighed(courier_id=id_, order_id=order.id, reasons=absent) for id_ in names if id_ not in seen]
+        return [*found, *rest], names
+
+    async def suggestions(self, region: Region, courier_id: CourierId) -> tuple[list[Weighed], dict[OrderId, Order]]:
+        """The orders that nobody has with one courier, the cheapest first; raises TimeoutError."""
+        deadline = monotonic() + THINK_S
+        world, params = await self._near(region, courier_id)
+        free = {order.id: order for order in world.orders if order.state is OrderState.PLACED}
+        world = preview.about(world, free.keys(), {courier_id})
+        snapshot = await self._look(world, params)
+        known = [job.order_id for job in snapshot.jobs if job.order_id in free]
+        if all(worker.courier_id != courier_id for worker in snapshot.workers):
+            return [], free
+        found = await self._think(deadline, lambda end: suggestions(snapshot, params.plan, courier_id, known, end))
+        return list(found), free
+
+    async def speaking_against(
+        self, order_ids: Sequence[OrderId], courier_id: CourierId
+    ) -> dict[OrderId, tuple[ReasonCode, ...]]:
+        """What speaks against giving orders to a courier by hand; nothing of those that are not in its region."""
+        region = await self.pool.fetchval(queries["planning.courier_region"], courier_id)
+        if region is None:
+            return {}
+        world, params = await self._near(region, courier_id)
+        rows = await self.pool.fetch(queries["orders.get_many"], list(order_ids))
+        there = {order.id for order in world.orders}
+        further = [order_from_row(row) for row in rows if row["id"] not in there and row["region"] == region]
+        open_ones = tuple(order for order in further if order.is_open)
+        world = replace(world, orders=(*world.orders, *open_ones))
+        snapshot = await self._look(preview.about(world, set(order_ids), {courier_id}), params)
+        return await asyncio.to_thread(speaking_against, snapshot, params.plan, courier_id, order_ids)
+
+    async def _near(self, region: Region, *asked: CourierId) -> tuple[World, CycleParams]:
+        """The region but for orders that are not planned yet, and how it is run."""
+        params = await params_of(self.pool, region, self.params)
+        world = await store.load(self.pool, region, horizon_s=params.plan.horizon_s, pauses=params.pauses, asked=asked)
+        return world, params
+
+    async def _look(self, world: World, params: CycleParams) -> Snapshot:
+        seen = await self.locator.locate(world.region, world.now)
+        return await look(world, seen, self.travel, params, stays=self.stays)
+
+    async def _think(self, deadline: float, question: Callable[[ShouldEnd], T]) -> T:
+        """Ask a question in a thread, when its turn has come; it looks at no more once the deadline has passed."""
+        async with asyncio.timeout(max(deadline - monotonic(), 0)):
+            await self.slots.acquire()
+        try:
+            return await asyncio.to_thread(question, lambda: monotonic() > deadline)
+        finally:
+            self.slots.release()
 
     async def _plan(self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams) -> Plan:
         if not world.orders:

@@ -203,8 +203,12 @@ ENGINE = Actor(id="dispatch", role="system")
 
 
 def size_in(dimensions: Mapping[str, int]) -> tuple[int, ...]:
-    """The size as the planner wants it: one number a dimension, in the order of `DIMENSIONS`."""
-    return tuple(dimensions.get(name, 0) for name in DIMENSIONS)
+    """
+    The size as the planner wants it: one number a dimension, in the order of `DIMENSIONS`.
+
+    An order is a thing to carry: one unit, unless it says how many.
+    """
+    return tuple(dimensions.get(name, int(name == "units")) for name in DIMENSIONS)
 
 
 def check_transition(order: Order, to: OrderState) -> None:

@@ -41,6 +41,23 @@ class ReasonCode(StrEnum):
     """The planner had no time left to look at the pair."""
 
 
+FOR_NOW = frozenset(
+    {
+        ReasonCode.NO_FRESH_POSITION,
+        ReasonCode.PICKUP_WINDOW,
+        ReasonCode.DROPOFF_WINDOW,
+        ReasonCode.SHIFT_END,
+        ReasonCode.REJECTED,
+        ReasonCode.NOT_YET,
+        ReasonCode.NOT_WORTH_IT,
+        ReasonCode.IN_TROUBLE,
+        ReasonCode.PAUSED,
+        ReasonCode.OUT_OF_TIME,
+    }
+)
+"""What a dispatcher may know better, by a call for example: told as a warning. The others need to be overruled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unassigned:
     """An order left without a courier, and the constraints that exclude each candidate, counted."""

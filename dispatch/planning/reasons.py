@@ -7,6 +7,7 @@ Neither asks the search why it did not do something: no solver can say.
 """
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from dispatch.planning.params import ShouldEnd
 from dispatch.planning.problem import Problem, Stops
 from dispatch.planning.proposal import ReasonCode, Unassigned
 from dispatch.planning.schedule import size_in, walk
-from dispatch.planning.snapshot import FOREVER
+from dispatch.planning.snapshot import FOREVER, UnixS
 from tracking.position import CourierId
 
 CODES = tuple(ReasonCode)
@@ -34,13 +35,20 @@ def exclusions(problem: Problem) -> Exclusions:
     """For every pair of job and worker the first constraint that excludes it whatever the routes are."""
     table = np.zeros((len(problem.jobs), len(problem.workers)), dtype=np.int8)
     if table.size:
-        _exclude_stale(problem, table)
-        _exclude_by_mode_and_skills(problem, table)
-        _exclude_by_capacity(problem, table)
-        _exclude_by_range(problem, table)
-        _exclude_too_far(problem, table)
-        _exclude_fixed(problem, table)
+        for rule in (*RULES, _exclude_fixed):
+            rule(problem, table)
     return table
+
+
+def objections(problem: Problem, job_no: int) -> list[list[ReasonCode]]:
+    """By worker: all constraints that exclude a job whatever the routes are, not only the first."""
+    found: list[list[ReasonCode]] = [[] for _ in problem.workers]
+    for rule in RULES if problem.workers else ():
+        table = np.zeros((len(problem.jobs), len(problem.workers)), dtype=np.int8)
+        rule(problem, table)
+        for worker_no in np.flatnonzero(table[job_no]).tolist():
+            found[worker_no].append(CODES[table[job_no, worker_no] - 1])
+    return found
 
 
 def _exclude_stale(problem: Problem, table: Exclusions) -> None:
@@ -90,6 +98,16 @@ def _exclude_too_far(problem: Problem, table: Exclusions) -> None:
         table[too_far & (table[:, worker_no] == 0), worker_no] = number(ReasonCode.TOO_FAR)
 
 
+RULES: Sequence[Callable[[Problem, Exclusions], None]] = (
+    _exclude_stale,
+    _exclude_by_mode_and_skills,
+    _exclude_by_capacity,
+    _exclude_by_range,
+    _exclude_too_far,
+)
+"""What a pair alone can tell, but for who has the order now; each fills in where none before it has."""
+
+
 def _exclude_fixed(problem: Problem, table: Exclusions) -> None:
     """What is on board or pinned stays with its courier, whatever else speaks against that courier."""
     for job_no, job in enumerate(problem.jobs):
@@ -134,29 +152,36 @@ def _explain_by_routes(draft: Draft, job_no: int, codes: list[ReasonCode | None]
     refused = set(refusers(problem, job_no))
     arrives_at = earliest_pickups(draft, job_no)
     others_can = False
-    for worker_no, worker in enumerate(problem.workers):
-        if codes[worker_no] is not None:
-            continue
-        if not worker.takes_more:
-            codes[worker_no] = ReasonCode.NOT_AT_WORK
-        elif worker.in_trouble:
-            codes[worker_no] = ReasonCode.IN_TROUBLE
-        elif worker.is_paused:
-            codes[worker_no] = ReasonCode.PAUSED
-        elif sum(stop & 1 for stop in draft.routes[worker_no]) >= worker.max_orders:
-            codes[worker_no] = ReasonCode.MAX_ORDERS
-        elif arrives_at[worker_no] > max(problem.jobs[job_no].pickup.closes_at, 0):
-            codes[worker_no] = ReasonCode.PICKUP_WINDOW
-        elif arrives_at[worker_no] > worker.shift_ends_at:
-            codes[worker_no] = ReasonCode.SHIFT_END
-        elif best_in_route(draft, worker_no, job_no) is None:
-            codes[worker_no] = obstacle(draft, worker_no, job_no)
-        else:
-            codes[worker_no] = ReasonCode.NOT_WORTH_IT
-            others_can |= worker_no not in refused
+    for worker_no in range(len(problem.workers)):
+        if codes[worker_no] is None:
+            codes[worker_no] = next(obstacles(draft, worker_no, job_no, arrives_at[worker_no]), ReasonCode.NOT_WORTH_IT)
+            others_can |= codes[worker_no] is ReasonCode.NOT_WORTH_IT and worker_no not in refused
     for worker_no in refused:
         if others_can and codes[worker_no] is ReasonCode.NOT_WORTH_IT:
             codes[worker_no] = ReasonCode.REJECTED
+
+
+def obstacles(draft: Draft, worker_no: int, job_no: int, arrives_at: UnixS) -> Iterator[ReasonCode]:
+    """What keeps a job out of a worker's route as it is; `arrives_at`: earliest arrival at its pickup."""
+    problem, worker = draft.problem, draft.problem.workers[worker_no]
+    has_room = True
+    for is_so, code in (
+        (not worker.takes_more, ReasonCode.NOT_AT_WORK),
+        (worker.in_trouble, ReasonCode.IN_TROUBLE),
+        (worker.is_paused, ReasonCode.PAUSED),
+    ):
+        if is_so:
+            yield code
+            has_room = False  # what they may carry is what they have: that is no reason of its own
+    if has_room and sum(stop & 1 for stop in draft.routes[worker_no]) >= worker.max_orders:
+        yield ReasonCode.MAX_ORDERS
+        has_room = False
+    if arrives_at > max(problem.jobs[job_no].pickup.closes_at, 0):
+        yield ReasonCode.PICKUP_WINDOW
+    elif arrives_at > worker.shift_ends_at:
+        yield ReasonCode.SHIFT_END
+    elif has_room and best_in_route(draft, worker_no, job_no) is None:
+        yield obstacle(draft, worker_no, job_no)
 
 
 def obstacle(draft: Draft, worker_no: int, job_no: int) -> ReasonCode:

@@ -4,7 +4,7 @@ The planner's way into the database: a region as it is at one moment. `dispatch.
 Orders' steps and events are written by `dispatch.orders.desk`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -39,16 +39,18 @@ async def load(
     horizon_s: int | None = None,
     pauses: PauseParams | None = None,
     aside: Aside | None = None,
+    asked: Collection[CourierId] = (),
 ) -> World:
     """
     The region's open orders, couriers and routes, as they were at one moment; `now` by the database's clock.
 
     With `horizon_s`, what nobody has and cannot be collected within this time is not read: it costs a plan nothing.
+    `asked`: couriers who are looked at even when they are off duty.
     """
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         now = now or await connection.fetchval(queries["clock.now"])
         assert now is not None
-        return await read(connection, region, now, horizon_s=horizon_s, pauses=pauses, aside=aside)
+        return await read(connection, region, now, horizon_s=horizon_s, pauses=pauses, aside=aside, asked=asked)
 
 
 async def put_off(pool: asyncpg.Pool, region: Region, now: datetime, horizon_s: int) -> None:
@@ -74,6 +76,7 @@ async def read(
     horizon_s: int | None = None,
     pauses: PauseParams | None = None,
     aside: Aside | None = None,
+    asked: Collection[CourierId] = (),
 ) -> World:
     """
     The same within a transaction of the caller's.
@@ -87,7 +90,7 @@ async def read(
     else:
         until = now + timedelta(seconds=horizon_s)
         orders = await connection.fetch(queries["orders.within_horizon"], region, until)
-    couriers = await connection.fetch(queries["planning.couriers"], region)
+    couriers = await connection.fetch(queries["planning.couriers"], region, list(asked))
     routes = await connection.fetch(queries["routes.of_couriers"], [row["id"] for row in couriers])
     refused = await connection.fetch(queries["offers.refusals_in_region"], region)
     troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
@@ -120,6 +123,7 @@ async def read(
         troubled=frozenset(row["courier_id"] for row in troubled),
         lost=frozenset(row["courier_id"] for row in troubled if row["lost"]),
         paused=await _paused(connection, region, now, pauses or PauseParams()),
+        asked=frozenset(asked),
     )
 
 

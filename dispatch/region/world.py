@@ -107,6 +107,8 @@ class World:
     """Troubled for good: what they have not collected goes to others; what is on board stays."""
     paused: frozenset[CourierId] = frozenset()
     """They let offers run out, one after the other: they get nothing new for a while."""
+    asked: frozenset[CourierId] = frozenset()
+    """Somebody asks about them: in the picture even when they are not at work and have nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +192,7 @@ def survey(
     open_orders = {order.id: order for order in orders if asides.order(order.id) not in aside.causes}
     workers = tuple(
         aside.each(
-            [courier for courier in couriers if courier.id in held or courier.works_at(world.now)],
+            [c for c in couriers if c.id in held or c.works_at(world.now) or c.id in world.asked],
             lambda courier: _worker(
                 courier,
                 world,

@@ -2,18 +2,25 @@
 SELECT id, settings FROM regions ORDER BY id;
 
 -- name: couriers
--- Everybody who is on duty in a region, or still has an order there; the latter may be off duty, gone or elsewhere now.
+-- Everybody who is on duty in a region ($1), is asked about ($2), or still has an order there; the latter may be off duty,
+-- gone or elsewhere now.
 SELECT
     c.id, $1::text AS region, c.mode, c.name, c.capacity, c.skills, c.max_orders,
     c.on_duty AND c.deleted_at IS NULL AND c.region = $1 AS on_duty
 FROM couriers AS c
 WHERE
-    (c.region = $1 AND c.deleted_at IS NULL AND c.on_duty)
+    (c.region = $1 AND c.deleted_at IS NULL AND (c.on_duty OR c.id = ANY($2::uuid[])))
     OR EXISTS (
         SELECT FROM orders AS o
         WHERE o.region = $1 AND o.courier_id = c.id AND o.state IN ('assigned', 'accepted', 'picked_up', 'returning')
     )
 ORDER BY c.id;
+
+-- name: off_duty
+-- Couriers of region $1 who are not at work, so many ($2) of them: those who changed last.
+SELECT id, name FROM couriers
+WHERE region = $1 AND deleted_at IS NULL AND NOT on_duty
+ORDER BY updated_at DESC, id LIMIT $2;
 
 -- name: courier_region
 SELECT region FROM couriers WHERE id = $1 AND deleted_at IS NULL;

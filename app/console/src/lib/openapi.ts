@@ -86,6 +86,8 @@ export interface components {
             remove_couriers?: string[];
             assign?: components["schemas"]["AssignOrder"][];
             basis?: string | null;
+            /** @default false */
+            force?: boolean;
         };
         /** AssignOrder */
         AssignOrder: {
@@ -125,6 +127,8 @@ export interface components {
             courier_id?: string | null;
             /** @default true */
             pinned?: boolean;
+            /** @default false */
+            force?: boolean;
             reason?: string | null;
         };
         /** BulkDone */
@@ -141,9 +145,37 @@ export interface components {
             state?: string | null;
             version?: number | null;
             courier_id?: string | null;
+            warnings?: components["schemas"]["ObjectionShape"][];
             problem?: {
                 [key: string]: unknown;
             } | null;
+        };
+        /** CandidateShape */
+        CandidateShape: {
+            cost: number;
+            terms: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            dropoff_at: string;
+            pickup_at?: string | null;
+            /** @default 0 */
+            late_s?: number;
+            /** @default false */
+            refused?: boolean;
+            /** Format: uuid */
+            courier_id: string;
+            name: string;
+        };
+        /** CandidatesShape */
+        CandidatesShape: {
+            /** Format: uuid */
+            order_id: string;
+            candidates: components["schemas"]["CandidateShape"][];
+            excluded: components["schemas"]["ExcludedShape"][];
+            n_candidates: number;
+            n_excluded: number;
+            reasons: components["schemas"]["ReasonShape"][];
         };
         /** ChangeOrder */
         ChangeOrder: {
@@ -290,6 +322,15 @@ export interface components {
             facts?: {
                 [key: string]: unknown;
             };
+        };
+        /** ExcludedShape */
+        ExcludedShape: {
+            /** Format: uuid */
+            courier_id: string;
+            name: string;
+            code: string;
+            text: string;
+            reasons: components["schemas"]["ObjectionShape"][];
         };
         /** Failed */
         Failed: {
@@ -535,6 +576,11 @@ export interface components {
             name: string;
             expires_at?: string | null;
         };
+        /** ObjectionShape */
+        ObjectionShape: {
+            code: string;
+            text: string;
+        };
         /** OfferShape */
         OfferShape: {
             /** Format: uuid */
@@ -634,6 +680,7 @@ export interface components {
             } | null;
             decision?: components["schemas"]["DecisionShape"] | null;
             plan_cost?: components["schemas"]["PlanCostShape"] | null;
+            warnings?: components["schemas"]["ObjectionShape"][];
         };
         /**
          * OrderState
@@ -652,6 +699,8 @@ export interface components {
             /** @default true */
             pinned?: boolean;
             courier_id?: string | null;
+            /** @default false */
+            force?: boolean;
             version?: number | null;
         };
         /** Place */
@@ -741,6 +790,8 @@ export interface components {
             courier_id: string;
             /** @default true */
             pinned?: boolean;
+            /** @default false */
+            force?: boolean;
             reason?: string | null;
             version?: number | null;
         };
@@ -897,6 +948,33 @@ export interface components {
             /** @default 120 */
             service_s?: number;
         };
+        /** SuggestionShape */
+        SuggestionShape: {
+            cost: number;
+            terms: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            dropoff_at: string;
+            pickup_at?: string | null;
+            /** @default 0 */
+            late_s?: number;
+            /** @default false */
+            refused?: boolean;
+            /** Format: uuid */
+            order_id: string;
+            pickup: components["schemas"]["StopShape"];
+            dropoff: components["schemas"]["StopShape"];
+        };
+        /** SuggestionsShape */
+        SuggestionsShape: {
+            /** Format: uuid */
+            courier_id: string;
+            suggestions: components["schemas"]["SuggestionShape"][];
+            excluded: components["schemas"]["UnfitShape"][];
+            n_suggestions: number;
+            n_excluded: number;
+        };
         /** TokenInfo */
         TokenInfo: {
             /** Format: uuid */
@@ -946,6 +1024,14 @@ export interface components {
             destination: components["schemas"]["Place"];
             /** @constant */
             kind: "trip";
+        };
+        /** UnfitShape */
+        UnfitShape: {
+            /** Format: uuid */
+            order_id: string;
+            code: string;
+            text: string;
+            reasons: components["schemas"]["ObjectionShape"][];
         };
         /** Visit */
         Visit: {
