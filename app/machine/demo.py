@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 
 from app.machine.up import connected_url, up
 from app.settings import Settings
@@ -10,6 +9,7 @@ from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts
 from app.simulation.run import run as simulate
 from app.wiring.supervise import supervise
+from tracking.pause import pause
 
 COURIERS = {"postgres": 200, "timescale": 40}
 """The WebAssembly database has one session for everybody, so its fleet is a modest one."""
@@ -60,8 +60,7 @@ async def demo(
         async with asyncio.TaskGroup() as group:
             group.create_task(supervise("simulate", drive, stop))
             while not stop.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), SUMMARY_EVERY_S)
+                await pause(stop, SUMMARY_EVERY_S)
                 print(summary(counts), flush=True)  # noqa: T201 - what a person came for
 
     await up(settings, environ, stop, beside=city)

@@ -13,10 +13,9 @@ from typing import Any
 
 import asyncpg
 import redis.asyncio as aioredis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from app.settings import Settings
+from app.wiring.redis_client import open_client
 from app.wiring.travel import travel_times
 from dispatch.learning.knowledge import Knowledge
 from dispatch.travel.chain import TravelChain
@@ -24,7 +23,6 @@ from tracking import outages
 from tracking.streams import Tails
 
 DATABASE_TIMEOUT_S = 10.0
-REDIS_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 3.0
 REQUEST_WAITS_S = 5.0
 """So long a request waits for a connection while all are busy; then it is answered 503, and may be sent again."""
@@ -91,27 +89,15 @@ async def _leave_session_alone(_: Any) -> None:
 
 
 def open_redis(settings: Settings, *, size: int | None = None) -> aioredis.Redis:
-    """
-    A client with timeouts; a command that fails is answered at once, callers decide whether to try again.
-
-    Commands that find all connections busy wait for one: there are never more, however many want one.
-    """
-    pool = aioredis.BlockingConnectionPool.from_url(
-        settings.redis_url,
-        max_connections=size or settings.redis_pool_size,
-        timeout=REDIS_TIMEOUT_S,
-        socket_timeout=REDIS_TIMEOUT_S,
-        socket_connect_timeout=2.0,
-        retry=Retry(NoBackoff(), 1),
-        health_check_interval=15,
-    )
-    return aioredis.Redis.from_pool(pool)
+    """A client of the installation's Redis, of so many connections."""
+    return open_client(settings.redis_url, size=size or settings.redis_pool_size)
 
 
 async def _close(pool: asyncpg.Pool) -> None:
     """Say goodbye to the database, but not for long: it may be gone."""
     try:
-        await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await pool.close()
     except outages.DRIVERS:
         pool.terminate()
         await asyncio.sleep(0)  # the loop closes the sockets in its next round

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -15,6 +14,7 @@ from app.wiring.resources import resources
 from sql import queries
 from sql.ledger import FIT, Schema, Standing, of_rows
 from tracking import outages
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +90,7 @@ async def wait_until_fit(pool: asyncpg.Pool, redis: Redis, stop: asyncio.Event) 
             raise Unfit(f"DATABASE_URL: cannot connect: {outages.words(exc)}") from exc
         except outages.DRIVERS as exc:
             outages.tell(log, "waiting for the database", exc, event="waiting_for_database")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
+            await pause(stop, LOOK_EVERY_S)
         else:
             if schema.standing not in FIT:
                 raise Unfit(schema.words)

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from typing import Any, Final
 
 from redis.asyncio import Redis
 
 from tracking import outages
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,7 @@ class Pulse:
                 await self.beat()
             except outages.REDIS as exc:  # nor can positions come in
                 outages.tell(log, "pulse missed", exc, event="pulse_missed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), BEAT_EVERY_S)
+            await pause(stop, BEAT_EVERY_S)
 
     async def beat(self) -> None:
         """Say that the API is there. Raises what the driver raises."""

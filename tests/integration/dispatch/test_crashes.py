@@ -13,8 +13,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-import redis.asyncio as aioredis
 
+from app.wiring.redis_client import open_client
 from dispatch.region.cycle import Planning
 from dispatch.region.loop import Dispatcher, LoopParams
 from dispatch.region.params import CycleParams
@@ -153,7 +153,7 @@ async def test_dispatcher_killed_again_and_again_loses_and_doubles_nothing(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_postgres_killed_in_the_middle_loses_and_doubles_nothing(own_postgres, redis_url):
     server = own_postgres()
-    redis = aioredis.Redis.from_url(redis_url)
+    redis = open_client(redis_url, size=16)
     async with asyncpg.create_pool(server.url, min_size=0, max_size=8) as pool:
         city = City(pool=pool, redis=redis)
         await staff_up(city)
