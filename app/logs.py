@@ -5,10 +5,8 @@ import logging
 import random
 import re
 import sys
-from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Final
 
 _trace_id: ContextVar[str] = ContextVar("trace_id", default="")
@@ -30,17 +28,9 @@ def current_address() -> str | None:
     return _address.get()
 
 
-def begin_address(peer: str | None, forwarded_for: str | None) -> None:
-    """
-    Take the address for the current task: the peer's, or where a proxy of ours says it came from.
-
-    Only what the nearest proxy added counts (the last one), and only from a private address: others may say anything.
-    """
-    address = peer
-    with suppress(ValueError):
-        if peer is not None and forwarded_for and not ip_address(peer).is_global:
-            address = str(ip_address(forwarded_for.rpartition(",")[2].strip()))
-    _address.set(address)
+def begin_address(address: str) -> None:
+    """Take the address that a request came from for the current task (`app.web.address`)."""
+    _address.set(address or None)
 
 
 def begin_trace(traceparent: str | None) -> str:

@@ -49,6 +49,7 @@ from app.routes import (
 )
 from app.routes.positions_fast import FastPositions
 from app.settings import Settings
+from app.web.address import Proxies
 from app.web.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.web.describe import document_problems
 from app.web.graceful import when_streams_must_end
@@ -56,7 +57,7 @@ from app.web.health_listener import Look, listen
 from app.web.looks import LookMiddleware, Looks
 from app.web.metrics import ObserveMiddleware, metrics
 from app.web.problems import describe_problem, exception_handlers
-from app.web.rates import Rates, address_reader, limits_of
+from app.web.rates import Rates, limits_of
 from app.web.retries import RetryMiddleware
 from app.web.rsgi import Rsgi
 from app.web.unbearable import refuse_unbearable
@@ -153,7 +154,7 @@ def create_app(settings: Settings) -> Litestar:
     app = Litestar(
         route_handlers=ROUTES,
         lifespan=[lifespan],
-        state=State({"settings": settings, "address_of": address_reader(settings)}),
+        state=State({"settings": settings, "proxies": Proxies(settings.trusted_proxies)}),
         dependencies={
             "pool": Provide(_pool, sync_to_thread=False),
             "redis": Provide(_redis, sync_to_thread=False),
@@ -223,7 +224,9 @@ def create_rsgi(settings: Settings) -> Rsgi:
 def in_front(app: Litestar) -> Rsgi:
     """The hot doors and the bridge, in front of an API."""
     return Rsgi(
-        ObserveMiddleware(phones.AnyMethod(app), body_within_s=app.state.settings.request_body_s),
+        ObserveMiddleware(
+            phones.AnyMethod(app), body_within_s=app.state.settings.request_body_s, proxies=app.state.proxies
+        ),
         {("POST", positions_fast.PATH): FastPositions(app.state)},
     )
 

@@ -5,6 +5,7 @@ import inspect
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from math import inf
 from pathlib import Path
 from typing import Final, Self
@@ -111,7 +112,7 @@ class Settings:
     rate_sign_in: int = 120
     """The same for signing in, from one address."""
     trusted_proxies: str = ""
-    """Addresses of our proxies, separated by spaces: from them the client's address is read in `X-Forwarded-For`."""
+    """Addresses or networks of our proxies, separated by spaces: they say in `X-Forwarded-For` whom they speak for."""
     quarantine_courier_bytes: int = 262_144
     """Of what cannot be used so many bytes a courier and minute are kept (some 1,000 fixes); the rest is counted."""
     quarantine_bytes: int = 16_777_216
@@ -250,6 +251,12 @@ def _check(field_name: str, name: str, value: object) -> None:
             raise SettingError(f"{name}: cannot be read as an address: {exc}") from None
         if scheme not in SCHEMES[field_name]:
             raise SettingError(f"{name}: expected an address that begins with {SCHEMES[field_name][0]}://")
+    if field_name == "trusted_proxies":
+        for part in str(value).split():
+            try:
+                ip_network(part, strict=False)
+            except ValueError as exc:
+                raise SettingError(f"{name}: expected addresses or networks such as 10.0.0.0/8: {exc}") from None
     if isinstance(value, int | float) and not isinstance(value, bool):
         least = 1 if field_name in AT_LEAST_ONE else 0
         if not (least <= value < inf):

@@ -19,6 +19,9 @@ class Headers:
     def items(self):
         return [(name, value.decode()) for name, value in self._pairs if value.isascii()]
 
+    def get_all(self, name):
+        return [value for known, value in self.items() if known == name]
+
     def get(self, name, default=None):
         return next((value for known, value in self.items() if known == name), default)
 

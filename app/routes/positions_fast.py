@@ -9,9 +9,10 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
 
-from app.logs import begin_trace
+from app.logs import begin_address, begin_trace
 from app.settings import Settings
 from app.web import metrics
+from app.web.address import address_of
 from app.web.auth import AuthenticationUnavailable, Caller, token_of
 from app.web.patience import Patience
 from app.web.problems import TooMuch, answer_known, answer_unknown, find_problem, problem_response
@@ -65,7 +66,8 @@ class FastPositions:
                 {"WWW-Authenticate": "Bearer"},
             )
         state = self._state
-        state.rates.admit_caller(caller, state.address_of((client,), headers.get("x-forwarded-for")))
+        begin_address(address_of(client, headers.get_all("x-forwarded-for"), state.proxies))
+        state.rates.admit_caller(caller)
         if caller.courier_id is None and not caller.may_post_for_any_courier:
             return _refusal(403, "not-allowed", "This needs a courier's device token or a service token.")
         body = await _body(headers, protocol, intake.settings)

@@ -12,6 +12,7 @@ from litestar.datastructures import Cookie
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.params import JSONBody
 
+from app.logs import current_address
 from app.web.auth import SESSION_COOKIE, Caller, Role, is_of_session, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.web.rates import Kind
@@ -68,8 +69,7 @@ async def sign_in(
 async def _sign_in(
     data: Credentials, request: Request[Any, Any, Any], authenticator: Any, pool: Any, redis: Any
 ) -> Response[Me]:
-    state = request.app.state
-    state.rates.admit(Kind.SIGN_IN, state.address_of(request.scope["client"], request.headers.get("x-forwarded-for")))
+    request.app.state.rates.admit(Kind.SIGN_IN, current_address())
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise PermissionDeniedException(detail="Sign in on Postrider's own page.")
     token = data.token.strip() if data.token is not None else await redeem(redis, pool, str(data.code).strip())

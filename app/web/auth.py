@@ -389,8 +389,7 @@ class AuthenticationMiddleware:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         if not handler.opt.get("never_limited", False):
-            state = connection.app.state
-            state.rates.admit_caller(caller, state.address_of(scope["client"], headers.get("x-forwarded-for")))
+            connection.app.state.rates.admit_caller(caller)
         scope["user"] = caller
         scope["auth"] = token
         await self.app(scope, receive, send)

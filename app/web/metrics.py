@@ -3,6 +3,7 @@
 import asyncio
 import os
 from bisect import bisect_left
+from collections.abc import Container
 from math import inf
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +16,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, g
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.logs import begin_address, begin_trace
+from app.web.address import address_of
 from app.web.patience import in_time
 from app.web.policy import with_policy
 
@@ -40,13 +42,14 @@ MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 class ObserveMiddleware:
     """
-    What every request gets: a trace id, a wait for its body, a policy for its answer, and a count.
+    What every request gets: a trace id, where it came from, a wait for its body, a policy for its answer, and a count.
 
-    By route template, never by the address itself.
+    Counted by route template, never by the address itself.
     """
 
-    def __init__(self, app: ASGIApp, *, body_within_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, body_within_s: float, proxies: Container[str]) -> None:
         self.app = app
+        self._proxies = proxies
         self._body_within_s = body_within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,8 +59,9 @@ class ObserveMiddleware:
             return
         traceparent = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"traceparent"), None)
         trace_id = begin_trace(traceparent)
-        forwarded = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"x-forwarded-for"), None)
-        begin_address(client[0] if (client := scope.get("client")) else None, forwarded)
+        peer = client[0] if (client := scope.get("client")) else ""
+        forwarded = (v.decode("latin-1") for k, v in scope["headers"] if k == b"x-forwarded-for")
+        begin_address(address_of(peer, forwarded, self._proxies))
         began = perf_counter()
 
         async def observed(message: Message) -> None:

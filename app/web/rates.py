@@ -19,6 +19,7 @@ from typing import Final
 from prometheus_client import Counter
 from redis.asyncio import Redis
 
+from app.logs import current_address
 from app.settings import Settings
 from app.web.auth import Caller, Role
 from app.web.problems import TooManyRequests
@@ -89,9 +90,9 @@ class Rates:
         """Count one request; raises TooManyRequests, with the seconds until there is room again."""
         self._admit(self._counts[kind], who)
 
-    def admit_caller(self, caller: Caller | None, address: str) -> None:
-        """Count a request of that caller, if there is one, from that address; raises TooManyRequests."""
-        self._admit(self._of_address, address)
+    def admit_caller(self, caller: Caller | None) -> None:
+        """Count a request of that caller, if there is one, and of the address it came from; raises TooManyRequests."""
+        self._admit(self._of_address, current_address())
         if caller is not None:
             self._admit(self._of_role[caller.role], caller.token_id.int)
 
@@ -157,27 +158,3 @@ def limits_of(settings: Settings) -> dict[Kind, int]:
         Kind.ADDRESS: settings.rate_address,
         Kind.SIGN_IN: settings.rate_sign_in,
     }
-
-
-def address_reader(settings: Settings) -> Callable[[Sequence[object] | None, str | None], str]:
-    """`address_of` with the proxies that are set; its first argument is a connection's other end, address first."""
-    proxies = frozenset(settings.trusted_proxies.split())
-
-    def read(peer: Sequence[object] | None, forwarded_for: str | None) -> str:
-        return address_of(str(peer[0]) if peer else "", forwarded_for, proxies)
-
-    return read
-
-
-def address_of(peer: str, forwarded_for: str | None, proxies: frozenset[str]) -> str:
-    """
-    Where a request comes from: the other end of the connection, or who that says it is for where it is a proxy of ours.
-
-    `forwarded_for`: X-Forwarded-For; what stands left of the last address that is no proxy's, anybody may have written.
-    """
-    if peer not in proxies or not forwarded_for:
-        return peer
-    for address in reversed([part.strip() for part in forwarded_for.split(",")]):
-        if address and address not in proxies:
-            return address
-    return peer

@@ -84,7 +84,7 @@ async def client_of(api: Litestar, settings: Settings) -> AsyncIterator[ClientOf
         async def make(role: Role, courier: str | None = None) -> httpx.AsyncClient:
             token = await make_token(settings.database_url, role, f"test {role}", courier=courier)
             client = httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=ObserveMiddleware(api, body_within_s=30)),
+                transport=httpx.ASGITransport(app=ObserveMiddleware(api, body_within_s=30, proxies=api.state.proxies)),
                 base_url="http://postrider",
                 headers={"Authorization": f"Bearer {token}"},
             )

@@ -1,5 +1,7 @@
 """Whoever looked at where couriers were is on record: one rule for every route."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.web.auth import Role
@@ -35,6 +37,13 @@ NO_WHEREABOUTS = {
     "/v1/orders/{order_id:uuid}/events": "what became of it",
     "/v1/tokens": "tokens",
 }
+
+
+@pytest.fixture
+def settings(settings):
+    return replace(settings, trusted_proxies="127.0.0.1")
+
+
 READING = [(path, handler) for path, method, handler in ALL if method == "GET"]
 
 

@@ -3,15 +3,14 @@
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from app.logs import begin_address
 from app.settings import Settings
 from app.web import rates
 from app.web.auth import Caller, Role
 from app.web.problems import TooManyRequests
-from app.web.rates import Kind, Rates, address_of, limits_of
+from app.web.rates import Kind, Rates, limits_of
 
 LIMITS = dict.fromkeys(Kind, 100) | {Kind.SERVICE: 0}
 
@@ -80,9 +79,10 @@ async def test_what_is_far_from_its_limit_costs_redis_nothing(redis):
 async def test_ten_thousand_phones_behind_one_address_are_never_limited(redis):
     process = Rates(redis, limits_of(Settings()), clock=Clock())
     phones = [Caller(token_id=uuid4(), role=Role.COURIER, name="") for _ in range(10_000)]
+    begin_address("10.0.0.1")
     for _ in range(60):
         for phone in phones:
-            process.admit_caller(phone, "10.0.0.1")
+            process.admit_caller(phone)
 
 
 async def test_addresses_counted_are_bounded(redis, monkeypatch):
@@ -93,23 +93,3 @@ async def test_addresses_counted_are_bounded(redis, monkeypatch):
         process.admit(Kind.ADDRESS, address)
     assert admitted(process, 200, Kind.ADDRESS, "first") == 0
     assert admitted(process, 200, Kind.ADDRESS, "one too many to be counted") == 200
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded_for", "address"),
-    [
-        ("1.1.1.1", None, "1.1.1.1"),
-        ("1.1.1.1", "6.6.6.6", "1.1.1.1"),
-        ("10.0.0.1", "6.6.6.6, 2.2.2.2", "2.2.2.2"),
-        ("10.0.0.1", "6.6.6.6, 2.2.2.2, 10.0.0.2", "2.2.2.2"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", "10.0.0.2", "10.0.0.1"),
-    ],
-)
-def test_only_our_proxies_say_whom_they_speak_for(peer, forwarded_for, address):
-    assert address_of(peer, forwarded_for, frozenset({"10.0.0.1", "10.0.0.2"})) == address
-
-
-@given(st.text())
-def test_no_header_of_a_stranger_is_believed(header):
-    assert address_of("1.1.1.1", header, frozenset({"10.0.0.1"})) == "1.1.1.1"
