@@ -14,11 +14,12 @@ from app.web.idempotency import forget_answers
 from app.web.metrics import MULTIPROCESS
 from app.wiring.arriving import keep_arrivals, know, learn
 from app.wiring.dispatching import dispatch
-from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of
+from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of, reach_of
 from app.wiring.resources import Resources, resources
 from app.wiring.schema import Unfit, wait_until_fit
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
+from dispatch.reports.courier_hours import CourierHours
 from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
 from tracking.history.housekeeping import Housekeeping
@@ -81,9 +82,10 @@ def _watch(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 
 def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
-    """Retention, compression, and what was erased."""
+    """Retention, compression, sums by hour, and what was erased."""
     return {
         "housekeeping": Housekeeping(opened.pool, keep_of(settings)).run,
+        "courier hours": CourierHours(opened.pool, reach_of(settings)).run,
         "retention": Forgetting(opened.pool, Retention.of(settings)).run,
         "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),

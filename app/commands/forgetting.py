@@ -33,6 +33,7 @@ class Retention:
     stop_visits: timedelta
     alerts: timedelta
     shifts: timedelta
+    courier_hours: timedelta
     orders: timedelta
     audit_log: timedelta
     tokens: timedelta
@@ -46,6 +47,7 @@ class Retention:
             "share_links": 1,
             **dict.fromkeys(("order_contacts", "order_comments"), contacts),
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts"), findings),
+            "courier_hours": settings.retention_1h_days,
             "orders": orders,
             **dict.fromkeys(("audit_log", "tokens"), audit),
         }

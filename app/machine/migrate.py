@@ -34,6 +34,7 @@ from psycopg.rows import dict_row
 from sql import MIGRATIONS_FOLDER, queries
 from sql.ledger import Engine, Migration, MigrationError, MigrationGap, Schema, Standing, load, of_rows
 from sql.statements import Statement, bare, split
+from tracking.history.tracks import NO_COPY
 
 OLDEST_TIMESCALE = (2, 23)
 """The first with the columnstore statements used here."""
@@ -49,6 +50,8 @@ _LOCK_KEY = 7_761_739_105
 _INDEX = re.compile(
     r"CREATE (?:UNIQUE )?INDEX (?P<concurrently>CONCURRENTLY )?IF NOT EXISTS (?P<name>\w+)", re.IGNORECASE
 )
+
+_CONCURRENTLY = re.compile(r"\s+CONCURRENTLY\b", re.IGNORECASE)
 
 _REFUSED = re.compile(r"FATAL: (?!.*(?:starting up|shutting down|in recovery|too many|remaining connection slots))")
 """The server is there and does not want us: waiting would not help."""
@@ -306,11 +309,19 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> bool:
 def _run(connection: psycopg.Connection, migration: Migration) -> None:
     for statement in split(migration.text):
         try:
-            connection.execute(statement.text)
+            connection.execute(_bearable(connection, migration, statement.text))
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             raise
         except psycopg.Error as exc:
             raise MigrationFailed(migration.name, statement, str(exc)) from exc
+
+
+def _bearable(connection: psycopg.Connection, migration: Migration, text: str) -> str:
+    """The statement as the server can do it: in WebAssembly it has one process: nobody is delayed."""
+    if migration.in_transaction or "CONCURRENTLY" not in text.upper():
+        return text
+    version = str(_single(connection, queries["positions.server"]))
+    return _CONCURRENTLY.sub("", text) if any(word in version for word in NO_COPY) else text
 
 
 def _ledger(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:

@@ -11,6 +11,7 @@ from app.settings import Settings
 from dispatch.planning.profiles import Profile
 from dispatch.region.loop import LoopParams
 from dispatch.region.params import CycleParams
+from dispatch.reports.courier_hours import Reach
 from tracking.feed.feed import FeedParams
 from tracking.feed.view import Freshness
 from tracking.history.housekeeping import Keep
@@ -68,6 +69,13 @@ def keep_of(settings: Settings) -> Keep:
         by_hour=timedelta(days=settings.retention_1h_days),
         uncompressed=timedelta(days=settings.compress_after_days),
         oldest_fix=timedelta(seconds=settings.fix_oldest_s),
+    )
+
+
+def reach_of(settings: Settings) -> Reach:
+    """How far back couriers' hours are summed."""
+    return Reach(
+        oldest_fix=timedelta(seconds=settings.fix_oldest_s), by_hour=timedelta(days=settings.retention_1h_days)
     )
 
 

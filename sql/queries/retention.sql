@@ -66,3 +66,6 @@ DELETE FROM tokens WHERE id = ANY(ARRAY(
     AND NOT EXISTS (SELECT FROM erased_couriers AS e WHERE e.courier_id = t.courier_id AND e.finished_at IS NULL)
     LIMIT $2
 ));
+
+-- name: courier_hours
+DELETE FROM courier_hours WHERE ctid = ANY(ARRAY(SELECT h.ctid FROM courier_hours AS h WHERE h.hour < $1 LIMIT $2));

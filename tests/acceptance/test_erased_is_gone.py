@@ -39,6 +39,7 @@ HOLDS_NOBODY = {
     "installation": "which one this is",
     "position_turns": "a counter a region",
     "rollup_horizons": "how far rollups are kept",
+    "courier_hours_horizon": "how far hours are summed",
     "speeds_1h_kept": "speeds by place, of everybody together",
     "geofences": "places, drawn by staff",
     "leases": "processes",
@@ -185,6 +186,8 @@ async def put_what_roles_write(pool, redis, courier_id, order_id, open_order_id,
         " VALUES ($1, 'pickup', $2, 'default', now()) ON CONFLICT DO NOTHING",
         order_id, courier_id,
     )  # fmt: skip
+    await pool.execute("INSERT INTO courier_hours VALUES ($1, now(), 'default', 1, 1, 1)", courier_id)
+    await pool.execute("INSERT INTO courier_hours_due VALUES ($1, now(), now())", courier_id)
     await pool.execute("INSERT INTO recounts VALUES ($1, 'default', now(), now()) ON CONFLICT DO NOTHING", courier_id)
     await pool.execute(
         "INSERT INTO alerts (kind, region, courier_id, raised_at, facts, expected)"
@@ -321,6 +324,8 @@ async def test_every_table_that_background_roles_fill_with_couriers_leaves_out_t
         "positions": "the writer asks at its turn, which an erasure waits for",
         "positions_1m_kept": "made of positions",
         "positions_1h_kept": "made of positions",
+        "courier_hours": "leaves them out when it is summed",
+        "courier_hours_due": "noted by the writer at its turn",
         "erased_couriers": "the list itself",
         "tokens": "made for couriers of the fleet",
         "orders": "keeps the id",

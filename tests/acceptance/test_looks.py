@@ -21,6 +21,7 @@ NO_WHEREABOUTS = {
     "/t/{token:str}": "the recipient's own order; who opens the link is unknown",
     "/v1/audit": "who looked",
     "/v1/regions": "places of work",
+    "/v1/reports/service-level": "how much was done, without places of couriers",
     "/v1/regions/{name:str}": "a place of work",
     "/v1/regions/{name:str}/settings/schema": "what can be set",
     "/v1/couriers": "who there is, without places",

@@ -7,7 +7,7 @@ lies around them.
 """
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from sql import queries
 from tracking.batch import PositionColumns, instant, microseconds
+from tracking.history import late_hours
 from tracking.history.copying import COPY_COLUMNS, arrays, copy_binary
 from tracking.history.neighbours import N_CONTEXT, Heads, distinct, merge, reach_us, spans
 from tracking.history.rows import cells, from_records
@@ -88,6 +89,7 @@ class History(Reader):
             n_stored += await _insert(connection, changes.new, copy=copy)
             await _mark(connection, changes.remarked)
             heads.follow(context, changes)
+        await late_hours.note(connection, batch, datetime.now(UTC))
         return n_stored
 
     async def _write_late(self, connection: Any, batch: PositionColumns, *, copy: bool) -> int:
@@ -145,7 +147,7 @@ async def erase(connection: Any, courier_id: UUID) -> int:
     await connection.execute(queries["positions.note_erased"], courier_id)
     status = await connection.execute(queries["positions.erase"], courier_id)
     await connection.execute(queries["positions.erase_rollups"], courier_id)
-    for found in ("stays", "fence_events", "stop_visits", "recounts", "alerts", "quarantine"):
+    for found in ("stays", "fence_events", "stop_visits", "recounts", "alerts", "quarantine", "courier_hours"):
         await connection.execute(queries[f"{found}.erase"], courier_id)
     return int(status.rpartition(" ")[2])
 

@@ -28,6 +28,8 @@ OTHERWISE = {
     "learned_models": "made again from tracked stops",
     "routes": "a row a courier: what is to be done now",
     "recounts": "until they are made",
+    "courier_hours_due": "until they are made",
+    "courier_hours_horizon": "a row",
     "leases": "seconds",
     "lease_holders": "seconds",
     "dispatch_leases": "seconds",
@@ -82,6 +84,7 @@ async def fill(pool, at):
         courier,
         at,
     )
+    await pool.execute("INSERT INTO courier_hours VALUES ($1, $2, 'default', 1, 1, 1)", courier, at)
     for hours in (0, 1):
         await pool.execute(
             "INSERT INTO shifts (courier_id, starts_at, ends_at) VALUES ($1, $2, $2::timestamptz + interval '1 min')",

@@ -150,6 +150,13 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
+        /**
+         * By
+         * @description What a row is.
+         * @default day
+         * @enum {string}
+         */
+        By: "hour" | "day" | "courier" | "place";
         /** CandidateShape */
         CandidateShape: {
             cost: number;
@@ -367,6 +374,24 @@ export interface components {
             active: boolean;
             /** Format: date-time */
             recorded_at: string;
+        };
+        /** FiguresShape */
+        FiguresShape: {
+            placed: number;
+            delivered: number;
+            promised: number;
+            on_time: number;
+            on_time_pct: number | null;
+            lateness_s: number | null;
+            click_to_door_p50_s: number | null;
+            click_to_door_p90_s: number | null;
+            offers: number;
+            offers_accepted: number;
+            offers_accepted_pct: number | null;
+            worked_s: number;
+            busy_s: number;
+            utilisation_pct: number | null;
+            distance_m: number;
         };
         /** GapView */
         GapView: {
@@ -708,6 +733,12 @@ export interface components {
             lat: number;
             lon: number;
         };
+        /** PlaceShape */
+        PlaceShape: {
+            lat: number;
+            lon: number;
+            address: string | null;
+        };
         /** PlanCostShape */
         PlanCostShape: {
             before: number;
@@ -879,10 +910,45 @@ export interface components {
             /** @default 0 */
             late_s?: number;
         };
+        /** RowShape */
+        RowShape: {
+            placed: number;
+            delivered: number;
+            promised: number;
+            on_time: number;
+            on_time_pct: number | null;
+            lateness_s: number | null;
+            click_to_door_p50_s: number | null;
+            click_to_door_p90_s: number | null;
+            offers: number;
+            offers_accepted: number;
+            offers_accepted_pct: number | null;
+            worked_s: number;
+            busy_s: number;
+            utilisation_pct: number | null;
+            distance_m: number;
+            from?: string;
+            courier_id?: string | null;
+            courier?: string | null;
+            place?: components["schemas"]["PlaceShape"];
+        };
         /** Sequence */
         Sequence: {
             stops: components["schemas"]["Visit"][];
             version: number;
+        };
+        /** ServiceLevel */
+        ServiceLevel: {
+            region: string;
+            timezone: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            by: components["schemas"]["By"];
+            items: components["schemas"]["RowShape"][];
+            total: components["schemas"]["FiguresShape"];
+            left_out: number;
         };
         /** Shape */
         Shape: {

@@ -1,0 +1,180 @@
+"""
+How well a region was served: figures by hour, day, courier or pickup place, and in all.
+
+Orders and offers are counted where they are, exactly; the way and the hours at work come from `courier_hours`, which is
+summed from the rollups of positions. Both engines answer the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+
+from sql import queries
+from tracking.position import Region
+
+MOST_ROWS: Final = 1_000
+"""Of one report; hours and days are bounded by `LONGEST`."""
+SLACK: Final = 10
+"""So many times more are read of each kind of figure, so that the largest rows have all of theirs."""
+
+
+class By(StrEnum):
+    """What a row is."""
+
+    HOUR = "hour"
+    DAY = "day"
+    COURIER = "courier"
+    PLACE = "place"
+
+
+LONGEST: Final = {
+    By.HOUR: timedelta(days=31, hours=1),
+    By.DAY: timedelta(days=366, hours=1),
+    By.COURIER: timedelta(days=366, hours=1),
+    By.PLACE: timedelta(days=366, hours=1),
+}
+"""A report reaches so far; the hour is for a change of the clocks."""
+
+FINE: Final = timedelta(days=31, hours=1)
+FINE_S: Final = 0.1
+COARSE_S: Final = 10.0
+"""Percentiles are of times rounded to this; to the coarser one over more than a month, where there are very many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Which row: an hour or a day that begins then, a courier (None: nobody), or a place in units of 1e-4 degrees."""
+
+    at: datetime | None = None
+    courier_id: UUID | None = None
+    lat_e4: int | None = None
+    lon_e4: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Figures:
+    """Counts, and what can be said of them; None where there is nothing to say it of."""
+
+    placed: int = 0
+    delivered: int = 0
+    promised: int = 0
+    """Delivered ones that had a latest time."""
+    late: int = 0
+    late_s: float = 0.0
+    """Of the late ones together."""
+    door_s: tuple[float, float] | None = None
+    """From placed to delivered: p50, p90."""
+    offers: int = 0
+    answered: int = 0
+    """Neither open nor withdrawn."""
+    accepted: int = 0
+    worked_s: float = 0.0
+    """Tracked, or busy."""
+    busy_s: float = 0.0
+    distance_m: float = 0.0
+
+    @property
+    def size(self) -> tuple[float, ...]:
+        """By which the largest rows are chosen."""
+        return (self.placed + self.delivered, self.offers, self.worked_s)
+
+
+@dataclass(slots=True, kw_only=True)
+class Line:
+    """A row."""
+
+    key: Key
+    name: str | None = None
+    """The courier's name, or an address of the place."""
+    figures: Figures = field(default_factory=Figures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Rows in order of time, or the largest first."""
+
+    timezone: str
+    lines: Sequence[Line]
+    total: Figures
+    left_out: int
+    """Rows that did not fit, the smallest ones; of very many, at least so many."""
+
+
+async def service_level(
+    connection: Any, region: Region, timezone: str, since: datetime, until: datetime, by: By
+) -> Report:
+    """
+    The figures from `since` until before `until`, in hours and days of the time zone (UTC where nobody knows it).
+
+    Within a transaction. Placed orders count when they were placed, deliveries when they were made, offers when they
+    were made; the hours at work are whole hours of UTC, each with the row in which it begins.
+    """
+    await connection.execute(queries["reports.prepare"])
+    timezone = await _known(connection, timezone)
+    starts: list[datetime] = []
+    if by in {By.HOUR, By.DAY}:
+        starts = [row["at"] for row in await connection.fetch(queries["reports.buckets"], since, until, by, timezone)]
+    lines = {key: Line(key=key) for key in (Key(at=start) for start in starts)}
+    total = Figures()
+    asked = (region, since, until, by.value, starts, MOST_ROWS * SLACK + 1)
+    to_s = FINE_S if until - since <= FINE else COARSE_S
+    for name, more in (("placed", ()), ("delivered", (to_s,)), ("offers", ()), ("worked", ())):
+        for row in await connection.fetch(queries[f"reports.{name}"], *asked, *more):
+            if row["is_total"]:
+                _take(total, row, to_s)
+            elif not (by is By.PLACE and name == "worked"):
+                key = _key(row, starts)
+                line = lines.setdefault(key, Line(key=key))
+                line.name = row.get("address") or line.name
+                _take(line.figures, row, to_s)
+    found = sorted(lines.values(), key=_order_of(by))
+    await _name(connection, found[:MOST_ROWS])
+    return Report(timezone=timezone, lines=found[:MOST_ROWS], total=total, left_out=max(0, len(found) - MOST_ROWS))
+
+
+def _key(row: Mapping[str, Any], starts: Sequence[datetime]) -> Key:
+    return Key(
+        at=None if row["bucket"] is None else starts[row["bucket"] - 1],
+        courier_id=row["courier_id"],
+        lat_e4=row.get("lat_e4"),
+        lon_e4=row.get("lon_e4"),
+    )
+
+
+async def _known(connection: Any, timezone: str) -> str:
+    try:
+        async with connection.transaction():  # a savepoint: what fails in it leaves the rest usable
+            await connection.fetchval(queries["reports.knows_zone"], timezone)
+    except asyncpg.InvalidParameterValueError:
+        return "UTC"
+    return timezone
+
+
+def _take(figures: Figures, row: Mapping[str, Any], to_s: float) -> None:
+    if row.get("doors"):
+        p50, p90 = np.percentile(np.repeat(row["doors"], row["n_doors"]), (50, 90))
+        figures.door_s = (float(p50) * to_s, float(p90) * to_s)
+    for name in Figures.__slots__:
+        if (value := row.get(name)) is not None:
+            setattr(figures, name, value)
+
+
+def _order_of(by: By) -> Any:
+    if by in {By.HOUR, By.DAY}:
+        return lambda line: line.key.at or datetime.min.replace(tzinfo=UTC)
+    return lambda line: tuple(-value for value in line.figures.size)
+
+
+async def _name(connection: Any, lines: Sequence[Line]) -> None:
+    ids = [line.key.courier_id for line in lines if line.key.courier_id is not None]
+    if ids:
+        names = {row["id"]: row["name"] for row in await connection.fetch(queries["reports.names"], ids)}
+        for line in lines:
+            if line.key.courier_id is not None:
+                line.name = names.get(line.key.courier_id)
