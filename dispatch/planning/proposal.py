@@ -1,6 +1,6 @@
 """What the planner proposes for a snapshot: routes, and a reason for every order left out; no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -125,3 +125,17 @@ class Plan:
     """Which depth made it: `insertion`, `search`, or `kept` (the plan in force)."""
     moves: tuple[Move, ...] = ()
     """Where to send idle couriers; empty unless `Params.reposition_above_s` is set."""
+
+
+def joined(plans: Sequence[Plan]) -> Plan | None:
+    """The plans of a region's parts as one; None when there is none."""
+    if len(plans) <= 1:
+        return plans[0] if plans else None
+    made = {plan.source for plan in plans} - {"kept"}
+    return Plan(
+        routes=tuple(route for plan in plans for route in plan.routes),
+        assignments=tuple(given for plan in plans for given in plan.assignments),
+        unassigned=tuple(left for plan in plans for left in plan.unassigned),
+        cost=sum(plan.cost for plan in plans),
+        source=max(made, default="kept"),
+    )

@@ -42,6 +42,16 @@ class Committed:
     """To be published now that it is committed."""
 
 
+def all_of(parts: Sequence[Committed]) -> Committed:
+    """What became of the plans of a region's parts, together."""
+    return Committed(
+        offers=tuple(offer for part in parts for offer in part.offers),
+        routes={courier_id: version for part in parts for courier_id, version in part.routes.items()},
+        n_dropped=sum(part.n_dropped for part in parts),
+        events=tuple(event for part in parts for event in part.events),
+    )
+
+
 @dataclass(slots=True)
 class _Draft:
     """A route as it is to be written."""

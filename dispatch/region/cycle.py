@@ -1,6 +1,9 @@
 """
 One cycle of the dispatcher: snapshot → propose → commit → offers.
 
+A region that is large for one plan is planned in parts (`agenda`), each committed before the next is looked at; a cycle
+ends when its time is over, or when somebody waits, and the parts that were left are the next cycle's.
+
 Whoever is told something is told what has been committed. An empty, late or failed proposal commits nothing, so the
 plan in force stays.
 """
@@ -21,11 +24,12 @@ from dispatch.orders import handover
 from dispatch.orders.desk import at_desk
 from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES
 from dispatch.planning.params import Params
-from dispatch.planning.proposal import Plan
+from dispatch.planning.proposal import Plan, joined
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
 from dispatch.region import commit, store
-from dispatch.region.commit import Committed
+from dispatch.region.agenda import Agenda
+from dispatch.region.commit import Committed, all_of
 from dispatch.region.matrix import travel_matrix
 from dispatch.region.params import CycleParams
 from dispatch.region.poison import Poison
@@ -62,6 +66,8 @@ class Cycle:
     plan: Plan | None
     """None: there was nothing to plan, or the proposal failed."""
     committed: Committed
+    is_cut_short: bool = False
+    """Parts of the region are left for the next cycle, which should come soon."""
 
 
 class Planning:
@@ -86,18 +92,20 @@ class Planning:
         self._search = search
         self._stays = stays
         self._poison = Poison()
+        self._agendas: dict[Region, Agenda] = {}
         self._asides = Asides(pool, redis, part="dispatch")
         self.params = params
 
-    async def at_once(self, lease: Lease) -> Cycle:
+    async def at_once(self, lease: Lease, urgent: asyncio.Event | None = None) -> Cycle:
         """
         The quick answer: ends overdue offers, takes orders from couriers who are gone, and plans what is open.
 
-        What cannot be planned is left out and told; what ends the turn all the same is told of the region.
+        `urgent` ends it after the part that is being planned: somebody waits. What cannot be planned is left out and
+        told; what ends the turn all the same is told of the region.
         """
         aside = self._poison.aside(lease.region)
         try:
-            cycle = await self._at_once(lease, aside)
+            cycle = await self._at_once(lease, aside, urgent or asyncio.Event())
         except LeaseLost:
             raise
         except Exception as exc:
@@ -108,33 +116,53 @@ class Planning:
         await self._asides.tell(lease.region, aside)
         return cycle
 
-    async def _at_once(self, lease: Lease, aside: Aside) -> Cycle:
+    async def _at_once(self, lease: Lease, aside: Aside, urgent: asyncio.Event) -> Cycle:
         await self._expire(lease)
         began = monotonic()
         params = await params_of(self._pool, lease.region, self.params, aside)
         world = await self._load(lease.region, params, aside)
         if await self._release_absent(world, lease):
             world = await self._load(lease.region, params, aside)
-        plan = await self._quick_plan(world, params, aside)
+        seen = await self._locate(world)
+        agenda = self._agendas.setdefault(lease.region, Agenda())
+        due = agenda.due(world, seen, began)
+        plans: list[Plan] = []
+        committed: list[Committed] = []
+        for part in due:
+            plan = await self._quick_plan(part, seen, params, aside)
+            committed.append(await self._commit(part, plan, lease, params))
+            agenda.planned(part, plan, frozenset(o.order_id for o in committed[-1].offers), monotonic())
+            plans += [] if plan is None else [plan]
+            if urgent.is_set() or monotonic() - began > params.at_once_s:
+                break
         await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s)
-        return await self._finish(world, plan, lease, params, depth="at_once", began=began)
+        cycle = Cycle(
+            world=world,
+            plan=joined(plans),
+            committed=all_of(committed),
+            is_cut_short=len(committed) < len(due),
+        )
+        _observe(cycle, len(agenda.tries), depth="at_once", seconds=monotonic() - began)
+        return cycle
 
     async def _load(self, region: Region, params: CycleParams, aside: Aside) -> World:
         """What can matter to a plan now."""
         return await store.load(self._pool, region, horizon_s=params.plan.horizon_s, pauses=params.pauses, aside=aside)
 
-    async def _quick_plan(self, world: World, params: CycleParams, aside: Aside) -> Plan | None:
+    async def _quick_plan(
+        self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside
+    ) -> Plan | None:
         """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
-        snapshot = await self.snapshot(world, params, aside)
-        if snapshot is None:
+        if not world.orders:
             return None
+        snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
         wanted = params.quick_plan
         try:
             return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
         except Exception as exc:
             if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
-        snapshot = await look(world, await self._locate(world), self._travel, params, aside, stays=self._stays)
+        snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
         return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
 
     async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
@@ -147,11 +175,16 @@ class Planning:
         if params.search_s <= 0:
             return None
         world = await self._load(lease.region, params, aside)
-        snapshot = await self.snapshot(world, params, aside)
-        if snapshot is None:
+        seen = await self._locate(world)
+        agenda = self._agendas.setdefault(lease.region, Agenda())
+        part = agenda.to_search(world, seen)
+        if not part.orders:
             return None
+        snapshot = await look(part, seen, self._travel, params, aside, stays=self._stays)
         plan = await self._search.propose(snapshot, params.long_plan, halt)
-        return await self._finish(world, plan, lease, params, depth="search", began=began)
+        cycle = Cycle(world=world, plan=plan, committed=await self._commit(part, plan, lease, params))
+        _observe(cycle, len(agenda.tries), depth="search", seconds=monotonic() - began)
+        return cycle
 
     def warm(self) -> None:
         """Get ready for the first search, where regions are searched unless they say otherwise."""
@@ -163,34 +196,28 @@ class Planning:
         if self._search is not None:
             self._search.close()
 
-    async def snapshot(
-        self, world: World, params: CycleParams | None = None, aside: Aside | None = None
-    ) -> Snapshot | None:
-        """The world as the planner sees it, without what is set aside; None when there is nothing to plan."""
+    async def snapshot(self, world: World) -> Snapshot | None:
+        """The world as the planner sees it; None when there is nothing to plan."""
         if not world.orders:
             return None
-        seen = await self._locate(world)
-        return await look(world, seen, self._travel, params or self.params, aside, stays=self._stays)
+        return await look(world, await self._locate(world), self._travel, self.params, stays=self._stays)
 
     async def _locate(self, world: World) -> Mapping[CourierId, Whereabouts]:
         return await self._locator.locate(world.region, world.now)
 
-    async def _finish(
-        self, world: World, plan: Plan | None, lease: Lease, params: CycleParams, *, depth: str, began: float
-    ) -> Cycle:
-        committed = Committed()
-        if plan is not None:
-            committed = await commit.commit(
-                self._pool,
-                world,
-                plan,
-                lease,
-                offer_for_s=params.offer_for_s,
-                ask_again_after_s=params.ask_again_after_s,
-            )
-            await events.tell(self._redis, committed.events)
-        _observe(world, plan, committed, depth=depth, seconds=monotonic() - began)
-        return Cycle(world=world, plan=plan, committed=committed)
+    async def _commit(self, world: World, plan: Plan | None, lease: Lease, params: CycleParams) -> Committed:
+        if plan is None:
+            return Committed()
+        committed = await commit.commit(
+            self._pool,
+            world,
+            plan,
+            lease,
+            offer_for_s=params.offer_for_s,
+            ask_again_after_s=params.ask_again_after_s,
+        )
+        await events.tell(self._redis, committed.events)
+        return committed
 
     async def _expire(self, lease: Lease) -> None:
         async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:
@@ -231,12 +258,12 @@ async def look(
     return seen.snapshot(matrix)
 
 
-def _observe(world: World, plan: Plan | None, committed: Committed, *, depth: str, seconds: float) -> None:
+def _observe(cycle: Cycle, n_unassigned: int, *, depth: str, seconds: float) -> None:
+    world, plan, committed = cycle.world, cycle.plan, cycle.committed
     CYCLE_SECONDS.labels(depth).observe(seconds)
     OFFERS.inc(len(committed.offers))
     DROPPED.inc(committed.n_dropped)
     OPEN_ORDERS.labels(world.region).set(len(world.orders))
-    n_unassigned = len(plan.unassigned) if plan is not None else 0
     UNASSIGNED.labels(world.region).set(n_unassigned)
     eventful = committed.offers or committed.routes or committed.n_dropped
     log.log(
@@ -253,6 +280,7 @@ def _observe(world: World, plan: Plan | None, committed: Committed, *, depth: st
             "n_offers": len(committed.offers),
             "n_routes_changed": len(committed.routes),
             "n_dropped": committed.n_dropped,
+            "is_cut_short": cycle.is_cut_short,
             "duration_ms": round(1000 * seconds),
         },
     )

@@ -142,8 +142,11 @@ class Dispatcher:
                 await pause_until(self._params.calm_s, state.urgent, stop)
 
     async def _turn(self, state: _Region, lease: Lease) -> None:
-        await self._planning.at_once(lease)
+        cycle = await self._planning.at_once(lease, state.urgent)
         CYCLES.labels("planned").inc()
+        if cycle.is_cut_short:
+            state.wake.set()
+            return
         pause_s = self._params.search_after_s if state.changed else self._params.search_every_s
         if monotonic() - state.searched_at > pause_s and not state.urgent.is_set():
             state.changed = False

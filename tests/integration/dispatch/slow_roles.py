@@ -59,9 +59,9 @@ def slowly(write):
 
 
 class SlowPlanning(Planning):
-    async def at_once(self, lease):
+    async def at_once(self, lease, *more):
         say("begun", lease)
-        cycle = await super().at_once(lease)
+        cycle = await super().at_once(lease, *more)
         say("written", lease)
         return cycle
 

@@ -14,6 +14,7 @@ from dispatch.region import commit, store
 from dispatch.region.cycle import Planning
 from dispatch.region.loop import Dispatcher, LoopParams
 from dispatch.region.params import CycleParams
+from dispatch.region.parts import MOST_COURIERS
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
@@ -390,3 +391,25 @@ async def test_one_process_plans_sixty_four_regions_with_a_handful_of_connection
         assert (await city.order(order.id)).courier_id == courier_id
         stop.set()
         await running
+
+
+async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, planning, held):
+    rows = await city.pool.fetch(
+        "INSERT INTO couriers (name, mode, region)"
+        " SELECT 'c', 'car', 'default' FROM generate_series(0, $1) RETURNING id",
+        MOST_COURIERS,
+    )
+    west, east = RESTAURANT, replace(RESTAURANT, lon=RESTAURANT.lon + 0.2)
+    for number, row in enumerate(rows):
+        seen.places[row["id"]] = west if number % 2 else east
+    orders = [await city.place(pickup=OrderStop(at=at), dropoff=OrderStop(at=at)) for at in (west, east)]
+    urgent = asyncio.Event()
+    urgent.set()
+    first = await planning.at_once(held, urgent)
+    assert first.is_cut_short, "somebody waits: the other parts are left for the next cycle"
+    assert len(first.committed.offers) == 1
+    second = await planning.at_once(held)
+    assert not second.is_cut_short
+    assert {(await city.order(order.id)).state for order in orders} == {OrderState.ASSIGNED}
+    third = await planning.at_once(held)
+    assert (third.plan, third.committed.offers) == (None, ()), "nothing happened: no part is due"

@@ -1,0 +1,81 @@
+"""
+Which parts of a region are planned in a turn, and in which order; no I/O.
+
+A small region is one part, planned in every turn. In a large one the parts where something has changed come first,
+before all others those where an order waits for a courier; the rest is planned again when its last plan has become old.
+Only what a process remembers of its own plans: another one that takes over begins with all of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from dispatch.orders.order import OrderState
+from dispatch.planning.proposal import Plan
+from dispatch.region.parts import split
+from dispatch.region.world import Whereabouts, World
+from dispatch.stop import OrderId
+from tracking.position import CourierId
+
+OLD_AFTER_S: Final = 10.0
+"""A plan of a part is made again after this, when nothing happened: times pass, couriers move, orders fall due."""
+
+
+@dataclass(slots=True)
+class Agenda:
+    """What was planned of a region, and when."""
+
+    turn: int = 0
+    tries: dict[OrderId, int] = field(default_factory=dict)
+    """Orders that found nobody, and how often."""
+    _versions: dict[OrderId, int] = field(default_factory=dict)
+    """Of the orders, as they were last planned."""
+    _planned_at: dict[CourierId, float] = field(default_factory=dict)
+
+    def due(self, world: World, whereabouts: Mapping[CourierId, Whereabouts], now_s: float) -> list[World]:
+        """The parts to be planned now, the most urgent first; the whole world where it is one part."""
+        self._forget_others(world)
+        parts = split(world, whereabouts, turn=self.turn, tries=self.tries)
+        self.turn += 1
+        if len(parts) == 1:
+            return parts
+        ranked = [(self._rank(part, now_s), number) for number, part in enumerate(parts)]
+        return [parts[number] for rank, number in sorted(ranked) if rank[0] < _NOT_DUE]
+
+    def to_search(self, world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> World:
+        """The part whose turn it is to be searched."""
+        parts = split(world, whereabouts, turn=self.turn)
+        self.turn += 1
+        return parts[self.turn % len(parts)]
+
+    def planned(self, part: World, plan: Plan | None, offered: frozenset[OrderId], now_s: float) -> None:
+        """Note that a part was planned; the orders `offered` have changed by that."""
+        self._planned_at |= dict.fromkeys((courier.id for courier in part.couriers), now_s)
+        for order in part.orders:
+            self._versions[order.id] = order.version + (order.id in offered)
+        left = {one.order_id for one in plan.unassigned} if plan is not None else set()
+        for order in part.orders:
+            if order.id in left:
+                self.tries[order.id] = self.tries.get(order.id, 0) + 1
+            else:
+                self.tries.pop(order.id, None)
+
+    def _rank(self, part: World, now_s: float) -> tuple[int, float]:
+        oldest = min((self._planned_at.get(courier.id, 0.0) for courier in part.couriers), default=0.0)
+        changed = [order for order in part.orders if self._versions.get(order.id) != order.version]
+        if any(order.state is OrderState.PLACED for order in changed):
+            return _WAITS, oldest
+        if changed:
+            return _CHANGED, oldest
+        return _OLD if now_s - oldest >= OLD_AFTER_S else _NOT_DUE, oldest
+
+    def _forget_others(self, world: World) -> None:
+        """What is not in the region any more is not kept."""
+        orders = {order.id for order in world.orders}
+        couriers = {courier.id for courier in world.couriers}
+        self._versions = {id_: version for id_, version in self._versions.items() if id_ in orders}
+        self.tries = {id_: n for id_, n in self.tries.items() if id_ in orders}
+        self._planned_at = {id_: at for id_, at in self._planned_at.items() if id_ in couriers}
+
+
+_WAITS, _CHANGED, _OLD, _NOT_DUE = range(4)

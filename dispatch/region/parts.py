@@ -1,0 +1,176 @@
+"""
+A region that is too large for one plan, cut into parts that are planned one by one; no I/O.
+
+Each courier is in one part, with all that the courier has or is planned to do; an order that nobody has is in the part
+of the couriers around its pickup. So a part is a region of its own to the planner, with a matrix of its own, and what
+one plan takes does not depend on how large the region is. The cuts move a little from turn to turn, so that over time
+every courier is weighed against all neighbours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Final
+
+from dispatch.orders.courier import Courier
+from dispatch.orders.order import Order
+from dispatch.region.world import NO_ROUTE, Whereabouts, World, held_orders
+from dispatch.stop import OrderId
+from tracking.geo import distance_m
+from tracking.position import CourierId, LatLon
+
+MOST_COURIERS: Final = 400
+MOST_ORDERS: Final = 200
+"""Of one plan: what it takes grows faster than these, most of all with the orders."""
+
+CUTS: Final = (0.5, 0.44, 0.56, 0.47, 0.53)
+"""Where a set is cut, as a share of it, one turn after the other."""
+LEAST_SHARE: Final = 8
+"""Each side of a cut has at least one of so many couriers."""
+TRIES_ON: Final = 37
+"""An order that found nobody is put among couriers so many places farther away at every further try."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A courier with what the courier has, or an order that nobody has."""
+
+    at: LatLon
+    rank: int
+    """Breaks ties: many orders of one door are divided, too."""
+    courier: Courier | None
+    orders: tuple[Order, ...]
+
+    @property
+    def lat(self) -> tuple[float, int]:
+        return self.at.lat, self.rank
+
+    @property
+    def lon(self) -> tuple[float, int]:
+        return self.at.lon, self.rank
+
+
+def split(
+    world: World,
+    whereabouts: Mapping[CourierId, Whereabouts],
+    *,
+    turn: int = 0,
+    tries: Mapping[OrderId, int] | None = None,
+    most_couriers: int = MOST_COURIERS,
+    most_orders: int = MOST_ORDERS,
+) -> list[World]:
+    """
+    The parts of a world, itself when it is small enough.
+
+    `tries`: how often an order found nobody where it was put; it is then put elsewhere, until all who might have been
+    asked.
+    """
+    if len(world.couriers) <= most_couriers and len(world.orders) <= most_orders:
+        return [world]
+    share = CUTS[turn % len(CUTS)]
+    todo, done = [_points(world, whereabouts, tries or {})], []
+    while todo:
+        points = todo.pop()
+        n_couriers = sum(point.courier is not None for point in points)
+        n_orders = sum(len(point.orders) for point in points)
+        if n_couriers > 1 and (n_couriers > most_couriers or n_orders > most_orders):
+            todo += _cut(points, share)
+        else:
+            done.append(points)
+    return [_part(world, points) for points in done]
+
+
+def around(
+    world: World, whereabouts: Mapping[CourierId, Whereabouts], middles: Sequence[LatLon], keep: frozenset[OrderId]
+) -> World:
+    """
+    The world as far as it matters to some places: the couriers nearest to any of them, and whoever has the orders
+    `keep`; the world itself when it is small enough.
+    """
+    if len(world.couriers) <= MOST_COURIERS and len(world.orders) <= MOST_ORDERS:
+        return world
+    points = _points(world, whereabouts, {})
+
+    def nearness(point: _Point) -> tuple[bool, float]:
+        return keep.isdisjoint(order.id for order in point.orders), min(
+            (distance_m(point.at, middle) for middle in middles), default=0.0
+        )
+
+    chosen: list[_Point] = []
+    n_couriers = n_orders = 0
+    for point in sorted(points, key=nearness):
+        n_couriers += point.courier is not None
+        n_orders += len(point.orders)
+        if n_couriers > MOST_COURIERS or n_orders > MOST_ORDERS:
+            break
+        chosen.append(point)
+    return _part(world, chosen)
+
+
+def _points(world: World, whereabouts: Mapping[CourierId, Whereabouts], tries: Mapping[OrderId, int]) -> list[_Point]:
+    orders = {order.id: order for order in world.orders}
+    held = held_orders(world.orders)
+    taken = {order.id for courier in world.couriers for order in held.get(courier.id, ())}
+    somewhere = world.orders[0].pickup.at if world.orders else LatLon(lat=0.0, lon=0.0)
+    points: list[_Point] = []
+    for courier in world.couriers:
+        route = world.routes.get(courier.id, NO_ROUTE).sequence
+        planned = [
+            orders[id_] for id_ in dict.fromkeys(s.order_id for s in route) if id_ in orders and id_ not in taken
+        ]
+        taken |= {order.id for order in planned}
+        has = (*held.get(courier.id, ()), *planned)
+        seen = whereabouts.get(courier.id)
+        at = seen.at if seen is not None else has[0].pickup.at if has else somewhere
+        points.append(_Point(at, len(points), courier, has))
+    staff = [(point.courier, point.at) for point in points if point.courier is not None]
+    for order in world.orders:
+        if order.id not in taken:
+            at = _tried_at(order, staff, tries.get(order.id, 0))
+            points.append(_Point(at, len(points), None, (order,)))
+    return points
+
+
+def _tried_at(order: Order, staff: Sequence[tuple[Courier, LatLon]], n_tries: int) -> LatLon:
+    """Where an order that nobody has is put: at its pickup; then among couriers who might take it, ever farther off."""
+    pickup = order.pickup.at
+    if not n_tries:
+        return pickup
+    able = [
+        at
+        for courier, at in staff
+        if order.skills <= courier.skills and (order.modes is None or courier.mode in order.modes)
+    ]
+    able.sort(key=lambda at: distance_m(pickup, at))
+    return able[(n_tries - 1) * TRIES_ON % len(able)] if able else pickup
+
+
+def _cut(points: list[_Point], share: float) -> list[list[_Point]]:
+    """
+    Two sides of a set, across its longer extent.
+
+    Where that would leave hardly a courier on one side, as when all orders are of one door, couriers and orders are
+    halved each for themselves.
+    """
+    lats, lons = [point.at.lat for point in points], [point.at.lon for point in points]
+    wide = max(lons) - min(lons) > max(lats) - min(lats)
+    ordered = sorted(points, key=attrgetter("lon" if wide else "lat"))
+    middle = round(share * len(ordered))
+    staff = [point for point in ordered if point.courier is not None]
+    n_left = sum(point.courier is not None for point in ordered[:middle])
+    if len(staff) // LEAST_SHARE < n_left < len(staff) - len(staff) // LEAST_SHARE:
+        return [ordered[:middle], ordered[middle:]]
+    waiting = [point for point in ordered if point.courier is None]
+    halves = (len(staff) + 1) // 2, len(waiting) // 2
+    return [[*staff[: halves[0]], *waiting[: halves[1]]], [*staff[halves[0] :], *waiting[halves[1] :]]]
+
+
+def _part(world: World, points: Sequence[_Point]) -> World:
+    """The world with these couriers and orders, in its order."""
+    courier_ids = {point.courier.id for point in points if point.courier is not None}
+    order_ids = {order.id for point in points for order in point.orders}
+    return replace(
+        world,
+        orders=tuple(order for order in world.orders if order.id in order_ids),
+        couriers=tuple(courier for courier in world.couriers if courier.id in courier_ids),
+    )
