@@ -21,6 +21,7 @@ from app.machine.orphan import end_with_parent
 from app.routes import (
     alerts,
     audit,
+    breaks,
     console,
     couriers,
     eta,
@@ -99,6 +100,7 @@ ROUTES = [
     *sessions.route_handlers,
     *share.route_handlers,
     *shifts.route_handlers,
+    *breaks.route_handlers,
     *positions.route_handlers,
     *stops.route_handlers,
     *tokens.route_handlers,

@@ -13,6 +13,8 @@ What can go wrong in dispatch.
     ├── IdempotencyKeyReused  the same key came with another request
     ├── ExternalIdInUse       another order or courier has it
     ├── ShiftOverlaps         the courier has another shift at that time
+    ├── NotAtWork             the courier is off duty
+    ├── NoBreak               there is no break that could end
     ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
     ├── AlertNotFound
     ├── RegionNotFound
@@ -73,6 +75,14 @@ class ExternalIdInUse(DispatchError):
 
 class ShiftOverlaps(DispatchError):
     """The courier has a shift at that time."""
+
+
+class NotAtWork(DispatchError):
+    """The courier is off duty."""
+
+
+class NoBreak(DispatchError):
+    """The courier has begun no break."""
 
 
 class ShareNotFound(DispatchError):

@@ -42,6 +42,7 @@ STEPS: Final = (
     "routes",
     "decisions",
     "shifts",
+    "breaks",
     "learned_models",
     "tracked_stops",
     "answers",

@@ -34,6 +34,7 @@ class Retention:
     alerts: timedelta
     shifts: timedelta
     courier_hours: timedelta
+    breaks: timedelta
     orders: timedelta
     audit_log: timedelta
     tokens: timedelta
@@ -46,7 +47,7 @@ class Retention:
         days = {
             "share_links": 1,
             **dict.fromkeys(("order_contacts", "order_comments"), contacts),
-            **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts"), findings),
+            **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
             "orders": orders,
             **dict.fromkeys(("audit_log", "tokens"), audit),

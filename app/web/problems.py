@@ -109,6 +109,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     dispatch_errors.ExternalIdInUse: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.ShiftOverlaps: Problem("conflict", "It was changed meanwhile", 409),
+    dispatch_errors.NotAtWork: Problem("not-at-work", "The courier is off duty", 409),
+    dispatch_errors.NoBreak: Problem("no-break", "The courier has begun no break", 409),
     dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),
     dispatch_errors.AlertNotFound: Problem("alert-not-found", "There is no such alert", 404),
     dispatch_errors.RegionNotFound: Problem("region-not-found", "There is no such region", 404),

@@ -104,9 +104,12 @@ class FactsOfRegion:
                 world.region, courier.id, route.version, courier.mode, [stop.at for stop in stops]
             )
         shift = courier.shift_at(world.now)
-        # Breaks have a window to begin in; whoever still carries something in it has not begun.
-        on_break = shift is not None and pause_at(shift, world.now) is not None and not stops
+        # Breaks have a window to begin in; whoever still carries something in it, and says nothing, has not begun.
+        in_window = shift is not None and pause_at(shift, world.now, courier.rests) is not None
+        on_break = courier.rest is not None or (in_window and not stops)
         since = min((o.accepted_at for o in held if o.accepted_at is not None), default=None)
+        if since is not None:
+            since = max([since, *(rest.until for rest in courier.rests)])
         return CourierFacts(
             mode=courier.mode,
             on_duty=courier.works_at(world.now),

@@ -63,6 +63,8 @@ class Note(StrEnum):
     STANDING_STILL = "standing_still"
     OFF_ROUTE = "off_route"
     WINDOW_CHANGED = "window_changed"
+    ON_BREAK = "on_break"
+    """The courier rests, or will before this stop."""
     TIMES_CHANGED = "travel_times_changed"
     """An engine came or went, or something new was learned."""
     SLOWER_THAN_EXPECTED = "slower_than_expected"
@@ -105,6 +107,9 @@ class StopAhead:
     """Service does not start earlier."""
     promised_at: float | None = None
     """Later than this is late."""
+    break_at: float = 0.0
+    """A break before the leg begins no sooner."""
+    break_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +121,8 @@ class Journey:
     """When the courier was where the first leg starts; None: no position is known."""
     arrived_at: float | None = None
     """When the courier came to the first stop; None: still on the way to it."""
+    rests_until: float | None = None
+    """The courier is on a break that is meant to end then; once that has passed, it may end at any moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +177,9 @@ def foresee(journey: Journey, *, now: float, engine_expected: bool = True) -> tu
     age_s = now - journey.fixed_at if journey.fixed_at is not None else 0.0
     stale_s = max(0.0, age_s - STALE_AFTER_S)
     free_at: Floats = np.full(N_SCENARIOS, now if journey.fixed_at is None else min(journey.fixed_at, now))
+    rested_at = now if journey.rests_until is None else max(journey.rests_until, now)
+    if journey.rests_until is not None:
+        free_at = np.maximum(free_at, rested_at)
     arrival, happened_at = free_at, journey.arrived_at
     before: StopAhead | None = None
     sources: list[str] = []
@@ -180,6 +190,8 @@ def foresee(journey: Journey, *, now: float, engine_expected: bool = True) -> tu
         if before is None and happened_at is not None:
             arrival = np.full(N_SCENARIOS, happened_at)
         elif not same_stay:
+            if stop.break_s:
+                free_at = np.maximum(free_at, stop.break_at) + stop.break_s
             # nobody knows what a silent courier does: the late half of the scenarios gets later
             unseen_s = 0.5 * stale_s * np.maximum(z_leg, 0.0) / NORMAL_P90 if before is None else 0.0
             arrival = np.maximum(free_at + stop.leg.scenarios(z_leg) + unseen_s, now)
@@ -188,7 +200,7 @@ def foresee(journey: Journey, *, now: float, engine_expected: bool = True) -> tu
         starts_at = np.maximum(arrival, stop.opens_at)
         # of a stay that goes on, it is known that it is not over yet
         elapsed_s = 0.0 if happened_at is None else now - max(happened_at, stop.opens_at)
-        ends_at = np.maximum(starts_at + _longer_than(elapsed_s, stop.service, z_service), now)
+        ends_at = np.maximum(starts_at + _longer_than(elapsed_s, stop.service, z_service), rested_at)
         free_at = np.maximum(free_at, ends_at) if same_stay else ends_at
         before = stop
         result.append(_read_off(stop, arrival, sources, now=now, stale_s=stale_s))

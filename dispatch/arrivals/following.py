@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from dispatch.arrivals.eta import Eta, Journey, Note, Span, StopAhead, foresee
 from dispatch.arrivals.forecast import FALLBACK_SOURCES, Forecaster, Way
-from dispatch.arrivals.itinerary import Call, Itinerary, continues, windows_changed
+from dispatch.arrivals.itinerary import Call, Itinerary, breaks_changed, continues, windows_changed
 from dispatch.arrivals.progress import Path, Progress, advance, depart, leg_ahead
 from dispatch.arrivals.steady import settle
 from dispatch.learning.conformal import Band
@@ -62,11 +62,16 @@ class Following:
             self._cause = Note.ROUTE_CHANGED
         elif windows_changed(before, itinerary):
             self._cause = Note.WINDOW_CHANGED
+        elif breaks_changed(before, itinerary):
+            self._cause = Note.ON_BREAK
         if before.places != itinerary.places:
             self._legs, self.wants_ways = (), True
             self._services = ()
-        if before.places[:1] != itinerary.places[:1]:
+        # The time of a break says nothing about the pace: the leg begins anew after it.
+        rested = before.rests_until is not None and itinerary.rests_until is None
+        if rested or before.places[:1] != itinerary.places[:1]:
             self.progress, self._first, self._expected = None, None, None
+            self.wants_ways = True
 
     def see(self, at: LatLon, fixed_at: float) -> None:
         """The courier was seen; a fix older than the last one changes nothing."""
@@ -118,16 +123,22 @@ class Following:
                 service=service,
                 opens_at=call.opens_at,
                 promised_at=call.promised_at,
+                break_at=call.break_at,
+                break_s=call.break_s,
             )
             for call, leg, service in zip(calls, (first, *self._legs), self._services, strict=True)
         )
         arrived_at = self.progress.arrived_at if self.progress is not None else None
-        journey = Journey(stops=ahead, fixed_at=self._fixed_at, arrived_at=arrived_at)
+        journey = Journey(
+            stops=ahead, fixed_at=self._fixed_at, arrived_at=arrived_at, rests_until=self.itinerary.rests_until
+        )
         found = foresee(journey, now=now, engine_expected=self.engine_expected)
         found = tuple(
             eta if call.is_assigned else replace(eta, warnings=(*eta.warnings, Note.NOT_ASSIGNED))
             for eta, call in zip(found, calls, strict=True)
         )
+        if self.itinerary.rests_until is not None:
+            found = tuple(replace(eta, warnings=(*eta.warnings, Note.ON_BREAK)) for eta in found)
         self.said = settle(self.said, found, cause)
         self._cause = None
         return self.said
@@ -169,6 +180,8 @@ class Following:
         """What is known to have happened since arrivals were last told."""
         if self._cause is not None:
             return self._cause
+        if self.itinerary.rests_until is not None:
+            return Note.ON_BREAK
         progress = self.progress
         if progress is not None and progress.off_route:
             return Note.OFF_ROUTE

@@ -23,6 +23,10 @@ class Call:
     """Arrival that the plan was made for."""
     is_assigned: bool = True
     """False: the planner only intends it."""
+    break_at: float = 0.0
+    """A break before the way there begins no sooner."""
+    break_s: float = 0.0
+    """How long that break lasts; 0: none is planned there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class Itinerary:
     mode: Mode
     version: int
     calls: tuple[Call, ...]
+    rests_until: float | None = None
+    """The courier is on a break, which is meant to end then."""
 
     @property
     def sequence(self) -> tuple[PlannedStop, ...]:
@@ -66,6 +72,13 @@ def windows_changed(before: Itinerary, after: Itinerary) -> bool:
     return any(old.get(call.stop, call.opens_at) != call.opens_at for call in after.calls)
 
 
+def breaks_changed(before: Itinerary, after: Itinerary) -> bool:
+    """Whether a break began or ended, or is planned elsewhere."""
+    old = {call.stop: call.break_s for call in before.calls}
+    moved = any(old.get(call.stop, call.break_s) != call.break_s for call in after.calls)
+    return moved or before.rests_until != after.rests_until
+
+
 def itineraries(rows: Iterable[Mapping[str, Any]], region: Region) -> dict[CourierId, Itinerary]:
     """Routes from rows of the query `arrivals.stops`."""
     found: dict[CourierId, Itinerary] = {}
@@ -77,6 +90,7 @@ def itineraries(rows: Iterable[Mapping[str, Any]], region: Region) -> dict[Couri
             mode=Mode(mine[0]["mode"]),
             version=mine[0]["version"],
             calls=tuple(_call(row) for row in mine),
+            rests_until=None if mine[0]["rests_until"] is None else mine[0]["rests_until"].timestamp(),
         )
     return found
 
@@ -92,4 +106,6 @@ def _call(row: Mapping[str, Any]) -> Call:
         declared_s=row[f"{kind}_service_s"],
         scheduled_at=row["scheduled_at"],
         is_assigned=row["is_assigned"],
+        break_at=row["break_at"] or 0.0,
+        break_s=row["break_s"],
     )

@@ -24,12 +24,13 @@ CAUSES = frozenset(
         Note.STANDING_STILL,
         Note.OFF_ROUTE,
         Note.WINDOW_CHANGED,
+        Note.ON_BREAK,
         Note.TIMES_CHANGED,
         Note.SLOWER_THAN_EXPECTED,
     }
 )
 """Of a p50 that moved later, at least one of these is among the warnings."""
-_AT_ONCE = frozenset({Note.ROUTE_CHANGED, Note.WINDOW_CHANGED})
+_AT_ONCE = frozenset({Note.ROUTE_CHANGED, Note.WINDOW_CHANGED, Note.ON_BREAK})
 """With such a cause the old ETA answered another question: the new one is taken over at once."""
 
 

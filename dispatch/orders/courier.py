@@ -1,11 +1,14 @@
 """Couriers as dispatch knows them: what they can carry, when they work; no I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from tracking.position import CourierId, LatLon, Mode, Region
+
+WINDOW_GRACE = timedelta(minutes=15)
+"""A break that begins so much before or after its window is still the one that was planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,23 @@ class ShiftBreak:
             raise ValueError("expected opens_at <= closes_at")
         if self.duration_s <= 0:
             raise ValueError("expected duration_s > 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """A break as it was taken, planned or not."""
+
+    began_at: datetime
+    duration_s: int
+    """How long it is meant to last."""
+    ended_at: datetime | None = None
+    """None: it is going on."""
+    id: UUID | None = None
+
+    @property
+    def until(self) -> datetime:
+        """When it ends, or is meant to."""
+        return self.ended_at or self.began_at + timedelta(seconds=self.duration_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +61,8 @@ class Shift:
             raise ValueError("expected breaks within the shift")
         if self.duration_s < sum(pause.duration_s for pause in self.breaks):
             raise ValueError("expected breaks shorter than the shift")
+        in_order = sorted(self.breaks, key=lambda pause: (pause.opens_at, pause.closes_at))
+        object.__setattr__(self, "breaks", tuple(in_order))
 
     @property
     def duration_s(self) -> float:
@@ -66,6 +88,18 @@ class Courier:
     max_orders: int = 8
     on_duty: bool = True
     shifts: tuple[Shift, ...] = ()
+    rests: tuple[Rest, ...] = ()
+    """Breaks of late, and the one going on."""
+
+    @property
+    def rest(self) -> Rest | None:
+        """The break that is going on."""
+        return next((rest for rest in self.rests if rest.ended_at is None), None)
+
+    def breaks_ahead(self, at: datetime) -> tuple[ShiftBreak, ...]:
+        """Planned breaks that may still begin then, the earliest first; none that was taken before."""
+        shift = self.shift_at(at)
+        return () if shift is None else tuple(pause for pause in untaken(shift, self.rests) if pause.closes_at >= at)
 
     def shift_at(self, at: datetime) -> Shift | None:
         """The shift the courier is in at that instant, if any."""
@@ -87,12 +121,38 @@ def overlapping(shift: Shift, others: Iterable[Shift]) -> Shift | None:
     )
 
 
-def pause_at(shift: Shift, at: datetime) -> ShiftBreak | None:
-    """The break that may be going on at that instant: its window has opened and its length has not passed since."""
+def untaken(shift: Shift, rests: Sequence[Rest]) -> list[ShiftBreak]:
+    """
+    The planned breaks of a shift that none of the breaks taken was.
+
+    Each break taken is the first planned one, not taken yet, whose window it began in, `WINDOW_GRACE` more or less;
+    another one is nobody's plan, and takes none of them away.
+    """
+    left = list(shift.breaks)
+    for rest in sorted(rests, key=lambda rest: rest.began_at):
+        if (pause := planned_as(left, rest.began_at)) is not None:
+            left.remove(pause)
+    return left
+
+
+def planned_as(pauses: Iterable[ShiftBreak], began_at: datetime) -> ShiftBreak | None:
+    """Which of the planned breaks one is that begins then; None: it is not planned."""
+    return next(
+        (pause for pause in pauses if pause.opens_at - WINDOW_GRACE <= began_at <= pause.closes_at + WINDOW_GRACE),
+        None,
+    )
+
+
+def pause_at(shift: Shift, at: datetime, rests: Sequence[Rest] = ()) -> ShiftBreak | None:
+    """
+    The break that may be going on at that instant, without a word from the courier.
+
+    Its window has opened, its length has not passed since, and it was not taken before.
+    """
     return next(
         (
             pause
-            for pause in shift.breaks
+            for pause in untaken(shift, rests)
             if pause.opens_at <= at < pause.closes_at + timedelta(seconds=pause.duration_s)
         ),
         None,

@@ -321,6 +321,13 @@ class Desk:
         """Publish after the commit that a courier's duty or shifts changed."""
         self.events.append((region, "courier.changed", {"courier_id": str(courier_id)}))
 
+    def tell_break(self, region: Region, courier_id: CourierId, what: str, row: Mapping[str, Any]) -> None:
+        """Publish after the commit that a break `started` or `ended`."""
+        facts = {"courier_id": str(courier_id), "break_id": str(row["id"]), "began_at": row["began_at"].isoformat()}
+        if row["ended_at"] is not None:
+            facts["ended_at"] = row["ended_at"].isoformat()
+        self.events.append((region, f"courier.break_{what}", facts))
+
     def tell_offer(self, offer: Offer, what: str) -> None:
         """Publish after the commit what became of an offer."""
         facts = {"offer_id": str(offer.id), "order_id": str(offer.order_id), "courier_id": str(offer.courier_id)}

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.errors import GoodsOnBoard, OrderNotOpen
-from dispatch.orders import handover
+from dispatch.orders import breaks, handover
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order, OrderState, Window
 from dispatch.stop import OrderId
@@ -20,7 +20,7 @@ from tracking.position import CourierId, Region
 
 async def leave_behind(desk: Desk, reasons: Mapping[CourierId, str]) -> None:
     """
-    What couriers who leave have not collected goes to others, for a reason each.
+    What couriers who leave have not collected goes to others, for a reason each; a break of theirs is over.
 
     Raises `GoodsOnBoard` while one of them has goods: these are transferred or handed over first.
     """
@@ -31,6 +31,7 @@ async def leave_behind(desk: Desk, reasons: Mapping[CourierId, str]) -> None:
         courier_id = on_board[0]["courier_id"]
         theirs = [str(row["id"]) for row in on_board if row["courier_id"] == courier_id]
         raise GoodsOnBoard(courier_id=str(courier_id), order_ids=theirs)
+    await breaks.end_all(desk, list(reasons))
 
 
 async def move_courier(desk: Desk, courier_id: CourierId, region: Region) -> None:

@@ -167,6 +167,14 @@ async def release(desk: Desk, reasons: Mapping[CourierId, str]) -> list[OrderId]
     return await _put_back(desk, why, [row["courier_id"] for row in held], action="release")
 
 
+async def withdraw_unanswered(desk: Desk, courier_id: CourierId, *, reason: str) -> list[OrderId]:
+    """What a courier has been offered and not answered goes to others; the same one may be asked again."""
+    held = await desk.connection.fetch(queries["orders.lock_uncollected"], [courier_id])
+    why = {row["id"]: reason for row in held}
+    closed = await desk.close_offers(why, OfferState.WITHDRAWN)
+    return await _put_back(desk, dict.fromkeys(closed, reason), [courier_id], action="withdraw")
+
+
 async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[OrderId, StopKind]], version: int) -> int:
     """
     Put the stops of a route in another order, by hand. Returns the new version of the route.
@@ -238,9 +246,12 @@ async def _put_back(
     All orders were locked first, in the order of their ids; then come the routes, in the order of their couriers: as
     everybody locks them, so that nobody waits in a circle.
     """
+    if not why:
+        return []
     listed = sorted({courier_id for courier_id in holders if courier_id is not None})
     await desk.connection.fetch(queries["routes.lock_many"], listed)
-    states = [OrderState.ASSIGNED.value] if action == "expire" else [state.value for state in UNCOLLECTED_STATES]
+    unanswered = action in {"expire", "withdraw"}
+    states = [OrderState.ASSIGNED.value] if unanswered else [state.value for state in UNCOLLECTED_STATES]
     moved = await desk.connection.fetch(queries["orders.put_back_many"], list(why), states, desk.now)
     await desk.connection.execute(
         queries["order_events.insert_put_back"],

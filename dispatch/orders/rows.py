@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dispatch.orders.courier import Courier, Shift, ShiftBreak
+from dispatch.orders.courier import Courier, Rest, Shift, ShiftBreak
 from dispatch.orders.offer import Offer, OfferState
 from dispatch.orders.order import NewOrder, Order, OrderState, OrderStop, Window
 from tracking.position import LatLon, Mode
@@ -131,8 +131,13 @@ def shift_from_row(row: Row) -> Shift:
     )
 
 
-def courier_from_row(row: Row, shifts: Sequence[Shift]) -> Courier:
-    """A courier from a row of `couriers` and the courier's shifts."""
+def rest_from_row(row: Row) -> Rest:
+    """A break from a row of `breaks`."""
+    return Rest(id=row["id"], began_at=row["began_at"], duration_s=row["duration_s"], ended_at=row["ended_at"])
+
+
+def courier_from_row(row: Row, shifts: Sequence[Shift], rests: Sequence[Rest] = ()) -> Courier:
+    """A courier from a row of `couriers`, the courier's shifts and breaks."""
     return Courier(
         id=row["id"],
         region=row["region"],
@@ -143,4 +148,5 @@ def courier_from_row(row: Row, shifts: Sequence[Shift]) -> Courier:
         max_orders=row["max_orders"],
         on_duty=row["on_duty"],
         shifts=tuple(shifts),
+        rests=tuple(rests),
     )

@@ -80,6 +80,9 @@ class ScheduledStop:
     leaves_at: UnixS
     late_s: int
     """Seconds after `due_at`."""
+    break_at: UnixS | None = None
+    """A break is taken before the way there, and begins then."""
+    break_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ A route over time: arrivals, waits, lateness, breaks, end of shift, load; no I/O
 - service may start when the window opens; whoever arrives before waits;
 - stops of one kind at one place, one after another, are one stay: the courier parks once, services run side by side,
   and the stay ends when the last of them does;
-- a break is taken before a leg, as early as its window allows, or when the next stop would end too late for it;
+- a break is taken before a leg: where it fits into a wait and costs nothing, else as late as its window allows, for it
+  delays every stop after it; and rather before a pickup than with those goods on board;
 - what breaks a hard rule is not refused but measured (`excess`), so that a route in force stays usable when the world
   made it late: a change is allowed when it adds no excess.
 """
@@ -61,10 +62,14 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
             while n_breaks < len(breaks):
                 pause = breaks[n_breaks]
                 ends_at = max(leaves_at + leg_s, opens[stop]) + services[stop]
-                if leaves_at < pause.opens_at and ends_at <= pause.closes_at:
+                begins_at = max(leaves_at, pause.opens_at)
+                in_time = ends_at <= pause.closes_at
+                if in_time and not is_dropoff and begins_at == leaves_at:
+                    in_time = ends_at + problem.direct_s[stop >> 1] + services[stop | 1] <= pause.closes_at
+                if in_time and begins_at + pause.duration_s + leg_s > opens[stop]:
                     break
                 excess += max(leaves_at - pause.closes_at, 0)
-                leaves_at = max(leaves_at, pause.opens_at) + pause.duration_s
+                leaves_at = begins_at + pause.duration_s
                 n_breaks += 1
             place, kind = places[stop], is_dropoff
             leaves_at = arrived_at = leaves_at + leg_s
@@ -139,8 +144,11 @@ def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple
     """The times of a route, stop by stop."""
     rows = []
     state = start(problem, worker_no)
+    breaks = problem.workers[worker_no].breaks
     for stop in stops:
+        left_at, n_taken = state.leaves_at, state.n_breaks
         state = walk(problem, worker_no, state, (stop,))
+        taken = breaks[n_taken : state.n_breaks]
         starts_at = max(state.arrived_at, problem.opens_at[stop])
         rows.append(
             ScheduledStop(
@@ -150,6 +158,8 @@ def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple
                 starts_at=starts_at,
                 leaves_at=state.leaves_at,
                 late_s=max(starts_at - problem.due_at[stop], 0),
+                break_at=max(left_at, taken[0].opens_at) if taken else None,
+                break_s=sum(pause.duration_s for pause in taken),
             )
         )
     return tuple(rows)

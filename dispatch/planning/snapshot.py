@@ -99,6 +99,7 @@ class Worker:
     range_m: int | None = None
     """Longest distance from `start` to a pickup; None: no limit."""
     breaks: tuple[Break, ...] = ()
+    """Those still to be taken, the earliest first."""
     has_fresh_position: bool = True
     route: tuple[PlannedStop, ...] = ()
     """The stops of the plan in force that are not done yet, in order."""

@@ -81,7 +81,7 @@ class _Draft:
     @property
     def times_drifted(self) -> bool:
         return any(
-            old.arrives_at is None or abs(new.arrives_at - old.arrives_at) > TIMES_DRIFT_S
+            old.arrives_at is None or abs(new.arrives_at - old.arrives_at) > TIMES_DRIFT_S or new.break_s != old.break_s
             for new, old in zip(self.stops, self.before.stops, strict=True)
             if new.arrives_at is not None
         )
@@ -100,15 +100,21 @@ async def commit(
     Write what a plan changes of the world it was made from; raises `LeaseLost` and then writes nothing.
 
     Assignments that must be fixed now become offers that last `offer_for_s` seconds. A courier who turned an order down
-    less than `ask_again_after_s` seconds ago is not asked again yet, even when nobody else can take it.
+    less than `ask_again_after_s` seconds ago is not asked again yet, even when nobody else can take it; nor is anybody
+    on a break.
     """
     orders = {order.id: order for order in world.orders}
     held = held_orders(world.orders)
+    resting = {courier.id for courier in world.couriers if courier.rest is not None}
     drafts = [_draft(route, world, orders, held.get(route.courier_id, ())) for route in plan.routes]
     drafts = [draft for draft in drafts if draft.sequence_changed or draft.times_drifted]
     async with pool.acquire() as connection, connection.transaction():
         now = await leases.hold(connection, lease)
-        wanted = [given for given in plan.assignments if _to_be_offered(given, world, orders, now, ask_again_after_s)]
+        wanted = [
+            given
+            for given in plan.assignments
+            if given.courier_id not in resting and _to_be_offered(given, world, orders, now, ask_again_after_s)
+        ]
         involved = {draft.courier_id for draft in drafts} | {given.courier_id for given in wanted}
         desk = Desk(connection=connection, actor=ENGINE, now=now)
         touched = {stop.stop.order_id for draft in drafts for stop in draft.stops} | {g.order_id for g in wanted}
@@ -156,6 +162,8 @@ def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order], 
             leaves_at=planned.leaves_at,
             late_s=planned.late_s,
             fixed=planned.stop in fixed,
+            break_at=planned.break_at,
+            break_s=planned.break_s,
         )
         for planned in route.stops
         if (order := orders.get(planned.stop.order_id)) is not None and planned.stop.kind in order.open_stops

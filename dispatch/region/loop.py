@@ -43,6 +43,8 @@ WAKING: Final = URGENT | {
     "order.returned",
     "alert.resolved",
     "courier.changed",
+    "courier.break_started",
+    "courier.break_ended",
 }
 """What may make another plan better. What the dispatcher itself causes is not among it, or it would never sleep."""
 

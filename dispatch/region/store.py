@@ -17,7 +17,7 @@ from dispatch.alert_kind import TROUBLE_KINDS
 from dispatch.aside import Aside
 from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, Window
-from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row
+from dispatch.orders.rows import courier_from_row, from_json, order_from_row, rest_from_row, shift_from_row
 from dispatch.region.params import PauseParams
 from dispatch.region.world import RouteInForce, StopInForce, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
@@ -27,6 +27,8 @@ from tracking.position import CourierId, Region
 
 LOST_AFTER = timedelta(minutes=3)
 """So long after the alert a silent courier's orders go to others: tunnels and lifts are shorter."""
+RESTS_SINCE = timedelta(days=2)
+"""Breaks taken longer ago belong to no shift that goes on."""
 LAPSES_COUNT_FOR = timedelta(hours=2)
 """Offers that ran out longer ago are forgotten, unless the pause itself is longer."""
 
@@ -95,11 +97,10 @@ async def read(
     refused = await connection.fetch(queries["offers.refusals_in_region"], region)
     troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
     shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
+    rests = await connection.fetch(queries["breaks.of_couriers"], [row["id"] for row in couriers], now - RESTS_SINCE)
     usable = aside.each(orders, _order, lambda row: asides.order(row["id"]), doing="read")
     left_out = {row["courier_id"] for row in orders if asides.order(row["id"]) in aside.causes}
-    shifts_of: dict[CourierId, list[Mapping[str, Any]]] = {
-        courier_id: list(rows) for courier_id, rows in groupby(shifts, key=lambda row: row["courier_id"])
-    }
+    shifts_of, rests_of = _by_courier(shifts), _by_courier(rests)
     refusals: dict[OrderId, dict[CourierId, datetime]] = {}
     for row in refused:
         refusals.setdefault(row["order_id"], {})[row["courier_id"]] = row["at"]
@@ -109,7 +110,7 @@ async def read(
             in_force[row["courier_id"]] = route_from_row(row)
     known = aside.each(
         [row for row in couriers if row["id"] not in left_out],
-        lambda row: _courier(row, shifts_of.get(row["id"], [])),
+        lambda row: _courier(row, shifts_of.get(row["id"], []), rests_of.get(row["id"], [])),
         lambda row: asides.courier(row["id"]),
         doing="read",
     )
@@ -145,11 +146,22 @@ def _order(row: Mapping[str, Any]) -> Order:
     return order
 
 
-def _courier(row: Mapping[str, Any], shifts: Sequence[Mapping[str, Any]]) -> Courier:
-    courier = courier_from_row(row, [shift_from_row(shift) for shift in shifts])
+def _by_courier(rows: Sequence[Mapping[str, Any]]) -> dict[CourierId, list[Mapping[str, Any]]]:
+    return {courier_id: list(theirs) for courier_id, theirs in groupby(rows, key=lambda row: row["courier_id"])}
+
+
+def _courier(
+    row: Mapping[str, Any], shifts: Sequence[Mapping[str, Any]], rests: Sequence[Mapping[str, Any]]
+) -> Courier:
+    courier = courier_from_row(
+        row, [shift_from_row(shift) for shift in shifts], [rest_from_row(rest) for rest in rests]
+    )
     for shift in courier.shifts:
         for at in (shift.starts_at, shift.ends_at, *(a for p in shift.breaks for a in (p.opens_at, p.closes_at))):
             _check_instant(at)
+    for rest in courier.rests:
+        _check_instant(rest.began_at)
+        _check_instant(rest.until)
     return courier
 
 
@@ -176,6 +188,8 @@ def stop_from_json(stop: Mapping[str, Any]) -> StopInForce:
         leaves_at=stop.get("leaves_at"),
         late_s=stop.get("late_s", 0),
         fixed=stop.get("fixed", False),
+        break_at=stop.get("break_at"),
+        break_s=stop.get("break_s", 0),
     )
 
 
@@ -188,4 +202,6 @@ def stop_to_json(stop: StopInForce) -> dict[str, Any]:
         facts["late_s"] = stop.late_s
     if stop.fixed:
         facts["fixed"] = True
+    if stop.break_s:
+        facts |= {"break_at": stop.break_at, "break_s": stop.break_s}
     return facts

@@ -12,13 +12,15 @@ from math import inf
 
 from dispatch import aside as asides
 from dispatch.aside import Aside
-from dispatch.orders.courier import Courier, Shift
+from dispatch.orders.courier import Courier
 from dispatch.orders.order import COURIER_STATES, Order, OrderState, Window, size_in
 from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, TravelMatrix, UnixS, Visit, Worker
 from dispatch.region.matrix import Places
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
 
+OVERRUN_S = 300
+"""A break that has lasted longer than it was meant to is believed to go on for so long."""
 LEG_LOCKED_WITHIN_S = 600
 """A first stop due to begin within this time is being driven to; one later still leaves room for something before."""
 
@@ -56,6 +58,9 @@ class StopInForce:
     late_s: int = 0
     fixed: bool = False
     """A dispatcher put it in this place by hand."""
+    break_at: UnixS | None = None
+    """A break is to be taken before the way there, and begins then."""
+    break_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +278,7 @@ def _worker(
         mode=courier.mode,
         # Without any idea where the courier is, any place does: without a fresh position nothing is planned from it.
         start=0 if at is None else places.number(at),
-        available_at=now,
+        available_at=_available_at(courier, now),
         shift_ends_at=FOREVER if shift is None else unix_s(shift.ends_at),
         end=end,
         capacity=courier.capacity,
@@ -283,7 +288,7 @@ def _worker(
         in_trouble=courier.id in world.troubled,
         is_paused=courier.id in world.paused,
         range_m=params.radius_m,
-        breaks=_breaks(shift, world.now),
+        breaks=_breaks(courier, world.now),
         has_fresh_position=seen is not None and seen.is_fresh(params),
         route=tuple(stop.stop for stop in route),
         n_locked=_n_locked(route, open_orders, now),
@@ -318,11 +323,15 @@ def _n_locked(route: Sequence[StopInForce], open_orders: Mapping[OrderId, Order]
     return 1 if driven_to and soon else 0
 
 
-def _breaks(shift: Shift | None, now: datetime) -> tuple[Break, ...]:
-    if shift is None:
-        return ()
+def _available_at(courier: Courier, now: UnixS) -> UnixS:
+    if courier.rest is None:
+        return now
+    until = unix_s(courier.rest.until)
+    return until if until > now else now + OVERRUN_S
+
+
+def _breaks(courier: Courier, now: datetime) -> tuple[Break, ...]:
     return tuple(
         Break(opens_at=unix_s(pause.opens_at), closes_at=unix_s(pause.closes_at), duration_s=pause.duration_s)
-        for pause in shift.breaks
-        if pause.closes_at >= now
+        for pause in courier.breaks_ahead(now)
     )

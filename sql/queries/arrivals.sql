@@ -1,9 +1,11 @@
 -- name: stops
 -- $1 region, $2 couriers (NULL: all): the stops still to be made, in the order of each route, with what an arrival
--- depends on. Stops that the planner only intends are among them. What comes back is dropped off where it was picked up,
+-- depends on. Stops that the planner only intends are among them. `rests_until`: a break of the courier's goes on. What comes back is dropped off where it was picked up,
 -- and nobody was promised when.
 SELECT
     r.courier_id, c.mode, r.version, s.nth, (s.stop ->> 'arrives_at')::bigint AS scheduled_at,
+    (s.stop ->> 'break_at')::bigint AS break_at, coalesce((s.stop ->> 'break_s')::int, 0) AS break_s,
+    b.began_at + make_interval(secs => b.duration_s) AS rests_until,
     o.id AS order_id, s.stop ->> 'kind' AS kind, o.courier_id IS NOT NULL AS is_assigned,
     o.pickup_lat, o.pickup_lon, greatest(o.pickup_opens_at, o.ready_at) AS pickup_opens_at,
     coalesce(o.pickup_due_at, o.pickup_closes_at) AS pickup_promised_at, o.pickup_service_s,
@@ -17,6 +19,7 @@ FROM routes AS r
 INNER JOIN couriers AS c ON r.courier_id = c.id
 CROSS JOIN jsonb_array_elements(r.stops) WITH ORDINALITY AS s (stop, nth)
 INNER JOIN orders AS o ON o.id = (s.stop ->> 'order_id')::uuid
+LEFT JOIN breaks AS b ON b.courier_id = r.courier_id AND b.ended_at IS NULL
 WHERE
     r.region = $1 AND ($2::uuid[] IS NULL OR r.courier_id = ANY($2::uuid[]))
     AND (o.courier_id = r.courier_id OR o.courier_id IS NULL)

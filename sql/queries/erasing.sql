@@ -50,6 +50,9 @@ DELETE FROM decisions WHERE courier_id = $1;
 -- name: shifts
 DELETE FROM shifts WHERE courier_id = $1;
 
+-- name: breaks
+DELETE FROM breaks WHERE courier_id = $1;
+
 -- name: learned_models
 -- They know the courier's pace and legs; the learner makes them anew.
 DELETE FROM learned_models AS m USING tracked_stops AS t WHERE t.courier_id = $1 AND m.region = t.region;

@@ -25,6 +25,9 @@ ORDER BY updated_at DESC, id LIMIT $2;
 -- name: courier_region
 SELECT region FROM couriers WHERE id = $1 AND deleted_at IS NULL;
 
+-- name: duty
+SELECT region, on_duty FROM couriers WHERE id = $1 AND deleted_at IS NULL;
+
 -- name: set_duty
 UPDATE couriers SET on_duty = $2, version = version + 1, updated_at = $3
 WHERE id = $1 AND deleted_at IS NULL

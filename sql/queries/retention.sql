@@ -25,6 +25,9 @@ DELETE FROM shifts WHERE id = ANY(ARRAY(
     LIMIT $2
 ));
 
+-- name: breaks
+DELETE FROM breaks WHERE id = ANY(ARRAY(SELECT b.id FROM breaks AS b WHERE b.ended_at < $1 ORDER BY b.ended_at LIMIT $2));
+
 -- name: audit_log
 DELETE FROM audit_log WHERE id = ANY(ARRAY(SELECT a.id FROM audit_log AS a WHERE a.at < $1 ORDER BY a.at LIMIT $2));
 

@@ -55,6 +55,17 @@ ON CONFLICT (courier_id) DO UPDATE SET
     stops = r.stops || excluded.stops, version = r.version + 1, region = excluded.region, updated_at = $4
 RETURNING courier_id, version;
 
+-- name: forget_breaks
+-- $1 courier: the breaks planned in the route have been taken, or are not any more; the stops stay as they are.
+UPDATE routes AS r SET stops = coalesce(
+    (
+        SELECT jsonb_agg(s.stop - 'break_at' - 'break_s' ORDER BY s.n)
+        FROM jsonb_array_elements(r.stops) WITH ORDINALITY AS s (stop, n)
+    ),
+    '[]'
+)
+WHERE r.courier_id = $1;
+
 -- name: ensure
 -- $1 region, $2 couriers: gives each a route, empty and in version 0, who has none.
 INSERT INTO routes (courier_id, region, version)

@@ -256,6 +256,8 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
     ends = {"starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=8)).isoformat(), "end": HOME}
     await ask(admin, "POST", f"{path}/shifts", ends)
     order_id, open_order_id = await work(admin, phone, str(courier_id))
+    await ask(phone, "POST", f"{path}/breaks/start")
+    await ask(phone, "POST", f"{path}/breaks/end")
     person, bare = marks_of(courier_id, [token])
 
     async with playing(settings, "writer", "watch"):
@@ -334,6 +336,7 @@ async def test_every_table_that_background_roles_fill_with_couriers_leaves_out_t
         "routes": "made for couriers of the fleet",
         "decisions": "made for couriers of the fleet",
         "shifts": "made for couriers of the fleet",
+        "breaks": "made for couriers of the fleet",
     }
     rows = await pool.fetch(
         "SELECT table_name AS name FROM information_schema.columns JOIN information_schema.tables"

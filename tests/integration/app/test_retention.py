@@ -92,6 +92,9 @@ async def fill(pool, at):
             at - timedelta(hours=hours),
         )
     await pool.execute(
+        "INSERT INTO breaks (courier_id, duration_s, began_at, ended_at) VALUES ($1, 60, $2, $2)", courier, at
+    )
+    await pool.execute(
         "INSERT INTO audit_log (at, actor, role, action, subject) VALUES ($1, 'a', 'admin', 'b', 'c')", at
     )
     await pool.execute(

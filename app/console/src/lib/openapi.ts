@@ -298,6 +298,10 @@ export interface components {
             on_duty: boolean;
             version: number;
         };
+        /** EndOfBreak */
+        EndOfBreak: {
+            at?: string | null;
+        };
         /** EndShape */
         EndShape: {
             lat: number;
@@ -745,6 +749,14 @@ export interface components {
             after: number;
             difference: number;
         };
+        /** PlannedBreak */
+        PlannedBreak: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            duration_s: number;
+        };
         /** PositionView */
         PositionView: {
             /** Format: uuid */
@@ -859,6 +871,19 @@ export interface components {
         Rejection: {
             reason?: string | null;
         };
+        /** RestShape */
+        RestShape: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            courier_id: string;
+            /** Format: date-time */
+            began_at: string;
+            /** Format: date-time */
+            until: string;
+            ended_at?: string | null;
+            planned?: components["schemas"]["PlannedBreak"] | null;
+        };
         /** Retry */
         Retry: {
             reason: string;
@@ -968,6 +993,11 @@ export interface components {
             id: string;
             /** Format: uuid */
             courier_id: string;
+        };
+        /** StartOfBreak */
+        StartOfBreak: {
+            at?: string | null;
+            duration_s?: number | null;
         };
         /** StayView */
         StayView: {

@@ -201,3 +201,30 @@ def test_what_continues_and_what_does_not():
 def test_a_way_of_no_length_takes_no_time():
     (span,) = forecaster().legs(Mode.CAR, [Way(origin=START, destination=START)], NOW)
     assert span.p50_s == 0.0
+
+
+def test_break_that_is_planned_delays_what_comes_after_it_and_says_so():
+    one = following()
+    first, second = one.tell(forecaster(), NOW)
+    one.change(route(call(1, 1500), call(2, 3000, break_at=NOW, break_s=900.0)))
+    same, later = one.tell(forecaster(), NOW + 1)
+    assert same.p50 == first.p50
+    assert later.p50 == pytest.approx(second.p50 + 900, abs=5)
+    assert Note.ON_BREAK in later.warnings
+
+
+def test_whoever_rests_comes_so_much_later_and_is_as_fast_as_before_after_it():
+    one = following()
+    first, _ = one.tell(forecaster(), NOW)
+    one.change(replace(one.itinerary, rests_until=NOW + 1800))
+    resting, _ = one.tell(forecaster(), NOW + 1)
+    assert resting.p50 == pytest.approx(first.p50 + 1800, abs=5)
+    assert Note.ON_BREAK in resting.warnings
+    overrun, _ = one.tell(forecaster(), NOW + 2400)
+    assert overrun.p50 == pytest.approx(first.p50 + 2400, abs=30)  # the position is old by then
+    assert Note.ON_BREAK in overrun.warnings
+    one.change(replace(one.itinerary, rests_until=None))
+    one.see(START, NOW + 2400)
+    after, _ = one.tell(forecaster(), NOW + 2400)
+    assert after.p50 == pytest.approx(first.p50 + 2400, abs=5)
+    assert Note.STANDING_STILL not in after.warnings

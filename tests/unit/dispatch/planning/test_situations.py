@@ -192,6 +192,31 @@ def test_break_is_taken_within_its_window():
     assert rows[0].arrives_at == NOW + 200
 
 
+def times(plan):
+    return [(row.stop, row.arrives_at - NOW, row.break_s) for row in plan.routes[0].stops]
+
+
+def test_break_blocks_no_more_than_itself():
+    """Its window is open, and what can be delivered before it closes is delivered before."""
+    pause = Break(opens_at=NOW - 1000, closes_at=NOW + 5000, duration_s=900)
+    plan = propose(world(STREET, [job(0, 1, 2)], [worker(0, 0, breaks=(pause,))]), Params())
+    assert times(plan) == [(pickup(0), 200, 0), (dropoff(0), 520, 0)]
+
+
+def test_break_that_fits_into_a_wait_is_taken_there():
+    pause = Break(opens_at=NOW, closes_at=NOW + 9000, duration_s=900)
+    late = replace(job(0, 1, 2), pickup=Visit(place=1, opens_at=NOW + 1200, service_s=120))
+    plan = propose(world(STREET, [late], [worker(0, 0, breaks=(pause,))]), Params())
+    assert times(plan) == [(pickup(0), 1100, 900), (dropoff(0), 1520, 0)]
+    assert plan.routes[0].stops[0].break_at == NOW
+
+
+def test_break_comes_rather_before_a_pickup_than_with_the_goods_on_board():
+    pause = Break(opens_at=NOW, closes_at=NOW + 400, duration_s=900)
+    plan = propose(world(STREET, [job(0, 1, 2)], [worker(0, 0, breaks=(pause,))]), Params())
+    assert times(plan) == [(pickup(0), 1100, 900), (dropoff(0), 1420, 0)]
+
+
 def test_order_cancelled_or_collected_meanwhile_leaves_the_rest_of_the_route_as_it_was():
     snapshot = world(STREET, [job(0, 1, 2), job(1, 2, 3), job(2, 3, 4)], [worker(0, 0)])
     planned = with_plan(snapshot, propose(snapshot, Params(bundling=Bundling.NONE)))

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from dispatch.orders.courier import Courier, Shift, ShiftBreak
+from dispatch.orders.courier import Courier, Rest, Shift, ShiftBreak
 from dispatch.orders.order import Order, OrderState, OrderStop, Window
-from dispatch.region.world import RouteInForce, StopInForce, SurveyParams, Whereabouts, World, survey, unix_s
+from dispatch.region.world import OVERRUN_S, RouteInForce, StopInForce, SurveyParams, Whereabouts, World, survey, unix_s
 from dispatch.stop import PlannedStop, StopKind
 from tracking.position import LatLon, Mode
 
@@ -194,3 +194,15 @@ def test_stays_are_planned_as_they_were_learned_not_as_they_were_declared():
     (job,) = survey(world(held), SEEN, stays=stays).jobs
     assert (job.pickup.service_s, job.dropoff.service_s) == (333, 44)
     assert asked == [("default", StopKind.PICKUP, KITCHEN, ANA, 600), ("default", StopKind.DROPOFF, DOOR, ANA, 120)]
+
+
+def test_courier_on_a_break_is_free_when_it_is_meant_to_end_or_some_time_after():
+    rest = Rest(began_at=NOON - HOUR / 2, duration_s=3600)
+    base = courier()
+    [worker] = survey(world(couriers=[replace(base, rests=(rest,))]), {}).workers
+    assert worker.available_at == unix_s(NOON + HOUR / 2)
+    [worker] = survey(world(couriers=[replace(base, rests=(replace(rest, duration_s=60),))]), {}).workers
+    assert worker.available_at == unix_s(NOON) + OVERRUN_S
+    over = replace(rest, ended_at=NOON - HOUR / 4)
+    [worker] = survey(world(couriers=[replace(base, rests=(over,))]), {}).workers
+    assert worker.available_at == unix_s(NOON)
