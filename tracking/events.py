@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -34,6 +34,9 @@ TAKE_S = 60.0
 
 MAX_EVENTS = 100_000
 """About an hour of a busy city; when full, the oldest go (trimmed approximately, which is cheap)."""
+
+KEPT = timedelta(hours=24)
+"""Events name couriers and orders; a region in which little happens would keep them for years."""
 
 START = "0-0"
 """Before every event."""
@@ -111,6 +114,16 @@ async def tell(redis: Redis, told: Sequence[tuple[str, str, Mapping[str, Any]]],
     except outages.DRIVERS as exc:
         LOST.inc(len(told))
         outages.tell(log, "events not published", exc, event="events_not_published", n_events=len(told))
+
+
+async def forget_old(redis: Redis, region: str, now: datetime) -> None:
+    """Drop the events of a region that are older than KEPT; never raises for Redis' sake."""
+    before_ms = int((now - KEPT).timestamp() * 1000)
+    try:
+        async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+            await redis.xtrim(key(region), minid=f"{before_ms}-0", approximate=False)
+    except outages.DRIVERS as exc:
+        outages.tell(log, "events not trimmed", exc, event="events_not_trimmed", region=region)
 
 
 async def read(

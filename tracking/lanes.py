@@ -7,7 +7,8 @@ A lane for every region: whoever holds the region's lease does the job there, an
 Leases are renewed by a task of its own while the lanes work, so a turn may take longer than a lease. A lane whose lease
 has passed to another is cancelled; should it write before it hears of that, the token refuses it (`tracking.lease`).
 A lane that fails is told, counted and begun again alone, with growing pauses. When processes come or go, regions change
-hands after the turn that runs.
+hands after the turn that runs. A process that fails at a region again and again rests from it for a while, and another
+takes the lease, if there is another.
 """
 
 import asyncio
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 LEASES = Gauge("postrider_leases", "Regions this process holds, by job.", ["job"])
 FAILURES = Counter("postrider_lane_failures_total", "Turns of a region that ended with an error.", ["job", "region"])
+GIVEN_UP = Counter(
+    "postrider_lanes_given_up_total", "Regions left to another process after failures in a row.", ["job"]
+)
 LOST = Counter("postrider_leases_lost_total", "Leases that passed to another process while they were held.", ["job"])
 
 
@@ -57,6 +61,10 @@ class LaneParams:
     backoff_at_most_s: float = 5.0
     steady_after_s: float = 60.0
     """A lane that went well for so long begins again at once when it fails."""
+    give_up_after: int = 5
+    """After so many failures in a row the region is left to another process, if one lives."""
+    rest_s: float = 120.0
+    """So long the region is not taken again here, and kept there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +96,12 @@ class Lanes:
         self._lanes: dict[Region, _Lane] = {}
         self._regions: frozenset[Region] = frozenset()
         self._listed_at = float("-inf")
+        self._living: frozenset[str] = frozenset()
+        self._resting: dict[Region, float] = {}
+        """Regions we failed at, and until when others may try."""
+        self._adopted: dict[Region, float] = {}
+        """Regions whose due holder does not take them, and until when they are ours."""
+        self._free_since: dict[Region, float] = {}
         self.holder = leases.new_holder()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -133,18 +147,33 @@ class Lanes:
         if monotonic() - self._listed_at > self._params.regions_every_s:
             self._regions = frozenset(await self._list_regions())
             self._listed_at = monotonic()
-        living = [row["holder"] for row in await self._pool.fetch(queries["leases.living"], self._job)]
-        due = leases.shares(self._regions, living)
-        mine = {region for region, holder in due.items() if holder == self.holder}
+        self._living = frozenset(row["holder"] for row in await self._pool.fetch(queries["leases.living"], self._job))
+        rows = await self._pool.fetch(queries["leases.in_force"], self._job)
+        mine = self._due({row["region"] for row in rows}, monotonic())
         for region, lane in self._lanes.items():
             if region not in mine:
                 lane.stop.set()
-        if wanted := mine - self._lanes.keys():
-            rows = await self._pool.fetch(queries["leases.in_force"], self._job)
-            for region in sorted(wanted - {row["region"] for row in rows if row["holder"] != self.holder}):
-                lease = await leases.take(self._pool, self._job, region, self.holder, ttl_s=self._params.lease_s)
-                if lease is not None:
-                    self._begin(group, lease)
+        for region in sorted(mine - self._lanes.keys() - {r["region"] for r in rows if r["holder"] != self.holder}):
+            lease = await leases.take(self._pool, self._job, region, self.holder, ttl_s=self._params.lease_s)
+            if lease is not None:
+                self._begin(group, lease)
+
+    def _due(self, in_force: set[Region], now_s: float) -> set[Region]:
+        """Our regions: our share but for what we rest from, and what its due holder leaves lying."""
+        self._resting = {region: until for region, until in self._resting.items() if until > now_s and self._others}
+        self._adopted = {region: until for region, until in self._adopted.items() if until > now_s}
+        free = self._regions - in_force
+        self._free_since = {region: self._free_since.get(region, now_s) for region in free}
+        due = leases.shares(self._regions, self._living)
+        mine = {region for region, holder in due.items() if holder == self.holder} - self._resting.keys()
+        for region in free - mine - self._resting.keys():
+            if now_s - self._free_since[region] > self._params.lease_s:
+                self._adopted[region] = now_s + self._params.rest_s
+        return mine | self._adopted.keys()
+
+    @property
+    def _others(self) -> frozenset[str]:
+        return self._living - {self.holder}
 
     async def _renew(self) -> None:
         held = [lane.lease for lane in self._lanes.values()]
@@ -185,26 +214,39 @@ class Lanes:
             outages.tell(log, "lease not given back", exc, event="lease_not_released", job=self._job)
 
     async def _work_on(self, lease: Lease, stop: asyncio.Event) -> None:
-        backoff_s = self._params.backoff_s
+        backoff_s, n_failures = self._params.backoff_s, 0
         while not stop.is_set():
             began = monotonic()
             try:
                 await self._work(lease, stop)
+                n_failures = 0
             except LeaseLost:
                 _tell_lost(lease)
                 return
             except outages.DRIVERS as exc:
+                n_failures += 1
                 FAILURES.labels(lease.job, lease.region).inc()
                 outages.tell(log, "lane interrupted", exc, event="lane_interrupted", job=lease.job, region=lease.region)
             except Exception:
                 # Whatever it is, the other regions go on.
+                n_failures += 1
                 FAILURES.labels(lease.job, lease.region).inc()
                 facts = {"job": lease.job, "region": lease.region, "again_in_s": backoff_s}
                 log.exception("lane died", extra={"event": "lane_died", **facts})
             if monotonic() - began > self._params.steady_after_s:
-                backoff_s = self._params.backoff_s
+                backoff_s, n_failures = self._params.backoff_s, min(n_failures, 1)
+            if n_failures >= self._params.give_up_after and self._others:
+                self._give_up(lease)
+                return
             await pause(stop, backoff_s)
             backoff_s = min(2 * backoff_s, self._params.backoff_at_most_s)
+
+    def _give_up(self, lease: Lease) -> None:
+        self._adopted.pop(lease.region, None)
+        self._resting[lease.region] = monotonic() + self._params.rest_s
+        GIVEN_UP.labels(lease.job).inc()
+        facts = {"job": lease.job, "region": lease.region, "for_s": self._params.rest_s}
+        log.error("region left to another process", extra={"event": "lane_given_up", **facts})
 
 
 def _tell_lost(lease: Lease) -> None:

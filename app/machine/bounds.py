@@ -9,7 +9,7 @@ from app.web.metrics import METHODS
 from app.web.pages import LONGEST_CURSOR, PAGE_LIMIT
 from app.web.rates import MOST_KEYS
 from app.wiring.whatif import AT_ONCE
-from tracking.events import MAX_EVENTS
+from tracking.events import KEPT, MAX_EVENTS
 from tracking.intake.roster import LONGEST_DEVICE, MOST_DEVICES, SIZE
 from tracking.intake.screening import PAYLOAD_BYTES
 from tracking.live import MOST_WALKED
@@ -77,7 +77,7 @@ def bounds(settings: Settings) -> list[Bound]:
             f"{MOST_WALKED:,} couriers of a mode looked at",
             "those farther off are left out",
         ),
-        Bound("events kept for readers", f"about {MAX_EVENTS:,} a region", "the oldest go"),
+        Bound("events kept for readers", f"about {MAX_EVENTS:,} a region, {KEPT.days * 24} hours", "the oldest go"),
         Bound("tokens known by heart", f"{CACHE_SIZE:,}, and {UNKNOWN_SIZE:,} that are nobody's", "the least used go"),
         Bound(
             "device identifiers",

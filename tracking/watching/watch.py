@@ -22,6 +22,7 @@ import asyncpg
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Histogram
 
+from tracking import events
 from tracking.batch import PositionColumns
 from tracking.lanes import LaneParams, Lanes
 from tracking.lease import Lease
@@ -156,6 +157,7 @@ class Watcher:
             with bearing(lookout.lease.region, "look at the clock"):
                 async with lookout.observing:
                     await observer.tick(lookout.lease, now)
+        await events.forget_old(self._redis, lookout.lease.region, now)
         lookout.forget_silent()
 
     async def _keep_up(self, lookout: Lookout) -> None:

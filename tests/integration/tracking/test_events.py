@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -76,3 +77,13 @@ async def test_events_are_given_up_when_redis_takes_a_connection_and_says_nothin
     await client.aclose()
     server.close()
     await server.wait_closed()
+
+
+async def test_events_of_a_quiet_region_do_not_stay_for_ever(redis: Redis) -> None:
+    await events.publish(redis, "porto", "order.placed", {})
+    (told,) = await events.read(redis, "porto", after=events.START)
+    at = datetime.fromtimestamp(int(told.id.partition("-")[0]) / 1000, UTC)
+    await events.forget_old(redis, "porto", at + events.KEPT)
+    assert await redis.xlen(events.key("porto")) == 1
+    await events.forget_old(redis, "porto", at + events.KEPT + timedelta(milliseconds=1))
+    assert await redis.xlen(events.key("porto")) == 0

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 import pytest
@@ -186,3 +186,34 @@ async def test_when_a_process_dies_another_takes_over(pool):
         await until(lambda: len(first.at) == len(second.at) == 1)
         task.cancel()  # without giving anything back
         await until(lambda: set(second.at) == {"a", "b"})
+
+
+async def broken(lease):
+    raise RuntimeError("a disk that is full here")
+
+
+async def test_a_process_that_keeps_failing_at_a_region_leaves_it_to_another(pool):
+    """One region is each one's share: the broken process gives up, and the sound one takes it over and keeps it."""
+    sick = Worker(pool, ["a", "b"], act=broken)
+    sound = Worker(pool, ["a", "b"])
+    async with sick.running(), sound.running():
+        await until(lambda: sick.n_begun)
+        await until(lambda: set(sound.at) == {"a", "b"})
+        begun = sick.n_begun
+        await asyncio.sleep(0.5)
+        assert (set(sound.at), sick.n_begun) == ({"a", "b"}, begun)
+
+
+async def test_a_process_that_fails_alone_keeps_trying(pool):
+    sick = Worker(pool, ["a"], act=broken)
+    async with sick.running():
+        await until(lambda: sick.n_begun > 2 * PARAMS.give_up_after)
+
+
+async def test_a_region_left_to_another_is_tried_again_after_a_rest(pool):
+    params = replace(PARAMS, rest_s=1.5)
+    sick, other = Worker(pool, ["a"], params=params, act=broken), Worker(pool, ["a"], params=params, act=broken)
+    async with sick.running(), other.running():
+        await until(lambda: min(sick.n_begun, other.n_begun) > PARAMS.give_up_after)
+        sick.act = other.act = None
+        await until(lambda: sick.at or other.at)
