@@ -143,7 +143,14 @@ class WhatIf:
     async def _near(self, region: Region, *asked: CourierId) -> tuple[World, CycleParams]:
         """The region but for orders that are not planned yet, and how it is run."""
         params = await params_of(self.pool, region, self.params)
-        world = await store.load(self.pool, region, horizon_s=params.plan.horizon_s, pauses=params.pauses, asked=asked)
+        world = await store.load(
+            self.pool,
+            region,
+            horizon_s=params.plan.horizon_s,
+            collect_ahead_s=params.survey.collect_ahead_s,
+            pauses=params.pauses,
+            asked=asked,
+        )
         return world, params
 
     async def _look(self, world: World, params: CycleParams) -> Snapshot:

@@ -4,10 +4,11 @@ from dispatch.planning.cost import by_term
 from dispatch.planning.draft import Draft
 from dispatch.planning.in_force import bound_worker
 from dispatch.planning.params import ShouldEnd, never
-from dispatch.planning.problem import Stops
+from dispatch.planning.problem import Problem, Stops
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute, ScheduledStop
 from dispatch.planning.reasons import Exclusions, explain
 from dispatch.planning.schedule import schedule
+from dispatch.planning.snapshot import FOREVER
 
 
 def report(
@@ -54,7 +55,8 @@ def due_now(draft: Draft, worker_no: int, times: tuple[ScheduledStop, ...]) -> s
     """
     Jobs to be fixed now: held ones, and those of the next stay when the courier must leave for it within the lead time.
 
-    The courier must leave so as to arrive when service can start, not earlier: until then another may turn out better.
+    The courier must leave so as to arrive when service can start, not earlier, nor only to wait at a door further on:
+    until then another may turn out better.
     """
     problem, stops = draft.problem, draft.routes[worker_no]
     due = {stop >> 1 for stop in stops if bound_worker(problem, stop >> 1) == worker_no}
@@ -66,6 +68,26 @@ def due_now(draft: Draft, worker_no: int, times: tuple[ScheduledStop, ...]) -> s
     leg_s = problem.durations_s[worker_no].item(worker.start, first.place)
     stay = [(stop, row) for stop, row in zip(stops, times, strict=True) if row.arrives_at == first.arrives_at]
     leave_by = max(max(row.starts_at for _, row in stay) - leg_s, worker.available_at)
+    leave_by += spare_s(problem, worker_no, stops, times)
     if leave_by <= problem.now + problem.params.commit_lead_s:
         due |= {stop >> 1 for stop, _ in stay}
     return due
+
+
+def spare_s(problem: Problem, worker_no: int, stops: Stops, times: tuple[ScheduledStop, ...]) -> int:
+    """By how much more a route may begin later without any drop-off being later: what is waited at doors further on."""
+    if all(not stop & 1 for stop in stops):
+        return 0
+    before_s, here_s, arrived_at, spare = 0, 0, times[0].arrives_at, FOREVER
+    shift_ends_at = problem.workers[worker_no].shift_ends_at
+    for stop, row in zip(stops, times, strict=True):
+        if row.arrives_at != arrived_at:  # the next stay
+            before_s, here_s, arrived_at = before_s + here_s, 0, row.arrives_at
+        is_first = arrived_at == times[0].arrives_at
+        if stop & 1:
+            here_s = max(here_s, 0 if is_first else row.starts_at - row.arrives_at)
+            spare = min(spare, before_s + (0 if is_first else row.starts_at - row.arrives_at))
+        else:
+            until = min(problem.due_at[stop], problem.closes_at[stop], shift_ends_at)
+            spare = min(spare, before_s + max(until - row.starts_at, 0))
+    return spare

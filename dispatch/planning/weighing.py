@@ -161,6 +161,6 @@ def _priced(draft: Draft, worker_no: int, job_no: int, one: Weighed) -> Weighed:
         one,
         cost={name: value - old[name] for name, value in terms.items()},
         pickup_at=of_job[0].arrives_at if 0 in of_job else None,
-        dropoff_at=of_job[1].arrives_at,
+        dropoff_at=of_job[1].starts_at,
         late_s=sum(row.late_s for row in of_job.values()),
     )

@@ -135,7 +135,8 @@ class Planning:
             plans += [] if plan is None else [plan]
             if urgent.is_set() or monotonic() - began > params.at_once_s:
                 break
-        await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s)
+        ahead_s = params.survey.collect_ahead_s
+        await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s, ahead_s)
         cycle = Cycle(
             world=world,
             plan=joined(plans),
@@ -147,7 +148,14 @@ class Planning:
 
     async def _load(self, region: Region, params: CycleParams, aside: Aside) -> World:
         """What can matter to a plan now."""
-        return await store.load(self._pool, region, horizon_s=params.plan.horizon_s, pauses=params.pauses, aside=aside)
+        return await store.load(
+            self._pool,
+            region,
+            horizon_s=params.plan.horizon_s,
+            collect_ahead_s=params.survey.collect_ahead_s,
+            pauses=params.pauses,
+            aside=aside,
+        )
 
     async def _quick_plan(
         self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside

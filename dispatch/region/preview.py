@@ -41,6 +41,7 @@ class Fate:
     courier_id: CourierId | None
     pickup_at: UnixS | None
     dropoff_at: UnixS | None
+    """When it is handed over: whoever comes before the window opens waits."""
     late_s: int
     """At both stops together."""
 
@@ -141,7 +142,7 @@ def fates(plan: Plan) -> dict[OrderId, Fate]:
                 order_id=order_id,
                 courier_id=route.courier_id,
                 pickup_at=None if pickup is None else pickup.arrives_at,
-                dropoff_at=None if dropoff is None else dropoff.arrives_at,
+                dropoff_at=None if dropoff is None else dropoff.starts_at,
                 late_s=sum(max(0, stop.late_s) for stop in (pickup, dropoff) if stop is not None),
             )
     return found

@@ -26,7 +26,7 @@ BOUNDARY: Final = "boundary"
 """Among the settings, the region's outline: GeoJSON."""
 DAY_S: Final = 86_400
 _OF_PLAN: Final = ("weights", "bundling", "horizon_s", "furthest_s", "commit_lead_s", "min_gain")
-_OF_SURVEY: Final = ("radius_m", "fresh_within_s", "at_rest_within_s")
+_OF_SURVEY: Final = ("radius_m", "collect_ahead_s", "fresh_within_s", "at_rest_within_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,8 @@ class DispatchSettings:
     """Time for the search that improves the plan after offers are made; 0: none."""
     radius_m: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     """Nobody is sent to a pickup farther away; none: no limit."""
+    collect_ahead_s: Annotated[int, Meta(ge=0, le=2 * DAY_S)] = 3600
+    """What is to be handed over later is collected at most so long, and the way, before that."""
     fresh_within_s: Annotated[int, Meta(ge=10, le=DAY_S)] = 120
     """A courier whose last position is older gets nothing new."""
     at_rest_within_s: Annotated[int, Meta(ge=0, le=DAY_S)] = 1800

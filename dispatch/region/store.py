@@ -19,7 +19,7 @@ from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, Window
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, rest_from_row, shift_from_row
 from dispatch.region.params import PauseParams
-from dispatch.region.world import RouteInForce, StopInForce, World
+from dispatch.region.world import COLLECT_AHEAD_S, RouteInForce, StopInForce, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
 from tracking.instants import FIRST, LAST, is_believable
@@ -39,6 +39,7 @@ async def load(
     *,
     now: datetime | None = None,
     horizon_s: int | None = None,
+    collect_ahead_s: int = COLLECT_AHEAD_S,
     pauses: PauseParams | None = None,
     aside: Aside | None = None,
     asked: Collection[CourierId] = (),
@@ -52,12 +53,24 @@ async def load(
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         now = now or await connection.fetchval(queries["clock.now"])
         assert now is not None
-        return await read(connection, region, now, horizon_s=horizon_s, pauses=pauses, aside=aside, asked=asked)
+        return await read(
+            connection,
+            region,
+            now,
+            horizon_s=horizon_s,
+            collect_ahead_s=collect_ahead_s,
+            pauses=pauses,
+            aside=aside,
+            asked=asked,
+        )
 
 
-async def put_off(pool: asyncpg.Pool, region: Region, now: datetime, horizon_s: int) -> None:
+async def put_off(
+    pool: asyncpg.Pool, region: Region, now: datetime, horizon_s: int, collect_ahead_s: int = COLLECT_AHEAD_S
+) -> None:
     """Say of the orders beyond the horizon that it is not yet their time."""
-    await pool.execute(queries["decisions.put_not_yet"], region, now + timedelta(seconds=horizon_s), now)
+    until = now + timedelta(seconds=horizon_s)
+    await pool.execute(queries["decisions.put_not_yet"], region, until, now, float(collect_ahead_s))
 
 
 async def hold(connection: Any, region: Region) -> None:
@@ -76,6 +89,7 @@ async def read(
     now: datetime,
     *,
     horizon_s: int | None = None,
+    collect_ahead_s: int = COLLECT_AHEAD_S,
     pauses: PauseParams | None = None,
     aside: Aside | None = None,
     asked: Collection[CourierId] = (),
@@ -91,7 +105,7 @@ async def read(
         orders = await connection.fetch(queries["orders.open_in_region"], region)
     else:
         until = now + timedelta(seconds=horizon_s)
-        orders = await connection.fetch(queries["orders.within_horizon"], region, until)
+        orders = await connection.fetch(queries["orders.within_horizon"], region, until, float(collect_ahead_s))
     couriers = await connection.fetch(queries["planning.couriers"], region, list(asked))
     routes = await connection.fetch(queries["routes.of_couriers"], [row["id"] for row in couriers])
     refused = await connection.fetch(queries["offers.refusals_in_region"], region)

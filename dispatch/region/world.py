@@ -6,7 +6,7 @@ A region as the database has it at one moment, and how the planner sees it; no I
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 
@@ -35,6 +35,10 @@ def as_declared(_: Region, __: StopKind, ___: LatLon, ____: CourierId | None, de
     return declared_s
 
 
+COLLECT_AHEAD_S = 3600
+"""Time to make a round of several orders before the first window opens; goods lie no longer with a courier."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyParams:
     """Who may be given something new."""
@@ -45,6 +49,8 @@ class SurveyParams:
     """Of a courier who stood still at the last fix, for phones send none at rest, and whose phone is still heard of."""
     radius_m: int | None = None
     """Longest distance to a pickup; None: no limit."""
+    collect_ahead_s: int = COLLECT_AHEAD_S
+    """What is to be handed over later is collected so long, and the way, before that: not earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +134,7 @@ class Survey:
     """Stops come first, then where couriers are: nobody travels to these."""
     n_destinations: int
     """So many leading places are travelled to."""
+    collect_ahead_s: int = COLLECT_AHEAD_S
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -136,7 +143,8 @@ class Survey:
 
     def snapshot(self, travel: TravelMatrix) -> Snapshot:
         """The snapshot, once the travel times between the places are known."""
-        return Snapshot(region=self.region, now=self.now, jobs=self.jobs, workers=self.workers, travel=travel)
+        jobs = tuple(_in_time(job, travel, self.collect_ahead_s) for job in self.jobs)
+        return Snapshot(region=self.region, now=self.now, jobs=jobs, workers=self.workers, travel=travel)
 
 
 def unix_s(at: datetime) -> UnixS:
@@ -219,6 +227,7 @@ def survey(
         workers=workers,
         places=tuple(places.known),
         n_destinations=n_destinations,
+        collect_ahead_s=params.collect_ahead_s,
     )
 
 
@@ -245,6 +254,24 @@ def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime], st
         pinned_to=order.courier_id if order.state in COURIER_STATES else None,
         refused_by=frozenset(refused),
     )
+
+
+def _in_time(job: Job, travel: TravelMatrix, ahead_s: int) -> Job:
+    """
+    The job, collected so that it is at the drop-off when that opens, and not long before.
+
+    Nobody waits for what cannot be there yet: delivery time counts from when it could be handed over. Whoever has been
+    given it may collect it: that was decided when it was time.
+    """
+    opens_at = job.dropoff.opens_at
+    job = replace(job, ready_at=max(job.ready_at, job.pickup.opens_at, opens_at))
+    if job.pinned_to is not None or not travel.durations_s:
+        return job
+    leg = (job.pickup.place, job.dropoff.place)
+    modes = [mode for mode in travel.durations_s if job.modes is None or mode in job.modes]
+    way_s = max((travel.durations_s[mode].item(*leg) for mode in modes), default=0)
+    from_at = min(opens_at - way_s - job.pickup.service_s - ahead_s, job.pickup.closes_at)
+    return replace(job, pickup=replace(job.pickup, opens_at=max(job.pickup.opens_at, from_at)))
 
 
 def _visit(window: Window, place: Place, service_s: int, ready_at: UnixS) -> Visit:

@@ -16,14 +16,22 @@ SELECT order_id, decided_at, courier_id, cost, reasons FROM decisions WHERE orde
 SELECT order_id, decided_at, courier_id, cost, reasons FROM decisions WHERE order_id = ANY($1::uuid[]);
 
 -- name: put_not_yet
--- Orders of region $1 whose pickup opens after $2 are left for a later plan; $3 when. Says it once of each.
+-- Orders of region $1 whose pickup opens after $2 are left for a later plan; $3 when. Says it once of each. Opening: as in
+-- orders.within_horizon, with $4 for its $3.
 INSERT INTO decisions AS d (order_id, reasons, decided_at)
 SELECT o.id, '{"not_yet": {"n": 0, "example": null}}', $3
 FROM orders AS o
 LEFT JOIN decisions AS k ON o.id = k.order_id
 WHERE
     o.region = $1 AND o.state = 'placed'
-    AND greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at) > $2
     AND greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at) < '2200-01-01T00:00:00Z'
+    AND (o.dropoff_opens_at IS NULL OR o.dropoff_opens_at < '2200-01-01T00:00:00Z')
+    AND (
+        greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at) > $2
+        OR o.dropoff_opens_at - make_interval(
+            secs => $4::float8 + 111320
+            * sqrt((o.dropoff_lat - o.pickup_lat) ^ 2 + ((o.dropoff_lon - o.pickup_lon) * cos(radians(o.pickup_lat))) ^ 2)
+        ) > $2
+    )
     AND (k.reasons -> 'not_yet') IS NULL
 ON CONFLICT (order_id) DO UPDATE SET courier_id = NULL, cost = NULL, reasons = excluded.reasons, decided_at = $3;

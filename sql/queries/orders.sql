@@ -208,8 +208,9 @@ WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', '
 ORDER BY placed_at, id;
 
 -- name: within_horizon
--- Open orders of region $1 but for those that nobody has and whose pickup opens after $2: they cost a plan nothing. What
--- opens when nobody can mean it is among them, to be told.
+-- Open orders of region $1 but for those that nobody has and whose pickup opens after $2: they cost a plan nothing. Those
+-- that are to be handed over later are collected $3 seconds, and the way on foot, before that. What opens when nobody can
+-- mean it is among them, to be told.
 SELECT
     id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
@@ -228,6 +229,13 @@ FROM orders
 WHERE
     region = $1 AND state = 'placed'
     AND greatest(coalesce(ready_at, placed_at), pickup_opens_at) <= $2
+    AND (
+        dropoff_opens_at IS NULL OR dropoff_opens_at >= '2200-01-01T00:00:00Z'
+        OR dropoff_opens_at - make_interval(
+            secs => $3::float8 + 111320
+            * sqrt((dropoff_lat - pickup_lat) ^ 2 + ((dropoff_lon - pickup_lon) * cos(radians(pickup_lat))) ^ 2)
+        ) <= $2
+    )
 UNION ALL
 SELECT
     id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,

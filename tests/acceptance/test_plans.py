@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -115,3 +115,34 @@ async def test_windows_that_can_be_kept_are_told_apart_from_those_that_cannot(to
         if window["feasible"]:
             assert window["from"] <= window["to"]
             assert window["cost"] >= 0
+
+
+async def test_windows_of_tomorrow_can_be_promised(town):
+    await town.hire("Ana")
+    question = {"order": MINIMAL, "length_s": 3600, "step_s": 10_800, "n": 9}
+    windows = (await town.staff.post("/v1/plans/windows", json=question)).json()["windows"]
+    assert [window["feasible"] for window in windows] == [True] * 9
+    for window in windows[1:]:
+        assert window["from"] <= window["dropoff_at"] <= window["to"]
+
+
+async def test_order_for_later_is_given_to_nobody_until_it_is_time(town, dispatcher):
+    """Only the drop-off says when: it is collected for then, not now."""
+    await town.hire("Ana")
+    wanted = []
+    for hours in (2.5, 24):
+        opens_at = datetime.now(UTC) + timedelta(hours=hours)
+        window = {"from": opens_at.isoformat(), "to": (opens_at + timedelta(hours=1)).isoformat()}
+        wanted.append((await town.place(dropoff=HOME | {"window": window}))["id"])
+    now = await town.place()
+
+    async def offered():
+        return (await town.order(now["id"]))["state"] == "assigned"
+
+    await eventually(offered)  # the dispatcher has looked at all of them
+    assert [(await town.order(order_id))["state"] for order_id in wanted] == ["placed", "placed"]
+
+    async def put_off():
+        return (await town.order(wanted[1])).get("decision", {}).get("reasons")
+
+    assert [reason["code"] for reason in await eventually(put_off)] == ["not_yet"]

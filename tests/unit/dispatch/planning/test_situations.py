@@ -315,3 +315,22 @@ def test_reasons_are_not_tried_out_any_more_once_time_is_up():
     codes = [set(left.reasons) for left in cut.unassigned]
     assert codes == [{ReasonCode.MAX_ORDERS}] + [{ReasonCode.OUT_OF_TIME}] * (len(codes) - 1)
     assert cut.routes == full.routes
+
+
+def test_order_is_not_fixed_while_its_courier_would_only_wait_at_the_door():
+    """Two legs of 200 s to a door that opens in an hour: until shortly before, somebody better may turn up."""
+    late = Visit(place=2, opens_at=NOW + 3600)
+    asked = world(STREET, [replace(job(0, 1, 2), dropoff=late, ready_at=NOW + 3600)], [worker(0, 0)])
+    assert not assignment(propose(asked, Params()), 0).commit
+    [route] = propose(asked, Params()).routes
+    waits_s = route.stops[1].starts_at - route.stops[1].arrives_at
+    at_last = replace(late, opens_at=NOW + 3600 - waits_s + 100)
+    asked = world(STREET, [replace(job(0, 1, 2), dropoff=at_last, ready_at=NOW)], [worker(0, 0)])
+    assert assignment(propose(asked, Params()), 0).commit
+
+
+def test_order_that_waits_at_its_door_does_not_hold_up_what_is_due_on_the_way():
+    late = Visit(place=4, opens_at=NOW + 3600)
+    jobs = [replace(job(0, 1, 4), dropoff=late, ready_at=NOW + 3600), job(1, 1, 2)]
+    plan = propose(world(STREET, jobs, [worker(0, 0)]), Params())
+    assert assignment(plan, 1).commit

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from dispatch.orders.courier import Courier, Rest, Shift, ShiftBreak
 from dispatch.orders.order import Order, OrderState, OrderStop, Window
+from dispatch.planning.snapshot import TravelMatrix
 from dispatch.region.world import OVERRUN_S, RouteInForce, StopInForce, SurveyParams, Whereabouts, World, survey, unix_s
 from dispatch.stop import PlannedStop, StopKind
 from tracking.position import LatLon, Mode
@@ -54,6 +56,39 @@ def route_of(*stops: tuple[int, StopKind], fixed: bool = False) -> RouteInForce:
             for number, kind in stops
         ),
     )
+
+
+def timely(opens_in: timedelta, params: SurveyParams | None = None, **facts):
+    """The job of an order that is to be handed over from then on, ten minutes on the way from its pickup."""
+    dropoff = OrderStop(at=DOOR, window=Window(opens_at=NOON + opens_in))
+    seen = survey(world(order(1, dropoff=dropoff, **facts)), SEEN, params=params)
+    durations = np.full((len(seen.places), len(seen.places)), 600, dtype=np.int32)
+    travel = TravelMatrix(durations_s={Mode.BICYCLE: durations}, distances_m={Mode.BICYCLE: durations})
+    (job,) = seen.snapshot(travel).jobs
+    return job
+
+
+def test_what_is_to_be_handed_over_later_is_collected_as_late_as_sensible():
+    job = timely(24 * HOUR)
+    latest = unix_s(NOON + 23 * HOUR) - 600 - job.pickup.service_s
+    assert job.pickup.opens_at == latest
+    assert timely(24 * HOUR, SurveyParams(collect_ahead_s=0)).pickup.opens_at == latest + 3600
+
+
+def test_nobody_waits_for_what_cannot_be_handed_over_yet():
+    assert timely(24 * HOUR).ready_at == unix_s(NOON + 24 * HOUR)
+    assert timely(-HOUR).ready_at == unix_s(NOON)
+
+
+def test_pickup_is_never_later_than_it_may_be():
+    closes_at = NOON + HOUR
+    job = timely(24 * HOUR, pickup=OrderStop(at=KITCHEN, window=Window(closes_at=closes_at)))
+    assert job.pickup.opens_at == unix_s(closes_at)
+
+
+def test_whoever_has_been_given_an_order_may_collect_it_at_once():
+    facts = {"state": OrderState.ACCEPTED, "courier_id": ANA}
+    assert timely(24 * HOUR, **facts).pickup.opens_at == unix_s(NOON)
 
 
 def test_goods_not_ready_yet_open_the_pickup_later():
