@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from dispatch.alerts.facts import AlertParams
 from dispatch.errors import RegionExists, RegionNotFound, TooManyRegions, VersionConflict
+from dispatch.orders import returns
+from dispatch.orders.returns import ReturnSettings
 from dispatch.orders.rows import from_json, to_json
 from dispatch.region.params import CycleParams
 from dispatch.region.settings import BOUNDARY, DispatchSettings, OfferSettings, faults
@@ -61,6 +63,7 @@ def groups(params: CycleParams) -> dict[str, Any]:
         "dispatch": DispatchSettings.of(params),
         "offers": OfferSettings.of(params),
         "privacy": PrivacySettings(),
+        returns.GROUP: ReturnSettings(),
     }
 
 

@@ -133,6 +133,14 @@ class PlanCostShape(msgspec.Struct, kw_only=True):
     difference: int
 
 
+class ReturnPlaceShape(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The region's place for goods that come back. WGS 84 degrees."""
+
+    lat: float
+    lon: float
+    address: str | None = None
+
+
 class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An order and where it stands."""
 
@@ -163,6 +171,8 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Why it was cancelled or failed."""
     attempt: int = 1
     """How often it has been tried, this time included."""
+    returns_to: ReturnPlaceShape | None = None
+    """Where it comes back to, when that is not the pickup."""
     proof: dict[str, str] | None = None
     decision: DecisionShape | None = None
     plan_cost: PlanCostShape | None = None
@@ -263,9 +273,16 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         closed_at=order.closed_at,
         reason=order.close_reason,
         attempt=order.attempt,
+        returns_to=_return_place(order),
         proof=None if order.proof is None else dict(order.proof),
         decision=decision_shape(decision) if decision is not None and order.is_open else None,
     )
+
+
+def _return_place(order: Order) -> ReturnPlaceShape | None:
+    if order.returns_to is None:
+        return None
+    return ReturnPlaceShape(lat=order.returns_to.at.lat, lon=order.returns_to.at.lon, address=order.returns_to.address)
 
 
 def with_version(shape: OrderShape, *, status: int = 200, replayed: bool = False) -> Response[OrderShape]:

@@ -17,7 +17,7 @@ TimeZone = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description=
 Settings = Annotated[
     dict[str, Any],
     msgspec.Meta(
-        description="Groups `alerts`, `dispatch`, `offers`, `privacy`: what differs from the installation;"
+        description="Groups `alerts`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation;"
         " `GET /v1/regions/{name}/settings/schema` describes them."
     ),
 ]
@@ -147,5 +147,7 @@ def _range(schema: dict[str, Any]) -> str:
             return f"{least:g} to {most:g}"
         case {"anyOf": [{"minimum": least, "maximum": most}, *_] | [_, {"minimum": least, "maximum": most}]}:
             return f"{least:g} to {most:g}"
+        case {"anyOf": kinds}:
+            return " or ".join(kind["type"] for kind in kinds if kind["type"] != "null")
         case _:
             return str(schema["type"])

@@ -29,7 +29,7 @@ class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
     lon: float
     state: str
     """
-    Of the order; `returning`: the goods go back to where they were collected.
+    Of the order; `returning`: the goods go back to where they were collected, or to the region's place for that.
 
     `planned`: not the courier's yet, the planner may still think better of it.
     """

@@ -23,6 +23,7 @@ from dispatch.errors import ExternalIdInUse, OrderNotFound, OrderNotOpen, Versio
 from dispatch.orders.happened import Happened
 from dispatch.orders.offer import Offer, OfferState
 from dispatch.orders.order import COURIER_STATES, Actor, NewOrder, Order, OrderState, check_transition
+from dispatch.orders.returns import ReturnPlace, place_of
 from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
 from dispatch.stop import OrderId, StopKind
 from sql import queries
@@ -180,8 +181,9 @@ class Desk:
         happened: Happened | None = None,
     ) -> Order:
         """The goods are on board and not wanted: they come back, by a stop on the route of whoever has them."""
+        to = await place_of(self.connection, order.region)
         moved = await self.move(
-            order, OrderState.RETURNING, action=action, reason=reason, proof=proof, happened=happened
+            order, OrderState.RETURNING, action=action, reason=reason, proof=proof, happened=happened, returns_to=to
         )
         await self.reroute(moved)
         return moved
@@ -216,6 +218,7 @@ class Desk:
         proof: Mapping[str, str] | None = None,
         facts: Mapping[str, Any] | None = None,
         happened: Happened | None = None,
+        returns_to: ReturnPlace | None = None,
     ) -> Order:
         """
         One legal step of a locked order, guarded by its state and version, with its event.
@@ -235,6 +238,7 @@ class Desk:
             reason,
             None if proof is None else to_json(proof),
             None if happened is None else happened.at,
+            *((None, None, None) if returns_to is None else (*returns_to.at.latlon, returns_to.address)),
         )
         if happened is not None:
             facts = {**(facts or {}), **happened.facts}

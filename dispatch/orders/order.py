@@ -155,6 +155,8 @@ class Order(NewOrder):
     proof: Mapping[str, str] | None = None
     attempt: int = 1
     """How often it has been tried, this time included."""
+    returns_to: OrderStop | None = None
+    """Where what could not be delivered comes back to; None: to the pickup."""
 
     @property
     def is_open(self) -> bool:
@@ -180,10 +182,12 @@ class Order(NewOrder):
         return (StopKind.PICKUP, StopKind.DROPOFF) if self.is_open else ()
 
     def stop(self, kind: StopKind) -> OrderStop:
-        """Where that stop is made now: what comes back is dropped off where it was picked up, at any time."""
+        """Where that stop is made now: what comes back has a place for that, or the pickup, at any time."""
         if kind is StopKind.PICKUP:
             return self.pickup
-        return replace(self.pickup, window=Window()) if self.state is OrderState.RETURNING else self.dropoff
+        if self.state is not OrderState.RETURNING:
+            return self.dropoff
+        return self.returns_to or replace(self.pickup, window=Window())
 
     def awaits(self, kind: StopKind, courier_id: CourierId) -> bool:
         """Whether a stop in a courier's route is still to be made, and the order is not somebody else's."""

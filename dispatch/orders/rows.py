@@ -54,7 +54,15 @@ def order_from_row(row: Row) -> Order:
         close_reason=row["close_reason"],
         proof=from_json(row["proof"]),
         attempt=row["attempt"],
+        returns_to=_return_place(row),
     )
+
+
+def _return_place(row: Row) -> OrderStop | None:
+    if row["return_lat"] is None:
+        return None
+    at = LatLon(row["return_lat"], row["return_lon"])
+    return OrderStop(at=at, address=row["return_address"], service_s=row["pickup_service_s"])
 
 
 def _stop(row: Row, end: str) -> OrderStop:

@@ -13,6 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from dispatch.aside import REGION, Aside
+from dispatch.orders import returns
+from dispatch.orders.returns import ReturnSettings
 from dispatch.orders.rows import from_json
 from dispatch.planning.params import Bundling, Weights
 from dispatch.planning.profiles import Profile
@@ -138,6 +140,8 @@ def in_force(params: CycleParams, settings: Any, aside: Aside) -> CycleParams:
                 params = params.by(base.profile)
                 base = overlaid(group.of(params), given)
             params = base.over(params)
+    with aside.bearing(REGION, doing=f"read settings.{returns.GROUP}"):  # the desk reads it; here it is told
+        overlaid(ReturnSettings(), group_of(settings, returns.GROUP))
     return params
 
 

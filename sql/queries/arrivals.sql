@@ -1,7 +1,7 @@
 -- name: stops
 -- $1 region, $2 couriers (NULL: all): the stops still to be made, in the order of each route, with what an arrival
--- depends on. Stops that the planner only intends are among them. `rests_until`: a break of the courier's goes on. What comes back is dropped off where it was picked up,
--- and nobody was promised when.
+-- depends on. Stops that the planner only intends are among them. `rests_until`: a break of the courier's goes on. What
+-- comes back is dropped off at its place for that or where it was picked up, and nobody was promised when.
 SELECT
     r.courier_id, c.mode, r.version, s.nth, (s.stop ->> 'arrives_at')::bigint AS scheduled_at,
     (s.stop ->> 'break_at')::bigint AS break_at, coalesce((s.stop ->> 'break_s')::int, 0) AS break_s,
@@ -9,8 +9,8 @@ SELECT
     o.id AS order_id, s.stop ->> 'kind' AS kind, o.courier_id IS NOT NULL AS is_assigned,
     o.pickup_lat, o.pickup_lon, greatest(o.pickup_opens_at, o.ready_at) AS pickup_opens_at,
     coalesce(o.pickup_due_at, o.pickup_closes_at) AS pickup_promised_at, o.pickup_service_s,
-    CASE o.state WHEN 'returning' THEN o.pickup_lat ELSE o.dropoff_lat END AS dropoff_lat,
-    CASE o.state WHEN 'returning' THEN o.pickup_lon ELSE o.dropoff_lon END AS dropoff_lon,
+    CASE o.state WHEN 'returning' THEN coalesce(o.return_lat, o.pickup_lat) ELSE o.dropoff_lat END AS dropoff_lat,
+    CASE o.state WHEN 'returning' THEN coalesce(o.return_lon, o.pickup_lon) ELSE o.dropoff_lon END AS dropoff_lon,
     CASE o.state WHEN 'returning' THEN NULL ELSE o.dropoff_opens_at END AS dropoff_opens_at,
     CASE o.state WHEN 'returning' THEN NULL ELSE coalesce(o.dropoff_due_at, o.dropoff_closes_at) END
         AS dropoff_promised_at,

@@ -19,7 +19,8 @@ RETURNING
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at;
 
 -- name: get
 SELECT
@@ -27,7 +28,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders WHERE id = $1;
 
 -- name: get_many
@@ -36,7 +38,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders WHERE id = ANY($1::uuid[]);
 
 -- name: id_by_external_id
@@ -49,7 +52,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders WHERE id = $1 FOR UPDATE;
 
 -- name: lock_many
@@ -58,7 +62,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
 
 -- name: lock_uncollected
@@ -100,7 +105,7 @@ ORDER BY id FOR UPDATE;
 -- name: move
 -- $1 order, $2 version it must have, $3 state it must have, $4 new state, $5 when, $6 courier (NULL: as it was),
 -- $7 pinned (NULL: as it was), $8 reason, $9 proof, $10 when it was done, if not
--- then. No row: somebody else was faster.
+-- then, $11, $12, $13 where what returns goes (NULL: to the pickup). No row: somebody else was faster.
 -- An order that goes back to `placed` forgets its courier, and one that is tried again what became of it before.
 UPDATE orders SET
     state = $4,
@@ -126,6 +131,9 @@ UPDATE orders SET
     END,
     proof = CASE WHEN $3 IN ('failed', 'returning', 'returned') AND $4 IN ('placed', 'picked_up') THEN NULL
         ELSE coalesce($9::jsonb, proof) END,
+    return_lat = CASE $4 WHEN 'returning' THEN $11::double precision WHEN 'returned' THEN return_lat END,
+    return_lon = CASE $4 WHEN 'returning' THEN $12::double precision WHEN 'returned' THEN return_lon END,
+    return_address = CASE $4 WHEN 'returning' THEN $13 WHEN 'returned' THEN return_address END,
     attempt = attempt
     + CASE WHEN $3 IN ('failed', 'returning', 'returned') AND $4 IN ('placed', 'picked_up') THEN 1 ELSE 0 END
 WHERE id = $1 AND version = $2 AND state = $3
@@ -134,7 +142,8 @@ RETURNING
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at;
 
 -- name: pin
 -- $1 order, $2 version it must have, $3 pinned, $4 when.
@@ -145,7 +154,8 @@ RETURNING
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at;
 
 -- name: change
 -- $1 order, $2 version it must have, $3 when; then what may be changed. No row: somebody else was faster, or it is closed.
@@ -164,7 +174,8 @@ RETURNING
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at;
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at;
 
 -- name: list
 -- Newest first. Every filter may be NULL: $1 states, $2 region, $3 courier, $4 customer, $5 text found in a reference or
@@ -176,7 +187,8 @@ SELECT
     o.dropoff_lat, o.dropoff_lon, o.dropoff_address, o.dropoff_contact, o.dropoff_instructions, o.dropoff_opens_at,
     o.dropoff_due_at, o.dropoff_closes_at, o.dropoff_service_s, o.placed_at, o.ready_at, o.ready_is_estimate,
     o.ready_error_s, o.size, o.modes, o.skills, o.priority, o.courier_id, o.pinned, o.assigned_at, o.accepted_at,
-    o.picked_up_at, o.delivered_at, o.closed_at, o.close_reason, o.proof, o.attempt, o.updated_at
+    o.picked_up_at, o.delivered_at, o.closed_at, o.close_reason, o.proof, o.attempt,
+    o.return_lat, o.return_lon, o.return_address, o.updated_at
 FROM orders AS o
 LEFT JOIN decisions AS d ON o.id = d.order_id
 WHERE
@@ -202,7 +214,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders
 WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
 ORDER BY placed_at, id;
@@ -216,7 +229,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up', 'returning')
 UNION ALL
 SELECT
@@ -224,7 +238,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'
@@ -242,7 +257,8 @@ SELECT
     pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt, updated_at
+    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
+    return_lat, return_lon, return_address, updated_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from app.web.auth import Role
@@ -56,6 +57,63 @@ async def test_goods_that_cannot_be_delivered_come_back_by_a_stop_on_the_route(t
     assert (back.status_code, back.json()["state"]) == (200, "returned")
     assert [order_id for order_id, *_ in await stops_of(phone, ana)] == []
     await town.offered(phone, second["id"])
+
+
+DEPOT = {"lat": 41.16, "lon": -8.65, "address": "Depot, gate 2"}
+
+
+async def test_goods_come_back_to_the_place_the_region_has_for_them(town, dispatcher, client_of):
+    ana, phone = await town.hire("Ana")
+    admin = await client_of(Role.ADMIN)
+    assert (await admin.patch("/v1/regions/default", json={"settings": {"returns": DEPOT}})).status_code == 200
+    order = await on_board(town, phone)
+    assert await stops_of(phone, ana) == [(order["id"], "dropoff", "picked_up", HOME["lat"], HOME["lon"])]
+    turned = (await fail(town, phone, order)).json()
+    assert turned["returns_to"] == DEPOT
+    back = (order["id"], "dropoff", "returning", DEPOT["lat"], DEPOT["lon"])
+    assert await stops_of(phone, ana) == [back]
+    [stop] = (await phone.get(f"/v1/couriers/{ana}/route")).json()["stops"]
+    assert stop["address"] == DEPOT["address"]
+    # Decided once: what is on its way back goes where it was sent.
+    await admin.patch("/v1/regions/default", json={"settings": {"returns": None}})
+    assert await stops_of(phone, ana) == [back]
+
+    async def foretold():
+        [stop] = (await phone.get(f"/v1/couriers/{ana}/route")).json()["stops"]
+        return stop.get("eta")
+
+    assert await eventually(foretold)
+    again = await town.staff.post(f"/v1/orders/{order['id']}/retry", json={"reason": "found them"})
+    assert "returns_to" not in again.json()
+    assert await stops_of(phone, ana) == [(order["id"], "dropoff", "picked_up", HOME["lat"], HOME["lon"])]
+    await fail(town, phone, order)
+    assert await stops_of(phone, ana) == [(order["id"], "dropoff", "returning", RESTAURANT["lat"], RESTAURANT["lon"])]
+
+
+@pytest.mark.parametrize(
+    "odd", ['{"returns": 7}', '{"returns": {"lat": 1}}', '{"returns": {"lat": "x", "lon": 1}}', "7"]
+)
+async def test_return_place_that_nobody_can_read_keeps_no_goods_on_board(town, dispatcher, settings, odd):
+    ana, phone = await town.hire("Ana")
+    order = await on_board(town, phone)
+    async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
+        await pool.execute("UPDATE regions SET settings = $1::jsonb", odd)
+    assert (await fail(town, phone, order)).json()["state"] == "returning"
+    assert await stops_of(phone, ana) == [(order["id"], "dropoff", "returning", RESTAURANT["lat"], RESTAURANT["lon"])]
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        ({"lat": 91, "lon": 0}, "/settings/returns/lat"),
+        ({"lat": 1}, "/settings/returns"),
+        ({"at": 1}, "/settings/returns/at"),
+    ],
+)
+async def test_return_place_that_is_none_is_refused(client_of, given, pointer):
+    admin = await client_of(Role.ADMIN)
+    answer = await admin.patch("/v1/regions/default", json={"settings": {"returns": given}})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
 
 
 async def test_recipient_sees_nothing_of_goods_that_go_back(town, dispatcher):

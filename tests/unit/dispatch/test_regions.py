@@ -44,6 +44,8 @@ def of_schema(schema):
             return st.sampled_from([least, most]) | st.floats(least, most)
         case {"type": "number", "exclusiveMinimum": least, "maximum": most}:
             return st.floats(least, most, exclude_min=True)
+        case {"type": "string", "maxLength": most}:
+            return st.text("ab/~", max_size=most)
     raise AssertionError(schema)
 
 
@@ -85,7 +87,7 @@ def test_what_is_taken_is_read_and_what_is_refused_says_where(settings):
 @given(allowed)
 def test_what_the_schema_allows_is_taken_unless_two_settings_do_not_fit_each_other(settings):
     assert VALID.is_valid(settings)
-    assert {pointer for pointer, _ in refused(settings)} <= {"/settings/alerts"}
+    assert {pointer for pointer, _ in refused(settings)} <= {"/settings/alerts", "/settings/returns"}
 
 
 @given(of_schema(SCHEMA["properties"]["dispatch"]), worlds(max_jobs=4, max_workers=3))

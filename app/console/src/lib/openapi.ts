@@ -584,7 +584,7 @@ export interface components {
              */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -704,6 +704,7 @@ export interface components {
             reason?: string | null;
             /** @default 1 */
             attempt?: number;
+            returns_to?: components["schemas"]["ReturnPlaceShape"] | null;
             proof?: {
                 [key: string]: string;
             } | null;
@@ -861,7 +862,7 @@ export interface components {
             /** @description IANA name, such as Europe/Lisbon. */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -889,6 +890,12 @@ export interface components {
             reason: string;
             window?: components["schemas"]["WindowShape"] | null;
             version?: number | null;
+        };
+        /** ReturnPlaceShape */
+        ReturnPlaceShape: {
+            lat: number;
+            lon: number;
+            address?: string | null;
         };
         /** Returned */
         Returned: {
