@@ -5,8 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -103,14 +105,19 @@ def demo(
 @cli.command()
 def api(host: Host = None, port: Port = None) -> None:
     """The HTTP API."""
+    from app.web.together import MULTIPROCESS, share_metrics  # noqa: PLC0415
+
     settings = _settings(host=host, port=port)
+    with ExitStack() as stack:
+        if settings.api_workers > 1 and MULTIPROCESS not in os.environ:
+            share_metrics(Path(stack.enter_context(TemporaryDirectory(prefix="postrider-metrics-"))))
 
-    from app.machine.api import serve  # noqa: PLC0415
-    from app.wiring.schema import refuse_unfit  # noqa: PLC0415
+        from app.machine.api import serve  # noqa: PLC0415 - after that: it is when counting begins
+        from app.wiring.schema import refuse_unfit  # noqa: PLC0415
 
-    _end_with_parent()
-    asyncio.run(refuse_unfit(settings))
-    serve(settings)
+        _end_with_parent()
+        asyncio.run(refuse_unfit(settings))
+        serve(settings)
 
 
 def _end_with_parent() -> None:

@@ -72,6 +72,8 @@ from app.wiring.whatif import AT_ONCE, WhatIf
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.corrected import Corrected
+from tracking.dead_letters import DeadLetters
+from tracking.history.lag import LagWatch
 from tracking.intake.pulse import Pulse
 from tracking.live import LivePositions
 
@@ -145,6 +147,7 @@ def create_app(settings: Settings) -> Litestar:
                     group.create_task(supervise("health", partial(_tell_health, settings, opened), stop))
                 group.create_task(supervise("rates", app.state.rates.keep_shared, stop))
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
+                group.create_task(supervise("lag", _lag_watch(opened, app.state.intake).run, stop))
                 group.create_task(supervise("looks", app.state.looks.run, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))
                 group.create_task(supervise("pulse", Pulse(opened.redis).keep, stop))
@@ -197,6 +200,10 @@ async def _tell_health(settings: Settings, opened: Resources, stop: asyncio.Even
         "/health/ready": partial(health.readiness, opened.pool, opened.redis),
     }
     await listen(settings.host, settings.metrics_port, questions, stop)
+
+
+def _lag_watch(opened: Resources, intake: Intake) -> LagWatch:
+    return LagWatch(intake.log, DeadLetters(opened.redis), intake.roster.regions)
 
 
 def _end_streams(state: State) -> None:

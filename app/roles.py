@@ -11,7 +11,7 @@ from app.commands.erasing import Erasing
 from app.commands.forgetting import Forgetting, Retention
 from app.settings import Settings
 from app.web.idempotency import forget_answers
-from app.web.metrics import MULTIPROCESS
+from app.web.together import MULTIPROCESS
 from app.wiring.arriving import keep_arrivals, know, learn
 from app.wiring.dispatching import dispatch
 from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of, reach_of

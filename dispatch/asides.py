@@ -22,6 +22,7 @@ SET_ASIDE = Gauge(
     "postrider_left_out",
     "Orders, couriers and regions left out by a part of the program.",
     ["part", "region", "subject"],
+    multiprocess_mode="livemostrecent",
 )
 
 SUBJECTS = ("order", "courier", "region")

@@ -31,7 +31,7 @@ from tracking.position import Region
 
 log = logging.getLogger(__name__)
 
-LEASES = Gauge("postrider_leases", "Regions this process holds, by job.", ["job"])
+LEASES = Gauge("postrider_leases", "Regions this process holds, by job.", ["job"], multiprocess_mode="livesum")
 FAILURES = Counter("postrider_lane_failures_total", "Turns of a region that ended with an error.", ["job", "region"])
 GIVEN_UP = Counter(
     "postrider_lanes_given_up_total", "Regions left to another process after failures in a row.", ["job"]

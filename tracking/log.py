@@ -278,6 +278,12 @@ class PositionLog:
                 lags.append(Lag(group=name, n_fixes=0, seconds=0.0))
         return lags
 
+    async def regions(self) -> list[Region]:
+        """The regions that have a log; looks through every key there is."""
+        before, after = RegionKeys(Region("\n")).log.split("\n")
+        keys = [key.decode() async for key in self._redis.scan_iter(match=f"{before}*{after}", count=1000)]
+        return sorted(Region(key.removeprefix(before).removesuffix(after)) for key in keys)
+
     async def oldest_at(self, region: Region) -> datetime | None:
         """When the oldest entry that is still there came; None when the log is empty."""
         oldest = _range(await self._redis.xrange(RegionKeys(region).log, count=1))

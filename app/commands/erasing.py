@@ -30,7 +30,11 @@ from tracking.position import CourierId, Region
 
 log = logging.getLogger(__name__)
 
-UNFINISHED = Gauge("postrider_erasures_unfinished", "Couriers erased whose traces are still gone over again.")
+UNFINISHED = Gauge(
+    "postrider_erasures_unfinished",
+    "Couriers erased whose traces are still gone over again.",
+    multiprocess_mode="livemostrecent",
+)
 
 STEPS: Final = (
     "hold",

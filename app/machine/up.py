@@ -18,7 +18,7 @@ from app.machine.migrate import migrate
 from app.machine.tokens import FIRST_ADMIN, ensure_admin_token, make_address
 from app.settings import Settings
 from app.web.auth import Role
-from app.web.metrics import MULTIPROCESS, share_metrics
+from app.web.together import MULTIPROCESS, share_metrics
 from sql.ledger import Engine
 
 log = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Final
 from litestar import MediaType, Response, get
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
 
 from app.logs import begin_address, begin_trace
 from app.web.address import address_of
 from app.web.patience import in_time
 from app.web.policy import with_policy
+from app.web.together import MULTIPROCESS, collected
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, inf)
 HAND_ON_S: Final = 0.25
@@ -36,8 +36,6 @@ _children: dict[tuple[str, str, str], Histogram] = {}
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Every other method is counted as `other`: a stranger may make up as many as there are words."""
-
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class ObserveMiddleware:
@@ -137,19 +135,8 @@ class Tally:
 
 def exposition() -> bytes:
     """All metrics in Prometheus text format: of every process that shares the folder, or of this one."""
-    if MULTIPROCESS in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
-    return generate_latest(REGISTRY)
-
-
-def share_metrics(folder: Path) -> None:
-    """Let this process and its children count together, in files in `folder`; call it before metrics are imported."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.db"):
-        old.unlink()
-    os.environ[MULTIPROCESS] = str(folder)
+    folder = os.environ.get(MULTIPROCESS)
+    return generate_latest(REGISTRY) if folder is None else collected(Path(folder))
 
 
 @get("/metrics", opt={"public": True}, media_type=MediaType.TEXT, include_in_schema=False)

@@ -46,7 +46,9 @@ from tracking.watching.track import TrackFix
 
 log = logging.getLogger(__name__)
 
-OPEN = Gauge("postrider_alerts_open", "Alerts that are open, by kind.", ["region", "kind"])
+OPEN = Gauge(
+    "postrider_alerts_open", "Alerts that are open, by kind.", ["region", "kind"], multiprocess_mode="livemostrecent"
+)
 ARRIVALS = Counter("postrider_stop_arrivals_total", "Arrivals at stops recognised from the fixes.")
 
 

@@ -44,7 +44,9 @@ from tracking.streams import StreamEntry, Tails, text_of
 
 log = logging.getLogger(__name__)
 
-FOLLOWED = Gauge("postrider_eta_routes", "Routes whose arrivals this process keeps.", ["region"])
+FOLLOWED = Gauge(
+    "postrider_eta_routes", "Routes whose arrivals this process keeps.", ["region"], multiprocess_mode="livesum"
+)
 TOLD = Counter("postrider_eta_told_total", "Arrivals of couriers computed and told.")
 TELL_SECONDS = Histogram(
     "postrider_eta_batch_seconds",

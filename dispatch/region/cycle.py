@@ -54,8 +54,15 @@ CYCLE_SECONDS = Histogram(
 )
 OFFERS = Counter("postrider_dispatch_offers_total", "Offers made to couriers by the planner.")
 DROPPED = Counter("postrider_dispatch_dropped_total", "Parts of plans dropped because something had changed meanwhile.")
-OPEN_ORDERS = Gauge("postrider_dispatch_open_orders", "Open orders at the last cycle.", ["region"])
-UNASSIGNED = Gauge("postrider_dispatch_unassigned_orders", "Orders the last cycle found no courier for.", ["region"])
+OPEN_ORDERS = Gauge(
+    "postrider_dispatch_open_orders", "Open orders at the last cycle.", ["region"], multiprocess_mode="livemostrecent"
+)
+UNASSIGNED = Gauge(
+    "postrider_dispatch_unassigned_orders",
+    "Orders the last cycle found no courier for.",
+    ["region"],
+    multiprocess_mode="livemostrecent",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

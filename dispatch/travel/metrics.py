@@ -11,4 +11,9 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 CACHE_PAIRS = Counter("postrider_travel_cache_pairs_total", "Pairs looked up in a cache", ["tier", "result"])
-BREAKER_OPEN = Gauge("postrider_travel_breaker_open", "1 while a maps API is left alone after failures", ["engine"])
+BREAKER_OPEN = Gauge(
+    "postrider_travel_breaker_open",
+    "1 while a maps API is left alone after failures",
+    ["engine"],
+    multiprocess_mode="livemax",
+)

@@ -22,6 +22,7 @@ from typing import Final, Protocol, TypeVar
 from tracking import metrics, outages
 from tracking.batch import PositionColumns
 from tracking.dead_letters import DeadLetters, Letter
+from tracking.history.lag import tell_lag
 from tracking.lease import new_holder
 from tracking.log import HISTORY, Entry, PositionLog
 from tracking.pause import pause
@@ -287,10 +288,7 @@ class Writer:
         await self._until_done(lambda: self._letters.put(self._group, region, entry.id, letters), stop)
 
     async def _tidy(self, region: Region) -> None:
-        for lag in await self._log.lag(region):
-            metrics.LOG_FIXES.labels(region, lag.group).set(lag.n_fixes)
-            metrics.LOG_LAG_SECONDS.labels(region, lag.group).set(lag.seconds)
-        metrics.DEAD_LETTERS.labels(region).set(await self._letters.count(region))
+        await tell_lag(self._log, self._letters, region)
         absent_s = self._pace.reader_absent_s
         if monotonic() - self._began_at > min(absent_s, STARTING_S):
             for reader in await self._log.let_go_of_absent(region, keep=self._group, absent_s=absent_s):

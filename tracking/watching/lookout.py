@@ -42,11 +42,19 @@ log = logging.getLogger(__name__)
 
 FOUND = Counter("postrider_watch_events_total", "Stays and fence events told, by type.", ["type"])
 RECOUNTS = Counter("postrider_watch_recounts_total", "Couriers whose stays and fence events were found again.")
-WAITING = Gauge("postrider_watch_recounts_waiting", "Couriers heard of whose track is still to be built.", ["region"])
+WAITING = Gauge(
+    "postrider_watch_recounts_waiting",
+    "Couriers heard of whose track is still to be built.",
+    ["region"],
+    multiprocess_mode="livemostrecent",
+)
 COURIERS_ASIDE = Counter("postrider_watch_couriers_set_aside_total", "Times a courier's fixes could not be followed.")
-FENCES = Gauge("postrider_watch_fences", "Geofences looked at.", ["region"])
+FENCES = Gauge("postrider_watch_fences", "Geofences looked at.", ["region"], multiprocess_mode="livemostrecent")
 BAD_FENCES = Gauge(
-    "postrider_watch_fences_set_aside", "Geofences that make no sense and are not looked at.", ["region"]
+    "postrider_watch_fences_set_aside",
+    "Geofences that make no sense and are not looked at.",
+    ["region"],
+    multiprocess_mode="livemostrecent",
 )
 
 MICROS: Final = 1_000_000

@@ -1,0 +1,114 @@
+"""`/metrics` whichever of the API's processes answers, and whoever else is away."""
+
+import asyncio
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.machine.tokens import make_token
+from app.settings import Settings
+from app.web.auth import Role
+from tests.acceptance.test_slow_clients import api
+from tests.acceptance.test_up import descendants_of, is_alive
+from tracking.history import lag
+
+N = 40
+
+
+def samples(text, name):
+    return {
+        tuple(sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def scraped(url, name):
+    # A connection of its own each time: another worker may answer.
+    return samples(httpx.get(f"{url}/metrics", timeout=60).text, name)
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(300)
+def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url, redis_url):
+    token = asyncio.run(make_token(database_url, Role.ADMIN, "many"))
+    headers = {"Authorization": f"Bearer {token}"}
+    key = (("method", "GET"), ("route", "/v1/alerts"), ("status", "200"))
+
+    def answered():
+        return scraped(url, "postrider_http_request_seconds_count").get(key, 0)
+
+    with api(database_url, redis_url, POSTRIDER_API_WORKERS="3") as port:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(N):
+            assert httpx.get(f"{url}/v1/alerts", headers=headers, timeout=60).status_code == 200
+        assert [answered() for _ in range(12)] == [N] * 12
+        assert not [name for name in scraped(url, "postrider_live_viewers") if name]  # no label `pid`
+        workers = [pid for pid in descendants_of(os.getpid()) if _serves(pid)]
+        assert len(workers) == 3
+        with httpx.Client(headers=headers, timeout=60) as viewer, viewer.stream("GET", f"{url}/v1/live") as stream:
+            assert any(line == "event: snapshot" for line in stream.iter_lines())
+            until(lambda: scraped(url, "postrider_live_viewers") == {(): 1.0})
+            for pid in workers:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: not any(map(is_alive, workers)))
+        until(lambda: _answers(url))
+        assert [answered() for _ in range(12)] == [N] * 12
+        assert set(scraped(url, "postrider_live_viewers").values()) <= {0.0}
+
+
+def _serves(pid):
+    """Whether it is a worker: a child of the API's first process, with the same command line."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    lines = [Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent)]
+    return parent != os.getpid() and all(b"\0api\0" in line for line in lines)
+
+
+def _answers(url):
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture
+def postgres(own_postgres):
+    return own_postgres()
+
+
+@pytest.fixture
+def settings(postgres, redis_url, monkeypatch):
+    monkeypatch.setattr(lag, "EVERY_S", 0.05)
+    return Settings(database_url=postgres.url, redis_url=redis_url)
+
+
+async def test_lag_is_told_without_a_writer_and_without_the_database(admin, postgres):
+    courier = (await admin.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
+    fix = {"courier_id": courier, "fixed_at": datetime.now(UTC).isoformat(), "lat": 41.1, "lon": -8.6}
+    assert (await admin.post("/v1/positions", json=[fix, fix])).json()["accepted"] == 2
+    key = (("group", "history"), ("region", "default"))
+
+    async def told():
+        text = (await admin.get("/metrics")).text
+        return samples(text, "postrider_log_fixes").get(key, 0), samples(text, "postrider_log_lag_seconds").get(key, 0)
+
+    while (await told())[0] != 2:
+        await asyncio.sleep(0.05)
+    postgres.kill()
+    _, before_s = await told()
+    while (await told())[1] < before_s + 0.5:  # it grows: it is no value of before
+        await asyncio.sleep(0.05)
+    assert (await told())[0] == 2
