@@ -3,7 +3,8 @@ How true arrival times are: `python -m benchmarks.eta --json`.
 
 (1) road: the fallback against a road engine's legs that nobody learned from. (2) drivers: the engine corrected by what
 was learned, where drivers differ from it, on a day held out. (3) track: a real GPS track, each later day predicted from
-the days before it. Nothing is tuned here: the code under test is `dispatch.learning` with its own constants.
+the days before it. (4) day: simulated hours of a region through planner and arrivals: what is planned is what is told,
+and what is told moves later with its cause. Nothing is tuned here: the code under test has its own constants.
 """
 
 import argparse
@@ -22,12 +23,12 @@ from uuid import UUID
 
 import numpy as np
 
-from benchmarks import eta_legs
+from benchmarks import eta_day, eta_legs
 from benchmarks.eta_legs import Drivers, TrackPoint, nominal_s
 from benchmarks.scores import best_factor, by_horizon, lower_pct, scores, table
 from dispatch.arrivals.eta import Eta, Journey, Span, StopAhead, foresee
 from dispatch.arrivals.progress import advance, depart, leg_ahead
-from dispatch.arrivals.steady import settle
+from dispatch.arrivals.steady import hold, settle
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
 from dispatch.stop import OrderId, PlannedStop, StopKind
@@ -180,7 +181,9 @@ def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: fl
         progress = replace(progress, door=from_fixes.EMPTY)  # passing by the door is no arrival in a recording
         span = leg_ahead(progress, expected_s=whole.p50_s, left_s=left.p50_s, band=left.band, source="learned")
         ahead = StopAhead(stop=stop, at=end.at, leg=span, service=NO_SERVICE)
-        said = settle(said, foresee(Journey(stops=(ahead,), fixed_at=point.unix_s), now=point.unix_s))
+        found = foresee(Journey(stops=(ahead,), fixed_at=point.unix_s), now=point.unix_s)
+        is_measured = progress.standing or progress.is_behind(whole.p50_s)
+        said = settle(said, found if is_measured else hold(said, found))
         nominal = distance_m(point.at, end.at) / (eta_legs.NOMINAL_KMH[mode] / 3.6)
         moments.append(
             Moment(
@@ -255,6 +258,8 @@ def report(result: dict[str, Any]) -> str:
         rows = [(name, row) for name, row in found.items() if isinstance(row, dict) and "mae_s" in row]
         rows += [(f"  told, {name}", row) for name, row in found["by_horizon"].items()]
         parts.append(table("track, on the way", rows))
+    if "day" in result:
+        parts.append(json.dumps(result["day"], indent=1))
     parts += [f"{key}: {value}" for key, value in result.items() if key in ("skipped", "track_skipped")]
     return "\n\n".join(parts)
 
@@ -268,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=int, default=4500, help="road legs a mode to learn from")
     parser.add_argument("--test", type=int, default=1500, help="road legs a mode held out")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--part", choices=("all", "road", "track"), default="all")
+    parser.add_argument("--part", choices=("all", "road", "track", "day"), default="all")
     options = parser.parse_args(arguments)
     settings = {key: str(value) for key, value in vars(options).items() if key != "json"}
     if not options.json:
@@ -282,6 +287,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             result["track"] = track(eta_legs.read_track(options.gps), options.gps_mode)
         else:
             result["track_skipped"] = f"no track at {options.gps}"
+    if options.part in ("all", "day"):
+        city = eta_day.City(seed=options.seed)
+        learned = eta_day.taught(city, n_legs=1000, n_couriers=20)
+        result["day"] = eta_day.figures(eta_day.Day(city, learned, restart_every_s=1800).run())
     result["elapsed_s"] = round(time.monotonic() - began, 1)
     print(json.dumps(result, indent=1) if options.json else report(result))
 

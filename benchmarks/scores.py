@@ -36,13 +36,21 @@ def scores(
     return {name: round(value, 2) for name, value in found.items()}
 
 
+HORIZONS = {"0-5 min": 300.0, "5-10 min": 600.0, "10-20 min": 1200.0, "20 min or more": np.inf}
+"""Cells by how far away an arrival is: seconds that it is less than."""
+
+
+def horizon_of(ahead_s: float) -> str:
+    """The cell of an arrival that is so far away."""
+    return next(name for name, ends_s in HORIZONS.items() if ahead_s < ends_s)
+
+
 def by_horizon(real_s: Floats, expected_s: Floats, columns: Mapping[str, Floats]) -> dict[str, dict[str, float]]:
     """`scores` by how far away the arrival is expected to be (by a source that none of the compared ones uses)."""
-    edges = [0.0, 300.0, 600.0, 1200.0, np.inf]
-    names = ["0-5 min", "5-10 min", "10-20 min", "20 min or more"]
     result = {}
-    for name, low, high in zip(names, edges, edges[1:], strict=False):
-        rows = (expected_s >= low) & (expected_s < high)
+    names = np.array([horizon_of(ahead_s) for ahead_s in expected_s])
+    for name in HORIZONS:
+        rows = names == name
         if rows.any():
             result[name] = scores(real_s[rows], **{key: values[rows] for key, values in columns.items()})
     return result

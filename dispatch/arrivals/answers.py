@@ -2,7 +2,8 @@
 Answers: when does the courier arrive? From the book where it is fresh, else computed on the spot.
 
 The book is kept by `keeper` from every fix. When nobody keeps it (the role is down, the route is new), an
-answer is made from the last position and what was learned, without an engine and without smoothing: never none.
+answer is made from the last position and what was learned, without an engine: never none. It goes on from what was
+told of the order last, whoever had it then, and says that nobody keeps it.
 """
 
 import logging
@@ -19,7 +20,7 @@ from dispatch.arrivals.book import FRESH_S, EtaBook, Told
 from dispatch.arrivals.eta import RECORDED, Eta
 from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
-from dispatch.arrivals.itinerary import Itinerary, itineraries
+from dispatch.arrivals.itinerary import itineraries
 from dispatch.errors import OrderNotFound, OrderNotOpen
 from dispatch.orders.order import OrderState
 from dispatch.stop import OrderId, PlannedStop, StopKind
@@ -78,7 +79,8 @@ class Arrivals:
         now = datetime.now(UTC).timestamp()
         told = await self._read(region, courier_id)
         is_current = told is not None and route_version in (None, told.route_version)
-        if told is not None and is_current and now - told.computed_at <= FRESH_S:
+        is_fresh = told is not None and now - told.computed_at <= FRESH_S
+        if told is not None and is_current and is_fresh:
             ANSWERS.labels("book").inc()
             return told
         ANSWERS.labels("computed").inc()
@@ -86,7 +88,10 @@ class Arrivals:
         itinerary = itineraries(rows, region).get(courier_id)
         if itinerary is None:
             return Told(route_version=route_version or 0, computed_at=now, etas=())
-        return await self._compute(itinerary, now)
+        following = Following(itinerary, engine_expected=self._engine_expected)
+        following.resume(told.etas if told is not None else (), None if is_fresh else now)
+        await self._take_over(following)
+        return await self._compute(following, now)
 
     async def of_order(self, order_id: UUID) -> OrderArrivals:
         """
@@ -119,8 +124,18 @@ class Arrivals:
             outages.tell(log, "arrivals not read", exc, event="etas_not_read", region=region)
             return None
 
-    async def _compute(self, itinerary: Itinerary, now: float) -> Told:
-        following = Following(itinerary, engine_expected=self._engine_expected)
+    async def _take_over(self, following: Following) -> None:
+        """What was told of orders that came from somebody else."""
+        known = {eta.stop.order_id for eta in following.said}
+        for order_id in {call.stop.order_id for call in following.itinerary.calls} - known:
+            try:
+                following.promise(await self._book.promise(following.itinerary.region, order_id))
+            except NO_BOOK as exc:
+                outages.tell(log, "arrivals not read", exc, event="etas_not_read", region=following.itinerary.region)
+                return
+
+    async def _compute(self, following: Following, now: float) -> Told:
+        itinerary = following.itinerary
         try:
             live = await self._live.get(itinerary.courier_id, itinerary.region)
         except outages.DRIVERS as exc:

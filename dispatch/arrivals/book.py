@@ -2,7 +2,8 @@
 The arrivals in force, in Redis: one hash per region, courier id → what is told of each stop of the route.
 
 Written by `keeper`, read by everybody who answers. An entry says when it was computed; nothing is ever
-read as fresh that is not.
+read as fresh that is not. What was told of an order that lost its courier stays beside these, by order, until somebody
+else has it: a promise is the order's.
 """
 
 import logging
@@ -30,6 +31,8 @@ UNREADABLE = Counter("postrider_etas_unreadable_total", "Arrivals in the book th
 TOKEN_S = 60
 """A keeper writes at least every 10 s; after so long without one, a database begun anew may count from 1 again."""
 ID_BYTES = 16
+PROMISE = b"order:"
+"""Before the id of an order, for what was told of it while nobody had it."""
 LATEST = 7_258_118_400
 """The year 2200, in seconds since the Unix epoch."""
 FRESH_S = 45.0
@@ -49,6 +52,8 @@ class _Stop(msgspec.Struct, array_like=True):
     source: str
     confidence: float
     warnings: list[str]
+    later_at: float | None = None
+    later_by: str | None = None
 
 
 class _Entry(msgspec.Struct, array_like=True):
@@ -96,6 +101,8 @@ def pack(route_version: int, computed_at: float, etas: Sequence[Eta]) -> bytes:
             eta.source,
             eta.confidence,
             [note.value for note in eta.warnings],
+            eta.later_at,
+            eta.later_by,
         )
         for eta in etas
     ]
@@ -119,6 +126,8 @@ def unpack(packed: bytes) -> Told:
             confidence=stop.confidence,
             # a newer version may know more notes than this one
             warnings=tuple(Note(note) for note in stop.warnings if note in _NOTES),
+            later_at=stop.later_at if stop.later_by in _NOTES else None,
+            later_by=Note(stop.later_by) if stop.later_by in _NOTES else None,
         )
         for stop in entry.stops
     )
@@ -147,6 +156,24 @@ class EtaBook:
                 found[CourierId(UUID(bytes=courier_id))] = told
         return found
 
+    async def promises(self, region: Region) -> dict[OrderId, tuple[Eta, ...]]:
+        """What was told of orders that nobody has, while somebody had them."""
+        entries: Any = await self._redis.hgetall(key(region))
+        return {
+            OrderId(UUID(bytes=name[len(PROMISE) :])): told.etas
+            for name, packed in entries.items()
+            if _is_promise(name) and (told := _readable(packed)) is not None
+        }
+
+    async def promise(self, region: Region, order_id: UUID) -> tuple[Eta, ...]:
+        """What was told of an order while it was on the route of somebody who has lost it."""
+        packed: Any = await self._redis.hget(key(region), PROMISE + order_id.bytes)
+        told = None if packed is None else _readable(packed)
+        if told is not None:
+            return told.etas
+        everybody = (await self.of_region(region)).values()
+        return tuple(eta for told in everybody for eta in told.etas if eta.stop.order_id == order_id)
+
     async def p90(self, region: Region) -> dict[tuple[OrderId, StopKind], datetime]:
         """The p90 of the arrival at every stop of the region that is kept up to date."""
         now = datetime.now(UTC).timestamp()
@@ -158,25 +185,38 @@ class EtaBook:
         }
 
     async def put(
-        self, lease: Lease, entries: Mapping[CourierId, tuple[int, float, Sequence[Eta]]], gone: Iterable[UUID] = ()
+        self,
+        lease: Lease,
+        entries: Mapping[CourierId, tuple[int, float, Sequence[Eta]]],
+        gone: Iterable[UUID] = (),
+        *,
+        promises: Mapping[OrderId, Sequence[Eta]] | None = None,
+        kept: Iterable[OrderId] = (),
     ) -> None:
         """
         Tell new arrivals (route version, computed at, etas) of some couriers, and forget others; one round trip.
 
+        `promises`: what was told of orders that nobody has any more; `kept`: somebody has them now, or they are closed.
         Raises `LeaseLost` when somebody with a newer lease has told any.
         """
-        lost = [courier_id.bytes for courier_id in gone]
-        if not entries and not lost:
+        lost = [*(courier_id.bytes for courier_id in gone), *(PROMISE + order_id.bytes for order_id in kept)]
+        promised = {PROMISE + order_id.bytes: pack(0, 0.0, etas) for order_id, etas in (promises or {}).items()}
+        if not entries and not lost and not promised:
             return
         fields = [part for courier_id, entry in entries.items() for part in (courier_id.bytes, pack(*entry))]
+        fields += [part for entry in promised.items() for part in entry]
         keys = [key(lease.region), f"{key(lease.region)}:token"]
-        head = [lease.token, TOKEN_S, KEEP_S, len(entries)]
+        head = [lease.token, TOKEN_S, KEEP_S, len(entries) + len(promised)]
         if not await _fenced_hash.run(self._redis, keys, [*head, *fields, *lost]):
             raise LeaseLost(job=lease.job, region=lease.region)
 
     async def forget(self, region: Region, courier_id: UUID) -> None:
         """Forget one courier, whoever leads."""
         await self._redis.hdel(key(region), courier_id.bytes)
+
+
+def _is_promise(name: bytes) -> bool:
+    return name.startswith(PROMISE) and len(name) == len(PROMISE) + ID_BYTES
 
 
 def _readable(packed: bytes) -> Told | None:

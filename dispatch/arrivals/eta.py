@@ -55,6 +55,8 @@ class Note(StrEnum):
     """p50 lies after what was promised."""
     NOT_ASSIGNED = "not_assigned"
     """Nobody carries the order yet."""
+    NOT_FOLLOWED = "not_followed"
+    """Nobody keeps arrivals up to date, or did until a moment ago: computed when asked, without an engine."""
 
     # why an arrival moved later
     ROUTE_CHANGED = "route_changed"
@@ -68,6 +70,7 @@ class Note(StrEnum):
     TIMES_CHANGED = "travel_times_changed"
     """An engine came or went, or something new was learned."""
     SLOWER_THAN_EXPECTED = "slower_than_expected"
+    """The courier has been measured to be behind on the way."""
 
 
 FALLBACKS = ("learned", "default")
@@ -123,6 +126,8 @@ class Journey:
     """When the courier came to the first stop; None: still on the way to it."""
     rests_until: float | None = None
     """The courier is on a break that is meant to end then; once that has passed, it may end at any moment."""
+    leaves_at: float | None = None
+    """The courier will not be sent earlier; None: has been."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +144,10 @@ class Eta:
     confidence: float
     """Probability of arriving within WITHIN_S of p50, lowered while the position is stale; 0 to 1."""
     warnings: tuple[Note, ...] = ()
+    later_at: float | None = None
+    """When p50 last moved later ..."""
+    later_by: Note | None = None
+    """... and why: stays among the warnings for a while, for those who do not look all the time."""
 
     def __post_init__(self) -> None:
         if not self.p10 <= self.p50 <= self.p90:
@@ -176,7 +185,8 @@ def foresee(journey: Journey, *, now: float, engine_expected: bool = True) -> tu
     """
     age_s = now - journey.fixed_at if journey.fixed_at is not None else 0.0
     stale_s = max(0.0, age_s - STALE_AFTER_S)
-    free_at: Floats = np.full(N_SCENARIOS, now if journey.fixed_at is None else min(journey.fixed_at, now))
+    left_at = now if journey.fixed_at is None else min(journey.fixed_at, now)
+    free_at: Floats = np.full(N_SCENARIOS, left_at if journey.leaves_at is None else max(left_at, journey.leaves_at))
     rested_at = now if journey.rests_until is None else max(journey.rests_until, now)
     if journey.rests_until is not None:
         free_at = np.maximum(free_at, rested_at)

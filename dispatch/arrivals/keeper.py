@@ -7,12 +7,12 @@ Keeps the arrivals: follows every courier on a route, fix by fix, and tells new 
 Ingest is not slowed: the log is read from its end, without a group, by whoever holds the region's lease; the book
 refuses what one writes whose lease has passed to another. When the keeper is behind, only the last fix of each courier
 in a batch counts. Nothing is lost with the keeper but the pace on the current leg: what was told is read back from the
-book, so that arrivals stay smooth over a restart.
+book, so that arrivals stay smooth over a restart. What was told of an order goes with it to its next courier.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -25,10 +25,13 @@ from prometheus_client import Counter, Gauge, Histogram
 from redis.asyncio import Redis
 
 from dispatch import aside as asides
-from dispatch.arrivals.book import EtaBook
+from dispatch.arrivals import promises
+from dispatch.arrivals.book import FRESH_S, EtaBook
+from dispatch.arrivals.eta import Eta
 from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.itinerary import Itinerary, itineraries
+from dispatch.arrivals.promises import Promises
 from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
 from dispatch.travel.times import TravelTimes
@@ -96,6 +99,7 @@ class _Region:
     changed: set[CourierId] = field(default_factory=set)
     """Couriers whose route must be read again."""
     reloaded_at: float = float("-inf")
+    promises: Promises = field(default_factory=dict)
     aside: Aside = field(default_factory=Aside)
     """What could not be borne since all routes were last read."""
     asking: set[asyncio.Task[None]] = field(default_factory=set)
@@ -167,14 +171,18 @@ class EtaKeeper:
             RegionKeys(region).log: await self._end_of_log(region),
             events.key(region): await events.last_id(self._redis, region),
         }
-        state = _Region(region, lease, after)
+        state = _Region(region, lease, after, promises=await self._book.promises(region))
+        told_before = await self._book.of_region(region)
         await self._reload(state, None)
-        for courier_id, told in (await self._book.of_region(region)).items():
+        now = datetime.now(UTC).timestamp()
+        for courier_id, told in told_before.items():
             following = state.followings.get(courier_id)
             if following is None:
                 await self._book.put(lease, {}, [courier_id])
             else:
-                following.said = told.etas
+                following.resume(told.etas, now if now - told.computed_at > FRESH_S else None)
+        theirs = {courier_id: told.etas for courier_id, told in told_before.items()}
+        await self._hand_on(state, theirs, state.followings)
         log.info(
             "keeping arrivals",
             extra={"event": "etas_kept", "region": region, "n_routes": len(state.followings)},
@@ -229,6 +237,7 @@ class EtaKeeper:
             with state.aside.bearing(asides.courier(courier_id), doing="follow"):
                 routes |= itineraries(list(mine), state.region)
         asked = set(state.followings) if courier_ids is None else set(courier_ids)
+        told = {courier_id: state.followings[courier_id].said for courier_id in asked & state.followings.keys()}
         gone = [courier_id for courier_id in asked - routes.keys() if state.followings.pop(courier_id, None)]
         new = [courier_id for courier_id in routes if courier_id not in state.followings]
         for courier_id, route in routes.items():
@@ -242,12 +251,37 @@ class EtaKeeper:
         for courier_id in gone:
             state.told_at.pop(courier_id, None)
         await self._book.put(state.lease, {}, gone)
+        await self._hand_on(state, told, routes)
         await self._locate(state, new)
         if courier_ids is None:
+            await self._forget_closed(state)
             state.reloaded_at = monotonic()
             await self._asides.tell(state.region, state.aside)
             state.aside = Aside()
         FOLLOWED.labels(state.region).set(len(state.followings))
+
+    async def _hand_on(
+        self, state: _Region, told: Mapping[CourierId, Sequence[Eta]], changed: Iterable[CourierId]
+    ) -> None:
+        """What was told of orders that are not on their couriers' routes any more goes to those who have them now."""
+        lost = promises.lost(told, state.followings)
+        if lost:
+            rows = await self._pool.fetch(queries["arrivals.still_open"], list(lost))
+            still_open = {row["id"] for row in rows}
+            lost = {order_id: etas for order_id, etas in lost.items() if order_id in still_open}
+            state.promises |= lost
+        kept = promises.hand_on(state.promises, state.followings, changed)
+        nobodys = {order_id: lost[order_id] for order_id in lost.keys() - kept}
+        await self._book.put(state.lease, {}, promises=nobodys, kept=kept)
+
+    async def _forget_closed(self, state: _Region) -> None:
+        """Of an order that was closed while nobody had it, nothing is to be told any more."""
+        if state.promises:
+            rows = await self._pool.fetch(queries["arrivals.still_open"], list(state.promises))
+            closed = state.promises.keys() - {row["id"] for row in rows}
+            for order_id in closed:
+                del state.promises[order_id]
+            await self._book.put(state.lease, {}, kept=closed)
 
     async def _locate(self, state: _Region, courier_ids: list[CourierId]) -> None:
         """Where couriers who were not followed are now."""

@@ -29,6 +29,8 @@ STILL_S = 90.0
 """Standing still: within STILL_M for so long, longer than a red light."""
 OFF_ROUTE_M = 150.0
 """Farther than this from the way: the way is another one."""
+BEHIND_S = 45.0
+"""Slower than expected: so much more time has passed on the way than its done part was to take."""
 PACE_PRIOR_S = 1_800.0
 """The pace on this leg counts half after so much of it. Cautious: on a recorded track of somebody who walks, rides and
 drives within one leg, 1,000 s gains 7 % of MAE in the first half of the days and loses 4 % in the second."""
@@ -116,6 +118,10 @@ class Progress:
             return self.done
         whole_m = distance_m(self.origin, self.destination)
         return max(0.0, 1.0 - distance_m(self.at, self.destination) / whole_m) if whole_m > 0 else 1.0
+
+    def is_behind(self, expected_s: float) -> bool:
+        """Whether the courier is measured to be slower than the whole leg was expected to be."""
+        return self.fixed_at - self.started_at - expected_s * self.share_done > BEHIND_S
 
     def pace(self, expected_s: float) -> float:
         """

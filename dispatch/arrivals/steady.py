@@ -15,10 +15,15 @@ HOLD_S = 20.0
 """A change of p50 this small is not shown: couriers, lights and GPS jitter."""
 SETTLE_S = 45.0
 """Time constant with which a larger change is approached."""
+REMEMBERED_S = 300.0
+"""So long after p50 moved later its cause stays among the warnings: some ask once in a few minutes only."""
 
 CAUSES = frozenset(
     {
         Note.ROUTE_CHANGED,
+        Note.NOT_ASSIGNED,
+        Note.NOT_FOLLOWED,
+        Note.NO_POSITION,
         Note.STALE_POSITION,
         Note.SERVICE_OVERRUN,
         Note.STANDING_STILL,
@@ -30,7 +35,7 @@ CAUSES = frozenset(
     }
 )
 """Of a p50 that moved later, at least one of these is among the warnings."""
-_AT_ONCE = frozenset({Note.ROUTE_CHANGED, Note.WINDOW_CHANGED, Note.ON_BREAK})
+AT_ONCE = frozenset({Note.ROUTE_CHANGED, Note.WINDOW_CHANGED, Note.ON_BREAK})
 """With such a cause the old ETA answered another question: the new one is taken over at once."""
 
 
@@ -47,13 +52,41 @@ def settle(said: Sequence[Eta], found: Sequence[Eta], cause: Note | None = None)
     result: list[Eta] = []
     for eta in found:
         before = known.get(eta.stop)
-        settled = eta if before is None else _approach(before, eta, at_once=cause in _AT_ONCE)
+        settled = eta if before is None else _approach(before, eta, at_once=cause in AT_ONCE)
         if result and settled.p50 < result[-1].p50:
             settled = _ordered(settled, p10=max(settled.p10, result[-1].p10), p50=result[-1].p50, p90=settled.p90)
-        if before is not None and settled.p50 > before.p50 and not CAUSES & set(settled.warnings):
-            settled = replace(settled, warnings=(*settled.warnings, cause or Note.SLOWER_THAN_EXPECTED))
-        result.append(settled)
+        result.append(settled if before is None else _with_cause(before, settled, cause))
     return tuple(result)
+
+
+def hold(said: Sequence[Eta], found: Sequence[Eta]) -> tuple[Eta, ...]:
+    """
+    What is found, but nothing later than was said: nothing is known that would explain it.
+
+    Only p90 takes it in, until there is a cause, or the time that was said has come.
+    """
+    known = {eta.stop: eta for eta in said}
+    result = []
+    for eta in found:
+        before = known.get(eta.stop)
+        if before is None or eta.p50 <= before.p50 or CAUSES & set(eta.warnings) or eta.p90 <= eta.computed_at:
+            result.append(eta)
+        else:
+            result.append(_ordered(eta, p10=eta.p10, p50=max(before.p50, eta.computed_at), p90=eta.p90))
+    return tuple(result)
+
+
+def _with_cause(before: Eta, now: Eta, cause: Note | None) -> Eta:
+    """The cause of a later p50 among its warnings, now and for a while."""
+    if now.p50 > before.p50:
+        named = next((note for note in now.warnings if note in CAUSES), None)
+        by = cause or named or Note.SLOWER_THAN_EXPECTED
+        now = replace(now, later_at=now.computed_at, later_by=by)
+    elif before.later_at is not None and now.computed_at - before.later_at <= REMEMBERED_S:
+        now = replace(now, later_at=before.later_at, later_by=before.later_by)
+    if now.later_by is None or now.later_by in now.warnings:
+        return now
+    return replace(now, warnings=(*now.warnings, now.later_by))
 
 
 def _approach(said: Eta, found: Eta, *, at_once: bool) -> Eta:

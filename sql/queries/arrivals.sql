@@ -37,3 +37,8 @@ LEFT JOIN routes AS r
         AND r.stops @> jsonb_build_array(jsonb_build_object('order_id', o.id::text))
 WHERE o.id = $1
 LIMIT 1;
+
+-- name: still_open
+-- $1 orders: those that somebody may still bring.
+SELECT id FROM orders
+WHERE id = ANY($1::uuid[]) AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning');

@@ -13,6 +13,7 @@ from dispatch.arrivals.book import EtaBook, key, pack
 from dispatch.arrivals.eta import RECORDED, Note
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.keeper import EtaKeeper, KeeperParams
+from dispatch.arrivals.steady import CAUSES
 from dispatch.errors import OrderNotFound, OrderNotOpen
 from dispatch.learning.knowledge import Knowledge
 from dispatch.orders.rows import to_json
@@ -249,6 +250,104 @@ async def test_an_old_entry_of_the_book_is_not_used(city, ride):
     computed = await arrivals_of(city).of_route(REGION, courier_id)
     await EtaBook(city.redis).put(LEASE, {courier_id: (1, stale, computed.etas)})
     assert (await arrivals_of(city).of_order(order.id)).dropoff.computed_at > stale + 500
+
+
+async def test_with_a_stale_book_an_answer_goes_on_from_it_and_says_that_nobody_keeps_it(city, ride):
+    order, courier_id = ride
+    now = datetime.now(UTC).timestamp()
+    computed = (await arrivals_of(city).of_route(REGION, courier_id)).etas
+    early = [replace(eta, p10=now + 30, p50=now + 60, p90=now + 90, warnings=()) for eta in computed]
+    await EtaBook(city.redis).put(replace(LEASE, token=0), {courier_id: (1, now - 600, early)})
+    found = await arrivals_of(city).of_order(order.id)
+    assert found.dropoff.p50 > now + 60
+    assert {found.pickup.later_by, found.dropoff.later_by} <= set(CAUSES)
+    assert all(Note.NOT_FOLLOWED in eta.warnings for eta in (found.pickup, found.dropoff))
+    # Who keeps it again says for a while that nobody did.
+    async with keeping(city):
+        told = await until(lambda: _newer(EtaBook(city.redis), courier_id, now))
+    assert all(Note.NOT_FOLLOWED in eta.warnings for eta in told.etas)
+
+
+@pytest.fixture
+async def far_away(city):
+    """Another courier, ten kilometres from the restaurant."""
+    courier_id = await city.hire()
+    await report(city, courier_id, LatLon(RESTAURANT.lat, RESTAURANT.lon + 0.12), age_s=10.0)
+    return courier_id
+
+
+async def hand_over(city, order, courier_id):
+    """The order goes to another courier, without anybody being told."""
+    await city.pool.execute("DELETE FROM routes")
+    await put_on_route(city, order, courier_id, version=5)
+
+
+async def test_an_order_that_changes_hands_is_later_with_the_cause(city, ride, far_away):
+    order, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        before = await until(lambda: book.of_courier(REGION, courier_id))
+        await hand_over(city, order, far_away)
+        for changed in (courier_id, far_away):
+            await events.publish(city.redis, REGION, "route.changed", {"courier_id": str(changed), "version": 5})
+        after = await until(lambda: book.of_courier(REGION, far_away))
+    for old, new in zip(before.etas, after.etas, strict=True):
+        assert new.p50 > old.p50 + 300
+        assert Note.ROUTE_CHANGED in new.warnings
+
+
+async def test_an_order_that_changes_hands_while_nobody_keeps_arrivals_is_later_with_the_cause(city, ride, far_away):
+    order, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        before = await until(lambda: book.of_courier(REGION, courier_id))
+    await hand_over(city, order, far_away)
+    asked = await arrivals_of(city).of_order(order.id)
+    assert asked.dropoff.p50 > before.etas[1].p50 + 300
+    assert asked.dropoff.later_by is Note.ROUTE_CHANGED
+    async with keeping(city):
+        after = await until(lambda: book.of_courier(REGION, far_away))
+    assert Note.ROUTE_CHANGED in after.etas[1].warnings
+
+
+async def test_an_order_that_nobody_has_for_a_while_is_later_with_the_cause(city, ride, far_away):
+    order, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        before = await until(lambda: book.of_courier(REGION, courier_id))
+        await city.pool.execute("DELETE FROM routes")
+        await city.pool.execute(
+            "UPDATE orders SET state = 'placed', courier_id = NULL, assigned_at = NULL, accepted_at = NULL"
+        )
+        await events.publish(city.redis, REGION, "route.changed", {"courier_id": str(courier_id), "version": 5})
+        await until(lambda: book.promise(REGION, order.id))
+    async with keeping(city):
+        await put_on_route(city, order, far_away, version=6)
+        await events.publish(city.redis, REGION, "route.changed", {"courier_id": str(far_away), "version": 6})
+        after = await until(lambda: book.of_courier(REGION, far_away))
+        assert after.etas[1].p50 > before.etas[1].p50 + 300
+        assert Note.ROUTE_CHANGED in after.etas[1].warnings
+
+        async def is_taken_out():
+            return not await book.promises(REGION)
+
+        await until(is_taken_out)
+
+
+async def test_of_an_order_that_is_closed_nothing_is_kept(city, ride):
+    order, courier_id = ride
+    book = EtaBook(city.redis)
+    async with keeping(city):
+        await until(lambda: book.of_courier(REGION, courier_id))
+        await city.pool.execute("DELETE FROM routes")
+        await city.pool.execute("UPDATE orders SET state = 'cancelled', closed_at = now()")
+        await events.publish(city.redis, REGION, "route.changed", {"courier_id": str(courier_id), "version": 5})
+
+        async def forgotten():
+            return await book.of_courier(REGION, courier_id) is None
+
+        await until(forgotten)
+    assert await book.promise(REGION, order.id) == ()
 
 
 async def test_an_entry_nobody_understands_is_not_used(city, ride):

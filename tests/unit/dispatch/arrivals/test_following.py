@@ -228,3 +228,73 @@ def test_whoever_rests_comes_so_much_later_and_is_as_fast_as_before_after_it():
     after, _ = one.tell(forecaster(), NOW + 2400)
     assert after.p50 == pytest.approx(first.p50 + 2400, abs=5)
     assert Note.STANDING_STILL not in after.warnings
+
+
+def test_without_a_cause_an_arrival_does_not_move_later():
+    """Half a minute of walking the bicycle is no news; a minute behind is."""
+    one = following()
+    one.find_ways(*legs_of(one), asked_at=NOW)
+    before = one.tell(forecaster(), NOW)[0]
+    for seconds in range(5, 40, 5):
+        one.see(east(0.5 * seconds), NOW + seconds)
+        told = one.tell(forecaster(), NOW + seconds)[0]
+    assert told.p50 == before.p50
+    for seconds in range(40, 120, 5):
+        one.see(east(0.5 * seconds), NOW + seconds)
+        told = one.tell(forecaster(), NOW + seconds)[0]
+    assert told.p50 > before.p50 + 20
+    assert {Note.SLOWER_THAN_EXPECTED, Note.STANDING_STILL} & set(told.warnings)
+
+
+def test_the_cause_stays_for_those_who_ask_now_and_then():
+    one = following()
+    before = one.tell(forecaster(), NOW)[0]
+    one.change(route(call(9, 6000), call(1, 1500), call(2, 3000), version=2))
+    one.tell(forecaster(), NOW + 1)
+    one.see(east(900), NOW + 200)
+    a_minute_later = one.tell(forecaster(), NOW + 200)[1]
+    assert (a_minute_later.stop, a_minute_later.later_by) == (before.stop, Note.ROUTE_CHANGED)
+    assert Note.ROUTE_CHANGED in a_minute_later.warnings
+
+
+def test_what_was_told_of_an_order_is_held_against_its_next_courier():
+    told = following().tell(forecaster(), NOW)
+    other = Following(replace(route(call(1, 1500), call(2, 3000)), courier_id=CourierId(UUID(int=8))))
+    other.see(east(9000), NOW)
+    other.promise(told)
+    for before, after in zip(told, other.tell(forecaster(), NOW + 5), strict=True):
+        assert after.p50 > before.p50 + 300
+        assert Note.ROUTE_CHANGED in after.warnings
+
+
+def test_who_is_not_sent_yet_arrives_when_the_order_is_ready_however_long_that_is():
+    """The plan sends couriers so that they are there in time; until then nothing gets later."""
+    one = following(call(1, 1500, StopKind.PICKUP, is_assigned=False, opens_at=NOW + 1500), call(1, 3000))
+    told = []
+    for seconds in range(0, 800, 30):
+        one.see(START, NOW + seconds)
+        told.append(one.tell(forecaster(), NOW + seconds)[0].p50)
+    assert max(told) - min(told) < 1
+    assert told[0] == pytest.approx(NOW + 1500, abs=200)
+
+
+def test_a_stop_done_much_later_than_told_is_named_at_the_next_one():
+    one = following()
+    one.find_ways(*legs_of(one), asked_at=NOW)
+    (_, before) = one.tell(forecaster(), NOW)
+    one.see(east(1400), NOW + 900)
+    one.change(route(call(2, 3000), version=2))
+    (after,) = one.tell(forecaster(), NOW + 900)
+    assert after.p50 > before.p50
+    assert {Note.SLOWER_THAN_EXPECTED, Note.SERVICE_OVERRUN} & set(after.warnings)
+
+
+def test_the_way_on_from_a_stop_is_known_before_anybody_is_asked_again():
+    one = following()
+    one.find_ways(*legs_of(one), asked_at=NOW)
+    (_, before) = one.tell(forecaster(), NOW)
+    one.see(east(1500), NOW + 360)
+    one.change(route(call(2, 3000), version=2))
+    (after,) = one.tell(forecaster(), NOW + 360)
+    assert after.source == "osrm"
+    assert abs(after.p50 - before.p50) < 60
