@@ -307,6 +307,7 @@ async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
             if task.done():
                 task.result()
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await phones.aclose()
         await connection.close()
     return result
@@ -347,8 +348,7 @@ def main() -> None:
         engine(arguments) as environ,
         postrider_up(environ | {"POSTRIDER_LOG_LEVEL": "INFO"}, log := Path(folder, "log")) as whole,
     ):
-        result = asyncio.run(measure(whole, log, arguments))
-    report("region", arguments, {}, result)
+        report("region", arguments, {}, asyncio.run(measure(whole, log, arguments)))
 
 
 if __name__ == "__main__":

@@ -51,4 +51,4 @@ def postrider_up(environ: Mapping[str, str] | None = None, log: Path | None = No
             yield Whole(url=url, token=(data_dir / "admin.token").read_text().strip(), pid=process.pid, folder=data_dir)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)

@@ -32,6 +32,7 @@ from app.wiring.whatif import Thinker, WhatIf, in_turn
 from dispatch.errors import OrderNotFound
 from dispatch.orders import duty
 from dispatch.orders.desk import Desk, at_desk
+from dispatch.orders.order import OrderStop
 from dispatch.planning.proposal import Plan, ReasonCode
 from dispatch.region import preview, store
 from dispatch.region.world import World
@@ -169,16 +170,23 @@ async def preview_plan(data: JSONBody[Changes], pool: Pool, what_if: Thinker) ->
     """
     What would happen with orders more or less, other windows, couriers less, or an order given away by hand.
 
-    Nothing is changed. Both plans are made now by the same planner, so the difference is what the change does.
+    Nothing is changed. Both plans are made now by the same planner, so the difference is what the change does. Orders
+    that are not planned yet are not in it; of a region with more than 400 couriers or 200 orders it is what is nearest.
     """
     region = await _region_of(pool, data)
-    world = await what_if.world(region)
+    basis = await store.basis(pool, region)
+    world = await what_if.world(
+        region,
+        places=[stop.at for shape in data.add_orders for stop in _stops(shape, region)],
+        order_ids=_involved(data),
+        courier_ids=[CourierId(id_) for id_ in (*data.remove_couriers, *(given.courier_id for given in data.assign))],
+    )
     changed, added = _changed(world, data, region)
     now, then = await what_if.plans([world, changed])
     totals_now, totals_then = preview.totals(now), preview.totals(then)
     before, after = preview.fates(now), preview.fates(then)
     return PreviewShape(
-        basis=preview.basis(world),
+        basis=basis,
         now=TotalsShape(**asdict(totals_now)),
         then=TotalsShape(**asdict(totals_then)),
         difference=TotalsShape(
@@ -224,10 +232,11 @@ async def windows_for(data: JSONBody[WindowQuestion], pool: Pool, what_if: Think
     """Which windows could we promise for this address? Each is tried as a hard window beside all that is promised."""
     region = await known_region(pool, data.order.region)
     new = new_order_of(data.order, region)
-    world = await what_if.world(region)
-    starts = preview.slots(datetime.now(UTC), length_s=data.length_s, step_s=data.step_s, n=data.n)
+    now = datetime.now(UTC)
+    starts = preview.slots(now, length_s=data.length_s, step_s=data.step_s, n=data.n)
+    horizon_s = int((starts[-1] - now).total_seconds()) + data.length_s
+    world = await what_if.world(region, places=[new.pickup.at, new.dropoff.at], horizon_s=horizon_s)
     tries = [preview.with_order(world, preview.with_window(new, at, data.length_s)) for at in starts]
-    horizon_s = int((starts[-1] - world.now).total_seconds()) + data.length_s
     base, *plans = await what_if.plans([world, *(tried for tried, _ in tries)], horizon_s=horizon_s)
     return WindowAnswers(
         windows=[
@@ -279,8 +288,7 @@ async def _apply(
     expires_in: timedelta,
     against: Mapping[OrderId, Sequence[ReasonCode]],
 ) -> list[OrderId]:
-    involved = [c.id for c in data.change_orders] + [*data.cancel_orders] + [given.order_id for given in data.assign]
-    await desk.lock_orders(involved)
+    await desk.lock_orders(_involved(data))
     changed = [await change_one(desk, OrderId(change.id), change, caller) for change in data.change_orders]
     changed += [await desk.cancel(OrderId(order_id), reason="plan") for order_id in data.cancel_orders]
     changed += [
@@ -300,10 +308,21 @@ async def _apply(
     return [order.id for order in changed]
 
 
+def _involved(data: Changes) -> list[OrderId]:
+    """The orders there are already that something would be done to."""
+    named = (*(c.id for c in data.change_orders), *data.cancel_orders, *(given.order_id for given in data.assign))
+    return [OrderId(order_id) for order_id in named]
+
+
+def _stops(shape: NewOrderShape, region: Region) -> tuple[OrderStop, OrderStop]:
+    order = new_order_of(shape, region)
+    return order.pickup, order.dropoff
+
+
 async def _basis(desk: Desk, region: Region) -> str:
     """What the region is now; nothing of it changes until the transaction ends."""
     await store.hold(desk.connection, region)
-    return preview.basis(await store.read(desk.connection, region, desk.now))
+    return await store.basis(desk.connection, region)
 
 
 async def _region_of(pool: Any, data: Changes) -> Region:

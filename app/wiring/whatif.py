@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -22,13 +22,14 @@ from dispatch.planning.weighing import Weighed, candidates, speaking_against, su
 from dispatch.region import preview, store
 from dispatch.region.cycle import look
 from dispatch.region.params import CycleParams
+from dispatch.region.parts import around, is_large
 from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Stays, Whereabouts, World
 from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
 from sql import queries
-from tracking.position import CourierId, Region
+from tracking.position import CourierId, LatLon, Region
 
 T = TypeVar("T")
 
@@ -67,10 +68,32 @@ class WhatIf:
         """How long a courier of the region may think about an offer that is made by hand."""
         return timedelta(seconds=(await params_of(connection, region, self.params)).offer_for_s)
 
-    async def world(self, region: Region) -> World:
-        """The region as it is."""
+    async def world(
+        self,
+        region: Region,
+        *,
+        places: Sequence[LatLon] = (),
+        order_ids: Collection[OrderId] = (),
+        courier_ids: Collection[CourierId] = (),
+        horizon_s: int = 0,
+    ) -> World:
+        """
+        The region as it is, as far as it matters to some places, orders and couriers.
+
+        Orders that open later than is planned, or than `horizon_s`, are left out unless they are asked about; of a
+        region too large for one plan what is nearest is looked at.
+        """
         params = await params_of(self.pool, region, self.params)
-        return await store.load(self.pool, region, pauses=params.pauses)
+        horizon_s = max(params.plan.horizon_s, horizon_s)
+        world = await store.load(self.pool, region, horizon_s=horizon_s, pauses=params.pauses)
+        there = {order.id for order in world.orders}
+        rows = await self.pool.fetch(queries["orders.get_many"], [id_ for id_ in order_ids if id_ not in there])
+        further = [order for order in map(order_from_row, rows) if order.region == region and order.is_open]
+        world = replace(world, orders=(*world.orders, *further))
+        if not is_large(world):
+            return world
+        seen = await self.locator.locate(region, world.now)
+        return around(world, seen, places, frozenset(order_ids), frozenset(courier_ids))
 
     async def plans(self, worlds: Sequence[World], *, horizon_s: int | None = None) -> list[Plan]:
         """
@@ -88,9 +111,10 @@ class WhatIf:
             return [await self._plan(world, seen, params) for world in worlds]
 
     async def cost(self, region: Region) -> int | None:
-        """What the plan of the region as it is costs, in the planner's units; None when that cannot be told."""
+        """What the plan of the region as it is costs, in the planner's units; None when that cannot be told at once."""
         try:
-            return (await self.plans([await self.world(region)]))[0].cost
+            world, _ = await self._near(region)
+            return None if is_large(world) else (await self.plans([world]))[0].cost
         except Exception:
             # Told beside a change by hand, which it must never hinder.
             log.exception("plan not priced", extra={"event": "plan_not_priced", "region": region})

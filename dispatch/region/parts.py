@@ -50,6 +50,11 @@ class _Point:
         return self.at.lon, self.rank
 
 
+def is_large(world: World) -> bool:
+    """Whether a world is more than one plan can bear."""
+    return len(world.couriers) > MOST_COURIERS or len(world.orders) > MOST_ORDERS
+
+
 def split(
     world: World,
     whereabouts: Mapping[CourierId, Whereabouts],
@@ -81,24 +86,33 @@ def split(
 
 
 def around(
-    world: World, whereabouts: Mapping[CourierId, Whereabouts], middles: Sequence[LatLon], keep: frozenset[OrderId]
+    world: World,
+    whereabouts: Mapping[CourierId, Whereabouts],
+    middles: Sequence[LatLon],
+    order_ids: frozenset[OrderId] = frozenset(),
+    courier_ids: frozenset[CourierId] = frozenset(),
 ) -> World:
     """
-    The world as far as it matters to some places: the couriers nearest to any of them, and whoever has the orders
-    `keep`; the world itself when it is small enough.
+    The world as far as it matters to some places, orders and couriers: these, and as many as one plan can bear of the
+    couriers and orders nearest to any of them.
     """
-    if len(world.couriers) <= MOST_COURIERS and len(world.orders) <= MOST_ORDERS:
-        return world
     points = _points(world, whereabouts, {})
 
-    def nearness(point: _Point) -> tuple[bool, float]:
-        return keep.isdisjoint(order.id for order in point.orders), min(
-            (distance_m(point.at, middle) for middle in middles), default=0.0
-        )
+    def is_asked(point: _Point) -> bool:
+        of_courier = point.courier is not None and point.courier.id in courier_ids
+        return of_courier or not order_ids.isdisjoint(order.id for order in point.orders)
 
-    chosen: list[_Point] = []
-    n_couriers = n_orders = 0
-    for point in sorted(points, key=nearness):
+    asked = [point for point in points if is_asked(point)]
+    middles = [*middles, *(point.at for point in asked)]
+    rest = [
+        (min((distance_m(point.at, middle) for middle in middles), default=0.0), point.rank, point)
+        for point in points
+        if not is_asked(point)
+    ]
+    chosen = asked.copy()
+    n_couriers = sum(point.courier is not None for point in asked)
+    n_orders = sum(len(point.orders) for point in asked)
+    for _, _, point in sorted(rest, key=lambda row: row[:2]):
         n_couriers += point.courier is not None
         n_orders += len(point.orders)
         if n_couriers > MOST_COURIERS or n_orders > MOST_ORDERS:

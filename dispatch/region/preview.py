@@ -5,7 +5,6 @@ Both plans are made by the same `propose`, so the difference is what the change 
 done anyway.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from uuid import uuid4
 from dispatch.orders.order import NewOrder, Order, OrderState, Window
 from dispatch.planning.proposal import Assignment, Plan, Unassigned
 from dispatch.planning.snapshot import UnixS
-from dispatch.region.world import NO_ROUTE, World
+from dispatch.region.world import World
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId
 
@@ -186,13 +185,3 @@ def _without_stops(world: World, order_ids: set[OrderId]) -> World:
         for courier_id, route in world.routes.items()
     }
     return replace(world, routes=routes)
-
-
-def basis(world: World) -> str:
-    """A digest of what a preview was made from: changes whenever an open order or a route of the region does."""
-    digest = hashlib.sha256()
-    for order in world.orders:
-        digest.update(order.id.bytes + order.version.to_bytes(4, "big"))
-    for courier in world.couriers:
-        digest.update(courier.id.bytes + world.routes.get(courier.id, NO_ROUTE).version.to_bytes(4, "big"))
-    return digest.hexdigest()[:32]

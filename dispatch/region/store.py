@@ -83,6 +83,11 @@ async def hold(connection: Any, region: Region) -> None:
     await connection.execute(queries["orders.lock_open_in_region"], region)
 
 
+async def basis(connection: Any, region: Region) -> str:
+    """A digest of what a preview is made from: changes whenever an open order or a route of the region does."""
+    return str(await connection.fetchval(queries["planning.basis"], region))
+
+
 async def read(
     connection: Any,
     region: Region,

@@ -52,3 +52,21 @@ GROUP BY courier_id;
 -- name: lock_region
 -- Taken before the region's orders by what changes many of them after a comparison. Nobody else waits for it.
 SELECT id FROM regions WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: basis
+-- What a preview of region $1 was made from, as a digest: changes whenever an open order, who is on duty or a route does.
+SELECT left(encode(sha256(convert_to(concat_ws(
+    ';',
+    (
+        SELECT string_agg(concat(o.id, ':', o.version), ',' ORDER BY o.id) FROM orders AS o
+        WHERE o.region = $1 AND o.state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
+    ),
+    (
+        SELECT string_agg(c.id::text, ',' ORDER BY c.id) FROM couriers AS c
+        WHERE c.region = $1 AND c.deleted_at IS NULL AND c.on_duty
+    ),
+    (
+        SELECT string_agg(concat(r.courier_id, ':', r.version), ',' ORDER BY r.courier_id) FROM routes AS r
+        WHERE r.region = $1 AND r.version > 0
+    )
+), 'UTF8')), 'hex'), 32);

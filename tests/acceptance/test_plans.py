@@ -29,6 +29,16 @@ async def test_preview_tells_who_would_carry_one_order_more_and_changes_nothing(
     assert (await town.staff.get("/v1/orders")).json()["items"] == []
 
 
+async def test_what_is_not_planned_yet_costs_a_preview_nothing_unless_it_is_asked_about(town):
+    await town.hire("Ana")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    placed = await town.staff.post("/v1/orders", json=MINIMAL | {"ready_at": tomorrow})
+    told = await preview(town, add_orders=[MINIMAL])
+    assert (told["now"]["n_orders"], told["then"]["n_orders"]) == (0, 1)
+    told = await preview(town, cancel_orders=[placed.json()["id"]])
+    assert (told["now"]["n_orders"], told["then"]["n_orders"]) == (1, 0)
+
+
 async def test_preview_of_an_impossible_order_says_why(town):
     await town.hire("Ana")
     told = await preview(town, add_orders=[MINIMAL | {"mode": "car"}])
