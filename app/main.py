@@ -35,6 +35,7 @@ from app.routes import (
     order_steps,
     orders,
     phones,
+    phones_fast,
     plans,
     positions,
     positions_fast,
@@ -238,7 +239,10 @@ def in_front(app: Litestar) -> Rsgi:
         ObserveMiddleware(
             phones.AnyMethod(app), body_within_s=app.state.settings.request_body_s, proxies=app.state.proxies
         ),
-        {("POST", positions_fast.PATH): FastPositions(app.state)},
+        {
+            ("POST", positions_fast.PATH): FastPositions(app.state),
+            **{phone.key: phone for phone in phones_fast.fast_phones(app.state)},
+        },
     )
 
 

@@ -90,7 +90,7 @@ def observe(scope: Any, status: int, elapsed_s: float) -> None:
 
 class Tally:
     """
-    Times of one kind of answer, counted by hand and handed on a few times a second.
+    Times of one route's usual answer, counted by hand and handed on a few times a second.
 
     `Histogram.observe` looks through its bounds in Python and, where processes count together, writes to two mapped
     files: as much work as reading a fix.
@@ -99,14 +99,19 @@ class Tally:
     _all: ClassVar[list["Tally"]] = []
 
     def __init__(self, method: str, route: str, status: int) -> None:
+        self._status = status
+        self._route = {"method": method, "path_template": route}
         self._key = (method, route, str(status))
         self._counts = [0] * len(BUCKETS)
         self._sum_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         Tally._all.append(self)
 
-    def add(self, elapsed_s: float) -> None:
-        """Count one answer."""
+    def add(self, status: int, elapsed_s: float) -> None:
+        """Count one answer; one that is not the usual one in the usual way."""
+        if status != self._status:
+            observe(self._route, status, elapsed_s)
+            return
         self._counts[bisect_left(BUCKETS, elapsed_s)] += 1
         self._sum_s += elapsed_s
         if self._timer is None:

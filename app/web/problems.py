@@ -205,6 +205,11 @@ def answer_known(exc: Exception) -> Response[bytes]:
 
 
 def handle_http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
+    """Answer Litestar's own exceptions in a request that it serves."""
+    return answer_http(exc)
+
+
+def answer_http(exc: HTTPException) -> Response[bytes]:
     """Answer Litestar's own exceptions: validation, routing, authentication."""
     status = exc.status_code
     code = HTTP_CODES.get(status, "http")

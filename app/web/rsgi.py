@@ -35,7 +35,7 @@ class Rsgi:
     """The application that Granian runs in each worker."""
 
     def __init__(self, app: ASGIApp, doors: Mapping[tuple[str, str], Door]) -> None:
-        """`doors` by method and path."""
+        """`doors` by method and path; a path may end in `/*`, for one more part of any name."""
         self._app: Any = app
         self._doors = dict(doors)
         self._lifespan = _Lifespan(app)
@@ -55,11 +55,18 @@ class Rsgi:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Serve a request."""
-        door = self._doors.get((scope.method, scope.path))
+        door = self._door_of(scope.method, scope.path.removesuffix("/"))
         if door is not None:
             await door(scope, protocol)
         elif scope.proto == "http":
             await _Bridge(scope, protocol).serve(self._app)
+
+    def _door_of(self, method: str, path: str) -> Door | None:
+        found = self._doors.get((method, path))
+        if found is not None:
+            return found
+        folder, _, name = path.rpartition("/")
+        return self._doors.get((method, f"{folder}/*")) if name else None
 
 
 class _Lifespan:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gzip
+import re
 import time
 import zlib
 from datetime import UTC, datetime
@@ -12,8 +13,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from app.main import in_front
 from app.routes.phones import AnyMethod
+from app.routes.phones_fast import fast_phones
 from app.web.auth import Role
+from app.web.metrics import ObserveMiddleware
+from app.web.rsgi import Rsgi
+from tests.rsgi import RsgiTransport
 
 WHERE = {"lat": 41.15, "lon": -8.61}
 
@@ -30,12 +36,110 @@ async def token(client_of, anna):
     return phone.headers["Authorization"].removeprefix("Bearer ")
 
 
-@pytest_asyncio.fixture
-async def stranger(client_of):
-    """A client without a token of its own."""
+@pytest_asyncio.fixture(params=["short", "documented"])
+async def stranger(request, api, client_of):
+    """A client without a token of its own, by either way in."""
     client = await client_of(Role.VIEWER)
     client.headers.pop("Authorization")
+    if request.param == "short":
+        client._transport = RsgiTransport(in_front(api))
     return client
+
+
+@pytest_asyncio.fixture
+async def ways(api):
+    """A client of the short way, which here has nothing behind it, and one of the documented way."""
+
+    async def nothing(scope, receive, send):
+        raise AssertionError(f"{scope['method']} {scope['path']} did not go the short way")
+
+    short = RsgiTransport(Rsgi(nothing, {phone.key: phone for phone in fast_phones(api.state)}))
+    documented = httpx.ASGITransport(app=ObserveMiddleware(AnyMethod(api), body_within_s=30, proxies=api.state.proxies))
+    async with (
+        httpx.AsyncClient(transport=short, base_url="http://postrider") as one,
+        httpx.AsyncClient(transport=documented, base_url="http://postrider") as other,
+    ):
+        yield one, other
+
+
+async def test_both_ways_in_answer_alike(ways, token, client_of, anna, settings):
+    staff = (await client_of(Role.VIEWER)).headers["Authorization"].removeprefix("Bearer ")
+    service = (await client_of(Role.SERVICE)).headers["Authorization"].removeprefix("Bearer ")
+    query = f"lat=41.15&lon=-8.61&timestamp={int(time.time())}"
+    too_large = b"x" * (settings.request_body_limit_bytes + 1)
+    overland = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [-8.6, 41.1]}, "properties": {}}
+    requests = [
+        *((method, f"/{token}?{query}", {}) for method in ("GET", "POST")),
+        ("POST", f"/{token}/?{query}", {}),
+        ("POST", f"?token={token}&token=nobody&{query}", {}),
+        ("GET", f"?{query}", {"headers": basic("anna", token)}),
+        ("GET", f"/?{query}", {"headers": {"Authorization": f"Bearer {token}"}}),
+        ("POST", f"/{token}", {"data": {"id": anna, **WHERE}}),
+        ("POST", f"/{token}?speed_unit=miles", {"json": {"_type": "location", "tst": 1, **WHERE}}),
+        ("POST", f"/{token}", {"json": {"locations": [overland]}}),
+        ("POST", f"/{token}", {"content": too_large}),
+        ("POST", f"/{token}", {"content": iter_of(b"lat=41", b"&lon=-8.61")}),
+        ("POST", f"/{token}", {"content": b"\x1f\x9d", "headers": {"Content-Encoding": "compress"}}),
+        ("GET", "", {}),
+        ("POST", "/nobody", {}),
+        ("POST", f"/nobody?token={token}", {}),
+        ("GET", f"/{staff}?{query}", {}),
+        ("GET", f"/{service}?{query}&id=anna-1", {}),
+        ("GET", f"/{service}?{query}&id=nobody", {}),
+    ]
+    for door in ("osmand", "owntracks", "gpslogger"):
+        for method, rest, more in requests:
+            answers = [
+                await way.request(
+                    method, f"/ingest/{door}{rest}", **{k: v() if callable(v) else v for k, v in more.items()}
+                )
+                for way in ways
+            ]
+            assert [told(answers[0])] == [told(answers[1])], (door, method, rest)
+
+
+def iter_of(*parts):
+    """Makes a body that comes in parts, without its length."""
+
+    async def body():
+        for part in parts:
+            yield part
+
+    return body
+
+
+def told(answer):
+    """What a client sees of an answer; the server itself tells the length of those that went the short way."""
+    headers = {name: value for name, value in answer.headers.items() if name not in {"x-trace-id", "content-length"}}
+    content = answer.content
+    if answer.is_error:
+        content = {name: value for name, value in answer.json().items() if name != "trace_id"}
+    assert len(answer.headers["x-trace-id"]) == 32
+    return answer.status_code, headers, content
+
+
+async def test_an_address_with_more_in_it_than_a_token_is_not_there(stranger, token):
+    for path in (f"/ingest/osmand/{token}/more", f"/ingest/osmand//{token}/more", "/ingest/elsewhere"):
+        answer = await stranger.post(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+async def test_both_ways_in_are_counted_by_the_same_routes(ways, token, admin):
+    async def counts():
+        text = (await admin.get("/metrics")).text
+        line = r'postrider_http_request_seconds_count\{method="GET",route="(/ingest[^"]*)",status="(\d+)"\} (\S+)'
+        return {(route, status): float(n) for route, status, n in re.findall(line, text)}
+
+    for way in ways:
+        before = await counts()
+        for path in (f"/ingest/osmand/{token}", f"/ingest/gpslogger?token={token}", "/ingest/owntracks/nobody"):
+            await way.get(path)
+        grown = {key: n - before.get(key, 0) for key, n in (await counts()).items() if n != before.get(key, 0)}
+        assert grown == {
+            ("/ingest/osmand/{token}", "200"): 1,
+            ("/ingest/gpslogger", "200"): 1,
+            ("/ingest/owntracks/{token}", "401"): 1,
+        }
 
 
 @pytest.fixture
@@ -69,8 +173,7 @@ async def test_token_is_found_wherever_an_app_can_put_it(stranger, token, anna, 
         for method in ("GET", "POST"):
             answer = await stranger.request(method, url.replace("lat=41.1", f"lat=41.1{i}"), headers=headers)
             assert (answer.status_code, answer.content) == (200, b"")
-            assert answer.headers["content-length"] == "0"
-    assert (await position_of(anna))["lat"] == 41.1
+        assert (await position_of(anna))["lat"] == 41.1
 
 
 async def test_unknown_token_is_refused_by_every_door(stranger):

@@ -115,6 +115,23 @@ async def test_doors_are_served_without_asgi():
         assert (await client.post("/in")).content == b"in"
 
 
+async def test_a_door_may_be_for_any_name_in_a_folder_and_no_deeper():
+    async def door(scope, protocol):
+        protocol.response_bytes(200, [], b"in")
+
+    async def behind(scope, receive, send):
+        await send({"type": "http.response.start", "status": 404})
+        await send({"type": "http.response.body"})
+
+    app = Rsgi(behind, {("POST", "/in"): door, ("POST", "/in/*"): door})
+    async with httpx.AsyncClient(transport=RsgiTransport(app), base_url="http://postrider") as client:
+        for path in ("/in", "/in/", "/in/a", "/in/a/"):
+            assert (await client.post(path)).status_code == 200, path
+        for path in ("/in/a/b", "/in//", "/in/a//", "/other/a", "/"):
+            assert (await client.post(path)).status_code == 404, path
+        assert (await client.get("/in/a")).status_code == 404
+
+
 class Lifespan:
     def __init__(self, fails=None):
         self.fails, self.began, self.ended = fails, None, None
