@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Final
 
 import httpx
@@ -24,6 +25,9 @@ for _name in ("httpx", "httpcore"):
 
 N_ATTEMPTS: Final = 3
 """A lost connection or an overloaded server is asked twice more; osrm-routed drops kept-alive connections at times."""
+
+FAIR_SHARE: Final = 0.025
+"""A request cancelled before this part of its time is no failure of the engine: it was begun just before the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class EngineClient:
         self._timeout_s = timeout_s
         self._breaker = breaker or CircuitBreaker()
         self._meter = meter
+        self._answered_at = float("-inf")
 
     @property
     def circuit(self) -> Circuit:
@@ -63,10 +68,16 @@ class EngineClient:
         return self._breaker.state
 
     async def fetch(self, ask: Ask) -> Any:
-        """The decoded JSON answer. EngineFailed: no answer, a refusal, left alone. Cancelling counts as no answer."""
+        """
+        The decoded JSON answer. EngineFailed: no answer, a refusal, left alone.
+
+        Who cancels has no more time: that says something of the engine only if it was given some, and has not answered
+        anybody meanwhile.
+        """
         if not self._breaker.admits():
             self._count("left_alone")
             raise EngineFailed("left alone after failures", leave_alone=True)
+        began = monotonic()
         try:
             answer = await self._with_retries(ask)
         except EngineFailed as exc:
@@ -78,9 +89,13 @@ class EngineClient:
                 self._breaker.succeeded()
             raise
         except asyncio.CancelledError:
-            self._breaker.failed()
+            if self._answered_at >= began or monotonic() - began < FAIR_SHARE * self._timeout_s:
+                self._breaker.skipped()
+            else:
+                self._breaker.failed()
             raise
         else:
+            self._answered_at = monotonic()
             self._breaker.succeeded()
             return answer
         finally:

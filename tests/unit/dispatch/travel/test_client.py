@@ -1,3 +1,4 @@
+import asyncio
 import logging
 
 import httpx
@@ -126,3 +127,43 @@ async def test_every_retry_is_metered():
     with pytest.raises(EngineFailed, match="limit"):
         await client([httpx.Response(503)], meter=meter).fetch(ASK)
     assert len(client.requests) == 2
+
+
+@pytest.mark.parametrize(("timeout_s", "state"), [(1000.0, Circuit.CLOSED), (0.0, Circuit.OPEN)])
+async def test_who_has_no_more_time_blames_the_engine_only_if_it_was_given_some(timeout_s, state):
+    """A plan's time is over in the middle of a request: nothing is wrong with an engine that was asked just before."""
+    asked, breaker = asyncio.Event(), CircuitBreaker(n_failures=1)
+
+    async def hang(request):
+        asked.set()
+        await asyncio.Event().wait()
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(hang))
+    waiting = EngineClient(source=Source.OSRM, http=http, timeout_s=timeout_s, breaker=breaker)
+    task = asyncio.create_task(waiting.fetch(ASK))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert breaker.state is state
+
+
+async def test_an_engine_that_is_busy_answering_others_is_not_left_alone():
+    """Of a question in many requests some are still open when its time is over."""
+    asked, breaker = asyncio.Event(), CircuitBreaker(n_failures=1)
+
+    async def answer_once(request):
+        if not asked.is_set():
+            asked.set()
+            await asyncio.Event().wait()
+        return httpx.Response(200, json={})
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer_once))
+    busy = EngineClient(source=Source.OSRM, http=http, timeout_s=0.0, breaker=breaker)
+    open_one = asyncio.create_task(busy.fetch(ASK))
+    await asked.wait()
+    await busy.fetch(ASK)
+    open_one.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await open_one
+    assert breaker.state is Circuit.CLOSED
