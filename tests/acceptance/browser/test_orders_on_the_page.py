@@ -82,7 +82,7 @@ def couriers(world):
 
 
 def give(world, order: dict[str, Any], courier_id: str) -> None:
-    body = {"reason": "test", "version": order["version"], "courier_id": courier_id}
+    body = {"reason": "test", "version": order["version"], "courier_id": courier_id, "force": True}
     world.client.post(f"/v1/orders/{order['id']}/reassign", json=body).raise_for_status()
 
 
@@ -107,6 +107,8 @@ def test_map_and_list_go_with_the_order_to_whoever_has_it(page, world, couriers,
     page.locator("form select").select_option(couriers["Finn"])
     page.get_by_label("Why?").fill("nearer")
     page.locator("form").get_by_role("button", name="Reassign").click()
+    expect(page.locator("form [role=alert]")).to_contain_text("too far")  # on another continent
+    page.locator("form").get_by_role("button", name="Reassign anyway").click()
     expect(page.locator("#order-title + p")).to_contain_text("Finn")
     expect_chosen(page, ["Finn"])
 

@@ -37,10 +37,11 @@ async function request(method: string, path: string, body?: unknown): Promise<Re
   if (response.ok) return response
   if (response.status === 401 && path !== '/v1/me' && path !== '/v1/sign-in') session.expired()
   const problem = await response.json().catch(() => ({}))
+  const reasons = (problem.reasons ?? []).map((reason: { text: string }) => reason.text).join('; ')
   throw new Problem(
     response.status,
     problem.code ?? 'http',
-    problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
+    (reasons && `${problem.title}: ${reasons}.`) || (problem.detail ?? problem.title ?? `The server answered ${response.status}.`),
   )
 }
 

@@ -6,6 +6,7 @@ import { Later } from './later'
 import { CLOSED_STATES, isClosed, OPEN_STATES } from './orders'
 import type { Alert, Courier, Order } from './types'
 import type { Page } from './undescribed'
+import { ALERTS } from './kinds'
 
 const MOST_CLOSED = 400
 /** More changed orders than this are read as a list. */
@@ -137,7 +138,7 @@ export class Lists {
     if (this.knownAlerts.size && fresh.length) {
       const first = fresh[0]!
       const more = fresh.length > 1 ? ` and ${fresh.length - 1} more` : ''
-      this.around.announce(`Alert: ${first.kind.replaceAll('_', ' ')}, ${this.nameOf(first.courier_id)}${more}`)
+      this.around.announce(`Alert: ${ALERTS[first.kind].title}, ${this.nameOf(first.courier_id)}${more}`)
     }
     this.knownAlerts = new Set(page.items.map((alert) => alert.id))
   }
