@@ -24,6 +24,7 @@ from app.routes import (
     breaks,
     console,
     couriers,
+    day_plans,
     eta,
     geofences,
     health,
@@ -65,6 +66,7 @@ from app.web.retries import RetryMiddleware
 from app.web.rsgi import Rsgi
 from app.web.unbearable import refuse_unbearable
 from app.wiring.arriving import arrivals, know
+from app.wiring.day_plans import DayPlans
 from app.wiring.intake import Intake
 from app.wiring.params import cycle_of
 from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
@@ -85,6 +87,7 @@ ROUTES = [
     *audit.route_handlers,
     *console.route_handlers,
     *couriers.route_handlers,
+    *day_plans.route_handlers,
     *geofences.route_handlers,
     *eta.route_handlers,
     *health.route_handlers,
@@ -133,6 +136,9 @@ def create_app(settings: Settings) -> Litestar:
                 slots=asyncio.Semaphore(AT_ONCE),
                 applying=asyncio.Semaphore(AT_ONCE),
             )
+            app.state.day_plans = DayPlans(
+                pool=opened.pool, travel=opened.travel, params=cycle_of(settings), stays=opened.knowledge.stay_s
+            )
             app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis, opened.tails)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
@@ -150,6 +156,7 @@ def create_app(settings: Settings) -> Litestar:
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("lag", _lag_watch(opened, app.state.intake).run, stop))
                 group.create_task(supervise("looks", app.state.looks.run, stop))
+                group.create_task(supervise("day plans", app.state.day_plans.run, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))
                 group.create_task(supervise("pulse", Pulse(opened.redis).keep, stop))
                 when_streams_must_end(partial(_end_streams, app.state))
@@ -173,6 +180,7 @@ def create_app(settings: Settings) -> Litestar:
             "arrivals": Provide(_arrivals, sync_to_thread=False),
             "what_if": Provide(_what_if, sync_to_thread=False),
             "channels": Provide(_channels, sync_to_thread=False),
+            "day_plans": Provide(_day_plans, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
         middleware=[AuthenticationMiddleware, LookMiddleware, RetryMiddleware],
@@ -260,6 +268,10 @@ def _arrivals(state: State) -> Any:
 
 def _what_if(state: State) -> Any:
     return state.what_if
+
+
+def _day_plans(state: State) -> Any:
+    return state.day_plans
 
 
 def _channels(state: State) -> Any:

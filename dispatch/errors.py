@@ -19,7 +19,11 @@ What can go wrong in dispatch.
     ├── AlertNotFound
     ├── RegionNotFound
     ├── RegionExists          another region has that name
-    └── TooManyRegions        one process could not follow them all
+    ├── TooManyRegions        one process could not follow them all
+    ├── DayPlanNotFound
+    ├── DayPlanNotReady       it is being made, has failed, or was applied already
+    ├── DayPlanRunning        a plan of that region is being made
+    └── PlannerBusy           as many questions wait for the planner as may
 
 A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
 """
@@ -103,3 +107,19 @@ class RegionExists(DispatchError):
 
 class TooManyRegions(DispatchError):
     """There are as many regions as an installation may have."""
+
+
+class DayPlanNotFound(DispatchError):
+    """There is no such plan of a day."""
+
+
+class DayPlanNotReady(DispatchError):
+    """Only a plan that is ready can be applied, and once."""
+
+
+class DayPlanRunning(DispatchError):
+    """A plan of that region is being made: wait for it, or cancel it."""
+
+
+class PlannerBusy(DispatchError):
+    """Others are waiting for the planner; ask again in a moment."""

@@ -44,6 +44,7 @@ STEPS: Final = (
     "order_events",
     "offers",
     "routes",
+    "day_plans",
     "decisions",
     "shifts",
     "breaks",

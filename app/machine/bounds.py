@@ -8,7 +8,10 @@ from app.web.idempotency import REMEMBERED_FOR
 from app.web.metrics import METHODS
 from app.web.pages import LONGEST_CURSOR, PAGE_LIMIT
 from app.web.rates import MOST_KEYS
+from app.wiring.day_plans import FORGOTTEN_AFTER, WAITING_AT_MOST
 from app.wiring.whatif import AT_ONCE
+from dispatch.region.day_plans import MAX_COURIERS, MAX_ORDERS
+from dispatch.region.day_process import MEMORY_BYTES
 from tracking.events import KEPT, MAX_EVENTS
 from tracking.intake.roster import LONGEST_DEVICE, MOST_DEVICES, SIZE
 from tracking.intake.screening import PAYLOAD_BYTES
@@ -93,6 +96,12 @@ def bounds(settings: Settings) -> list[Bound]:
             "connections to the database", f"{settings.database_pool_size} a process, one a request", "503 after a wait"
         ),
         Bound("previews and applied plans", f"{AT_ONCE} of each at a time in a process", "503 after a wait"),
+        Bound(
+            "plans of days ahead",
+            f"one a region, one at a time in a process and {WAITING_AT_MOST} waiting; {MAX_ORDERS:,} orders,"
+            f" {MAX_COURIERS:,} couriers, {MEMORY_BYTES >> 30} GB, ten minutes; kept for {FORGOTTEN_AFTER.days} days",
+            "409 or 503; the plan fails and says so",
+        ),
         Bound("answers to repeated requests", f"{REMEMBERED_FOR.days} day", "forgotten"),
         Bound("cells of a geofence", f"about {CELLS_PER_FENCE:,}", "coarser cells"),
     ]

@@ -116,6 +116,10 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.RegionNotFound: Problem("region-not-found", "There is no such region", 404),
     dispatch_errors.RegionExists: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.TooManyRegions: Problem("too-many-regions", "There are as many regions as there may be", 409),
+    dispatch_errors.DayPlanNotFound: Problem("day-plan-not-found", "There is no such plan of a day", 404),
+    dispatch_errors.DayPlanNotReady: Problem("day-plan-not-ready", "The plan is not ready", 409),
+    dispatch_errors.DayPlanRunning: Problem("day-plan-running", "A plan of the region is being made", 409),
+    dispatch_errors.PlannerBusy: Problem("planner-busy", "The planner is busy", 503, retry_after_s=5),
     **dict.fromkeys(outages.EITHER, UNAVAILABLE),
     **dict.fromkeys(COLLISIONS, Problem("busy", "Others are changing the same thing", 503, retry_after_s=1)),
 }

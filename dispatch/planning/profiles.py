@@ -37,7 +37,7 @@ PROFILES: Final[Mapping[Profile, Params]] = {
             change=6000,
             position=1,
             unassigned=1_000_000,
-            ageing=10,
+            ageing=1,
         ),
         bundling=Bundling.SAME_PICKUP,
         commit_lead_s=60,

@@ -18,7 +18,7 @@ from dispatch.orders.order import ENGINE, Order, OrderState
 from dispatch.orders.rows import offer_from_row, order_from_row, to_json
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute
 from dispatch.region.store import stop_to_json
-from dispatch.region.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders
+from dispatch.region.world import NO_ROUTE, RouteInForce, StopInForce, World, held_orders, unix_s
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
 from tracking import lease as leases
@@ -151,7 +151,11 @@ def _to_be_offered(
 
 
 def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order], held: Sequence[Order]) -> _Draft:
-    """The proposed route as it is stored; whatever the courier holds is in it, also if the planner left it out."""
+    """
+    The proposed route as it is stored; whatever the courier holds is in it, also if the planner left it out.
+
+    What was planned a day ahead and is not read yet, for it is beyond the horizon, stays behind it.
+    """
     before = world.routes.get(route.courier_id, NO_ROUTE)
     fixed = {stop.stop for stop in before.stops if stop.fixed}
     stops = [
@@ -172,6 +176,12 @@ def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order], 
     for order in held:
         missing = [PlannedStop(order.id, kind) for kind in order.open_stops]
         stops += [StopInForce(stop=stop) for stop in missing if stop not in there]
+    if world.read_until is not None:
+        later = unix_s(world.read_until)
+        unread = {s.stop.order_id for s in before.stops if s.starts_at is not None and s.starts_at > later} - set(
+            orders
+        )
+        stops += [stop for stop in before.stops if stop.stop.order_id in unread]
     return _Draft(courier_id=route.courier_id, before=before, stops=stops, cost=route.cost)
 
 

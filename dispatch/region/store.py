@@ -106,10 +106,10 @@ async def read(
     know of a stop would take it out of the route; a courier with a broken shift, who might not be at work.
     """
     aside = Aside() if aside is None else aside
-    if horizon_s is None:
+    until = None if horizon_s is None else now + timedelta(seconds=horizon_s)
+    if until is None:
         orders = await connection.fetch(queries["orders.open_in_region"], region)
     else:
-        until = now + timedelta(seconds=horizon_s)
         orders = await connection.fetch(queries["orders.within_horizon"], region, until, float(collect_ahead_s))
     couriers = await connection.fetch(queries["planning.couriers"], region, list(asked))
     routes = await connection.fetch(queries["routes.of_couriers"], [row["id"] for row in couriers])
@@ -139,6 +139,7 @@ async def read(
         orders=tuple(usable),
         couriers=tuple(courier for courier in known if asides.courier(courier.id) not in aside.causes),
         routes=in_force,
+        read_until=until,
         refusals=refusals,
         troubled=frozenset(row["courier_id"] for row in troubled),
         lost=frozenset(row["courier_id"] for row in troubled if row["lost"]),

@@ -37,6 +37,8 @@ def as_declared(_: Region, __: StopKind, ___: LatLon, ____: CourierId | None, de
 
 COLLECT_AHEAD_S = 3600
 """Time to make a round of several orders before the first window opens; goods lie no longer with a courier."""
+LATE_FOR_WORK_S = 600
+"""So long after the beginning of a shift its courier is waited for with what was planned ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,8 @@ class World:
     """Stuck or silent: they get nothing new."""
     lost: frozenset[CourierId] = frozenset()
     """Troubled for good: what they have not collected goes to others; what is on board stays."""
+    read_until: datetime | None = None
+    """What opens later was not read; None: everything was."""
     paused: frozenset[CourierId] = frozenset()
     """They let offers run out, one after the other: they get nothing new for a while."""
     asked: frozenset[CourierId] = frozenset()
@@ -179,7 +183,10 @@ def survey(
     aside = Aside() if aside is None else aside
     params = SurveyParams() if params is None else params
     places = Places()
-    orders = [order for order in world.orders if asides.order(order.id) not in aside.causes]
+    reserved = planned_ahead(world)
+    orders = [
+        order for order in world.orders if asides.order(order.id) not in aside.causes and order.id not in reserved
+    ]
     jobs = tuple(
         aside.each(
             orders,
@@ -229,6 +236,25 @@ def survey(
         n_destinations=n_destinations,
         collect_ahead_s=params.collect_ahead_s,
     )
+
+
+def planned_ahead(world: World) -> set[OrderId]:
+    """
+    Orders that nobody has and that wait for the courier of a plan made ahead, whose shift is about to begin.
+
+    A courier who has not come to work some time after that is not waited for any longer.
+    """
+    waiting = {order.id for order in world.orders if order.state is OrderState.PLACED and order.courier_id is None}
+    now, reserved = unix_s(world.now), set()
+    for courier in world.couriers:
+        begins = [unix_s(shift.starts_at) for shift in courier.shifts]
+        coming = min((at for at in begins if at > now - LATE_FOR_WORK_S), default=None)
+        if courier.works_at(world.now) or coming is None:
+            continue
+        for stop in world.routes.get(courier.id, NO_ROUTE).stops:
+            if stop.arrives_at is not None and stop.arrives_at >= coming:
+                reserved.add(stop.stop.order_id)
+    return reserved & waiting
 
 
 def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime], stays: Stays) -> Job:

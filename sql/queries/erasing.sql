@@ -44,6 +44,10 @@ UPDATE offers SET reason = NULL, facts = '{}' WHERE courier_id = $1 AND (reason 
 -- name: routes
 DELETE FROM routes WHERE courier_id = $1;
 
+-- name: day_plans
+-- Whole plans that name the courier: they can be made again.
+DELETE FROM day_plans WHERE strpos(plan::text, $1::uuid::text) > 0;
+
 -- name: decisions
 DELETE FROM decisions WHERE courier_id = $1;
 

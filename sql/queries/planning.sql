@@ -2,8 +2,8 @@
 SELECT id, settings FROM regions ORDER BY id;
 
 -- name: couriers
--- Everybody who is on duty in a region ($1), is asked about ($2), or still has an order there; the latter may be off duty,
--- gone or elsewhere now.
+-- Everybody who is on duty in a region ($1), is asked about ($2), still has an order there (and may be off duty, gone or
+-- elsewhere now), or has a route that was planned ahead for a shift that has not begun, or has just.
 SELECT
     c.id, $1::text AS region, c.mode, c.name, c.capacity, c.skills, c.max_orders,
     c.on_duty AND c.deleted_at IS NULL AND c.region = $1 AS on_duty
@@ -13,6 +13,11 @@ WHERE
     OR EXISTS (
         SELECT FROM orders AS o
         WHERE o.region = $1 AND o.courier_id = c.id AND o.state IN ('assigned', 'accepted', 'picked_up', 'returning')
+    )
+    OR (
+        c.region = $1 AND c.deleted_at IS NULL AND NOT c.on_duty
+        AND EXISTS (SELECT FROM routes AS r WHERE r.courier_id = c.id AND r.stops <> '[]')
+        AND EXISTS (SELECT FROM shifts AS s WHERE s.courier_id = c.id AND s.ends_at > now())
     )
 ORDER BY c.id;
 

@@ -206,6 +206,11 @@ async def put_what_roles_write(pool, redis, courier_id, order_id, open_order_id,
         " SET courier_id = excluded.courier_id, cost = excluded.cost, reasons = NULL",
         open_order_id, courier_id,
     )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO day_plans (region, starts_at, ends_at, seconds, state, plan, asked_by)"
+        " VALUES ('default', now(), now() + interval '1 h', 1, 'ready', jsonb_build_object('routes', $1::text), 'x')",
+        str(courier_id),
+    )
     for table in ("positions_1m_kept", "positions_1h_kept"):
         columns = await pool.fetch(
             "SELECT column_name AS name, data_type AS type FROM information_schema.columns"

@@ -265,6 +265,102 @@ export interface components {
             token?: string | null;
             code?: string | null;
         };
+        /** DayAppliedShape */
+        DayAppliedShape: {
+            /** Format: uuid */
+            id: string;
+            n_orders: number;
+            couriers: string[];
+            dropped: components["schemas"]["DayDroppedShape"][];
+        };
+        /** DayAsked */
+        DayAsked: {
+            /** Format: uuid */
+            id: string;
+        };
+        /** DayDroppedShape */
+        DayDroppedShape: {
+            /** Format: uuid */
+            order_id: string;
+            /** @enum {string} */
+            reason: "changed" | "not_open" | "shift_changed" | "courier_gone";
+        };
+        /** DayLeftShape */
+        DayLeftShape: {
+            /** Format: uuid */
+            order_id: string;
+            reasons: components["schemas"]["ReasonShape"][];
+        };
+        /** DayPlanShape */
+        DayPlanShape: {
+            /** Format: uuid */
+            id: string;
+            region: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            seconds: number;
+            /** @enum {string} */
+            state: "waiting" | "running" | "ready" | "failed" | "cancelled" | "applied";
+            progress: components["schemas"]["DayProgressShape"];
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+            reason: string | null;
+            routes: components["schemas"]["DayRouteShape"][];
+            unassigned: components["schemas"]["DayLeftShape"][];
+        };
+        /** DayProgressShape */
+        DayProgressShape: {
+            /** @default 0 */
+            share?: number;
+            /** @default 0 */
+            n_orders?: number;
+            /** @default 0 */
+            n_unassigned?: number;
+            /** @default 0 */
+            travel_s?: number;
+        };
+        /** DayQuestion */
+        DayQuestion: {
+            region?: string | null;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /** @default 60 */
+            seconds?: number;
+        };
+        /** DayRouteShape */
+        DayRouteShape: {
+            /** Format: uuid */
+            courier_id: string;
+            /** Format: uuid */
+            shift_id: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            stops: components["schemas"]["DayStopShape"][];
+            cost: {
+                [key: string]: number;
+            };
+        };
+        /** DayStopShape */
+        DayStopShape: {
+            /** Format: uuid */
+            order_id: string;
+            /** @enum {string} */
+            kind: "pickup" | "dropoff";
+            /** Format: date-time */
+            arrives_at: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            leaves_at: string;
+            late_s: number;
+        };
         /** DecisionShape */
         DecisionShape: {
             /** Format: date-time */

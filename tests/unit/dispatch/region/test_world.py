@@ -241,3 +241,31 @@ def test_courier_on_a_break_is_free_when_it_is_meant_to_end_or_some_time_after()
     over = replace(rest, ended_at=NOON - HOUR / 4)
     [worker] = survey(world(couriers=[replace(base, rests=(over,))]), {}).workers
     assert worker.available_at == unix_s(NOON)
+
+
+def test_what_is_planned_ahead_waits_for_the_courier_of_a_shift_that_is_about_to_begin():
+    """Ten minutes after its beginning nobody waits any more: others get it."""
+    route = route_of((1, StopKind.PICKUP), (1, StopKind.DROPOFF))
+    for minutes, waits in ((-30, True), (9, True), (11, False)):
+        begins_at = NOON - timedelta(minutes=minutes)
+        late = replace(route, stops=tuple(replace(stop, arrives_at=unix_s(begins_at) + 60) for stop in route.stops))
+        absent = courier(on_duty=False, shifts=(Shift(starts_at=begins_at, ends_at=begins_at + 8 * HOUR),))
+        here = courier(RUI)
+        seen = survey(world(order(1), order(2), couriers=[absent, here], routes={ANA: late}), SEEN)
+        assert [job.order_id.int for job in seen.jobs] == ([2] if waits else [1, 2])
+        assert [worker.courier_id for worker in seen.workers] == [RUI]
+
+
+def test_who_has_come_to_work_is_planned_with_what_was_planned_ahead():
+    route = route_of((1, StopKind.PICKUP), (1, StopKind.DROPOFF))
+    ana = courier(shifts=(Shift(starts_at=NOON - HOUR, ends_at=NOON + HOUR),))
+    seen = survey(world(order(1), couriers=[ana], routes={ANA: route}), SEEN)
+    assert [stop.order_id.int for stop in seen.workers[0].route] == [1, 1]
+    assert [job.order_id.int for job in seen.jobs] == [1]
+
+
+def test_route_left_over_from_a_shift_that_is_over_keeps_no_order_from_others():
+    route = route_of((1, StopKind.PICKUP), (1, StopKind.DROPOFF))
+    gone = courier(on_duty=False, shifts=(Shift(starts_at=NOON - 9 * HOUR, ends_at=NOON - HOUR),))
+    seen = survey(world(order(1), couriers=[gone, courier(RUI)], routes={ANA: route}), SEEN)
+    assert [job.order_id.int for job in seen.jobs] == [1]

@@ -1,0 +1,255 @@
+"""
+Plans of days ahead in the database: what they are made from, how they are kept, and how they become routes.
+
+A plan is looked at before it is applied; what changed meanwhile is left out then, and told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from dispatch import aside as asides
+from dispatch.aside import Aside
+from dispatch.errors import DayPlanNotFound, DayPlanNotReady
+from dispatch.orders.desk import Desk
+from dispatch.orders.order import Order, OrderState
+from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row, to_json
+from dispatch.planning.proposal import Plan
+from dispatch.region.day_process import DayFailed
+from dispatch.region.day_world import Day
+from dispatch.stop import OrderId
+from sql import queries
+from tracking.position import CourierId, Region
+
+MAX_ORDERS: Final = 2000
+"""Of a plan: matrices grow with the square of it."""
+MAX_COURIERS: Final = 500
+SET_ASIDE: Final = "set_aside"
+"""The reason of an order that cannot be read or borne."""
+
+
+class DayStop(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A stop as the column `day_plans.plan` and `routes.stops` have it."""
+
+    order_id: UUID
+    kind: str
+    arrives_at: int
+    starts_at: int
+    leaves_at: int
+    late_s: int = 0
+
+
+class DayRoute(msgspec.Struct, kw_only=True):
+    """What one courier shall do in one shift."""
+
+    courier_id: UUID
+    shift_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    stops: list[DayStop]
+    cost: dict[str, int]
+
+
+class LeftOut(msgspec.Struct, kw_only=True):
+    """An order that nobody can take, and why."""
+
+    order_id: UUID
+    reasons: dict[str, Any]
+
+
+class DayPlan(msgspec.Struct, kw_only=True):
+    """A plan as it is kept."""
+
+    routes: list[DayRoute]
+    unassigned: list[LeftOut]
+    cost: int
+    versions: dict[str, int]
+    """Of the orders it was made from."""
+
+
+class Dropped(msgspec.Struct, kw_only=True):
+    """What of a plan was not applied."""
+
+    order_id: UUID
+    reason: str
+    """`changed`, `not_open`, `shift_changed` or `courier_gone`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a plan."""
+
+    region: Region
+    couriers: Sequence[CourierId]
+    """Those whose routes changed."""
+    order_ids: Sequence[OrderId]
+    dropped: Sequence[Dropped]
+
+
+async def load(connection: Any, region: Region, starts_at: datetime, ends_at: datetime, aside: Aside) -> Day:
+    """What a plan of the day is made from. Raises DayFailed where it is too large."""
+    ids = [row["id"] for row in await connection.fetch(
+        queries["day_plans.orders"], region, starts_at, ends_at, MAX_ORDERS + 1
+    )]  # fmt: skip
+    rows = await connection.fetch(queries["day_plans.couriers"], region, starts_at, ends_at)
+    if len(ids) > MAX_ORDERS or len(rows) > MAX_COURIERS:
+        raise DayFailed(f"expected at most {MAX_ORDERS:,} orders and {MAX_COURIERS:,} couriers: plan a shorter time")
+    orders = await connection.fetch(queries["orders.get_many"], ids)
+    shifts = await connection.fetch(queries["day_plans.shifts"], [row["id"] for row in rows], starts_at, ends_at)
+    of: dict[CourierId, list[Any]] = {
+        courier_id: list(found) for courier_id, found in groupby(shifts, key=lambda row: row["courier_id"])
+    }
+    return Day(
+        region=region,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        orders=tuple(aside.each(orders, order_from_row, lambda row: asides.order(row["id"]), doing="read")),
+        couriers=tuple(
+            aside.each(
+                rows,
+                lambda row: courier_from_row(row, [shift_from_row(shift) for shift in of.get(row["id"], [])]),
+                lambda row: asides.courier(row["id"]),
+                doing="read",
+            )
+        ),
+    )
+
+
+def kept(plan: Plan, day: Day, aside: Aside) -> DayPlan:
+    """The plan as it is kept; orders that were set aside are among those left out."""
+    who = day.on_shift
+    return DayPlan(
+        routes=[
+            DayRoute(
+                courier_id=who[route.courier_id].courier.id,
+                shift_id=_known(who[route.courier_id].shift.id),
+                starts_at=who[route.courier_id].shift.starts_at,
+                ends_at=who[route.courier_id].shift.ends_at,
+                stops=[
+                    DayStop(
+                        order_id=row.stop.order_id,
+                        kind=row.stop.kind.value,
+                        arrives_at=row.arrives_at,
+                        starts_at=row.starts_at,
+                        leaves_at=row.leaves_at,
+                        late_s=row.late_s,
+                    )
+                    for row in route.stops
+                ],
+                cost=dict(route.cost),
+            )
+            for route in plan.routes
+            if route.stops
+        ],
+        unassigned=[
+            LeftOut(
+                order_id=left.order_id,
+                reasons={
+                    code.value: {"n": n, "example": _courier_of(left.example.get(code), day)}
+                    for code, n in left.reasons.items()
+                },
+            )
+            for left in plan.unassigned
+        ]
+        + [
+            LeftOut(order_id=subject.order_id, reasons={SET_ASIDE: {"n": 0, "example": None}})
+            for subject in aside.causes
+            if subject.order_id is not None
+        ],
+        cost=plan.cost,
+        versions={str(order.id): order.version for order in day.orders},
+    )
+
+
+def _known(shift_id: UUID | None) -> UUID:
+    assert shift_id is not None  # read from the table
+    return shift_id
+
+
+def _courier_of(name: CourierId | None, day: Day) -> str | None:
+    one = None if name is None else day.on_shift.get(name)
+    return None if one is None else str(one.courier.id)
+
+
+async def apply(desk: Desk, plan_id: UUID) -> Applied:
+    """
+    Make a ready plan the routes of its couriers; raises DayPlanNotFound, DayPlanNotReady.
+
+    Orders that are not as the plan saw them, and those of a shift that is not as it was, are left out and told. What a
+    courier's route has already stays before it.
+    """
+    row = await desk.connection.fetchrow(queries["day_plans.lock"], plan_id)
+    if row is None:
+        raise DayPlanNotFound(id=str(plan_id))
+    if row["state"] != "ready":
+        raise DayPlanNotReady(id=str(plan_id), state=row["state"])
+    region, plan = Region(row["region"]), msgspec.convert(from_json(row["plan"]), DayPlan)
+    wanted = [stop.order_id for route in plan.routes for stop in route.stops]
+    current = {
+        found["id"]: order_from_row(found) for found in await desk.connection.fetch(queries["orders.lock_many"], wanted)
+    }
+    here = {found["id"]: found for found in await desk.connection.fetch(
+        queries["day_plans.couriers"], region, row["starts_at"], row["ends_at"]
+    )}  # fmt: skip
+    shifts = {found["id"]: shift_from_row(found) for found in await desk.connection.fetch(
+        queries["day_plans.shifts"], list(here), row["starts_at"], row["ends_at"]
+    )}  # fmt: skip
+    dropped: dict[UUID, str] = {}
+    for route in plan.routes:
+        shift = shifts.get(route.shift_id)
+        as_it_was = shift is not None and (shift.starts_at, shift.ends_at) == (route.starts_at, route.ends_at)
+        for stop in route.stops:
+            why = _changed(current.get(OrderId(stop.order_id)), plan.versions.get(str(stop.order_id)))
+            if route.courier_id not in here:
+                why = "courier_gone"
+            elif not as_it_was:
+                why = "shift_changed"
+            if why is not None:
+                dropped[stop.order_id] = why
+    couriers = await _put(desk, region, plan, dropped)
+    await desk.connection.execute(queries["day_plans.applied"], plan_id, desk.now)
+    applied = [OrderId(order_id) for order_id in dict.fromkeys(wanted) if order_id not in dropped]
+    return Applied(
+        region=region,
+        couriers=couriers,
+        order_ids=applied,
+        dropped=[Dropped(order_id=order_id, reason=why) for order_id, why in dropped.items()],
+    )
+
+
+def _changed(order: Order | None, version: int | None) -> str | None:
+    if order is None or order.state is not OrderState.PLACED:
+        return "not_open"
+    return None if order.version == version else "changed"
+
+
+async def _put(desk: Desk, region: Region, plan: DayPlan, dropped: Mapping[UUID, str]) -> list[CourierId]:
+    """Append what is left of the plan to the routes, in which nobody else intends it any more."""
+    stops: dict[CourierId, list[DayStop]] = {}
+    for route in sorted(plan.routes, key=lambda route: (str(route.courier_id), route.starts_at)):
+        left = [stop for stop in route.stops if stop.order_id not in dropped]
+        stops.setdefault(CourierId(route.courier_id), []).extend(left)
+    ids = sorted({str(stop.order_id) for of_one in stops.values() for stop in of_one})
+    mine = sorted(courier_id for courier_id, of_one in stops.items() if of_one)
+    await desk.connection.execute(queries["routes.ensure"], region, mine)
+    await desk.connection.fetch(queries["routes.lock_many"], mine)
+    versions: dict[CourierId, int] = {}
+    for row in await desk.connection.fetch(queries["day_plans.take_out"], region, ids, desk.now):
+        versions[row["courier_id"]] = row["version"]
+    for courier_id in mine:
+        text = to_json([_in_force(stop) for stop in stops[courier_id]])
+        row = await desk.connection.fetchrow(queries["routes.append_stops"], courier_id, region, text, desk.now)
+        versions[courier_id] = row["version"]
+    for courier_id, version in versions.items():
+        desk.tell_route(region, courier_id, version)
+    return sorted(versions)
+
+
+def _in_force(stop: DayStop) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.to_builtins(stop)
+    return facts | {"late_s": stop.late_s}

@@ -1,0 +1,124 @@
+"""
+A plan of a day in a process of its own: minutes of Python, which must hold up neither the API nor the dispatcher.
+
+It ends with its parent, may use so much memory and no more, and is killed when it does not answer in time.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import resource
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from time import monotonic
+from typing import Final
+
+from dispatch.planning.day import DayProgress
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan
+from dispatch.planning.search.day_ahead import Cooling
+from dispatch.planning.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+MEMORY_BYTES: Final = 2 << 30
+"""Of data: 2,000 orders need about a quarter."""
+ANSWER_MARGIN_S: Final = 90.0
+"""A plan that takes so much longer than it was given is taken for dead; covers starting Python and the reasons."""
+TELL_EVERY_S: Final = 0.5
+POLL_S: Final = 0.5
+
+
+class DayFailed(Exception):
+    """The plan could not be made; the text is for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the process is asked."""
+
+    snapshot: Snapshot
+    params: Params
+    cooling: Cooling
+    seconds: float
+
+
+async def plan_in_process(
+    question: Question, *, heard: Callable[[DayProgress], None], is_cancelled: Callable[[], bool]
+) -> Plan | None:
+    """
+    The plan, or None when it was cancelled; raises DayFailed.
+
+    `heard` gets the newest progress now and then.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    halt = context.Event()
+    process = context.Process(target=_run, args=(question, theirs, halt), daemon=True)
+    await asyncio.to_thread(process.start)
+    theirs.close()
+    ends_at = monotonic() + question.seconds + ANSWER_MARGIN_S
+    try:
+        while monotonic() < ends_at:
+            if is_cancelled():
+                return None
+            if not await asyncio.to_thread(ours.poll, POLL_S):
+                continue
+            said = await asyncio.to_thread(ours.recv)
+            match said:
+                case DayProgress():
+                    heard(said)
+                case Plan():
+                    return said
+                case _:
+                    raise DayFailed(str(said))
+    except (EOFError, OSError) as exc:
+        raise DayFailed("the planning process died; perhaps it needed more memory than it may use") from exc
+    finally:
+        halt.set()
+        process.kill()
+        await asyncio.to_thread(process.join)
+        ours.close()
+    raise DayFailed("the planning process did not answer in time")
+
+
+def _run(question: Question, told: Connection, halt: Event) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    last = 0.0
+
+    def tell(progress: DayProgress) -> None:
+        nonlocal last
+        if monotonic() - last >= TELL_EVERY_S:
+            last = monotonic()
+            told.send(progress)
+
+    try:
+        # Imported here: the parent needs none of it.
+        from dispatch.planning.day import plan_day  # noqa: PLC0415
+
+        plan = plan_day(
+            question.snapshot,
+            question.params,
+            question.cooling,
+            seconds=question.seconds,
+            should_end=halt.is_set,
+            tell=tell,
+        )
+        told.send(plan)
+    except MemoryError:
+        told.send("the plan needs more memory than it may use: plan a shorter time")
+    except Exception as exc:  # noqa: BLE001 - told to whoever asked, whatever it is
+        told.send(f"the planner failed: {type(exc).__name__}: {exc}")
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

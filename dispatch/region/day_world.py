@@ -1,0 +1,118 @@
+"""
+A day that has not begun, as the planner sees it: its orders and everybody with a shift in it; no I/O.
+
+A courier begins where the shift ends, for that is the depot; or, where no such place is known, at the first pickup.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+import numpy as np
+
+from dispatch.aside import Aside
+from dispatch.orders.courier import Courier, Shift
+from dispatch.orders.order import DIMENSIONS, Order
+from dispatch.planning.snapshot import FOREVER, Break, Place, Snapshot, TravelMatrix, Worker
+from dispatch.region.matrix import Places, travel_matrix
+from dispatch.region.world import Stays, World, as_declared, survey, unix_s
+from dispatch.travel.times import TravelTimes
+from tracking.position import CourierId, LatLon, Region
+
+SECOND_SHIFT: Final = UUID("6f0d1f0e-4d0e-4d7b-9a53-5f2d0d1d2a3b")
+"""Names a courier's further shifts of a day: to the planner each is somebody of its own."""
+MANY: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnShift:
+    """A courier in one shift of the day."""
+
+    courier: Courier
+    shift: Shift
+
+    @property
+    def name(self) -> CourierId:
+        """What the planner calls it."""
+        first = self.courier.shifts[0] if self.courier.shifts else self.shift
+        if self.shift == first:
+            return self.courier.id
+        return CourierId(uuid5(SECOND_SHIFT, f"{self.courier.id} {self.shift.id}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What a plan of a day is made from."""
+
+    region: Region
+    starts_at: datetime
+    ends_at: datetime
+    orders: tuple[Order, ...]
+    couriers: tuple[Courier, ...]
+    """With their shifts of that day only."""
+
+    @property
+    def on_shift(self) -> Mapping[CourierId, OnShift]:
+        """Everybody who works that day, by what the planner calls them."""
+        found = [OnShift(courier=courier, shift=shift) for courier in self.couriers for shift in courier.shifts]
+        return {one.name: one for one in found}
+
+
+async def snapshot_of(
+    day: Day, travel: TravelTimes, *, budget_s: float, aside: Aside | None = None, stays: Stays = as_declared
+) -> Snapshot:
+    """The day with the travel times between its places; `aside` is told of orders that cannot be planned."""
+    world = World(region=day.region, now=day.starts_at, orders=day.orders, couriers=())
+    seen = survey(world, {}, aside, stays=stays)
+    places = Places()
+    for at in seen.places:
+        places.number(at)
+    depots = {name: places.number(end) for name, one in day.on_shift.items() if (end := one.shift.end) is not None}
+    known: Sequence[LatLon] = tuple(places.known)
+    modes = sorted({one.courier.mode for one in day.on_shift.values()})
+    matrix = await travel_matrix(travel, known, len(known), modes, day.starts_at, budget_s=budget_s)
+    nowhere = len(known)
+    return Snapshot(
+        region=day.region,
+        now=unix_s(day.starts_at),
+        jobs=tuple(replace(job, size=_padded(job.size, 0, 1)) for job in seen.jobs),
+        workers=tuple(
+            _worker(name, one, day, depots.get(name, nowhere), depots.get(name)) for name, one in day.on_shift.items()
+        ),
+        travel=_with_nowhere(matrix),
+    )
+
+
+def _worker(name: CourierId, one: OnShift, day: Day, start: Place, end: Place | None) -> Worker:
+    courier, shift = one.courier, one.shift
+    return Worker(
+        courier_id=name,
+        mode=courier.mode,
+        start=start,
+        available_at=unix_s(max(shift.starts_at, day.starts_at)),
+        shift_ends_at=unix_s(min(shift.ends_at, day.ends_at)),
+        end=end,
+        capacity=_padded(courier.capacity, FOREVER, courier.max_orders),
+        skills=courier.skills,
+        max_orders=MANY,  # of a day; so many at once is the last dimension of the capacity
+        breaks=tuple(
+            Break(opens_at=unix_s(pause.opens_at), closes_at=unix_s(pause.closes_at), duration_s=pause.duration_s)
+            for pause in shift.breaks
+        ),
+    )
+
+
+def _padded(amounts: tuple[int, ...], unknown: int, last: int) -> tuple[int, ...]:
+    """A number for every dimension, and one more: how many orders are on board."""
+    return (*amounts, *[unknown] * (len(DIMENSIONS) - len(amounts)), last)
+
+
+def _with_nowhere(matrix: TravelMatrix) -> TravelMatrix:
+    """With one place more, from which it is no way to anywhere."""
+
+    def wider(values: Mapping[Any, Any]) -> dict[Any, Any]:
+        return {mode: np.pad(rows, ((0, 1), (0, 1))) for mode, rows in values.items()}
+
+    return replace(matrix, durations_s=wider(matrix.durations_s), distances_m=wider(matrix.distances_m))
