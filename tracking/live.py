@@ -42,6 +42,8 @@ RECORD: Final = np.dtype(
 
 FIRST_CIRCLE_M: Final = 250.0
 """Where `nearby` begins to look; a dense city has dozens of couriers in it."""
+FEW: Final = 250
+"""Couriers of a region among which `nearby` looks once, in the whole circle."""
 INDEXED_FOR_S: Final = 660.0
 """A courier whose last fix is older is in no geo index: those of months would be walked over by everybody who asks. A
 minute more than what counts as fresh by default, so that a question never needs the walk below for the time it took."""
@@ -182,17 +184,38 @@ class LivePositions:
         Milliseconds as long as `fresh_since` is no older than what is indexed; beyond that everybody's last position is
         read.
         """
+        return await self.nearest([region], at, radius_m=radius_m, limit=limit, fresh_since=fresh_since, mode=mode)
+
+    async def nearest(
+        self,
+        regions: Sequence[Region],
+        at: LatLon,
+        *,
+        radius_m: float,
+        limit: int,
+        fresh_since: datetime,
+        mode: Mode | None = None,
+    ) -> list[Neighbour]:
+        """The same of several regions together, in one round trip."""
         if fresh_since < self._indexed_since():
-            return await self._nearby_of_all(region, at, radius_m, limit, fresh_since, mode)
-        keys = RegionKeys(region)
-        indices = keys.geo if mode is None else (keys.geo[MODES.index(mode) - 1],)
+            everywhere = [
+                hit
+                for region in regions
+                for hit in await self._nearby_of_all(region, at, radius_m, limit, fresh_since, mode)
+            ]
+            return sorted(everywhere, key=lambda hit: hit.distance_m)[:limit]
         lon = float(at.lon)
         lat = min(max(float(at.lat), -85.05), 85.05)  # Redis knows no places nearer to the poles
-        hits = await _nearby.run(
-            self._redis,
-            [keys.live, keys.contacts, *indices],
-            [lon, lat, radius_m, limit, microseconds(fresh_since), FIRST_CIRCLE_M, MOST_WALKED],
-        )
+        since_us = microseconds(fresh_since)
+        args = [lon, lat, radius_m, limit, since_us, FIRST_CIRCLE_M, MOST_WALKED, FEW]
+        calls = []
+        for region in regions:
+            keys = RegionKeys(region)
+            indices = keys.geo if mode is None else (keys.geo[MODES.index(mode) - 1],)
+            calls.append(([keys.live, keys.contacts, *indices], args))
+        hits = [hit for answer in await _nearby.run_many(self._redis, calls) for hit in answer]
+        if len(calls) > 1:
+            hits = sorted(hits, key=lambda hit: float(hit[1]))[:limit]
         found = _live([hit[0] for hit in hits], [hit[2] for hit in hits], [hit[3] for hit in hits])
         return [Neighbour(live=live, distance_m=float(hit[1])) for live, hit in zip(found, hits, strict=True)]
 

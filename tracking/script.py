@@ -8,6 +8,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+Keys = Sequence[str]
+Args = Sequence[str | int | float | bytes]
+
 
 class Script:
     """One file of `lua/`; runs atomically, in one round trip."""
@@ -16,7 +19,7 @@ class Script:
         self._source = files("tracking").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
         self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, redis: Redis, keys: Sequence[str], args: Sequence[str | int | float | bytes]) -> Any:
+    async def run(self, redis: Redis, keys: Keys, args: Args) -> Any:
         """
         Run it and return what it returns.
 
@@ -27,3 +30,16 @@ class Script:
             return await call("EVALSHA", self._digest, len(keys), *keys, *args)
         except NoScriptError:
             return await call("EVAL", self._source, len(keys), *keys, *args)
+
+    async def run_many(self, redis: Redis, calls: Sequence[tuple[Keys, Args]]) -> list[Any]:
+        """Run it once for each call, by itself, but all in one round trip; what each of them returns."""
+        if len(calls) <= 1:
+            return [await self.run(redis, *call) for call in calls]
+        async with redis.pipeline(transaction=False) as pipe:
+            for keys, args in calls:
+                pipe.execute_command("EVALSHA", self._digest, len(keys), *keys, *args)
+            try:
+                return await pipe.execute()
+            except NoScriptError:
+                pass
+        return [await self.run(redis, *call) for call in calls]

@@ -191,15 +191,15 @@ async def list_nearby(
     intake: Intake = state.intake
     now = datetime.now(UTC)
     fresh_since = now - timedelta(seconds=installation.stale_within_s if max_age_s is None else max_age_s)
-    found = [
-        hit
-        for region in await intake.roster.regions()
-        for hit in await intake.live.nearby(
-            region, LatLon(lat, lon), radius_m=radius_m, limit=limit, fresh_since=fresh_since, mode=mode
-        )
-    ]
-    found.sort(key=lambda hit: hit.distance_m)
-    views = [(hit.distance_m, _view(hit.live, now, installation)) for hit in found[:limit]]
+    found = await intake.live.nearest(
+        await intake.roster.regions(),
+        LatLon(lat, lon),
+        radius_m=radius_m,
+        limit=limit,
+        fresh_since=fresh_since,
+        mode=mode,
+    )
+    views = [(hit.distance_m, _view(hit.live, now, installation)) for hit in found]
     return Nearby([NearbyView(distance_m=distance_m, **view) for distance_m, view in views])
 
 

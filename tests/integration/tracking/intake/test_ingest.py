@@ -280,6 +280,29 @@ async def test_nearby_lists_the_nearest_first_within_radius_and_limit(redis):
         assert [hit.live.courier_id for hit in motorcycles] == [couriers[i].courier_id for i in (1, 3, 5)]
 
 
+async def test_nearest_of_several_regions_is_one_round_trip_and_few_couriers_are_looked_at_once(redis):
+    ask = {"radius_m": 9000, "limit": 7, "fresh_since": NOW - timedelta(seconds=600)}
+    regions = [Region(f"region-{i}") for i in range(6)]
+    live, ingest = LivePositions(redis, clock=NOW.timestamp), ingest_of(redis)
+    senders = [Sender(UUID(int=i << 64 | i), regions[i % 6], 1 + i % 4) for i in range(1, 31)]
+    for i, sender in enumerate(senders):
+        where = reading(5, lat=0.5 + (i * 7 % 30) * 0.001, lon=0)
+        await ingest.accept(Upload(region=sender.region, readings=[where], senders=[sender]))
+    for at in (LatLon(0.5, 0), LatLon(0.5152, 0.01)):
+        one_by_one = [hit for region in regions for hit in await live.nearby(region, at, **ask)]
+        await redis.config_resetstat()
+        found = await live.nearest(regions, at, **ask)
+        commands = await redis.info("commandstats")
+        assert found == sorted(one_by_one, key=lambda hit: hit.distance_m)[:7]
+        assert commands["cmdstat_evalsha"]["calls"] == 6
+        assert commands["cmdstat_geosearch"]["calls"] == 6 * len(RegionKeys(CITY).geo)
+    await redis.script_flush()  # as after a restart
+    assert await live.nearest(regions, at, **ask) == found
+    of_all = await live.nearest(regions, at, **ask | {"fresh_since": NOW - timedelta(days=2)})
+    assert [hit.live for hit in of_all] == [hit.live for hit in found]
+    assert await live.nearest([], at, **ask) == []
+
+
 async def test_who_was_silent_for_long_is_in_no_index_and_found_where_asked_for(redis):
     """By commit, by refill, and by prune once they have grown old; live state keeps them all."""
     old = Sender(UUID(int=999), CITY, 1)
