@@ -3,10 +3,12 @@ Grubhub's meal delivery instances, simulated event by event through the planner 
 
     python -m benchmarks.mdrp ../shared/data/mdrp --json
     python -m benchmarks.mdrp ../shared/data/mdrp/0o50t100s1p100 --solutions /tmp/solutions
+    python -m benchmarks.mdrp ../shared/data/mdrp --preparation mean --json
 
 A folder is an instance or holds instances. The clock runs in minutes; the planner is asked when an order is placed, a
 courier is free or comes on duty, and when a courier would have to leave. It sees what the rules let it see (see
-benchmarks/mdrp_world.py); the day is checked by benchmarks/mdrp_rules.py before it is measured.
+benchmarks/mdrp_world.py), with `--preparation mean` no ready times but their mean; the day is checked by
+benchmarks/mdrp_rules.py before it is measured.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -48,11 +50,28 @@ class Day:
     open_meals: dict[str, Meal] = field(default_factory=dict)
     place: dict[str, int] = field(default_factory=dict)
     free_at: dict[str, Minute] = field(default_factory=dict)
+    expected_free_at: dict[str, Minute] = field(default_factory=dict)
+    """As far as the planner can know."""
     routes: dict[str, tuple[PlannedStop, ...]] = field(default_factory=dict)
     placed: list[tuple[int, int]] = field(default_factory=list)
     """The restaurant's place and the second of each order so far."""
     trips: list[Trip] = field(default_factory=list)
     decisions_s: list[float] = field(default_factory=list)
+
+    preparation_min: int | None = None
+    """All that is known of ready times: so long after the order on average. None: they are known."""
+
+    def seen(self, meal: Meal) -> Meal:
+        """The order as the planner knows it; what is not ready when it was expected may be ready any minute."""
+        if self.preparation_min is None:
+            return meal
+        return replace(meal, ready_at=max(meal.placed_at + self.preparation_min, self.now))
+
+    def available_at(self, rider: Rider) -> Minute:
+        """When a courier is free, as far as the planner can know."""
+        if self.free_at[rider.name] <= self.now:
+            return self.now
+        return max(self.expected_free_at.get(rider.name, self.free_at[rider.name]), self.now)
 
     def demand(self) -> dict[int, float]:
         """Orders expected an hour at each restaurant, as the product forecasts them without a past."""
@@ -67,12 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--solutions", type=Path, help="write solution files in the evaluator's format below this folder"
     )
+    parser.add_argument(
+        "--preparation",
+        choices=("known", "mean"),
+        default="known",
+        help="mean: of ready times only the mean preparation time of the day is known",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
     options = parser.parse_args(argv)
     folders = [found for folder in options.folders for found in find_instances(folder)]
     if not folders:
         parser.error("no instance found")
-    tasks = [(folder, options.solutions) for folder in folders]
+    tasks = [(folder, options.solutions, options.preparation == "mean") for folder in folders]
     if options.jobs > 1:
         with Pool(options.jobs) as pool:
             results = dict(pool.imap(run_task, tasks))
@@ -98,11 +123,11 @@ def find_instances(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/orders.txt"))
 
 
-def run_task(task: tuple[Path, Path | None]) -> tuple[str, dict[str, float]]:
+def run_task(task: tuple[Path, Path | None, bool]) -> tuple[str, dict[str, float]]:
     """Simulate, check and measure one instance; `violations` counts broken rules."""
-    folder, solutions = task
+    folder, solutions, only_mean = task
     instance = read_instance(folder)
-    day = simulate(instance)
+    day = simulate(instance, preparation_min=mean_preparation_min(instance) if only_mean else None)
     if solutions is not None:
         write_solution(instance, day.trips, solutions / instance.name)
     decisions_ms = 1000 * np.array(day.decisions_s)
@@ -114,12 +139,18 @@ def run_task(task: tuple[Path, Path | None]) -> tuple[str, dict[str, float]]:
     }
 
 
-def simulate(instance: Instance, params: Params = MEAL) -> Day:
+def mean_preparation_min(instance: Instance) -> int:
+    """From an order to its being ready, on average over the day: what past days would say."""
+    return round(float(np.mean([meal.ready_at - meal.placed_at for meal in instance.meals])))
+
+
+def simulate(instance: Instance, params: Params = MEAL, *, preparation_min: int | None = None) -> Day:
     """Run the day from the first order until the last courier who may collect something has gone home."""
     day = Day(
         instance=instance,
         place={rider.name: rider.place for rider in instance.riders},
         free_at={rider.name: rider.on_at for rider in instance.riders},
+        preparation_min=preparation_min,
     )
     travel = travel_matrix(instance)
     meals = list(reversed(instance.meals))
@@ -142,9 +173,7 @@ def simulate(instance: Instance, params: Params = MEAL) -> Day:
 def decide(day: Day, travel: TravelMatrix, params: Params) -> Minute:
     """Ask the planner, send the couriers who must leave now; returns when the next one must leave at the earliest."""
     riders = [
-        rider
-        for rider in day.instance.riders
-        if max(day.free_at[rider.name], day.now) <= min(rider.off_at, day.now + LOOK_AHEAD_MIN)
+        rider for rider in day.instance.riders if day.available_at(rider) <= min(rider.off_at, day.now + LOOK_AHEAD_MIN)
     ]
     if not day.open_meals or not riders:
         return day.now
@@ -152,7 +181,7 @@ def decide(day: Day, travel: TravelMatrix, params: Params) -> Minute:
     snapshot = Snapshot(
         region=Region("mdrp"),
         now=60 * day.now,
-        jobs=tuple(as_job(day.instance, meal) for meal in day.open_meals.values()),
+        jobs=tuple(as_job(day.instance, day.seen(meal)) for meal in day.open_meals.values()),
         workers=tuple(as_worker(day, rider) for rider in riders),
         travel=travel,
         demand=day.demand(),
@@ -187,7 +216,7 @@ def as_worker(day: Day, rider: Rider) -> Worker:
         courier_id=rider.courier_id,
         mode=Mode.CAR,
         start=day.place[rider.name],
-        available_at=60 * max(day.free_at[rider.name], day.now),
+        available_at=60 * day.available_at(rider),
         shift_ends_at=60 * (rider.off_at - day.instance.pickup_min // 2),
         max_orders=1000,
         route=day.routes.get(rider.name, ()),
@@ -205,6 +234,8 @@ def carry_out(day: Day, riders: Sequence[Rider], plan: Plan) -> Minute:
             n_bundle = next((n for n in range(1, len(stops) // 2 + 1) if stops[n].kind is StopKind.DROPOFF), 1)
             bundle = [by_id[stop.order_id] for stop in stops[n_bundle : 2 * n_bundle]]
             trip = drive(day.instance, rider, day.place[rider.name], day.now, bundle)
+            expected = drive(day.instance, rider, day.place[rider.name], day.now, [day.seen(meal) for meal in bundle])
+            day.expected_free_at[rider.name] = expected.free_at
             day.trips.append(trip)
             day.place[rider.name], day.free_at[rider.name] = trip.ends_at_place, trip.free_at
             for meal in bundle:

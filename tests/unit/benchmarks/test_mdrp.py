@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.mdrp import MEAL, simulate
+from benchmarks.mdrp import MEAL, mean_preparation_min, simulate
 from benchmarks.mdrp_rules import measure, violations, write_solution
 from benchmarks.mdrp_world import read_instance
 
@@ -52,6 +52,22 @@ def test_trips_are_the_same_whatever_is_placed_later(instance):
     early = replace(instance, meals=tuple(meal for meal in instance.meals if meal.placed_at < 20))
     until = [trip for trip in simulate(instance).trips if trip.assigned_at < 20]
     assert until == [trip for trip in simulate(early).trips if trip.assigned_at < 20]
+
+
+def test_where_only_the_mean_is_known_no_ready_time_is_looked_at(instance):
+    """Whatever ready times will be, couriers are sent alike until the first of them is found not ready."""
+    by_mean = simulate(instance, preparation_min=mean_preparation_min(instance))
+    assert list(violations(instance, by_mean.trips)) == []
+    later = replace(instance, meals=tuple(replace(meal, ready_at=meal.ready_at + 30) for meal in instance.meals))
+    first, other = (
+        min(simulate(one, preparation_min=15).trips, key=lambda trip: trip.assigned_at) for one in (instance, later)
+    )
+    assert (first.assigned_at, first.rider, first.meals[0].name) == (
+        other.assigned_at,
+        other.rider,
+        other.meals[0].name,
+    )
+    assert other.pickup_at > first.pickup_at
 
 
 @pytest.mark.parametrize(
