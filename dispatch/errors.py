@@ -15,7 +15,7 @@ What can go wrong in dispatch.
     ├── ShiftOverlaps         the courier has another shift at that time
     ├── NotAtWork             the courier is off duty
     ├── NoBreak               there is no break that could end
-    ├── ShareNotFound         the recipient's link is unknown, or its order has been delivered
+    ├── ShareNotFound         the recipient's link is unknown, or its order is closed
     ├── AlertNotFound
     ├── RegionNotFound
     ├── RegionExists          another region has that name

@@ -1,4 +1,8 @@
-"""The recipient's link: where is my order, when does it come. Only that order, only while it is under way."""
+"""
+The recipient's link: where is my order, when does it come. Only that order, only while it is under way.
+
+Programs are answered JSON, and 404 when it is over; people always see a page, which then says how it ended.
+"""
 
 import hashlib
 import html
@@ -9,6 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
@@ -31,7 +36,12 @@ COARSE_M: Final = 500.0
 M_PER_DEGREE: Final = 111_195.0
 """Of latitude, on the sphere."""
 LINK_LIVES: Final = timedelta(days=2)
-"""A link that nobody ended is dead after this: an order takes hours, not days."""
+"""A link for an order without a promise is dead after this: it takes hours, not days."""
+AFTER_PROMISE: Final = timedelta(days=1)
+"""One with a promise lives so long after it."""
+HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+NOT_VALID: Final = "This link is not valid any more."
 
 PAGE: Final = Template((Path(__file__).parent / "share.html").read_text(encoding="utf-8"))
 
@@ -40,6 +50,11 @@ WORDS: Final = {
     OrderState.ASSIGNED: "We are looking for a courier.",
     OrderState.ACCEPTED: "A courier is on the way to collect your order.",
     OrderState.PICKED_UP: "Your order is on its way.",
+    OrderState.DELIVERED: "Your order has been delivered.",
+    OrderState.CANCELLED: "Your order was cancelled.",
+    OrderState.FAILED: "Your order could not be delivered.",
+    OrderState.RETURNING: "Your order could not be delivered.",
+    OrderState.RETURNED: "Your order could not be delivered.",
 }
 
 
@@ -76,11 +91,11 @@ class SharedShape(msgspec.Struct, kw_only=True, omit_defaults=True):
 async def share_order(order_id: FromPath[UUID], pool: Pool, caller: CurrentCaller) -> LinkShape:
     """Make a link for the recipient of an open order."""
     token = secrets.token_urlsafe(24)
-    expires_at = datetime.now(UTC) + LINK_LIVES
     async with pool.acquire() as connection, connection.transaction():
         order = await read_order(connection, order_id)
         if not order.is_open:
             raise OrderNotOpen(order_id=str(order_id), state=order.state.value)
+        expires_at = _ends_at(order, datetime.now(UTC) + LINK_LIVES)
         await connection.execute(queries["share_links.insert"], _hash(token), order_id, expires_at, caller.actor)
         await audit(connection, caller, "order.share", f"order:{order_id}")
     return LinkShape(token=token, url=f"/t/{token}", expires_at=expires_at)
@@ -95,18 +110,32 @@ async def shared_order(
     arrivals: Arriving,
 ) -> Response[Any]:
     """The order behind a link: a page for people, JSON for whoever asks for it. Over as soon as it is delivered."""
+    is_page = "text/html" in request.headers.get("accept", "")
     row = await pool.fetchrow(queries["share_links.get"], _hash(token))
-    if row is None or row["expires_at"] <= datetime.now(UTC):
-        raise ShareNotFound
-    order = await read_order(pool, row["order_id"])
-    if not order.is_open:
-        raise ShareNotFound
-    shape = await _shared(pool, locator, arrivals, order)
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
-    if "text/html" in request.headers.get("accept", ""):
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return Response(_page(shape), media_type="text/html", headers=headers | {"Content-Security-Policy": policy})
-    return Response(shape, media_type="application/json", headers=headers)
+    order = None if row is None else await read_order(pool, row["order_id"])
+    if order is not None and _ends_at(order, row["expires_at"]) <= datetime.now(UTC):
+        order = None
+    shape = None
+    if order is not None and order.is_open:
+        try:
+            shape = await _shared(pool, locator, arrivals, order)
+        except OrderNotOpen:  # closed between two looks
+            order = await read_order(pool, order.id)
+    if not is_page:
+        if shape is None:
+            raise ShareNotFound
+        return Response(shape, media_type="application/json", headers=HEADERS)
+    page = _ended(order, row) if shape is None else _page(shape, row["timezone"])
+    status = 404 if order is None else 200
+    return Response(page, media_type="text/html", status_code=status, headers=HEADERS | POLICY)
+
+
+def _ends_at(order: Order, at: datetime) -> datetime:
+    """When a link to an order ends that was made to end at `at`: not before a day after what is promised."""
+    window = order.dropoff.window
+    named = (window.closes_at, window.due_at, window.opens_at, order.ready_at)
+    promised_at = max((one for one in named if one is not None), default=at - AFTER_PROMISE)
+    return max(at, promised_at + AFTER_PROMISE)
 
 
 async def _shared(pool: asyncpg.Pool, locator: Locator, arrivals: Arrivals, order: Order) -> SharedShape:
@@ -130,11 +159,35 @@ async def _shared(pool: asyncpg.Pool, locator: Locator, arrivals: Arrivals, orde
     return shape
 
 
-def _page(shape: SharedShape) -> str:
-    arrival = "" if shape.eta is None else f"Expected at {shape.eta.p50:%H:%M} UTC."
+def _page(shape: SharedShape, timezone: str | None) -> str:
+    when = "" if shape.eta is None else f"Expected at {_local(shape.eta.p50, timezone)}."
+    return _filled(shape.text, when, shape.dropoff.address or "", again=True)
+
+
+def _ended(order: Order | None, row: Any) -> str:
+    """How it ended; where is nobody's business any more."""
+    if order is None:
+        return _filled(NOT_VALID)
+    delivered_at = order.delivered_at
+    return _filled(WORDS[order.state], "" if delivered_at is None else f"At {_local(delivered_at, row['timezone'])}.")
+
+
+def _filled(text: str, when: str = "", address: str = "", *, again: bool = False) -> str:
+    refresh = '<meta http-equiv="refresh" content="20">' if again else ""
     return PAGE.substitute(
-        text=html.escape(shape.text), arrival=html.escape(arrival), address=html.escape(shape.dropoff.address or "")
+        refresh=refresh, text=html.escape(text), arrival=html.escape(when), address=html.escape(address)
     )
+
+
+def _local(at: datetime, timezone: str | None) -> str:
+    """The time on the clocks of the region, with the day when that is not today."""
+    try:
+        zone = ZoneInfo(timezone or "UTC")
+    except (ValueError, KeyError, OSError):  # written by other means; an unknown zone is a KeyError
+        zone = ZoneInfo("UTC")
+    local = at.astimezone(zone)
+    is_today = local.date() == datetime.now(zone).date()
+    return f"{local:%H:%M %Z}" if is_today else f"{local:%H:%M %Z on %d %B}"
 
 
 def coarse(lat: float, lon: float) -> tuple[float, float]:
