@@ -318,6 +318,17 @@ def check(data_dir: DataDir = None) -> None:
     raise typer.Exit(0 if all(result.ok for result in results) else 1)
 
 
+@cli.command("map")
+def make_map(
+    source: Annotated[Path, typer.Argument(help="A cut-out of OpenStreetMap, .osm.pbf.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file of tiles to write, .pmtiles.")],
+) -> None:
+    """Make the streets of the live map from a cut-out of OpenStreetMap; POSTRIDER_MAP_TILES then names the file."""
+    from app.streets.command import make  # noqa: PLC0415
+
+    typer.echo(make(source, output))
+
+
 @cli.command("settings")
 def show_settings() -> None:
     """Print what is in force and where each comes from; secrets are masked."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, Router
@@ -47,12 +48,14 @@ from app.routes import (
     share,
     shifts,
     stops,
+    streets,
     tokens,
     tracks,
     weighing,
 )
 from app.routes.positions_fast import FastPositions
 from app.settings import Settings
+from app.streets.tile_file import TileFile
 from app.web.address import Proxies
 from app.web.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.web.describe import document_problems
@@ -109,6 +112,7 @@ ROUTES = [
     *breaks.route_handlers,
     *positions.route_handlers,
     *stops.route_handlers,
+    *streets.route_handlers,
     *tokens.route_handlers,
     *tracks.route_handlers,
     *weighing.route_handlers,
@@ -165,11 +169,18 @@ def create_app(settings: Settings) -> Litestar:
                 finally:
                     stop.set()
                     await app.state.intake.ingest.close()
+                    app.state.streets.close()
 
     app = Litestar(
         route_handlers=ROUTES,
         lifespan=[lifespan],
-        state=State({"settings": settings, "proxies": Proxies(settings.trusted_proxies)}),
+        state=State(
+            {
+                "settings": settings,
+                "streets": TileFile(Path(settings.map_tiles)),
+                "proxies": Proxies(settings.trusted_proxies),
+            }
+        ),
         dependencies={
             "pool": Provide(_pool, sync_to_thread=False),
             "redis": Provide(_redis, sync_to_thread=False),

@@ -139,6 +139,8 @@ class Settings:
     """A role that reads the log and has not read for so long loses its place in it, so that uploads go on."""
     map_style_url: str = ""
     """MapLibre style for the live map; empty: the built-in outline that needs no internet."""
+    map_tiles: str = ""
+    """File of the installation's own street tiles, made by `postrider map`; a style URL wins over it."""
     map_attribution: str = ""
     """Shown on the map; required by most tile providers."""
     map_hosts: str = ""

@@ -18,6 +18,9 @@ from app.web.static import Asset, answer, load
 
 DIST: Final = Path(__file__).parents[1] / "console" / "dist"
 
+STREETS: Final = "/map/style.json"
+"""The style of the installation's own tiles (app/routes/streets.py)."""
+
 _assets: dict[str, Asset] = {}
 
 NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Postrider</title>
@@ -127,7 +130,7 @@ def config(installation: CurrentSettings) -> ConsoleConfig:
     """How the page shall behave."""
     return ConsoleConfig(
         version=_version(),
-        map_style_url=installation.map_style_url,
+        map_style_url=installation.map_style_url or (STREETS if installation.map_tiles else ""),
         map_attribution=installation.map_attribution,
         online_within_s=installation.online_within_s,
         stale_within_s=installation.stale_within_s,

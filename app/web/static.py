@@ -79,7 +79,7 @@ def answer(asset: Asset, request_headers: Mapping[str, str]) -> Answer:
     if _matches(request_headers.get("if-none-match", ""), asset.etag):
         return Answer(304, headers, b"")
     headers |= {"content-type": asset.media_type, "x-content-type-options": "nosniff"}
-    if _takes_gzip(request_headers.get("accept-encoding", "")) and asset.compressed is not None:
+    if takes_gzip(request_headers.get("accept-encoding", "")) and asset.compressed is not None:
         return Answer(200, {**headers, "content-encoding": "gzip"}, asset.compressed)
     return Answer(200, headers, asset.body)
 
@@ -89,7 +89,8 @@ def _matches(if_none_match: str, etag: str) -> bool:
     return "*" in known or etag in known
 
 
-def _takes_gzip(accept_encoding: str) -> bool:
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a caller that says so reads gzip."""
     for part in accept_encoding.split(","):
         coding, _, weight = part.strip().partition(";")
         if coding.strip().lower() in {"gzip", "*"}:

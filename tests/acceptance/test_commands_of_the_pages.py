@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.acceptance.test_up import ROOT, Program, own_folder
+from tests.engines import grid_of_streets
 
 __all__ = ["own_folder"]
 
@@ -66,8 +67,12 @@ def test_the_tools_run_as_the_page_says(newcomer):
     (block,) = [block for block in blocks("app/README.md") if "postrider replay" in block]
     token = newcomer("postrider token admin").strip()
     (newcomer.folder / "anna.gpx").write_text(GPX)
-    block = block.replace("FILE…", "anna.gpx").replace("--token T", f"--token {token}")
+    grid_of_streets(newcomer.folder / "city.osm")
+    block = (
+        block.replace("city.osm.pbf", "city.osm").replace("FILE…", "anna.gpx").replace("--token T", f"--token {token}")
+    )
     block = block.replace("postrider simulate", "postrider simulate --couriers 2 --interval-s 0.5 --duration-s 3")
     said = newcomer(block)
     assert "2 couriers towards" in said
     assert re.search(r"^accepted +[1-9]", said, re.MULTILINE)
+    assert re.search(r"^city.pmtiles: [1-9]\d* tiles", said, re.MULTILINE)

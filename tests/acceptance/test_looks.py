@@ -18,6 +18,8 @@ NO_WHEREABOUTS = {
     "/metrics": "counts",
     "/health/live": "whether we live",
     "/health/ready": "whether we are ready",
+    "/map/style.json": "how streets are drawn",
+    "/map/{zoom:int}/{column:int}/{name:str}": "streets",
     "/t/{token:str}": "the recipient's own order; who opens the link is unknown",
     "/v1/audit": "who looked",
     "/v1/regions": "places of work",
@@ -36,6 +38,10 @@ NO_WHEREABOUTS = {
     "/v1/orders/{order_id:uuid}/comments": "what staff wrote",
     "/v1/orders/{order_id:uuid}/eta": "when it arrives",
     "/v1/orders/{order_id:uuid}/events": "what became of it",
+    "/v1/couriers/{courier_id:uuid}/breaks": "when a courier rests",
+    "/v1/couriers/{courier_id:uuid}/suggestions": "what orders would cost with a courier",
+    "/v1/orders/{order_id:uuid}/candidates": "what an order would cost with whom",
+    "/v1/plans/day/{plan_id:uuid}": "what is to be driven another day",
     "/v1/tokens": "tokens",
 }
 
