@@ -4,7 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from ipaddress import ip_network
 from math import inf
 from pathlib import Path
@@ -278,12 +278,14 @@ def table() -> str:
 
 
 def meanings_of(kind: type) -> dict[str, str]:
-    """What each field of a class means: the docstring below it."""
+    """What each field of a class means, those it inherits among them: the docstring below it."""
+    inherited = [meanings_of(base) for base in kind.__bases__ if is_dataclass(base)]
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(body, ast.ClassDef)
-    return {
+    own = {
         node.target.id: " ".join(str(following.value.value).split())
         for node, following in zip(body.body, body.body[1:], strict=False)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
         if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
     }
+    return {name: meaning for meanings in (*inherited, own) for name, meaning in meanings.items()}

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from dispatch.alerts.route_line import RouteLine
+from dispatch.region.nobody import OrderAlertParams
 from dispatch.stop import OrderId, StopKind
 from tracking.position import LatLon, Mode
 from tracking.watching.area import Area
@@ -23,7 +24,7 @@ Fixes = Annotated[int, Meta(ge=1, le=1000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertParams:
+class AlertParams(OrderAlertParams):
     """Thresholds of a region; `regions.settings -> 'alerts'` may hold any of them."""
 
     stuck_after_s: SomeSeconds = 300

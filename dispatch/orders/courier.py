@@ -90,6 +90,8 @@ class Courier:
     shifts: tuple[Shift, ...] = ()
     rests: tuple[Rest, ...] = ()
     """Breaks of late, and the one going on."""
+    by_shifts: bool = False
+    """Works only inside shifts, also while there are none."""
 
     @property
     def rest(self) -> Rest | None:
@@ -105,13 +107,20 @@ class Courier:
         """The shift the courier is in at that instant, if any."""
         return next((shift for shift in self.shifts if shift.covers(at)), None)
 
+    def shift_over_since(self, at: datetime) -> datetime | None:
+        """When the last shift ended, unless another one goes on."""
+        if self.shift_at(at) is not None:
+            return None
+        return max((shift.ends_at for shift in self.shifts if shift.ends_at <= at), default=None)
+
     def works_at(self, at: datetime) -> bool:
         """
         Whether the courier may be given new orders at that instant.
 
-        Whoever has no shifts works whenever on duty; whoever has, only inside them.
+        Whoever has no shifts, and never had any, works whenever on duty; all others only inside them.
         """
-        return self.on_duty and (not self.shifts or self.shift_at(at) is not None)
+        is_bound = self.by_shifts or bool(self.shifts)
+        return self.on_duty and (not is_bound or self.shift_at(at) is not None)
 
 
 def overlapping(shift: Shift, others: Iterable[Shift]) -> Shift | None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from dispatch.errors import ShiftOverlaps
-from dispatch.orders import goods
+from dispatch.orders import goods, handover
 from dispatch.orders.courier import Shift, overlapping
 from dispatch.orders.desk import Desk
 from dispatch.orders.rows import shift_from_row, to_json
@@ -54,6 +54,7 @@ async def add_shift(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
     others = await list_shifts(desk.connection, courier_id, ending_after=shift.starts_at, starting_before=shift.ends_at)
     if (other := overlapping(shift, others)) is not None:
         raise ShiftOverlaps(shift_id=other.id)
+    await desk.connection.execute(queries["shifts.were_used"], courier_id)
     end = shift.end
     row = await desk.connection.fetchrow(
         queries["shifts.insert"],
@@ -69,7 +70,14 @@ async def add_shift(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
 
 
 async def remove_shift(desk: Desk, courier_id: CourierId, shift_id: UUID) -> None:
-    """Remove a shift; removing one that is gone does nothing. Raises CourierNotFound."""
+    """
+    Remove a shift; removing one that is gone does nothing. Raises CourierNotFound.
+
+    What was to be collected in it goes to others, if it has begun: whoever has had shifts is off without one.
+    """
+    row = await desk.connection.fetchrow(queries["shifts.get"], shift_id, courier_id)
+    if row is not None and shift_from_row(row).covers(desk.now):
+        await handover.release(desk, {courier_id: "the shift was removed"})
     courier = await _lock_courier(desk, courier_id)
     await desk.connection.execute(queries["shifts.delete"], shift_id, courier_id)
     desk.tell_courier(courier["region"], courier_id)

@@ -157,9 +157,17 @@ async def pin(desk: Desk, order: Order, *, pinned: bool) -> Order:
     return changed
 
 
-async def release(desk: Desk, reasons: Mapping[CourierId, str]) -> list[OrderId]:
-    """Take away what couriers have been given but not collected; what is on board stays. `reasons` by courier."""
+async def release(
+    desk: Desk, reasons: Mapping[CourierId, str], *, given_by: Mapping[CourierId, datetime] | None = None
+) -> list[OrderId]:
+    """
+    Take away what couriers have been given but not collected; what is on board stays. `reasons` by courier.
+
+    `given_by`: only what the courier was given by then.
+    """
     held = await desk.connection.fetch(queries["orders.lock_uncollected"], list(reasons))
+    if given_by is not None:
+        held = [row for row in held if row["assigned_at"] <= given_by[row["courier_id"]]]
     if not held:
         return []
     why = {row["id"]: reasons[row["courier_id"]] for row in held}

@@ -155,6 +155,7 @@ def courier_from_row(row: Row, shifts: Sequence[Shift], rests: Sequence[Rest] = 
         skills=frozenset(row["skills"]),
         max_orders=row["max_orders"],
         on_duty=row["on_duty"],
+        by_shifts=row["by_shifts"],
         shifts=tuple(shifts),
         rests=tuple(rests),
     )

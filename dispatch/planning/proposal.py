@@ -29,6 +29,8 @@ class ReasonCode(StrEnum):
     """Its pickup opens further ahead than the planner looks."""
     NOT_WORTH_IT = "not_worth_it"
     """Possible, but dearer than leaving it for a later cycle."""
+    OUT_OF_AREA = "out_of_area"
+    """The pickup or the drop-off is outside the area that the courier serves."""
     TOO_FAR = "too_far"
     """The way to the pickup, or from there to the drop-off, is longer than anybody is sent."""
     NOT_AT_WORK = "not_at_work"

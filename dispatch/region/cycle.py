@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 
 import asyncpg
@@ -22,7 +23,7 @@ from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
 from dispatch.orders import handover
 from dispatch.orders.desk import at_desk
-from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES
+from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES, Order
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan, joined
 from dispatch.planning.propose import propose
@@ -31,6 +32,7 @@ from dispatch.region import commit, store
 from dispatch.region.agenda import Agenda
 from dispatch.region.commit import Committed, all_of
 from dispatch.region.matrix import travel_matrix
+from dispatch.region.order_alerts import OrderAlerts
 from dispatch.region.params import CycleParams
 from dispatch.region.poison import Poison
 from dispatch.region.search_process import SearchProcess
@@ -101,6 +103,7 @@ class Planning:
         self._poison = Poison()
         self._agendas: dict[Region, Agenda] = {}
         self._asides = Asides(pool, redis, part="dispatch")
+        self._order_alerts = OrderAlerts(pool, redis)
         self.params = params
 
     async def at_once(self, lease: Lease, urgent: asyncio.Event | None = None) -> Cycle:
@@ -144,6 +147,8 @@ class Planning:
                 break
         ahead_s = params.survey.collect_ahead_s
         await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s, ahead_s)
+        offered = {offer.order_id for one in committed for offer in one.offers}
+        await self._order_alerts.tell(world, lease, aside, offered=offered)
         cycle = Cycle(
             world=world,
             plan=joined(plans),
@@ -239,15 +244,27 @@ class Planning:
             await handover.expire_overdue(desk, lease.region)
 
     async def _release_absent(self, world: World, lease: Lease) -> bool:
-        """Take from couriers who went off duty, or are in trouble, what they have not collected."""
+        """Take from couriers who went home, or are in trouble, what they have not collected."""
         gone = {courier.id: "off duty" for courier in world.couriers if not courier.on_duty}
         gone |= dict.fromkeys(world.lost, "stuck or silent")
-        holders = {order.courier_id for order in world.orders if order.state in UNCOLLECTED_STATES}
+        uncollected = [order for order in world.orders if order.state in UNCOLLECTED_STATES]
+        holders = {order.courier_id for order in uncollected}
         reasons = {courier_id: why for courier_id, why in gone.items() if courier_id in holders}
-        if reasons:
+        over = {c.id: at for c in world.couriers if (at := c.shift_over_since(world.now)) is not None}
+        # What somebody was given after the shift was meant for the next one.
+        late = {o.courier_id for o in uncollected if _was_given_by(o, over)} - reasons.keys()
+        if reasons or late:
             async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:
                 await handover.release(desk, reasons)
-        return bool(reasons)
+                await handover.release(
+                    desk, dict.fromkeys([c for c in late if c is not None], "the shift is over"), given_by=over
+                )
+        return bool(reasons or late)
+
+
+def _was_given_by(order: Order, over: Mapping[CourierId, datetime]) -> bool:
+    over_at = None if order.courier_id is None else over.get(order.courier_id)
+    return over_at is not None and order.assigned_at is not None and order.assigned_at <= over_at
 
 
 def _propose_within(snapshot: Snapshot, params: Params, seconds: float) -> Plan:

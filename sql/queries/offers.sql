@@ -75,6 +75,24 @@ WHERE l.state = 'expired' AND (a.at IS NULL OR l.answered_at > a.at)
 GROUP BY l.courier_id
 HAVING count(*) >= $3 AND max(l.answered_at) > $4;
 
+-- name: stories
+-- Of orders ($1) that nobody has accepted: how many of their offers since $2 ran out or were turned down since the last
+-- one was accepted, and why the planner found nobody.
+SELECT
+    o.id AS order_id,
+    count(f.id) FILTER (WHERE f.state = 'expired') AS n_expired,
+    count(f.id) FILTER (WHERE f.state = 'rejected') AS n_rejected,
+    (SELECT d.reasons FROM decisions AS d WHERE d.order_id = o.id) AS reasons
+FROM orders AS o
+LEFT JOIN offers AS f
+    ON
+        f.order_id = o.id AND f.state IN ('expired', 'rejected') AND f.offered_at > $2
+        AND NOT EXISTS (
+            SELECT FROM offers AS a WHERE a.order_id = o.id AND a.state = 'accepted' AND a.answered_at > f.answered_at
+        )
+WHERE o.id = ANY($1::uuid[])
+GROUP BY o.id;
+
 -- name: list
 -- Newest first; filters may be NULL: $1 courier, $2 order, $3 states; $4, $5 cursor (offered_at, id), $6 how many.
 SELECT id, order_id, courier_id, region, state, offered_at, expires_at, answered_at, reason, facts FROM offers

@@ -68,7 +68,7 @@ FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
 
 -- name: lock_uncollected
 -- What couriers ($1) have been given but not collected.
-SELECT id, courier_id FROM orders
+SELECT id, courier_id, coalesce(assigned_at, placed_at) AS assigned_at FROM orders
 WHERE courier_id = ANY($1::uuid[]) AND state IN ('assigned', 'accepted')
 ORDER BY id
 FOR UPDATE;

@@ -6,8 +6,13 @@ SELECT id, settings FROM regions ORDER BY id;
 -- elsewhere now), or has a route that was planned ahead for a shift that has not begun, or has just.
 SELECT
     c.id, $1::text AS region, c.mode, c.name, c.capacity, c.skills, c.max_orders,
-    c.on_duty AND c.deleted_at IS NULL AND c.region = $1 AS on_duty
+    c.on_duty AND c.deleted_at IS NULL AND c.region = $1 AS on_duty,
+    -- As the region says, else whoever has had a shift: without one they are off, not at work around the clock.
+    CASE r.settings -> 'dispatch' ->> 'without_shift'
+        WHEN 'work' THEN false WHEN 'off' THEN true ELSE c.has_shifts
+    END AS by_shifts
 FROM couriers AS c
+LEFT JOIN regions AS r ON r.id = $1
 WHERE
     (c.region = $1 AND c.deleted_at IS NULL AND (c.on_duty OR c.id = ANY($2::uuid[])))
     OR EXISTS (
@@ -26,6 +31,10 @@ ORDER BY c.id;
 SELECT id, name FROM couriers
 WHERE region = $1 AND deleted_at IS NULL AND NOT on_duty
 ORDER BY updated_at DESC, id LIMIT $2;
+
+-- name: abilities
+-- What the couriers of region $1 can do, at work or not.
+SELECT DISTINCT mode, skills, capacity FROM couriers WHERE region = $1 AND deleted_at IS NULL;
 
 -- name: courier_region
 SELECT region FROM couriers WHERE id = $1 AND deleted_at IS NULL;

@@ -3,23 +3,31 @@ SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at 
 WHERE courier_id = $1 AND ($2::timestamptz IS NULL OR ends_at > $2) AND ($3::timestamptz IS NULL OR starts_at < $3)
 ORDER BY starts_at;
 
+-- name: get
+SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at FROM shifts
+WHERE id = $1 AND courier_id = $2;
+
 -- name: insert
 INSERT INTO shifts (courier_id, starts_at, ends_at, breaks, end_lat, end_lon)
 VALUES ($1, $2, $3, $4::jsonb, $5, $6)
 RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at;
 
+-- name: were_used
+-- $1 courier: works by shifts from now on, also when none is left.
+UPDATE couriers SET has_shifts = true WHERE id = $1 AND NOT has_shifts;
+
 -- name: delete
 DELETE FROM shifts WHERE id = $1 AND courier_id = $2 RETURNING id;
 
 -- name: of_couriers
--- All shifts of couriers that have not ended by $2, and of each courier at least the last one: whoever has shifts works
--- only inside them, also when all of them are over.
+-- All shifts of couriers that have not ended a day before $2, and of each courier at least the last one: whoever has shifts
+-- works only inside them, also when all of them are over.
 SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.created_at
 FROM shifts AS s
 WHERE
     s.courier_id = ANY($1::uuid[])
     AND (
-        s.ends_at > $2
+        s.ends_at > $2::timestamptz - interval '1 day'
         OR s.starts_at = (SELECT max(latest.starts_at) FROM shifts AS latest WHERE latest.courier_id = s.courier_id)
     )
 ORDER BY s.courier_id, s.starts_at;

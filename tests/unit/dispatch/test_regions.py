@@ -105,7 +105,8 @@ def settings_of(group, path=()):
 
 @pytest.mark.parametrize(
     ("group", "path"),
-    [("dispatch", path) for path in settings_of(DispatchSettings())]
+    # `without_shift` is read with the couriers; tests/acceptance/test_nobody_has_it.py shows what it does.
+    [("dispatch", path) for path in settings_of(DispatchSettings()) if path != ("without_shift",)]
     + [("offers", path) for path in settings_of(OfferSettings()) if path != ("ask",)],
 )
 def test_every_setting_changes_how_the_region_is_run(group, path):

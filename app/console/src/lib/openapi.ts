@@ -65,7 +65,7 @@ export interface components {
          * @description What may be wrong with a courier or an order.
          * @enum {string}
          */
-        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump" | "intake_silent" | "set_aside";
+        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump" | "intake_silent" | "unassigned" | "unaccepted" | "impossible" | "goods_on_board" | "set_aside";
         /**
          * AlertState
          * @description Where an alert stands.
