@@ -102,6 +102,7 @@ class Planning:
         self._stays = stays
         self._poison = Poison()
         self._agendas: dict[Region, Agenda] = {}
+        self._orders: dict[Region, store.Known] = {}
         self._asides = Asides(pool, redis, part="dispatch")
         self._order_alerts = OrderAlerts(pool, redis)
         self.params = params
@@ -167,6 +168,7 @@ class Planning:
             collect_ahead_s=params.survey.collect_ahead_s,
             pauses=params.pauses,
             aside=aside,
+            known=self._orders.setdefault(region, {}),
         )
 
     async def _quick_plan(

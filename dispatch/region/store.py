@@ -33,6 +33,10 @@ LAPSES_COUNT_FOR = timedelta(hours=2)
 """Offers that ran out longer ago are forgotten, unless the pause itself is longer."""
 
 
+Known = dict[OrderId, tuple[Mapping[str, Any], Order]]
+"""Orders that were read before, with their rows: of thousands few change between two looks."""
+
+
 async def load(
     pool: asyncpg.Pool,
     region: Region,
@@ -43,6 +47,7 @@ async def load(
     pauses: PauseParams | None = None,
     aside: Aside | None = None,
     asked: Collection[CourierId] = (),
+    known: Known | None = None,
 ) -> World:
     """
     The region's open orders, couriers and routes, as they were at one moment; `now` by the database's clock.
@@ -62,6 +67,7 @@ async def load(
             pauses=pauses,
             aside=aside,
             asked=asked,
+            known=known,
         )
 
 
@@ -98,12 +104,15 @@ async def read(
     pauses: PauseParams | None = None,
     aside: Aside | None = None,
     asked: Collection[CourierId] = (),
+    known: Known | None = None,
 ) -> World:
     """
     The same within a transaction of the caller's.
 
     Rows that cannot be used are left out, which `aside` is told: an order, and whoever has it, for a plan that does not
-    know of a stop would take it out of the route; a courier with a broken shift, who might not be at work.
+    know of a stop would take it out of the route; a courier with a broken shift, who might not be at work. `known`: the
+    orders as they were read before, which are taken from there where their rows have not changed; it is brought up to
+    date.
     """
     aside = Aside() if aside is None else aside
     until = None if horizon_s is None else now + timedelta(seconds=horizon_s)
@@ -117,7 +126,17 @@ async def read(
     troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
     shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
     rests = await connection.fetch(queries["breaks.of_couriers"], [row["id"] for row in couriers], now - RESTS_SINCE)
-    usable = aside.each(orders, _order, lambda row: asides.order(row["id"]), doing="read")
+    before = {} if known is None else known.copy()
+
+    def order_of(row: Mapping[str, Any]) -> Order:
+        kept = before.get(row["id"])
+        return kept[1] if kept is not None and kept[0] == row else _order(row)
+
+    usable = aside.each(orders, order_of, lambda row: asides.order(row["id"]), doing="read")
+    if known is not None:
+        rows = {row["id"]: row for row in orders}
+        known.clear()
+        known.update((order.id, (rows[order.id], order)) for order in usable)
     left_out = {row["courier_id"] for row in orders if asides.order(row["id"]) in aside.causes}
     shifts_of, rests_of = _by_courier(shifts), _by_courier(rests)
     refusals: dict[OrderId, dict[CourierId, datetime]] = {}
@@ -127,7 +146,7 @@ async def read(
     for row in routes:
         with aside.bearing(asides.courier(row["courier_id"]), doing="read the route"):
             in_force[row["courier_id"]] = route_from_row(row)
-    known = aside.each(
+    staff = aside.each(
         [row for row in couriers if row["id"] not in left_out],
         lambda row: _courier(row, shifts_of.get(row["id"], []), rests_of.get(row["id"], [])),
         lambda row: asides.courier(row["id"]),
@@ -137,7 +156,7 @@ async def read(
         region=region,
         now=now,
         orders=tuple(usable),
-        couriers=tuple(courier for courier in known if asides.courier(courier.id) not in aside.causes),
+        couriers=tuple(courier for courier in staff if asides.courier(courier.id) not in aside.causes),
         routes=in_force,
         read_until=until,
         refusals=refusals,

@@ -413,3 +413,18 @@ async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, p
     assert {(await city.order(order.id)).state for order in orders} == {OrderState.ASSIGNED}
     third = await planning.at_once(held)
     assert (third.plan, third.committed.offers) == (None, ()), "nothing happened: no part is due"
+
+
+async def test_only_orders_that_have_changed_are_read_anew(city, seen):
+    await hire(city, seen)
+    changed, same, gone = [await city.place() for _ in range(3)]
+    known: store.Known = {}
+    before = {order.id: order for order in (await store.load(city.pool, REGION, known=known)).orders}
+    # By whatever means, also by such as do not count versions.
+    await city.pool.execute("UPDATE orders SET priority = 5 WHERE id = $1", changed.id)
+    await city.pool.execute("DELETE FROM orders WHERE id = $1", gone.id)
+    after = {order.id: order for order in (await store.load(city.pool, REGION, known=known)).orders}
+    assert after == {order.id: order for order in (await store.load(city.pool, REGION)).orders}
+    assert after[same.id] is before[same.id]
+    assert after[changed.id].priority == 5
+    assert known.keys() == {changed.id, same.id}
