@@ -21,6 +21,8 @@ from tracking.position import CourierId, LatLon, Mode, Region
 
 OVERRUN_S = 300
 """A break that has lasted longer than it was meant to is believed to go on for so long."""
+LEFT_BY_S = 60
+"""So much before one must leave for a stop one is taken to be on the way there: plans are renewed as often."""
 LEG_LOCKED_WITHIN_S = 600
 """A first stop due to begin within this time is being driven to; one later still leaves room for something before."""
 
@@ -139,6 +141,8 @@ class Survey:
     n_destinations: int
     """So many leading places are travelled to."""
     collect_ahead_s: int = COLLECT_AHEAD_S
+    starts_at: Mapping[CourierId, UnixS] = field(default_factory=dict)
+    """By courier: when the first stop of the route in force is to begin, where the courier has accepted it."""
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -148,7 +152,19 @@ class Survey:
     def snapshot(self, travel: TravelMatrix) -> Snapshot:
         """The snapshot, once the travel times between the places are known."""
         jobs = tuple(_in_time(job, travel, self.collect_ahead_s) for job in self.jobs)
-        return Snapshot(region=self.region, now=self.now, jobs=jobs, workers=self.workers, travel=travel)
+        by_id = {job.order_id: job for job in jobs}
+        workers = tuple(self._on_the_way(worker, by_id, travel) for worker in self.workers)
+        return Snapshot(region=self.region, now=self.now, jobs=jobs, workers=workers, travel=travel)
+
+    def _on_the_way(self, worker: Worker, jobs: Mapping[OrderId, Job], travel: TravelMatrix) -> Worker:
+        """A courier who must have left by now, to be there when planned, is driving: however long the leg is."""
+        starts_at = self.starts_at.get(worker.courier_id)
+        if worker.n_locked or starts_at is None:
+            return worker
+        job, is_pickup = jobs[worker.route[0].order_id], worker.route[0].kind is StopKind.PICKUP
+        place = job.pickup.place if is_pickup else job.dropoff.place
+        leg_s = int(travel.durations_s[worker.mode][worker.start, place])
+        return replace(worker, n_locked=1) if self.now + leg_s + LEFT_BY_S >= starts_at else worker
 
 
 def unix_s(at: datetime) -> UnixS:
@@ -235,6 +251,13 @@ def survey(
         places=tuple(places.known),
         n_destinations=n_destinations,
         collect_ahead_s=params.collect_ahead_s,
+        starts_at={
+            worker.courier_id: first.starts_at
+            for worker in workers
+            if (first := next(iter(_route_left(worker.courier_id, world, open_orders)), None)) is not None
+            and first.starts_at is not None
+            and _is_driven_to(first, open_orders)
+        },
     )
 
 
@@ -371,9 +394,13 @@ def _n_locked(route: Sequence[StopInForce], open_orders: Mapping[OrderId, Order]
     if n_fixed or not route:
         return n_fixed
     first = route[0]
-    driven_to = open_orders[first.stop.order_id].state in COURIER_STATES - {OrderState.ASSIGNED}
     soon = first.starts_at is None or first.starts_at - now <= LEG_LOCKED_WITHIN_S
-    return 1 if driven_to and soon else 0
+    return 1 if soon and _is_driven_to(first, open_orders) else 0
+
+
+def _is_driven_to(stop: StopInForce, open_orders: Mapping[OrderId, Order]) -> bool:
+    """Whether a courier goes there next, unless there is time left: the order was accepted."""
+    return open_orders[stop.stop.order_id].state in COURIER_STATES - {OrderState.ASSIGNED}
 
 
 def _available_at(courier: Courier, now: UnixS) -> UnixS:

@@ -206,6 +206,24 @@ def test_leg_being_driven_is_locked_and_an_intention_is_not():
         assert worker.n_locked == n_locked
 
 
+@pytest.mark.parametrize(("starts_in_s", "leg_s", "n_locked"), [(1500, 1500, 1), (1500, 600, 0), (1500, 2000, 1)])
+def test_a_long_leg_is_locked_once_the_courier_must_have_left(starts_in_s, leg_s, n_locked):
+    """An accepted pickup in 25 minutes: driven to by who needs as long, not yet by who needs ten minutes."""
+    at = unix_s(NOON) + starts_in_s
+    stops = tuple(
+        StopInForce(stop=PlannedStop(UUID(int=1), kind), arrives_at=at, starts_at=at, leaves_at=at) for kind in StopKind
+    )
+    route = RouteInForce(version=1, stops=stops)
+    found = survey(world(order(1, state=OrderState.ACCEPTED, courier_id=ANA), routes={ANA: route}), SEEN)
+    legs = np.full((3, 3), leg_s, dtype=np.int32)
+    travel = TravelMatrix(durations_s={Mode.BICYCLE: legs}, distances_m={Mode.BICYCLE: legs})
+    (worker,) = found.snapshot(travel).workers
+    assert worker.n_locked == n_locked
+    offered = order(1, state=OrderState.ASSIGNED, courier_id=ANA)
+    (worker,) = survey(world(offered, routes={ANA: route}), SEEN).snapshot(travel).workers
+    assert worker.n_locked == 0
+
+
 def test_sequence_fixed_by_hand_is_locked():
     held = order(1, state=OrderState.ASSIGNED, courier_id=ANA)
     route = route_of((1, StopKind.PICKUP), (1, StopKind.DROPOFF), fixed=True)
