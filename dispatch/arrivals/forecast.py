@@ -74,15 +74,17 @@ class Forecaster:
         for base, numbers in by_base.items():
             mine = [ways[number] for number in numbers]
             model = self._model(mode, base, mine[0].origin)
-            log_factors = np.zeros(len(mine))
+            log_factors, novelty = np.zeros(len(mine)), np.ones(len(mine))
             if model is not None:
                 log_factors = model.log_factors([(way.origin, way.destination, when) for way in mine])
                 log_factors = log_factors + (model.couriers.get(courier_id, 0.0) if courier_id is not None else 0.0)
-            for number, way, log_factor in zip(numbers, mine, log_factors, strict=True):
-                band = (model.calibration if model else Calibration()).band(distance_m(way.origin, way.destination))
+                novelty = model.novelty([way.origin for way in mine], [way.destination for way in mine])
+            for number, way, log_factor, new in zip(numbers, mine, log_factors, novelty, strict=True):
+                apart_m = distance_m(way.origin, way.destination)
+                middle = (model.calibration if model else Calibration()).band(apart_m).middle
                 spans[number] = Span(
-                    p50_s=_base_s(mode, way) * float(np.exp(log_factor + band.middle)),
-                    band=Band(low=band.low - band.middle, middle=0.0, high=band.high - band.middle),
+                    p50_s=_base_s(mode, way) * float(np.exp(log_factor + middle)),
+                    band=_band(model, apart_m, new),
                     source=_source(base, model),
                 )
         return tuple(spans[number] for number in range(len(ways)))
@@ -90,8 +92,7 @@ class Forecaster:
     def band(self, mode: Mode, base: str, at: LatLon, left_m: float) -> Band:
         """How far off a forecast of this base is that has `left_m` to go."""
         model = self._model(mode, base, at)
-        band = (model.calibration if model else Calibration()).band(left_m)
-        return Band(low=band.low - band.middle, middle=0.0, high=band.high - band.middle)
+        return _band(model, left_m, 1.0 if model is None else model.novelty([at], [at])[0])
 
     def service(self, region: Region, call: Call, courier_id: CourierId) -> Span:
         """What the stay at a stop takes."""
@@ -102,6 +103,10 @@ class Forecaster:
     def _model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
         model = self._known.model(mode, base, at)
         return model if model is not None and model.n_legs >= self._n_least else None
+
+
+def _band(model: TravelModel | None, apart_m: float, novelty: float) -> Band:
+    return Calibration().band(apart_m) if model is None else model.band(apart_m, novelty)
 
 
 def _base(way: Way) -> str:

@@ -9,7 +9,7 @@ Source: J. Lei et al., "Distribution-Free Predictive Inference for Regression", 
 R. F. Barber et al., "Conformal Prediction Beyond Exchangeability", Ann. Statist. 51 (2), 2023 (weights by age).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
@@ -82,6 +82,16 @@ class Calibration:
         spread = float(self.spread(np.array(distance_m)))
         return Band(low=self.low_score * spread, middle=self.middle_score * spread, high=self.high_score * spread)
 
+    def with_middle_times(self, factor: float) -> "Calibration":
+        """The same widths around a middle that lies so much nearer to zero."""
+        shift = (factor - 1.0) * self.middle_score
+        return replace(
+            self,
+            low_score=self.low_score + shift,
+            middle_score=self.middle_score + shift,
+            high_score=self.high_score + shift,
+        )
+
 
 def log_km(distance_m: Floats) -> Floats:
     """Log of kilometres; below 100 m and above 30 km errors are as at these."""
@@ -109,7 +119,9 @@ def calibrate(residuals: Floats, distances_m: Floats) -> Calibration:
     prior_scores = _PRIOR_SCORES * PRIOR_SPREAD / np.exp(level)
     everything = np.concatenate([scores, prior_scores])
     weights = np.concatenate([weight, np.full(N_PRIOR, _prior_weight(weight.sum()))])
-    p10, p50, p90 = weighted_quantiles(everything, weights, (0.1, 0.5, 0.9))
+    # Of n errors the next one is as likely in any of the n + 1 gaps between them.
+    beyond = min(0.9 * (1.0 + 1.0 / weight.sum()) - 0.5, 0.48)
+    p10, p50, p90 = weighted_quantiles(everything, weights, (0.5 - beyond, 0.5, 0.5 + beyond))
     return Calibration(level=level, slope=slope, low_score=p10, middle_score=p50, high_score=p90, n_errors=n)
 
 

@@ -43,6 +43,9 @@ SHORT_LEG_M = 300.0
 """Near and below this, crossings and one-way streets make legs noisier: noise variance x (1 + this / distance)."""
 LARGEST_VARIANCES = PRIOR_VARIANCES * np.array([5, 20, 20, 20, 20, 5, 5, 20, 20])
 """Legs of few hours cannot tell the rhythm of the day from the level; the rhythm must not swallow it."""
+NOVELTY_POWER = 0.25
+"""Of the ratio of variances; 0.5 would be that of the spreads. Likelihood finds more in places than there is: with 0.5
+intervals of places nobody went to hold 91 to 97 % in a simulated city, with 0 (all legs alike) 55 to 74."""
 N_SEARCH = 600
 """Legs that the search for variances looks at; its cost grows with the cube."""
 N_FEWEST = 40
@@ -232,6 +235,23 @@ class Kriging:
         to_m = apart_m(self.projection.xy_m(destinations), self.sites.destination_xy)
         near: Floats = np.exp(-(from_m + to_m) / CELL_8_M) @ self.sites.n_legs
         return near
+
+    def novelty(self, origins: Places, destinations: Places, *, besides: float = 0.0) -> Floats:
+        """
+        How much less sure legs i are than one of places nobody ever went to: the ratio of the spreads, 0 to 1.
+
+        What is left unknown of an origin, a destination and a pair falls with the past legs about it, as the variance
+        of a mean does. `besides`: the legs are among the past ones and count so much there.
+        """
+        near_from = np.exp(-apart_m(self.projection.xy_m(origins), self.sites.origin_xy) / CELL_8_M)
+        near_to = np.exp(-apart_m(self.projection.xy_m(destinations), self.sites.destination_xy) / CELL_8_M)
+        n_legs, noise = self.sites.n_legs, self.variances[-1]
+        _, origin, destination, pair_8, pair_9, origin_hour, destination_hour, both_ways = self.variances[: len(TERMS)]
+        known = (near_from @ n_legs, near_to @ n_legs, (near_from * near_to) @ n_legs)
+        terms = (origin + origin_hour, destination + destination_hour, pair_8 + pair_9 + both_ways)
+        left = sum(v / (1.0 + np.maximum(n - besides, 0.0) * v / noise) for v, n in zip(terms, known, strict=True))
+        result: Floats = ((noise + left) / (noise + sum(terms))) ** NOVELTY_POWER
+        return result
 
     def mean_matrix(self, origins: Places, destinations: Places, hour: float) -> tuple[Floats, Floats]:
         """Distances in metres and log factors [i, j] from origins[i] to destinations[j], all leaving at one hour."""

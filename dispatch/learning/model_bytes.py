@@ -47,6 +47,8 @@ class _Services(msgspec.Struct, array_like=True):
     declared: dict[str, tuple[float, float]] = {}
 
 
+MODEL_VERSION = 2
+"""2: intervals are on the scale of places nobody ever went to."""
 VERSION = 1
 """Bytes of another version are not read: they are learned again."""
 
@@ -67,7 +69,7 @@ def model_to_bytes(model: TravelModel) -> bytes:
     table = np.vstack([sites.origin_xy.T, sites.destination_xy.T, sites.hour, sites.n_legs])
     return _encode(
         _Model(
-            version=VERSION,
+            version=MODEL_VERSION,
             mode=model.mode,
             base=model.base,
             n_legs=model.n_legs,
@@ -95,8 +97,8 @@ def model_from_bytes(body: bytes, region: Region) -> TravelModel:
         wire = _model.decode(body)
     except msgspec.DecodeError as exc:
         raise ValueError("expected a travel model") from exc
-    if wire.version != VERSION:
-        raise ValueError(f"expected version {VERSION}")
+    if wire.version != MODEL_VERSION:
+        raise ValueError(f"expected version {MODEL_VERSION}")
     table: Floats = np.frombuffer(wire.sites, dtype="<f4").astype(np.float64).reshape(6, -1)
     level, slope, p10, p50, p90, n_errors = wire.calibration
     lat, lon = wire.projection

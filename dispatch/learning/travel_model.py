@@ -176,6 +176,17 @@ class TravelModel:
             np.array([hour_of_week(at, origin.lon) for origin, _, at in legs]),
         )
 
+    def novelty(self, origins: Sequence[LatLon], destinations: Sequence[LatLon]) -> Floats:
+        """See `Kriging.novelty`."""
+        return self.kriging.novelty(columns_of(origins), columns_of(destinations))
+
+    def band(self, distance_m: float, novelty: float) -> Band:
+        """How far off the prediction of a leg is; its middle is 0, because predictions take that in."""
+        band = self.calibration.band(distance_m)
+        return Band(
+            low=float(novelty) * (band.low - band.middle), middle=0.0, high=float(novelty) * (band.high - band.middle)
+        )
+
     def judged(self, legs: Sequence[TrackedLeg]) -> list[TrackedLeg]:
         """The legs with the error of this model's prediction, to learn intervals from; they must be new to it."""
         if not legs:
@@ -191,11 +202,12 @@ class TravelModel:
     ) -> Estimate:
         """What a leg takes that the base expects to take `base_s`."""
         own = self.couriers.get(courier_id, 0.0) if courier_id is not None else 0.0
-        band = self.calibration.band(distance_m(origin, destination))
-        expected = float(self.log_factors([(origin, destination, at)])[0]) + own + band.middle
+        band = self.band(distance_m(origin, destination), self.novelty([origin], [destination])[0])
+        middle = self.calibration.band(distance_m(origin, destination)).middle
+        expected = float(self.log_factors([(origin, destination, at)])[0]) + own + middle
         return Estimate(
             p50_s=base_s * exp(expected),
-            band=Band(low=band.low - band.middle, middle=0.0, high=band.high - band.middle),
+            band=band,
             n=float(self.kriging.support(columns_of([origin]), columns_of([destination]))[0]),
         )
 
@@ -215,15 +227,20 @@ def learn(
     known = [leg for leg in legs if leg.error is not None]
     if len(known) < max(FEWEST_ERRORS, len(legs) // 10):
         known = _with_errors(legs, now=now, n_most=n_most)
-    calibration = calibrate(
-        _remaining_errors(known, now=now),
-        np.array([distance_m(leg.origin, leg.destination) for leg in known]),
+    kriging = _fit(condense(legs, now=now, n_most=n_most))
+    # On the scale of places nobody ever went to; of known ones less is unknown.
+    novelty = kriging.novelty(
+        columns_of([leg.origin for leg in known]), columns_of([leg.destination for leg in known]), besides=1.0
     )
+    calibration = calibrate(
+        _remaining_errors(known, now=now) / novelty,
+        np.array([distance_m(leg.origin, leg.destination) for leg in known]),
+    ).with_middle_times(float(novelty.mean()))
     return TravelModel(
         region=region,
         mode=mode,
         base=base,
-        kriging=_fit(condense(legs, now=now, n_most=n_most)),
+        kriging=kriging,
         calibration=calibration,
         n_legs=len(legs),
         couriers=courier_effects(known, now=now),

@@ -169,3 +169,48 @@ class TestLearnedFactors:
         small, large = taught(legs(30, factor=2.0)), taught(legs(90, factor=1.0))
         (factor,) = LearnedFactors([small, large]).factors(Mode.CAR, [PORTO], [LatLon(41.16, -8.60)], NOW).flat
         assert log(factor) == pytest.approx(0.0, abs=0.1)
+
+
+def in_quarters(n, *, at, seed, spread=0.25):
+    """Legs within a few kilometres of a place, in a city where every quarter has a pace of its own."""
+    rng = random.Random(seed)
+    found = []
+    while len(found) < n:
+        ends = [LatLon(at.lat + rng.gauss(0, 0.008), at.lon + rng.gauss(0, 0.01)) for _ in range(2)]
+        own = sum(random.Random(f"{round(end.lat * 90)} {round(end.lon * 70)}").gauss(0, spread) for end in ends)
+        found.append(
+            TrackedLeg(
+                courier_id=ANA,
+                mode=Mode.CAR,
+                origin=ends[0],
+                destination=ends[1],
+                departed_at=NOW - timedelta(days=rng.uniform(0.1, 14)),
+                duration_s=400 * exp(own + rng.gauss(0, 0.15)),
+                base_s=400.0,
+            )
+        )
+    return found
+
+
+def coverage_pct(model, some):
+    found = [model.estimate(leg.origin, leg.destination, leg.departed_at, leg.base_s) for leg in some]
+    return 100 * np.mean([one.p10_s <= leg.duration_s <= one.p90_s for one, leg in zip(found, some, strict=True)])
+
+
+def test_intervals_hold_after_some_hundred_legs_and_where_nobody_went():
+    far = LatLon(PORTO.lat + 0.08, PORTO.lon + 0.08)
+    known, unknown = [], []
+    for seed in range(3):
+        model = taught(in_quarters(300, at=PORTO, seed=seed))
+        known.append(coverage_pct(model, in_quarters(300, at=PORTO, seed=seed + 100)))
+        unknown.append(coverage_pct(model, in_quarters(300, at=far, seed=seed + 200)))
+    assert 73 <= np.mean(known) <= 87
+    assert 73 <= np.mean(unknown) <= 92
+
+
+def test_who_was_somewhere_is_surer_there_than_elsewhere():
+    model = taught(in_quarters(300, at=PORTO, seed=1))
+    far = LatLon(PORTO.lat + 0.08, PORTO.lon + 0.08)
+    here, there = model.novelty([PORTO, far], [PORTO, far])
+    assert here < 0.9 * there
+    assert there == pytest.approx(1.0, abs=0.01)
