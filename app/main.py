@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.looks = Looks(opened.pool)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             app.state.rates = Rates(opened.redis, limits_of(settings))
+            await app.state.intake.presence.refresh(datetime.now(UTC))
             stop = asyncio.Event()
             async with (
                 live.open_feed(settings, opened.redis, opened.tails) as app.state.feed,
@@ -158,6 +160,7 @@ def create_app(settings: Settings) -> Litestar:
                     group.create_task(supervise("health", partial(_tell_health, settings, opened), stop))
                 group.create_task(supervise("rates", app.state.rates.keep_shared, stop))
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
+                group.create_task(supervise("presence", app.state.intake.presence.run, stop))
                 group.create_task(supervise("lag", _lag_watch(opened, app.state.intake).run, stop))
                 group.create_task(supervise("looks", app.state.looks.run, stop))
                 group.create_task(supervise("day plans", app.state.day_plans.run, stop))

@@ -31,7 +31,10 @@ Faults = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacySettings:
-    """What is kept of people; nothing of it can be set by region yet."""
+    """What is kept of people."""
+
+    on_shift_only: bool = False
+    """Couriers are followed on their shifts only; where they are otherwise is answered as usual, and not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from tracking.batch import Floats
 
 FIXES_ACCEPTED: Final = Counter("postrider_fixes_accepted", "Fixes answered with 2xx and kept in the log.")
+FIXES_OFF_SHIFT: Final = Counter(
+    "postrider_fixes_off_shift",
+    "Fixes answered with 2xx and not kept, for their couriers were off shift.",
+)
 FIXES_QUARANTINED: Final = Counter(
     "postrider_fixes_quarantined", "Fixes of known devices that cannot be used.", ["reason"]
 )

@@ -18,6 +18,7 @@ from tracking.batch import MODES
 from tracking.history.tracks import Reader
 from tracking.intake.decoding import Decoded, TooManyFixes, decode
 from tracking.intake.ingest import Ingest
+from tracking.intake.presence import Presence
 from tracking.intake.reading import Reading
 from tracking.intake.roster import Roster
 from tracking.intake.screening import Receipt, Sender, Unusable, Upload
@@ -38,6 +39,7 @@ class Intake:
     settings: Settings
     authenticator: Authenticator
     ingest: Ingest
+    presence: Presence
     roster: Roster
     live: LivePositions
     log: PositionLog
@@ -47,10 +49,12 @@ class Intake:
     @classmethod
     def build(cls, settings: Settings, opened: Resources, authenticator: Authenticator) -> Self:
         """Wire it together; opens nothing."""
+        presence = Presence(opened.pool, opened.redis, back_s=settings.fix_oldest_s)
         return cls(
             settings=settings,
             authenticator=authenticator,
-            ingest=Ingest(opened.redis, limits=limits_of(settings), bounds=bounds_of(settings)),
+            ingest=Ingest(opened.redis, limits=limits_of(settings), bounds=bounds_of(settings), presence=presence),
+            presence=presence,
             roster=Roster(opened.pool),
             live=LivePositions(opened.redis, indexed_for_s=indexed_for_s(settings)),
             log=PositionLog(opened.redis, keep_s=settings.log_keep_s),

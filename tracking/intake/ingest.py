@@ -10,7 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -19,8 +19,9 @@ from redis.asyncio import Redis
 
 from tracking import metrics, outages
 from tracking.errors import LogFull, LogUnavailable
+from tracking.intake.presence import Presence, Shifts
 from tracking.intake.sample import Sample
-from tracking.intake.screening import Receipt, Upload, candidates, screen
+from tracking.intake.screening import Receipt, Screened, Upload, candidates, screen
 from tracking.live import INDEXED_FOR_S, RECORD, records_of
 from tracking.log import RegionKeys
 from tracking.position import Region
@@ -88,12 +89,14 @@ class Ingest:
         limits: Limits | None = None,
         bounds: Bounds | None = None,
         clock: Callable[[], float] = time.time,
+        presence: Presence | None = None,
     ) -> None:
-        """`clock`: seconds since the Unix epoch."""
+        """`clock`: seconds since the Unix epoch; `presence`: who may be followed when, None: everybody."""
         self._redis = redis
         self._limits = limits or Limits()
         self._bounds = bounds or Bounds()
         self._clock = clock
+        self._presence = presence
         self._sample = Sample(self._bounds.quarantine_courier_bytes, self._bounds.quarantine_bytes)
         self._lanes: dict[Region, _Lane] = {}
         self._week_lost: set[UUID] = set()
@@ -150,8 +153,8 @@ class Ingest:
         except outages.DRIVERS as exc:
             outages.tell(log, "log unavailable", exc, event="log_unavailable", region=lane.region)
             self._close_for_a_moment(lane, group, LogUnavailable)
-        except LogFull:
-            self._close_for_a_moment(lane, group, LogFull)
+        except (LogFull, LogUnavailable) as exc:
+            self._close_for_a_moment(lane, group, type(exc))
         except Exception as exc:  # whatever it is, every request must be answered
             log.exception("commit failed", extra={"event": "commit_failed"})
             for waiting in group:
@@ -178,6 +181,8 @@ class Ingest:
     async def _commit(self, region: Region, uploads: Sequence[Upload]) -> list[Receipt]:
         now_s = self._clock()
         screened = screen(uploads, now_s, self._limits)
+        if self._presence is not None:
+            screened = _on_shift(screened, region, self._presence.shifts, now_s)
         keys, columns = RegionKeys(region), screened.columns
         kept, left = self._sample.parted(screened.quarantine, now_s) if screened.quarantine else ((), ())
         packed_quarantine = msgspec.msgpack.encode(kept) if kept else b""
@@ -231,3 +236,18 @@ class Ingest:
             "device is 1,024 weeks back, time corrected",
             extra={"event": "week_corrected", "courier_id": str(courier_id)},
         )
+
+
+def _on_shift(screened: Screened, region: Region, shifts: Shifts, now_s: float) -> Screened:
+    """
+    Without what says where somebody was off shift; counted, and answered as if it had been kept.
+
+    That the phone was there is no place, and stays.
+    """
+    wanted = shifts.is_wanted(region, screened.columns)
+    if wanted is None:
+        return screened
+    now_us = int(now_s * 1e6)
+    quarantine = [item for item in screened.quarantine if shifts.is_wanted_now(region, item.courier_id, now_us)]
+    metrics.FIXES_OFF_SHIFT.inc(int((~wanted).sum()) + len(screened.quarantine) - len(quarantine))
+    return replace(screened, columns=screened.columns.take(wanted), quarantine=quarantine)
