@@ -37,6 +37,10 @@ class Settings:
     """Redis connections each process keeps at most for commands; more commands wait for one."""
     redis_waiting_size: int = 300
     """The same for reads that wait for news: the writer has one a region, all other readers one in all."""
+    redis_replicas: int = 0
+    """Replicas of Redis that must have a position before it is answered 2xx, so that a failover loses none; 0: none."""
+    redis_replicas_within_s: float = 1.0
+    """They must have it by then, or the upload is answered 503 and comes again; no matter with 0 replicas."""
     host: str = "127.0.0.1"
     """Address the API listens on."""
     port: int = 8080

@@ -43,3 +43,30 @@ class Script:
             except NoScriptError:
                 pass
         return [await self.run(redis, *call) for call in calls]
+
+    async def run_and_replicate(
+        self,
+        redis: Redis,
+        keys: Keys,
+        args: Args,
+        *,
+        replicas: int,
+        within_ms: int,
+    ) -> tuple[Any, int]:
+        """
+        Run it, and wait until so many replicas have what it wrote, or the time is over; how many have it.
+
+        One round trip on one connection: WAIT asks for what its own connection wrote.
+        """
+
+        async def both(*command: Any) -> tuple[Any, int]:
+            async with redis.pipeline(transaction=False) as pipe:
+                pipe.execute_command(*command, len(keys), *keys, *args)
+                pipe.execute_command("WAIT", replicas, within_ms)
+                answer, reached = await pipe.execute()
+            return answer, int(reached)
+
+        try:
+            return await both("EVALSHA", self._digest)
+        except NoScriptError:
+            return await both("EVAL", self._source)

@@ -43,6 +43,8 @@ def bounds_of(settings: Settings) -> Bounds:
         indexed_for_s=indexed_for_s(settings),
         quarantine_courier_bytes=settings.quarantine_courier_bytes,
         quarantine_bytes=settings.quarantine_bytes,
+        replicas=settings.redis_replicas,
+        replicas_within_s=settings.redis_replicas_within_s if settings.redis_replicas else 0.0,
     )
 
 

@@ -57,6 +57,10 @@ class Bounds:
     """Fixes in one round trip (a single larger upload goes alone)."""
     commit_timeout_s: float = 2.0
     """Redis must have answered by then, or the uploads are answered 503."""
+    replicas: int = 0
+    """Replicas of Redis that must have what was appended before it is answered 2xx; 0: none..."""
+    replicas_within_s: float = 0.0
+    """... within this time, or the uploads are answered 503: what was appended stays, and coming again does no harm."""
     pause_s: float = 0.25
     """After a failure, uploads are answered 503 at once for so long; then one round trip tries again."""
 
@@ -148,7 +152,7 @@ class Ingest:
 
     async def _commit_group(self, lane: _Lane, group: list[_Waiting]) -> None:
         try:
-            async with asyncio.timeout(self._bounds.commit_timeout_s):
+            async with asyncio.timeout(self._bounds.commit_timeout_s + self._bounds.replicas_within_s):
                 receipts = await self._commit(lane.region, [waiting.upload for waiting in group])
         except outages.DRIVERS as exc:
             outages.tell(log, "log unavailable", exc, event="log_unavailable", region=lane.region)
@@ -204,13 +208,21 @@ class Ingest:
         ids = [courier_id.bytes for courier_id in columns.courier_ids]
         for i, row in enumerate(rows.tolist()):
             args += (ids[columns.courier[row]], row, records[i * RECORD.itemsize : (i + 1) * RECORD.itemsize])
-        answer = await _commit.run(
-            self._redis,
-            [keys.log, keys.appended, keys.settled, keys.live, keys.suspects, keys.contacts, *keys.geo],
-            args,
-        )
+        names = [keys.log, keys.appended, keys.settled, keys.live, keys.suspects, keys.contacts, *keys.geo]
+        if self._bounds.replicas:
+            answer, reached = await _commit.run_and_replicate(
+                self._redis,
+                names,
+                args,
+                replicas=self._bounds.replicas,
+                within_ms=max(1, int(self._bounds.replicas_within_s * 1000)),  # 0 would be for ever
+            )
+        else:
+            answer, reached = await _commit.run(self._redis, names, args), 0
         if answer == -1:
             raise LogFull
+        if reached < self._bounds.replicas:
+            raise LogUnavailable("Too few replicas have these positions; they may come again.")
         metrics.COMMITS.inc()
         metrics.FIXES_ACCEPTED.inc(len(columns))
         metrics.observe_ages(now_s - columns.fixed_us / 1e6)
