@@ -1,0 +1,78 @@
+"""Eighty regions, each looked at by somebody over HTTP, while positions come in."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from app.machine.tokens import make_token
+from app.web.auth import Role
+from tests.acceptance.test_metrics import samples
+from tests.acceptance.test_slow_clients import api
+
+REGIONS, ROUNDS = 80, 3
+WAIT_S = 120.0
+"""Nothing here takes so long unless it never ends."""
+
+
+async def event(lines, name):
+    """Up to the next event of that name in a stream."""
+    async for line in lines:
+        if line == f"event: {name}":
+            return
+    raise AssertionError("the stream ended")
+
+
+@pytest.mark.timeout(400)
+async def test_many_regions_are_looked_at_over_http_while_uploads_go_on(database_url, redis_url):
+    token = await make_token(database_url, Role.ADMIN, "many")
+    with api(database_url, redis_url) as port:
+        wide = httpx.Limits(max_connections=REGIONS + 20)
+        client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=WAIT_S,
+            limits=wide,
+        )
+        async with client:
+            regions = [f"city-{n}" for n in range(REGIONS)]
+            couriers = {}
+            for region in regions:
+                made = await client.post("/v1/regions", json={"name": region, "title": region})
+                assert made.status_code == 201, made.text
+                hired = await client.post("/v1/couriers", json={"name": "Ana", "mode": "car", "region": region})
+                couriers[region] = hired.json()["id"]
+
+            async def upload(region, n):
+                fix = {"courier_id": couriers[region], "lat": 41.1 + n * 1e-5, "lon": -8.6}
+                return await client.post("/v1/positions", json=fix | {"fixed_at": datetime.now(UTC).isoformat()})
+
+            async def uploads():
+                answers = [
+                    answer
+                    for n in range(ROUNDS)
+                    for answer in await asyncio.gather(*(upload(region, n) for region in regions))
+                ]
+                assert {answer.status_code for answer in answers} == {202}
+                assert {answer.json()["accepted"] for answer in answers} == {1}
+
+            async def followed():
+                return samples((await client.get("/metrics")).text, "postrider_live_regions").get((), 0)
+
+            async with AsyncExitStack() as stack:
+                views = []
+                for region in regions:
+                    view = await stack.enter_async_context(client.stream("GET", "/v1/live", params={"region": region}))
+                    assert view.status_code == 200
+                    views.append(view.aiter_lines())
+                async with asyncio.timeout(WAIT_S):
+                    await asyncio.gather(*(event(view, "snapshot") for view in views))
+                    assert await followed() == REGIONS
+                    await asyncio.gather(uploads(), *(event(view, "delta") for view in views))
+            async with asyncio.timeout(WAIT_S):
+                while await followed():
+                    await asyncio.sleep(0.2)
+            await uploads()
+            assert (await client.get("/health/ready")).status_code == 200
