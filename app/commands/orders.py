@@ -58,7 +58,7 @@ async def reassign_one(
     reason: str | None = None,
     version: int | None = None,
     pinned: bool = True,
-    expires_in: timedelta,
+    expires_in: timedelta | None,
     against: Sequence[ReasonCode] = (),
     force: bool = False,
 ) -> Order:

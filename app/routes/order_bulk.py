@@ -111,7 +111,7 @@ class _Work:
     data: Bulk
     caller: Caller
     orders: Mapping[OrderId, Order]
-    offer_for: Mapping[Region, timedelta]
+    offer_for: Mapping[Region, timedelta | None]
     against: Mapping[OrderId, tuple[ReasonCode, ...]]
 
     async def one(self, order_id: OrderId) -> BulkResult:

@@ -285,7 +285,7 @@ async def _apply(
     data: ApplyChanges,
     caller: Caller,
     *,
-    expires_in: timedelta,
+    expires_in: timedelta | None,
     against: Mapping[OrderId, Sequence[ReasonCode]],
 ) -> list[OrderId]:
     await desk.lock_orders(_involved(data))

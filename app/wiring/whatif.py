@@ -64,9 +64,10 @@ class WhatIf:
     slots: asyncio.Semaphore
     applying: asyncio.Semaphore
 
-    async def offer_for(self, connection: Any, region: Region) -> timedelta:
-        """How long a courier of the region may think about an offer that is made by hand."""
-        return timedelta(seconds=(await params_of(connection, region, self.params)).offer_for_s)
+    async def offer_for(self, connection: Any, region: Region) -> timedelta | None:
+        """How long a courier of the region may think about an offer that is made by hand; None: nobody is asked."""
+        params = await params_of(connection, region, self.params)
+        return timedelta(seconds=params.offer_for_s) if params.asks else None
 
     async def world(
         self,

@@ -85,10 +85,10 @@ async def assign(
     reason: str | None = None,
     version: int | None = None,
     pinned: bool = True,
-    expires_in: timedelta,
+    expires_in: timedelta | None,
 ) -> Order:
     """
-    Give an order to a courier by hand, whoever has it now; the courier is still asked.
+    Give an order to a courier by hand, whoever has it now; the courier is still asked, but for an `expires_in` of None.
 
     Pinned: the dispatcher plans around it. Raises `OrderNotOpen` once the goods are on board, `CourierNotFound` when
     there is no such courier in the order's region.
@@ -113,7 +113,10 @@ async def assign(
         facts={"from_courier_id": str(holder)} if holder else None,
     )
     await desk.append_stops(assigned, courier_id)
-    await desk.make_offer(assigned, courier_id, expires_in=expires_in, facts={"manual": True})
+    if expires_in is None:
+        assigned = await desk.move(assigned, OrderState.ACCEPTED, action="accept", reason="couriers are not asked")
+    else:
+        await desk.make_offer(assigned, courier_id, expires_in=expires_in, facts={"manual": True})
     desk.tell(assigned, "order.changed")
     return assigned
 

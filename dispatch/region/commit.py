@@ -6,7 +6,8 @@ only then writes. So a crash at any point leaves either the old plan or the new 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,8 @@ class Committed:
     offers: tuple[Offer, ...] = ()
     routes: Mapping[CourierId, int] = field(default_factory=dict)
     """New versions of the routes whose sequence of stops changed."""
+    given: frozenset[OrderId] = frozenset()
+    """Orders that somebody has been given, asked or not."""
     n_dropped: int = 0
     """Routes and assignments not written because what they were made from had changed."""
     events: tuple[tuple[Region, str, dict[str, Any]], ...] = ()
@@ -47,6 +50,7 @@ def all_of(parts: Sequence[Committed]) -> Committed:
     return Committed(
         offers=tuple(offer for part in parts for offer in part.offers),
         routes={courier_id: version for part in parts for courier_id, version in part.routes.items()},
+        given=frozenset(order_id for part in parts for order_id in part.given),
         n_dropped=sum(part.n_dropped for part in parts),
         events=tuple(event for part in parts for event in part.events),
     )
@@ -95,34 +99,49 @@ async def commit(
     *,
     offer_for_s: float,
     ask_again_after_s: float,
+    asks: bool = True,
 ) -> Committed:
     """
     Write what a plan changes of the world it was made from; raises `LeaseLost` and then writes nothing.
 
     Assignments that must be fixed now become offers that last `offer_for_s` seconds. A courier who turned an order down
     less than `ask_again_after_s` seconds ago is not asked again yet, even when nobody else can take it; nor is anybody
-    on a break.
+    on a break. Without `asks` they are accepted at once.
+
+    An accepted order that the plan has somebody else do is taken from whoever has it, who is told by the route.
     """
     orders = {order.id: order for order in world.orders}
     held = held_orders(world.orders)
     resting = {courier.id for courier in world.couriers if courier.rest is not None}
-    drafts = [_draft(route, world, orders, held.get(route.courier_id, ())) for route in plan.routes]
+    moves = {
+        given.order_id: given for given in plan.assignments if _moves(given.courier_id, orders.get(given.order_id))
+    }
+    free = {courier_id: [o for o in theirs if o.id not in moves] for courier_id, theirs in held.items()}
+    drafts = [_draft(route, world, orders, free.get(route.courier_id, ())) for route in plan.routes]
     drafts = [draft for draft in drafts if draft.sequence_changed or draft.times_drifted]
     async with pool.acquire() as connection, connection.transaction():
         now = await leases.hold(connection, lease)
         wanted = [
             given
             for given in plan.assignments
-            if given.courier_id not in resting and _to_be_offered(given, world, orders, now, ask_again_after_s)
+            if given.courier_id not in resting
+            and (given.commit or given.order_id in moves)
+            and _to_be_offered(given, world, orders, now, ask_again_after_s)
         ]
         involved = {draft.courier_id for draft in drafts} | {given.courier_id for given in wanted}
         desk = Desk(connection=connection, actor=ENGINE, now=now)
         touched = {stop.stop.order_id for draft in drafts for stop in draft.stops} | {g.order_id for g in wanted}
-        current = await _lock_orders(connection, touched)
+        current = await _lock_orders(connection, touched | set(moves))
+        stays = {order_id for order_id in moves if not _is_as_seen(order_id, orders, current)}
+        stays |= set(moves) - {given.order_id for given in wanted}
+        # An accepted order that nobody else can have after all: whoever's route would need it keeps the one in force.
+        stays |= {left.order_id for left in plan.unassigned if _moves(None, orders.get(left.order_id))}
+        for order_id in set(moves) - stays:
+            current[order_id] = replace(current[order_id], state=OrderState.PLACED, courier_id=None)
         versions = await _lock_routes(connection, world.region, involved)
         for draft in drafts:
             draft.drop_lost(current)
-        sound = _sound(drafts, versions)
+        sound = _sound(drafts, versions, stays)
         unsound = {draft.courier_id for draft in drafts} - {draft.courier_id for draft in sound}
         routes = await _put_routes(desk, sound, plan.source, world.region)
         fits = {
@@ -130,12 +149,16 @@ async def commit(
             for courier_id in involved - unsound
             if versions.get(courier_id) == world.routes.get(courier_id, NO_ROUTE).version
         }
-        offers = await _offer(desk, [g for g in wanted if g.courier_id in fits], orders, plan, offer_for_s)
+        possible = [given for given in wanted if given.courier_id in fits and given.order_id not in stays]
+        taken = await _take_away(desk, [orders[g.order_id] for g in possible if g.order_id in moves])
+        given_to = await _assign(desk, possible, orders | taken, asks=asks)
+        offers = await _offer(desk, given_to, plan, world.region, offer_for_s) if asks else ()
         await _put_decisions(connection, plan, now)
     return Committed(
         offers=offers,
         routes=routes,
-        n_dropped=len(unsound) + len(wanted) - len(offers),
+        given=frozenset(given.order_id for given in given_to),
+        n_dropped=len(unsound) + len(wanted) - len(given_to),
         events=tuple(desk.events),
     )
 
@@ -144,10 +167,21 @@ def _to_be_offered(
     given: Assignment, world: World, orders: Mapping[OrderId, Order], now: datetime, ask_again_after_s: float
 ) -> bool:
     order = orders.get(given.order_id)
-    if not given.commit or order is None or order.state is not OrderState.PLACED:
+    if order is None or not (order.state is OrderState.PLACED or _moves(given.courier_id, order)):
         return False
     refused_at = world.refusals.get(given.order_id, {}).get(given.courier_id)
     return refused_at is None or now - refused_at >= timedelta(seconds=ask_again_after_s)
+
+
+def _moves(courier_id: CourierId | None, order: Order | None) -> bool:
+    """Whether a plan has somebody else do an accepted order than who has it: only where it was told that it may."""
+    if order is None or order.state is not OrderState.ACCEPTED:
+        return False
+    return not order.pinned and order.courier_id != courier_id
+
+
+def _is_as_seen(order_id: OrderId, orders: Mapping[OrderId, Order], current: Mapping[OrderId, Order]) -> bool:
+    return order_id in current and current[order_id].version == orders[order_id].version
 
 
 def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order], held: Sequence[Order]) -> _Draft:
@@ -185,15 +219,20 @@ def _draft(route: ProposedRoute, world: World, orders: Mapping[OrderId, Order], 
     return _Draft(courier_id=route.courier_id, before=before, stops=stops, cost=route.cost)
 
 
-def _sound(drafts: Sequence[_Draft], versions: Mapping[CourierId, int]) -> list[_Draft]:
+def _sound(
+    drafts: Sequence[_Draft], versions: Mapping[CourierId, int], stays: AbstractSet[OrderId] = frozenset()
+) -> list[_Draft]:
     """
     The drafts that can be written.
 
-    One whose route was changed by somebody else cannot; nor can any that exchanges an order with it, for then the order
-    would be in both routes, or in none.
+    One whose route was changed by somebody else cannot; nor can one that moves an order that `stays`, or any that
+    exchanges an order with it, for then the order would be in both routes, or in none.
     """
-    sound = [draft for draft in drafts if versions.get(draft.courier_id) == draft.before.version]
-    lost = [draft for draft in drafts if versions.get(draft.courier_id) != draft.before.version]
+    sound: list[_Draft] = []
+    lost: list[_Draft] = []
+    for draft in drafts:
+        is_sound = versions.get(draft.courier_id) == draft.before.version and stays.isdisjoint(draft.order_ids)
+        (sound if is_sound else lost).append(draft)
     while lost:
         shared = set().union(*(draft.order_ids for draft in lost))
         lost = [draft for draft in sound if not shared.isdisjoint(draft.order_ids)]
@@ -237,26 +276,47 @@ async def _put_routes(desk: Desk, drafts: Sequence[_Draft], source: str, region:
     return versions
 
 
-async def _offer(
-    desk: Desk,
-    wanted: Sequence[Assignment],
-    orders: Mapping[OrderId, Order],
-    plan: Plan,
-    offer_for_s: float,
-) -> tuple[Offer, ...]:
-    """Assign the orders that are still as the plan saw them, and offer them."""
+async def _take_away(desk: Desk, orders: Sequence[Order]) -> dict[OrderId, Order]:
+    """Accepted orders wait for somebody else, who is asked next; as they are now."""
+    if not orders:
+        return {}
+    rows = await desk.connection.fetch(
+        queries["orders.put_back_many"], [order.id for order in orders], [OrderState.ACCEPTED.value], desk.now
+    )
+    await desk.connection.execute(
+        queries["order_events.insert_put_back"],
+        [row["id"] for row in rows],
+        [row["version"] for row in rows],
+        [row["from_state"] for row in rows],
+        [row["courier_id"] for row in rows],
+        ["another courier is better placed"] * len(rows),
+        "release",
+        desk.actor.id,
+        desk.actor.role,
+        desk.now,
+    )
+    known = {order.id: order for order in orders}
+    return {row["id"]: replace(known[row["id"]], version=row["version"], state=OrderState.PLACED) for row in rows}
+
+
+async def _assign(
+    desk: Desk, wanted: Sequence[Assignment], orders: Mapping[OrderId, Order], *, asks: bool
+) -> list[Assignment]:
+    """Assign the orders that are still as the plan saw them; accepted for the couriers where these are not asked."""
     if not wanted:
-        return ()
+        return []
+    state = OrderState.ASSIGNED if asks else OrderState.ACCEPTED
     rows = await desk.connection.fetch(
         queries["orders.assign_many"],
         [given.order_id for given in wanted],
         [given.courier_id for given in wanted],
         [orders[given.order_id].version for given in wanted],
         desk.now,
+        state.value,
     )
     assigned = {row["id"]: row for row in rows}
     if not assigned:
-        return ()
+        return []
     await desk.connection.execute(
         queries["order_events.insert_assigned"],
         list(assigned),
@@ -265,23 +325,32 @@ async def _offer(
         desk.actor.id,
         desk.actor.role,
         desk.now,
+        state.value,
     )
-    made = [given for given in wanted if given.order_id in assigned]
+    for row in rows:
+        facts = {"order_id": str(row["id"]), "state": state.value, "version": row["version"]}
+        facts["courier_id"] = str(row["courier_id"])
+        desk.events.append((orders[row["id"]].region, f"order.{state.value}", facts))
+    return [given for given in wanted if given.order_id in assigned]
+
+
+async def _offer(
+    desk: Desk, made: Sequence[Assignment], plan: Plan, region: Region, offer_for_s: float
+) -> tuple[Offer, ...]:
+    """Offer what has been assigned."""
+    if not made:
+        return ()
     arrivals = {stop.stop: stop.arrives_at for route in plan.routes for stop in route.stops}
     offered = await desk.connection.fetch(
         queries["offers.insert_many"],
         [given.order_id for given in made],
         [given.courier_id for given in made],
         [to_json(_offer_facts(given, arrivals)) for given in made],
-        next(iter(orders.values())).region,
+        region,
         desk.now,
         desk.now + timedelta(seconds=offer_for_s),
     )
     offers = tuple(offer_from_row(row) for row in offered)
-    for row in rows:
-        facts = {"order_id": str(row["id"]), "state": "assigned", "version": row["version"]}
-        facts["courier_id"] = str(row["courier_id"])
-        desk.events.append((next(iter(orders.values())).region, "order.assigned", facts))
     for offer in offers:
         desk.tell_offer(offer, "made")
     return offers

@@ -142,7 +142,7 @@ class Planning:
         for part in due:
             plan = await self._quick_plan(part, seen, params, aside)
             committed.append(await self._commit(part, plan, lease, params))
-            agenda.planned(part, plan, frozenset(o.order_id for o in committed[-1].offers), monotonic())
+            agenda.planned(part, plan, committed[-1].given, monotonic())
             plans += [] if plan is None else [plan]
             if urgent.is_set() or monotonic() - began > params.at_once_s:
                 break
@@ -237,6 +237,7 @@ class Planning:
             lease,
             offer_for_s=params.offer_for_s,
             ask_again_after_s=params.ask_again_after_s,
+            asks=params.asks,
         )
         await events.tell(self._redis, committed.events)
         return committed

@@ -26,6 +26,8 @@ class CycleParams:
     plan: Params = field(default_factory=lambda: PROFILES[Profile.QUICK])
     survey: SurveyParams = field(default_factory=SurveyParams)
     pauses: PauseParams = field(default_factory=PauseParams)
+    asks: bool = True
+    """Couriers are asked; False: they are given what is planned for them."""
     offer_for_s: float = 60.0
     """How long a courier may think. Deliveroo leaves offers open for 100 s in one market; less loses less time."""
     ask_again_after_s: float = 120.0

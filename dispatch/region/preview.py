@@ -90,14 +90,19 @@ def with_assigned(world: World, order_id: OrderId, courier_id: CourierId) -> Wor
 
 
 def about(world: World, order_ids: Collection[OrderId], courier_ids: Collection[CourierId] | None = None) -> World:
-    """What of a world bears on giving these orders to somebody, or to these couriers: the rest costs a plan time."""
+    """
+    What of a world bears on giving these orders to somebody, or to these couriers: the rest costs a plan time.
+
+    The orders are in nobody's route.
+    """
     couriers = [c for c in world.couriers if courier_ids is None or c.id in courier_ids]
     routes = {c.id: world.routes[c.id] for c in couriers if c.id in world.routes}
     there = {courier.id for courier in couriers}
     theirs = {stop.stop.order_id for route in routes.values() for stop in route.stops}
     theirs |= {order.id for order in world.orders if order.courier_id in there}
     orders = tuple(order for order in world.orders if order.id in theirs or order.id in order_ids)
-    return replace(world, orders=orders, couriers=tuple(couriers), routes=routes)
+    world = replace(world, orders=orders, couriers=tuple(couriers), routes=routes)
+    return _without_stops(world, set(order_ids))  # nor is one of them kept for somebody who is still to come
 
 
 def with_window(new: NewOrder, opens_at: datetime, length_s: int) -> NewOrder:

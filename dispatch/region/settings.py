@@ -28,7 +28,7 @@ BOUNDARY: Final = "boundary"
 """Among the settings, the region's outline: GeoJSON."""
 DAY_S: Final = 86_400
 _OF_PLAN: Final = ("weights", "bundling", "horizon_s", "furthest_s", "commit_lead_s", "min_gain")
-_OF_SURVEY: Final = ("radius_m", "collect_ahead_s", "fresh_within_s", "at_rest_within_s")
+_OF_SURVEY: Final = ("radius_m", "move_accepted", "collect_ahead_s", "fresh_within_s", "at_rest_within_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ class DispatchSettings:
     """Time for the search that improves the plan after offers are made; 0: none."""
     radius_m: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     """Nobody is sent to a pickup farther away; none: no limit."""
+    move_accepted: bool = False
+    """Accepted orders go to another courier when that saves more than `weights.change`; nobody is asked twice."""
     collect_ahead_s: Annotated[int, Meta(ge=0, le=2 * DAY_S)] = 3600
     """What is to be handed over later is collected at most so long, and the way, before that."""
     fresh_within_s: Annotated[int, Meta(ge=10, le=DAY_S)] = 120
@@ -87,8 +89,10 @@ class DispatchSettings:
 class OfferSettings:
     """How couriers are asked."""
 
+    mode: Literal["ask_one", "assign"] = "ask_one"
+    """`ask_one`: one courier at a time; `assign`: without asking, an order is accepted as soon as it is planned."""
     ask: Literal["one"] = "one"
-    """One courier at a time."""
+    """One courier at a time, where `mode` asks."""
     offer_for_s: Annotated[float, Meta(ge=5, le=3600)] = 60.0
     """How long a courier may think."""
     ask_again_after_s: Annotated[float, Meta(ge=0, le=DAY_S)] = 120.0
@@ -102,6 +106,7 @@ class OfferSettings:
     def of(cls, params: CycleParams) -> Self:
         """As the installation has them."""
         return cls(
+            mode="ask_one" if params.asks else "assign",
             offer_for_s=params.offer_for_s,
             ask_again_after_s=params.ask_again_after_s,
             pause_after_expired=params.pauses.after_expired,
@@ -112,6 +117,7 @@ class OfferSettings:
         """The installation's, with these in their place."""
         return replace(
             params,
+            asks=self.mode != "assign",
             offer_for_s=self.offer_for_s,
             ask_again_after_s=self.ask_again_after_s,
             pauses=PauseParams(after_expired=self.pause_after_expired, pause_s=self.pause_s),

@@ -53,6 +53,8 @@ class SurveyParams:
     """Of a courier who stood still at the last fix, for phones send none at rest, and whose phone is still heard of."""
     radius_m: int | None = None
     """Longest distance to a pickup; None: no limit."""
+    move_accepted: bool = False
+    """Accepted orders that are not pinned may go to another courier, at the cost of a change."""
     collect_ahead_s: int = COLLECT_AHEAD_S
     """What is to be handed over later is collected so long, and the way, before that: not earlier."""
 
@@ -199,6 +201,7 @@ def survey(
     aside = Aside() if aside is None else aside
     params = SurveyParams() if params is None else params
     places = Places()
+    known = {courier.id: courier for courier in world.couriers}
     reserved = planned_ahead(world)
     orders = [
         order for order in world.orders if asides.order(order.id) not in aside.causes and order.id not in reserved
@@ -206,7 +209,13 @@ def survey(
     jobs = tuple(
         aside.each(
             orders,
-            lambda order: _job(order, places, world.refusals.get(order.id, {}), stays),
+            lambda order: _job(
+                order,
+                places,
+                world.refusals.get(order.id, {}),
+                stays,
+                may_move=params.move_accepted and _may_move(order, known, world, whereabouts, params),
+            ),
             lambda order: asides.order(order.id),
             doing="plan",
         )
@@ -280,7 +289,29 @@ def planned_ahead(world: World) -> set[OrderId]:
     return reserved & waiting
 
 
-def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime], stays: Stays) -> Job:
+def _may_move(
+    order: Order,
+    couriers: Mapping[CourierId, Courier],
+    world: World,
+    whereabouts: Mapping[CourierId, Whereabouts],
+    params: SurveyParams,
+) -> bool:
+    """
+    Whether an accepted order is free to go to another courier.
+
+    Not while nobody knows how the one who has it is getting on: that is not the order's trouble, but the courier's.
+    """
+    holder = None if order.courier_id is None else couriers.get(order.courier_id)
+    if order.state is not OrderState.ACCEPTED or order.pinned or holder is None:
+        return False
+    seen = whereabouts.get(holder.id)
+    is_well = holder.works_at(world.now) and holder.rest is None and holder.id not in world.troubled
+    return is_well and seen is not None and seen.is_fresh(params)
+
+
+def _job(
+    order: Order, places: Places, refused: Mapping[CourierId, datetime], stays: Stays, *, may_move: bool = False
+) -> Job:
     def stay_s(kind: StopKind) -> int:
         stop = order.stop(kind)
         return round(stays(order.region, kind, stop.at, order.courier_id, stop.service_s))
@@ -300,7 +331,7 @@ def _job(order: Order, places: Places, refused: Mapping[CourierId, datetime], st
         priority=order.priority,
         onboard_of=order.courier_id if order.is_on_board else None,
         # While an offer is open its courier is being asked: nobody else is planned for the order.
-        pinned_to=order.courier_id if order.state in COURIER_STATES else None,
+        pinned_to=order.courier_id if order.state in COURIER_STATES and not may_move else None,
         refused_by=frozenset(refused),
     )
 

@@ -5,9 +5,10 @@ INSERT INTO order_events (order_id, version, action, from_state, to_state, couri
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11);
 
 -- name: insert_assigned
--- One event for each order that the planner assigned: $1 orders, $2 versions, $3 couriers, $4 who, $5 role, $6 when.
+-- One event for each order that the planner assigned: $1 orders, $2 versions, $3 couriers, $4 who, $5 role, $6 when, $7
+-- the state it has then.
 INSERT INTO order_events (order_id, version, action, from_state, to_state, courier_id, actor, role, at)
-SELECT given.order_id, given.version, 'assign', 'placed', 'assigned', given.courier_id, $4, $5, $6
+SELECT given.order_id, given.version, 'assign', 'placed', $7, given.courier_id, $4, $5, $6
 FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS given (order_id, version, courier_id);
 
 -- name: insert_put_back

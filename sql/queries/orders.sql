@@ -266,9 +266,12 @@ WHERE
 ORDER BY placed_at, id;
 
 -- name: assign_many
--- The planner's assignments: $1 orders, $2 couriers, $3 versions the orders must have; $4 when. Skips what changed.
+-- The planner's assignments: $1 orders, $2 couriers, $3 versions the orders must have; $4 when, $5 `assigned`, or
+-- `accepted` where nobody is asked. Skips what changed.
 UPDATE orders AS o SET
-    state = 'assigned', version = o.version + 1, courier_id = given.courier_id, assigned_at = $4, updated_at = $4
+    state = $5, version = o.version + 1, courier_id = given.courier_id, assigned_at = $4::timestamptz,
+    updated_at = $4::timestamptz,
+    accepted_at = CASE WHEN $5 = 'accepted' THEN $4::timestamptz END
 FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS given (order_id, courier_id, version)
 WHERE o.id = given.order_id AND o.version = given.version AND o.state = 'placed'
 RETURNING o.id, o.version, o.courier_id;

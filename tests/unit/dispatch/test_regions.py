@@ -38,6 +38,8 @@ def of_schema(schema):
             return st.one_of([of_schema(kind) for kind in kinds])
         case {"type": "null"}:
             return st.none()
+        case {"type": "boolean"}:
+            return st.booleans()
         case {"type": "integer", "minimum": least, "maximum": most}:
             return st.sampled_from([least, most]) | st.integers(least, most)
         case {"type": "number", "minimum": least, "maximum": most}:
@@ -126,6 +128,8 @@ def edges(schema):
             return [edge for kind in kinds for edge in edges(kind)]
         case {"enum": choices}:
             return choices
+        case {"type": "boolean"}:
+            return [False, True]
         case {"minimum": least, "maximum": most}:
             return [most, least]
     return [None]
