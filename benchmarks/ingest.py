@@ -3,7 +3,8 @@ Fixes a second that the API accepts, one per request and in batches: python -m b
 
 Server, Redis (append-only file, fsync at every append) and the load generator share the machine. Each answer is sent
 after the append. Beside each figure, the limit: a bare function on the same store in the same run, on Granian's own
-interface (RSGI), which the API uses for this address too, and on ASGI.
+interface (RSGI), which the API uses for this address too, and on ASGI. With `--workers 1 2 4` the API has so many
+processes on its port; their figures stand beside those of the first number.
 """
 
 import os
@@ -47,14 +48,15 @@ _groups: dict[str, int] = {}
 
 
 @contextmanager
-def serving(world: World, *command: str) -> Iterator[str]:
-    """A server process; gives its address once it answers."""
+def serving(world: World, *command: str, workers: int = 1) -> Iterator[str]:
+    """A server; gives its address once it answers. `workers`: processes of the API."""
     port = free_port()
     environ = {
         **os.environ,
         "DATABASE_URL": world.database_url,
         "REDIS_URL": world.redis_url,
         "POSTRIDER_LOG_LEVEL": "WARNING",
+        "POSTRIDER_API_WORKERS": str(workers),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", *command, "--port", str(port)], cwd=ROOT, env=environ, start_new_session=True
@@ -110,24 +112,27 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--batch", type=int, default=50)
     options.add_argument("--batch-connections", type=int, default=32)
+    options.add_argument("--workers", type=int, nargs="+", default=[1], help="processes of the API")
     arguments = options.parse_args()
     results: dict[str, Any] = {}
+    api = {n: "api" if n == arguments.workers[0] else f"api, {n} workers" for n in arguments.workers}
+    sizes = {"single": 1, f"batches of {arguments.batch}": arguments.batch}
     with world() as servers:
         engines = engine_of(servers)
         phones = hire(servers, arguments.couriers)
-        for title, region, command in (
-            ("api", "default", ("app", "api")),
-            ("bare RSGI", "bare", ("granian", "benchmarks.bare:app", "--interface", "rsgi", *GRANIAN)),
-            ("bare ASGI", "bare", ("granian", "benchmarks.bare:app", "--interface", "asgi", *GRANIAN)),
+        for title, region, command, workers in (
+            *((title, "default", ("app", "api"), n) for n, title in api.items()),
+            ("bare RSGI", "bare", ("granian", "benchmarks.bare:app", "--interface", "rsgi", *GRANIAN), 1),
+            ("bare ASGI", "bare", ("granian", "benchmarks.bare:app", "--interface", "asgi", *GRANIAN), 1),
         ):
-            with serving(servers, *command) as url:
-                results[f"{title}, single"] = measure(arguments, servers, url, phones, 1, region)
-                results[f"{title}, batches of {arguments.batch}"] = measure(
-                    arguments, servers, url, phones, arguments.batch, region
-                )
-    for kind in ("single", f"batches of {arguments.batch}"):
-        ratio = results[f"api, {kind}"]["requests_per_s"] / results[f"bare RSGI, {kind}"]["requests_per_s"]
-        results[f"api / bare RSGI, {kind}"] = {"ratio": round(ratio, 2)}
+            with serving(servers, *command, workers=workers) as url:
+                for kind, batch in sizes.items():
+                    results[f"{title}, {kind}"] = measure(arguments, servers, url, phones, batch, region)
+    for kind in sizes:
+        rate = {title: results[f"{title}, {kind}"]["requests_per_s"] for title in ("bare RSGI", *api.values())}
+        results[f"api / bare RSGI, {kind}"] = {"ratio": round(rate["api"] / rate["bare RSGI"], 2)}
+        for title in list(api.values())[1:]:
+            results[f"{title} / api, {kind}"] = {"ratio": round(rate[title] / rate["api"], 2)}
     report("ingest", arguments, engines, results)
 
 
