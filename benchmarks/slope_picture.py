@@ -6,7 +6,7 @@ from html import escape
 from itertools import pairwise
 from typing import Any, Final
 
-WIDTH, HEIGHT, MARGIN, LEGEND = 560, 420, 56, 330
+WIDTH, HEIGHT, MARGIN, LEGEND = 560, 420, 56, 380
 COLOURS: Final = ("#0b6e4f", "#c8553d", "#2d5d9f", "#8a5a9e", "#b58900", "#3a7d7c", "#9b2335", "#5b6770", "#6a994e")
 
 
