@@ -15,6 +15,7 @@ import json
 import os
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -244,6 +245,11 @@ async def requests_to_engine(client: httpx.AsyncClient) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
+def say(what: str) -> None:
+    """Where it stands: it takes minutes."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
+
+
 async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
     """The figures."""
     dice = random.Random(options.seed)
@@ -265,15 +271,19 @@ async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
         seen = Seen()
         tasks += [asyncio.create_task(listen(redis, region, seen)) for region in (*SMALL, "large")]
         tasks += [asyncio.create_task(answer(client, fleets, seen)) for _ in range(4)]
+        say("small regions made")
         await asyncio.sleep(options.settle_small)
         await place(client, SMALL, seen, options, dice)
         alone = {region: seen.latencies(region) for region in SMALL}
         result["small regions alone"] = figures([*chain(*alone.values())], sum(len(seen.posted[r]) for r in SMALL))
 
+        say("small regions measured")
         since = datetime.now(UTC).isoformat()
         fleets.append(await add_region(connection, "large", n_couriers=options.couriers, dice=dice))
         await add_orders(connection, "large", n_open=options.orders, n_later=options.later, dice=dice)
+        say("large region made")
         await asyncio.sleep(options.settle)
+        say("large region settled")
         rows = cycles(log, since).get("large", [])
         result["the large region's first cycles"] = figures([row["duration_ms"] / 1000 for row in rows], len(rows))
         result["dispatcher, while settling"] = memory_mb(whole)

@@ -11,6 +11,8 @@ from redis.exceptions import ResponseError
 
 from app.web.dependencies import Pool, RedisClient
 from app.wiring.schema import schema_of
+from dispatch.travel.guards import limited_engines
+from dispatch.travel.times import PAID
 from sql import queries
 from sql.ledger import FIT
 from tracking import outages
@@ -35,6 +37,7 @@ async def ready(pool: Pool, redis: RedisClient) -> Response[dict[str, Any]]:
 
     503: no fix can be accepted (Redis is away, or takes no writes), or this is no installation to send anybody to (the
     database is not migrated, too new, or read-only). PostgreSQL away: ready but degraded, for fixes are accepted.
+    `maps` names the maps APIs that were not asked within the last minute because our own limits were reached.
     """
     status, body = await readiness(pool, redis)
     return Response(body, status_code=status)
@@ -47,10 +50,15 @@ async def liveness() -> tuple[int, dict[str, Any]]:
 
 async def readiness(pool: asyncpg.Pool, redis: aioredis.Redis) -> tuple[int, dict[str, Any]]:
     """Status and body of `/health/ready`."""
-    database, log_status = await asyncio.gather(_database(pool), _log(redis))
+    database, log_status, limited = await asyncio.gather(_database(pool), _log(redis), _limited(redis))
     is_ready = log_status == "ok" and database["status"] in {"ok", AWAY}
     status = "unavailable" if not is_ready else "ok" if database["status"] == "ok" else "degraded"
-    body = {"status": status, "database": database, "redis": {"status": log_status}}
+    body = {
+        "status": status,
+        "database": database,
+        "redis": {"status": log_status},
+        "maps": dict.fromkeys(limited, "limited"),
+    }
     return 200 if is_ready else 503, body
 
 
@@ -85,6 +93,16 @@ async def _log(redis: aioredis.Redis) -> str:
         outages.tell(log, "redis not ready", exc, event="redis_not_ready")
         return AWAY
     return "ok"
+
+
+async def _limited(redis: aioredis.Redis) -> list[str]:
+    """Maps APIs we would have asked, had our limits let us: learned speeds answer for them."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            return await limited_engines(redis, PAID)
+    except Exception as exc:  # noqa: BLE001 - as above; what matters is told of Redis itself
+        outages.tell(log, "limits not read", exc, event="limits_not_read")
+        return []
 
 
 route_handlers: list[Any] = [live, ready]

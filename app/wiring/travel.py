@@ -7,6 +7,7 @@ import httpx
 import redis.asyncio as aioredis
 
 from app.settings import SettingError, Settings
+from dispatch.travel import google, yandex
 from dispatch.travel.cache import TravelCache
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.client import EngineClient
@@ -14,7 +15,7 @@ from dispatch.travel.google import Google
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.guards import Allowance, CircuitBreaker, SharedMeter
 from dispatch.travel.osrm import Osrm
-from dispatch.travel.times import Engine, Source, SpeedFactors
+from dispatch.travel.times import PAID, Engine, Source, SpeedFactors
 from dispatch.travel.valhalla import Valhalla
 from dispatch.travel.yandex import Yandex
 from tracking.position import Mode
@@ -44,12 +45,14 @@ def engines(settings: Settings, http: httpx.AsyncClient, redis: aioredis.Redis) 
 
 
 def _engine(source: Source, settings: Settings, http: httpx.AsyncClient, redis: aioredis.Redis) -> Engine | None:
+    allowance = _allowance(source, settings)
+    most = None if allowance is None else allowance.most_elements
     client = EngineClient(
         source=source,
         http=http,
         timeout_s=settings.travel_timeout_s,
         breaker=CircuitBreaker(recovery_s=settings.travel_recovery_s),
-        meter=_meter(source, settings, redis),
+        meter=None if allowance is None else SharedMeter(allowance, redis, engine=source.value),
     )
     match source:
         case Source.OSRM:
@@ -57,16 +60,24 @@ def _engine(source: Source, settings: Settings, http: httpx.AsyncClient, redis: 
         case Source.VALHALLA:
             return Valhalla(client=client, url=settings.valhalla_url) if settings.valhalla_url else None
         case Source.GOOGLE:
-            return Google(client=client, key=settings.google_key) if settings.google_key else None
+            return (
+                Google(client=client, key=settings.google_key, limits=google.LIMITS.within(most))
+                if settings.google_key
+                else None
+            )
         case Source.YANDEX:
-            return Yandex(client=client, key=settings.yandex_key) if settings.yandex_key else None
+            return (
+                Yandex(client=client, key=settings.yandex_key, limits=yandex.LIMITS.within(most))
+                if settings.yandex_key
+                else None
+            )
         case _:
             raise ValueError(f"{source.value} is not an engine")
 
 
-def _meter(source: Source, settings: Settings, redis: aioredis.Redis) -> SharedMeter | None:
+def _allowance(source: Source, settings: Settings) -> Allowance | None:
     """Only what is paid for is limited: 0 in the settings means no limit."""
-    if source not in {Source.GOOGLE, Source.YANDEX}:
+    if source not in PAID:
         return None
     allowance = Allowance(
         requests_per_minute=settings.maps_requests_per_minute or None,
@@ -75,7 +86,7 @@ def _meter(source: Source, settings: Settings, redis: aioredis.Redis) -> SharedM
         spend_per_day=settings.maps_spend_per_day or None,
         price_per_1000=settings.maps_price_per_1000,
     )
-    return SharedMeter(allowance, redis, engine=source.value) if allowance.is_limited else None
+    return allowance if allowance.is_limited else None
 
 
 def by_mode(text: str) -> dict[Mode, str]:

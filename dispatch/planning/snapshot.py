@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.stop import OrderId, PlannedStop
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode, Region
 
 UnixS = int
@@ -61,6 +61,10 @@ class Job:
     """Accepted, or pinned by a dispatcher: stays with this courier, its place in the route may change."""
     refused_by: frozenset[CourierId] = frozenset()
     """Not offered to these again unless nobody else can."""
+
+    def at(self, kind: StopKind) -> Place:
+        """Where a stop of the order is."""
+        return self.pickup.place if kind is StopKind.PICKUP else self.dropoff.place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

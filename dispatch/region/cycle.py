@@ -288,7 +288,13 @@ async def look(
     """A snapshot of a world, with the travel times between its places; what is set aside is left out."""
     seen = survey(world, whereabouts, aside, params=params.survey, stays=stays)
     matrix = await travel_matrix(
-        travel, seen.places, seen.n_destinations, seen.modes, world.now, budget_s=params.map_budget_s
+        travel,
+        seen.places,
+        seen.n_destinations,
+        seen.modes,
+        world.now,
+        budget_s=params.map_budget_s,
+        also=seen.ways,
     )
     return seen.snapshot(matrix)
 

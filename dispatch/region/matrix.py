@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from dispatch.planning.snapshot import Place, TravelMatrix
-from dispatch.travel.times import TravelTimes
+from dispatch.travel.times import Pair, TravelTimes
 from tracking.position import LatLon, Mode
 
 
@@ -30,16 +30,17 @@ async def travel_matrix(
     departs_at: datetime,
     *,
     budget_s: float,
+    also: Sequence[Pair] = (),
 ) -> TravelMatrix:
     """
     The matrix between places for each of the modes, all asked side by side within the budget.
 
     So many leading places are travelled to. Nobody travels to the others, where couriers stand now: their columns are
-    never looked at, and stay 0.
+    never looked at, and stay 0. `also`: see TravelTimes.
     """
     n, m, asked = len(places), n_destinations, list(modes)
     answers = await asyncio.gather(
-        *(travel.matrix(mode, places, places[:m], departs_at, budget_s=budget_s) for mode in asked)
+        *(travel.matrix(mode, places, places[:m], departs_at, budget_s=budget_s, also=also) for mode in asked)
     )
     durations, distances, sources = {}, {}, {}
     for mode, answer in zip(asked, answers, strict=True):

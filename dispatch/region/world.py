@@ -8,6 +8,7 @@ A region as the database has it at one moment, and how the planner sees it; no I
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from math import inf
 
 from dispatch import aside as asides
@@ -150,6 +151,16 @@ class Survey:
     def modes(self) -> tuple[Mode, ...]:
         """The modes travel times are needed for."""
         return tuple(sorted({worker.mode for worker in self.workers}))
+
+    @property
+    def ways(self) -> tuple[tuple[Place, Place], ...]:
+        """From each pickup to its drop-off, and along the routes in force: ways that matter however long they are."""
+        jobs = {job.order_id: job for job in self.jobs}
+        found = [(job.pickup.place, job.dropoff.place) for job in self.jobs]
+        for worker in self.workers:
+            stops = [jobs[stop.order_id].at(stop.kind) for stop in worker.route if stop.order_id in jobs]
+            found += pairwise((worker.start, *stops))
+        return tuple(dict.fromkeys(found))
 
     def snapshot(self, travel: TravelMatrix) -> Snapshot:
         """The snapshot, once the travel times between the places are known."""

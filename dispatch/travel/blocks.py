@@ -6,7 +6,7 @@ of travel. Sorted cell numbers follow the hierarchy of cells, so neighbours in t
 block of consecutive origins and destinations is compact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from typing import Final
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.travel.great_circle import great_circle_m
-from dispatch.travel.times import UNKNOWN, UNROUTABLE, IntMatrix, Limits
+from dispatch.travel.times import UNKNOWN, UNROUTABLE, BoolMatrix, IntMatrix, Limits, Pair
 from tracking.position import LatLon
 
 CELL_RESOLUTION: Final = 11
@@ -45,6 +45,27 @@ class CellTable:
         self.durations_s[self.rows[:, None] == self.columns[None, :]] = UNROUTABLE
         self.fresh = np.zeros(self.durations_s.shape, dtype=np.bool_)
         """Pairs answered by the engine during this question, not by a cache."""
+        self.wanted: BoolMatrix | None = None
+        """Pairs an engine is asked about; None: all."""
+
+    def narrow(self, n_nearest: int, also: Sequence[Pair]) -> None:
+        """Have an engine asked only about the nearest of each place, and about these pairs of places."""
+        self.wanted = np.zeros(self.durations_s.shape, dtype=np.bool_)
+        if not self.wanted.size:
+            return
+        metres = great_circle_m(self.origins, self.destinations)
+        metres[self.rows[:, None] == self.columns[None, :]] = np.inf
+        for axis in (0, 1):
+            n = min(n_nearest, metres.shape[axis])
+            nearest = np.take(np.argpartition(metres, n - 1, axis=axis), range(n), axis=axis)
+            np.put_along_axis(self.wanted, nearest, values=True, axis=axis)
+        for origin, destination in also:
+            self.wanted[self._row_of[origin], self._column_of[destination]] = True
+
+    def wanted_by_place(self) -> BoolMatrix:
+        """Of the places as they were asked: the pairs that an engine is asked about."""
+        cells = np.ix_(self._row_of, self._column_of)
+        return np.ones(self.durations_s.shape, dtype=np.bool_)[cells] if self.wanted is None else self.wanted[cells]
 
     def put(self, block: Block, durations_s: IntMatrix, distances_m: IntMatrix) -> None:
         """Take over an engine's answer to `block`."""
@@ -62,13 +83,18 @@ class CellTable:
     def blocks(self, limits: Limits) -> list[Block]:
         """Requests that cover every UNKNOWN pair, nearest first; known pairs are asked again only to fill a block."""
         missing = self.durations_s == UNKNOWN
+        if self.wanted is not None:
+            missing &= self.wanted
         rows = np.flatnonzero(missing.any(axis=1))
         if not rows.size:
             return []
+        if self.wanted is not None:
+            found = [(self._nearness(block.rows, block.columns), block) for block in _dense(rows, missing, limits)]
+            return [block for _, block in sorted(found, key=lambda pair: pair[0])]
         n_columns = int(missing.any(axis=0).sum())
         # Square blocks reuse each end most; a narrow question may be longer the other way.
         side = max(isqrt(limits.n_cells), limits.n_cells // max(1, min(limits.n_destinations, n_columns)))
-        found: list[tuple[float, Block]] = []
+        found = []
         for some in _chunks(rows, min(limits.n_origins, side)):
             columns = np.flatnonzero(missing[some].any(axis=0))
             for others in _chunks(columns, min(limits.n_destinations, limits.n_cells // some.size)):
@@ -91,6 +117,27 @@ def _by_cell(places: Sequence[LatLon]) -> tuple[npt.NDArray[np.int64], list[LatL
     cells = np.array([h3.latlng_to_cell(p.lat, p.lon, CELL_RESOLUTION) for p in places], dtype=np.int64)
     distinct, first, cell_of = np.unique(cells, return_index=True, return_inverse=True)
     return distinct, [places[i] for i in first], cell_of.reshape(-1)
+
+
+def _dense(rows: npt.NDArray[np.intp], missing: BoolMatrix, limits: Limits) -> Iterator[Block]:
+    """Blocks of neighbouring rows for what is missing, which is at least half of each: the rest is paid for, too."""
+    some: list[int] = []
+    columns = np.zeros(missing.shape[1], dtype=np.bool_)
+    for row in rows.tolist():
+        wider = columns | missing[row]
+        n_cells = (len(some) + 1) * int(wider.sum())
+        n_missing = int(missing[some].sum() + missing[row].sum())
+        if some and (n_cells > limits.n_cells or len(some) >= limits.n_origins or 2 * n_missing < n_cells):
+            yield from _cut(some, columns, limits)
+            some, wider = [], missing[row].copy()
+        some.append(row)
+        columns = wider
+    yield from _cut(some, columns, limits)
+
+
+def _cut(rows: list[int], columns: BoolMatrix, limits: Limits) -> Iterator[Block]:
+    for others in _chunks(np.flatnonzero(columns), min(limits.n_destinations, limits.n_cells // len(rows))):
+        yield Block(np.array(rows, dtype=np.intp), others)
 
 
 def _chunks(items: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:

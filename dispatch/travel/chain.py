@@ -18,7 +18,18 @@ from dispatch.travel.blocks import CellTable
 from dispatch.travel.cache import TravelCache
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.metrics import ANSWERS
-from dispatch.travel.times import CODES, SOURCES, Engine, EngineFailed, IntMatrix, Leg, Matrix, RoutePath
+from dispatch.travel.times import (
+    CODES,
+    SOURCES,
+    BoolMatrix,
+    Engine,
+    EngineFailed,
+    IntMatrix,
+    Leg,
+    Matrix,
+    Pair,
+    RoutePath,
+)
 from tracking.position import LatLon, Mode
 
 log = logging.getLogger(__name__)
@@ -45,6 +56,7 @@ class TravelChain:
         departs_at: datetime,
         *,
         budget_s: float = 1.0,
+        also: Sequence[Pair] = (),
     ) -> Matrix:
         """See TravelTimes."""
         deadline = monotonic() + budget_s
@@ -53,10 +65,13 @@ class TravelChain:
         for engine in self._engines:
             if mode not in engine.modes or not open_pairs.any():
                 continue
-            durations, distances = await self._ask(
-                engine, mode=mode, origins=origins, destinations=destinations, departs_at=departs_at, deadline=deadline
-            )
+            table = CellTable(origins, destinations)
+            if engine.limits.n_nearest is not None:
+                table.narrow(engine.limits.n_nearest, also)
+            await self._ask(engine, table, mode=mode, departs_at=departs_at, deadline=deadline)
+            durations, distances = table.by_place()
             known = open_pairs & (durations >= 0)
+            _scale(answer, durations, known=known, rest=open_pairs & ~known & ~table.wanted_by_place())
             answer.durations_s[known] = durations[known]
             answer.distances_m[known] = distances[known]
             answer.sources[known] = CODES[engine.source]
@@ -68,15 +83,13 @@ class TravelChain:
     async def _ask(
         self,
         engine: Engine,
+        table: CellTable,
         *,
         mode: Mode,
-        origins: Sequence[LatLon],
-        destinations: Sequence[LatLon],
         departs_at: datetime,
         deadline: float,
-    ) -> tuple[IntMatrix, IntMatrix]:
-        """What the cache holds and `engine` answers in time; negative elsewhere."""
-        table = CellTable(origins, destinations)
+    ) -> None:
+        """Fill the table with what the cache holds and `engine` answers in time; negative elsewhere."""
         # Half of the time for the cache: a Redis that hangs must leave some for the engine.
         await self._cache.load(engine, mode, departs_at, table, wait_s=_left_s(deadline) / 2)
         waiting = iter(table.blocks(engine.limits))
@@ -99,7 +112,6 @@ class TravelChain:
 
         await _until(deadline, [work() for _ in range(N_IN_FLIGHT)])
         await self._cache.save(engine, mode, departs_at, table, wait_s=_left_s(deadline))
-        return table.by_place()
 
     async def route(
         self, mode: Mode, places: Sequence[LatLon], departs_at: datetime, *, budget_s: float = 1.0
@@ -138,6 +150,19 @@ class TravelChain:
             *await self._legs(engine, mode, places[: middle + 1], departs_at),
             *await self._legs(engine, mode, places[middle:], departs_at),
         )
+
+
+def _scale(answer: Matrix, durations: IntMatrix, *, known: BoolMatrix, rest: BoolMatrix) -> None:
+    """
+    Make what an engine was not asked about longer by as much as elsewhere its times are longer than the great circle's.
+
+    Else the far pairs, which are not asked, might look nearer than the near ones.
+    """
+    told = known & (answer.durations_s > 0)
+    if not told.any() or not rest.any():
+        return
+    factor = float(np.median(durations[told] / answer.durations_s[told]))
+    answer.durations_s[rest] = np.rint(answer.durations_s[rest] * factor)
 
 
 def _left_s(deadline: float) -> float:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from dispatch.travel.times import SOURCES, Matrix, RoutePath, Source, SpeedFactors, TravelTimes
+from dispatch.travel.times import SOURCES, Matrix, Pair, RoutePath, Source, SpeedFactors, TravelTimes
 from tracking.position import LatLon, Mode
 
 FALLBACKS = frozenset({Source.LEARNED, Source.DEFAULT})
@@ -34,9 +34,10 @@ class Corrected:
         departs_at: datetime,
         *,
         budget_s: float = 1.0,
+        also: Sequence[Pair] = (),
     ) -> Matrix:
         """See TravelTimes."""
-        answer = await self._travel.matrix(mode, origins, destinations, departs_at, budget_s=budget_s)
+        answer = await self._travel.matrix(mode, origins, destinations, departs_at, budget_s=budget_s, also=also)
         durations = answer.durations_s
         for code in np.unique(answer.sources):
             engine = SOURCES[int(code)]

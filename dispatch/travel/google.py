@@ -15,10 +15,10 @@ import numpy as np
 from dispatch.travel.answers import joined, reading
 from dispatch.travel.client import Ask, EngineClient
 from dispatch.travel.polyline import decode
-from dispatch.travel.times import UNKNOWN, UNROUTABLE, EngineFailed, IntMatrix, Leg, Limits, Source
+from dispatch.travel.times import N_NEAREST, UNKNOWN, UNROUTABLE, EngineFailed, IntMatrix, Leg, Limits, Source
 from tracking.position import LatLon, Mode
 
-LIMITS: Final = Limits(n_cells=625, n_origins=25, n_destinations=25, n_places=27)
+LIMITS: Final = Limits(n_cells=625, n_origins=25, n_destinations=25, n_places=27, n_nearest=N_NEAREST)
 """625 elements of a matrix; a route has two ends and 25 places between."""
 
 TRAVEL_MODES: Final[Mapping[Mode, str]] = {

@@ -1,7 +1,7 @@
 """What keeps a maps API and us from harming each other: a circuit breaker, limits on rate and spending."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic, time
@@ -75,6 +75,11 @@ class CircuitBreaker:
         self._trying = False
 
 
+REQUESTS_A_MINUTE: Final = 4
+"""Of the largest kind, that a minute's spending allows: the nearest pairs are asked first, the rest when there is some
+left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """How much may be asked of an engine; None: no limit. Days and minutes begin at UTC boundaries."""
@@ -86,6 +91,14 @@ class Allowance:
     spend_per_day: float | None = None
     price_per_1000: float = 0.0
     """Of 1,000 elements (pairs of a matrix, or routes)."""
+
+    @property
+    def most_elements(self) -> int | None:
+        """What one request may ask for, so that a minute's allowance is good for several of them; None: anything."""
+        spends = [spend for spend in (self.spend_per_minute, self.spend_per_day) if spend is not None]
+        if not spends or self.price_per_1000 <= 0:
+            return None
+        return max(1, int(1000 * min(spends) / self.price_per_1000 / REQUESTS_A_MINUTE))
 
     @property
     def is_limited(self) -> bool:
@@ -102,6 +115,15 @@ class Meter(Protocol):
     async def take(self, n_elements: int) -> bool:
         """Count one request of so many elements; False, and nothing counted, when a limit would be passed."""
         ...
+
+
+LIMITED: Final = "limited"
+"""Suffix of a key that lives for a minute after a request was not sent because a limit was reached."""
+
+
+async def limited_engines(redis: Redis, engines: Sequence[str], *, prefix: str = "pr:travel") -> list[str]:
+    """Of the engines those that some process wanted to ask within the last minute, and could not by our limits."""
+    return [engine for engine in engines if await redis.exists(f"{prefix}:{{{engine}}}:{LIMITED}")]
 
 
 _MICRO: Final = 1_000_000
@@ -144,6 +166,7 @@ class SharedMeter:
     ) -> None:
         self._allowance = allowance
         self._clock = clock
+        self._redis = redis
         # One hash tag: all counters of an engine live on one node of a cluster, as the script needs.
         self._prefix = f"{prefix}:{{{engine}}}:"
         self._take = redis.register_script(_TAKE)
@@ -156,7 +179,11 @@ class SharedMeter:
         keys = [self._prefix + name for name, _, _, _ in counters]
         arguments = [value for _, step, limit, kept_s in counters for value in (step, limit, kept_s)]
         try:
-            return bool(await self._take(keys=keys, args=arguments))
+            granted = bool(await self._take(keys=keys, args=arguments))
+            if not granted:
+                await self._redis.set(self._prefix + LIMITED, "1", ex=MINUTE_S)
         except outages.DRIVERS as exc:
             outages.tell(log, "limits could not be checked", exc, event="meter_failed")
             return False
+        else:
+            return granted

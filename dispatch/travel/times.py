@@ -6,7 +6,7 @@ answered, UNROUTABLE one that it knows to have no way; what the chain hands out 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -18,7 +18,11 @@ from tracking.position import LatLon, Mode
 
 IntMatrix = npt.NDArray[np.int32]
 SourceMatrix = npt.NDArray[np.uint8]
+BoolMatrix = npt.NDArray[np.bool_]
 FloatMatrix = npt.NDArray[np.float64]
+
+Pair = tuple[int, int]
+"""Numbers of an origin and of a destination."""
 
 UNKNOWN: Final = -1
 UNROUTABLE: Final = -2
@@ -37,10 +41,14 @@ class Source(StrEnum):
     """Great circle × detour ÷ the usual speed of the mode."""
 
 
+PAID: Final = (Source.GOOGLE, Source.YANDEX)
+"""Engines that cost money for every pair."""
 SOURCES: Final = tuple(Source)
 """`Matrix.sources` holds indices into this, strongest first; append only, because caches hold them too."""
 CODES: Final = {source: code for code, source in enumerate(SOURCES)}
 
+N_NEAREST: Final = 8
+"""Pairs of a place that an engine is asked about where every pair has its price: who may serve it, and what is next."""
 NEAR_M: Final = 100
 """Pairs nearer than this do not decide how good a matrix is: engines snap both ends to the same street."""
 
@@ -117,8 +125,13 @@ class TravelTimes(Protocol):
         departs_at: datetime,
         *,
         budget_s: float = 1.0,
+        also: Sequence[Pair] = (),
     ) -> Matrix:
-        """Times of all pairs; every pair answered. Returns after about `budget_s` seconds at the latest."""
+        """
+        Times of all pairs; every pair answered. Returns after about `budget_s` seconds at the latest.
+
+        `also`: pairs of an origin and a destination, by number, that matter however far apart they are.
+        """
         ...
 
     async def route(
@@ -138,6 +151,19 @@ class Limits:
     n_destinations: int
     n_places: int
     """Places of one route, both ends included."""
+    n_nearest: int | None = None
+    """Where every pair is paid for: only so many of the nearest are asked about, of each place; None: all pairs."""
+
+    def within(self, n_cells: int | None) -> "Limits":
+        """The same with no more than so many pairs in a request; None: as it is."""
+        if n_cells is None:
+            return self
+        return replace(
+            self,
+            n_cells=min(self.n_cells, n_cells),
+            n_origins=min(self.n_origins, n_cells),
+            n_destinations=min(self.n_destinations, n_cells),
+        )
 
 
 class EngineFailed(Exception):

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from dispatch.travel.answers import joined, matrix_of, reading
 from dispatch.travel.client import Ask, EngineClient
-from dispatch.travel.times import EngineFailed, IntMatrix, Leg, Limits, Source
+from dispatch.travel.times import N_NEAREST, EngineFailed, IntMatrix, Leg, Limits, Source
 from tracking.position import LatLon, Mode
 
-LIMITS: Final = Limits(n_cells=100, n_origins=10, n_destinations=10, n_places=50)
+LIMITS: Final = Limits(n_cells=100, n_origins=10, n_destinations=10, n_places=50, n_nearest=N_NEAREST)
 """100 pairs of a matrix, 50 places of a route."""
 
 TRAVEL_MODES: Final[Mapping[Mode, str]] = {

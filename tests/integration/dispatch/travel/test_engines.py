@@ -15,7 +15,7 @@ from dispatch.travel.cache import TravelCache
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.client import EngineClient
 from dispatch.travel.great_circle import GreatCircle
-from dispatch.travel.guards import Allowance, CircuitBreaker, SharedMeter
+from dispatch.travel.guards import Allowance, CircuitBreaker, SharedMeter, limited_engines
 from dispatch.travel.metrics import CACHE_PAIRS, REQUESTS
 from dispatch.travel.osrm import Osrm
 from dispatch.travel.times import Limits
@@ -202,6 +202,16 @@ async def test_requests_are_limited_by_the_minute_and_by_the_day_and_a_refusal_c
         assert [await meter.take(1) for _ in range(2)] == [True, False]
         now_s += 86_400
         assert await meter.take(1)
+
+
+async def test_that_our_limits_keep_an_engine_from_being_asked_is_told_to_every_process(redis_url):
+    async with Redis.from_url(redis_url) as redis:
+        meter = SharedMeter(Allowance(requests_per_minute=1), redis, engine="google")
+        await meter.take(1)
+        assert await limited_engines(redis, ["google", "yandex"]) == []
+        await meter.take(1)
+        assert await limited_engines(redis, ["google", "yandex"]) == ["google"]
+        assert 0 < await redis.ttl("pr:travel:{google}:limited") <= 60
 
 
 async def test_without_redis_a_limited_engine_is_not_asked():

@@ -39,3 +39,12 @@ async def test_what_cannot_be_read_names_the_setting(made, wrong):
 
 def test_keys_are_not_in_the_text_of_the_settings():
     assert "s3cret" not in repr(Settings(google_key="s3cret", yandex_key="s3cret"))
+
+
+@pytest.mark.parametrize("spend", [0.01, 1.0, 5.0])
+async def test_a_request_to_a_paid_engine_fits_what_a_minute_may_cost(made, spend):
+    """A block that costs more than the limit is refused, and then all of them are: the engine is never asked."""
+    for engine in made(google_key="k", yandex_key="k", maps_spend_per_minute=spend, maps_price_per_1000=10.0):
+        limits = engine.limits
+        assert 1 <= limits.n_cells <= max(1, spend / 10.0 * 1000)
+        assert max(limits.n_origins, limits.n_destinations) <= limits.n_cells

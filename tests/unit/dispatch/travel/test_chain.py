@@ -147,3 +147,46 @@ async def test_no_places_need_no_engine():
     assert matrix.durations_s.shape == (0, 40)
     assert (await chain(engine).route(Mode.CAR, CITY[:1], NOON)).legs == ()
     assert not engine.asked
+
+
+class Paid(FakeEngine):
+    """Every pair has its price, and is a third longer than as the crow flies; counts what it was paid for."""
+
+    limits = Limits(n_cells=64, n_origins=8, n_destinations=16, n_places=5, n_nearest=3)
+
+    def __init__(self):
+        super().__init__(Source.GOOGLE)
+        self.pairs = []
+
+    async def matrix(self, mode, origins, destinations, departs_at):
+        self.pairs += [(origin, destination) for origin in origins for destination in destinations]
+        _, distances = await super().matrix(mode, origins, destinations, departs_at)
+        return np.rint(GreatCircle().matrix_now(mode, origins, destinations, departs_at).durations_s * 4 / 3), distances
+
+
+async def test_an_engine_that_is_paid_for_is_asked_about_the_nearest_and_what_must_be_known():
+    engine = Paid()
+    far = (0, 39)
+    matrix = await chain(engine).matrix(Mode.CAR, CITY, CITY, NOON, also=[far])
+    assert matrix.source(*far) is Source.GOOGLE
+    assert (CITY[0], CITY[39]) in engine.pairs
+    metres = great_circle_m(CITY, CITY)
+    np.fill_diagonal(metres, np.inf)
+    assert all(matrix.source(i, int(metres[i].argmin())) is Source.GOOGLE for i in range(40))
+    assert len(engine.pairs) <= 2 * (2 * 3 * len(CITY) + 1), "at least half of what is paid for was wanted"
+
+
+@pytest.mark.parametrize("n", [40, 80])
+async def test_what_is_paid_for_grows_with_the_places_not_with_their_pairs(n):
+    engine = Paid()
+    places = [LatLon(41.15 + i / 500, -8.61 + (i % 7) / 300) for i in range(n)]
+    await chain(engine).matrix(Mode.CAR, places, places, NOON, budget_s=60)
+    assert len(engine.pairs) <= 2 * 2 * 3 * n
+
+
+async def test_what_is_not_asked_about_looks_no_nearer_than_what_is():
+    """Else the planner would send whoever is far away."""
+    matrix = await chain(Paid()).matrix(Mode.CAR, CITY, CITY, NOON)
+    alone = GreatCircle().matrix_now(Mode.CAR, CITY, CITY, NOON).durations_s
+    assert matrix.source(0, 30) is Source.DEFAULT
+    assert matrix.durations_s[0, 30] == pytest.approx(alone[0, 30] * 4 / 3, rel=0.01)
