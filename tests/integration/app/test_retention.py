@@ -30,6 +30,7 @@ OTHERWISE = {
     "recounts": "until they are made",
     "courier_hours_due": "until they are made",
     "courier_hours_horizon": "a row",
+    "day_plans": "gone over whenever one is asked for",
     "leases": "seconds",
     "lease_holders": "seconds",
     "dispatch_leases": "seconds",
