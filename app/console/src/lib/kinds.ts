@@ -19,5 +19,9 @@ export const ALERTS: Record<AlertKind, Words> = {
   outside_region: { title: 'Outside the region', means: 'Is farther away than the region reaches.' },
   impossible_jump: { title: 'Impossible jump', means: 'Positions that nobody can have travelled between.' },
   intake_silent: { title: 'No positions come in', means: 'All phones fell silent together: it is us, not them.' },
+  unassigned: { title: 'Without a courier', means: 'Nobody has the order, and time runs out.' },
+  unaccepted: { title: 'Nobody accepts', means: 'Offers of the order ran out or were refused, one after the other.' },
+  impossible: { title: 'Impossible', means: 'Nobody can take the order any more, or ever could.' },
+  goods_on_board: { title: 'Goods on board', means: 'The shift is over, and goods were not handed over.' },
   set_aside: { title: 'Set aside', means: 'A record that cannot be used; everything else goes on without it.' },
 }
