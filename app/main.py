@@ -75,6 +75,7 @@ from app.wiring.intake import Intake
 from app.wiring.params import cycle_of
 from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
 from app.wiring.supervise import supervise
+from app.wiring.thinking import Thinking
 from app.wiring.whatif import AT_ONCE, WhatIf
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
@@ -132,12 +133,14 @@ def create_app(settings: Settings) -> Litestar:
             app.state.redis = opened.redis
             app.state.travel = opened.travel
             app.state.locator = Locator(LivePositions(opened.redis))
+            thinking = Thinking()
             app.state.what_if = WhatIf(
                 pool=opened.pool,
                 travel=Corrected(opened.travel, opened.knowledge),
                 stays=opened.knowledge.stay_s,
                 locator=app.state.locator,
                 params=cycle_of(settings),
+                thinking=thinking,
                 slots=asyncio.Semaphore(AT_ONCE),
                 applying=asyncio.Semaphore(AT_ONCE),
             )
@@ -171,6 +174,7 @@ def create_app(settings: Settings) -> Litestar:
                     yield
                 finally:
                     stop.set()
+                    thinking.close()
                     await app.state.intake.ingest.close()
                     app.state.streets.close()
 

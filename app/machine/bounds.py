@@ -9,6 +9,7 @@ from app.web.metrics import METHODS
 from app.web.pages import LONGEST_CURSOR, PAGE_LIMIT
 from app.web.rates import MOST_KEYS
 from app.wiring.day_plans import FORGOTTEN_AFTER, WAITING_AT_MOST
+from app.wiring.thinking import QUESTIONS, THINK_S
 from app.wiring.whatif import AT_ONCE
 from dispatch.region.day_plans import MAX_COURIERS, MAX_ORDERS
 from dispatch.region.day_process import MEMORY_BYTES
@@ -95,7 +96,11 @@ def bounds(settings: Settings) -> list[Bound]:
         Bound(
             "connections to the database", f"{settings.database_pool_size} a process, one a request", "503 after a wait"
         ),
-        Bound("previews and applied plans", f"{AT_ONCE} of each at a time in a process", "503 after a wait"),
+        Bound(
+            "previews and applied plans",
+            f"{AT_ONCE} of each at a time in a process, {QUESTIONS} previews thought about, {THINK_S:g} s each",
+            "503 with Retry-After",
+        ),
         Bound(
             "plans of days ahead",
             f"one a region, one at a time in a process and {WAITING_AT_MOST} waiting; {MAX_ORDERS:,} orders,"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import asyncpg
 from litestar.di import NamedDependency
 
+from app.wiring.thinking import Thinking
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import order_from_row
 from dispatch.planning.params import ShouldEnd
 from dispatch.planning.proposal import Plan, ReasonCode
-from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
 from dispatch.planning.weighing import Weighed, candidates, speaking_against, suggestions
 from dispatch.region import preview, store
@@ -25,7 +25,7 @@ from dispatch.region.params import CycleParams
 from dispatch.region.parts import around, is_large
 from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
-from dispatch.region.world import Stays, Whereabouts, World
+from dispatch.region.world import Stays, World
 from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
 from sql import queries
@@ -35,8 +35,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-PLAN_S = 1.0
-"""Time for one plan of a preview; what is found by then counts."""
 AT_ONCE = 2
 """Previews one API process computes at a time, and plans it applies; the others wait, so that offers and fixes do not,
 and without a connection that somebody else needs."""
@@ -61,6 +59,7 @@ class WhatIf:
     stays: Stays
     locator: Locator
     params: CycleParams
+    thinking: Thinking
     slots: asyncio.Semaphore
     applying: asyncio.Semaphore
 
@@ -109,7 +108,10 @@ class WhatIf:
         params = replace(params, plan=replace(params.quick_plan, horizon_s=horizon_s))
         seen = await self.locator.locate(worlds[0].region, worlds[0].now)
         async with in_turn(self.slots):
-            return [await self._plan(world, seen, params) for world in worlds]
+            asked = [world for world in worlds if world.orders]
+            snapshots = [await look(world, seen, self.travel, params, stays=self.stays) for world in asked]
+            answers = iter(await self.thinking.plans(snapshots, params.plan) if snapshots else ())
+            return [next(answers) if world.orders else EMPTY for world in worlds]
 
     async def cost(self, region: Region) -> int | None:
         """What the plan of the region as it is costs, in the planner's units; None when that cannot be told at once."""
@@ -190,13 +192,6 @@ class WhatIf:
             return await asyncio.to_thread(question, lambda: monotonic() > deadline)
         finally:
             self.slots.release()
-
-    async def _plan(self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams) -> Plan:
-        if not world.orders:
-            return EMPTY
-        snapshot = await look(world, seen, self.travel, params, stays=self.stays)
-        deadline = monotonic() + PLAN_S
-        return await asyncio.to_thread(propose, snapshot, params.plan, lambda: monotonic() > deadline)
 
 
 @asynccontextmanager

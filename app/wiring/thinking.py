@@ -1,0 +1,108 @@
+"""
+Plans of worlds that are not, in a process of their own: seconds of Python must not hold up offers and fixes in the API.
+
+The process starts with the first question, which takes seconds; until it is ready, and after it died, a thread
+answers. One process and a bounded number of questions: who comes when that is full is told to come again.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from time import monotonic
+from typing import Final
+
+from dispatch.errors import PlannerBusy
+from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan
+from dispatch.planning.propose import propose
+from dispatch.planning.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+THINK_S: Final = 2.0
+"""Time for all plans of a question together; what is found by then counts."""
+ANSWER_MARGIN_S: Final = 8.0
+"""A question that takes so much longer is given up: reports come after the time, on a busy machine slowly."""
+QUESTIONS: Final = 8
+"""At once in a process, the one that is thought about among them."""
+
+
+class Thinking:
+    """Answers questions one after another."""
+
+    def __init__(self) -> None:
+        self._executor: ProcessPoolExecutor | None = None
+        self._ready: Future[None] | None = None
+        self._n = 0
+
+    async def plans(self, snapshots: Sequence[Snapshot], params: Params, *, seconds: float = THINK_S) -> list[Plan]:
+        """A plan for each; raises PlannerBusy, and TimeoutError where no answer came."""
+        if self._n >= QUESTIONS:
+            raise PlannerBusy
+        self._n += 1
+        try:
+            if self._is_ready():
+                try:
+                    return await self._in_process(snapshots, params, seconds)
+                except BrokenProcessPool:
+                    log.warning("thinking process died", extra={"event": "thinking_lost"})
+                    self.close()
+            return await asyncio.to_thread(think, snapshots, params, seconds)
+        finally:
+            self._n -= 1
+
+    async def _in_process(self, snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list[Plan]:
+        assert self._executor is not None
+        answer = asyncio.wrap_future(self._executor.submit(think, snapshots, params, seconds))
+        # Those before it have as long, and no longer.
+        async with asyncio.timeout(self._n * seconds + ANSWER_MARGIN_S):
+            return await answer
+
+    def _is_ready(self) -> bool:
+        if self._executor is None:
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_begin)
+            self._ready = self._executor.submit(_import)
+        return self._ready is not None and self._ready.done() and self._ready.exception() is None
+
+    def close(self) -> None:
+        """End the process."""
+        if self._executor is not None:
+            for process in list(getattr(self._executor, "_processes", {}).values()):
+                process.terminate()
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = self._ready = None
+
+
+def think(snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list[Plan]:
+    """A plan for each, each with its share of the time that is left."""
+    ends_at, plans = monotonic() + seconds, []
+    for number, snapshot in enumerate(snapshots):
+        left = max(0.0, ends_at - monotonic()) / (len(snapshots) - number)
+        plans.append(_within(snapshot, params, monotonic() + left))
+    return plans
+
+
+def _within(snapshot: Snapshot, params: Params, deadline: float) -> Plan:
+    return propose(snapshot, params, lambda: monotonic() > deadline)
+
+
+def _begin() -> None:
+    os.nice(5)  # offers to couriers come first
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _import() -> None:
+    """What is imported by now is what takes long."""
