@@ -175,6 +175,8 @@ class Survey:
         if worker.n_locked or starts_at is None:
             return worker
         job, is_pickup = jobs[worker.route[0].order_id], worker.route[0].kind is StopKind.PICKUP
+        if job.pinned_to is None and job.onboard_of is None:
+            return worker  # it may go to somebody else: only the last minutes of a leg to it are locked
         place = job.pickup.place if is_pickup else job.dropoff.place
         leg_s = int(travel.durations_s[worker.mode][worker.start, place])
         return replace(worker, n_locked=1) if self.now + leg_s + LEFT_BY_S >= starts_at else worker
