@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,8 @@ from sql import queries
 from tracking import outages
 
 log = logging.getLogger(__name__)
+
+FORGOTTEN: Final = Cookie(key=SESSION_COOKIE, value="", max_age=0, httponly=True, samesite="strict", path="/")
 
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -91,20 +93,22 @@ async def who_am_i(caller: CurrentCaller, pool: Pool) -> Response[Me]:
     return Response(await _me(caller, pool), headers={"cache-control": "no-store"})
 
 
-@post("/v1/sign-out", opt={"public": True}, security=[{}], status_code=HTTPStatus.NO_CONTENT, tags=["sessions"])
-async def sign_out(request: Request[Any, Any, Any], authenticator: Tokens, pool: Pool) -> Response[None]:
+@post(
+    "/v1/sign-out",
+    opt={"public": True},
+    security=[{}],
+    status_code=HTTPStatus.NO_CONTENT,
+    response_cookies=[FORGOTTEN],
+    tags=["sessions"],
+)
+async def sign_out(request: Request[Any, Any, Any], authenticator: Tokens, pool: Pool) -> None:
     """Forget the cookie. A session that began with a code is over; a token that was pasted goes on elsewhere."""
-    return await _sign_out(request, authenticator, pool)
-
-
-async def _sign_out(request: Request[Any, Any, Any], authenticator: Any, pool: Any) -> Response[None]:
     if request.user is not None and is_of_session(request.auth):
         try:
             if (digest := await end_session(pool, request.user)) is not None:
                 await authenticator.forget(digest)
         except outages.DRIVERS as exc:
             outages.tell(log, "session not revoked", exc, event="session_not_revoked")
-    return Response(None, status_code=HTTPStatus.NO_CONTENT, cookies=[_cookie(request, "", 0)])
 
 
 # A page of the version before, which is open while this one is put in its place, asks here.
@@ -125,10 +129,15 @@ async def who_am_i_as_before(request: Request[Any, Any, Any], pool: Pool) -> Res
     return Response(await _me(caller, pool), headers={"cache-control": "no-store"})
 
 
-@delete("/ui/session", opt={"public": True}, include_in_schema=False, status_code=HTTPStatus.NO_CONTENT)
-async def sign_out_as_before(request: Request[Any, Any, Any], authenticator: Tokens, pool: Pool) -> Response[None]:
-    """As `/v1/sign-out`."""
-    return await _sign_out(request, authenticator, pool)
+@delete(
+    "/ui/session",
+    opt={"public": True},
+    include_in_schema=False,
+    status_code=HTTPStatus.NO_CONTENT,
+    response_cookies=[FORGOTTEN],
+)
+async def sign_out_as_before() -> None:
+    """Forget the cookie."""
 
 
 async def _me(caller: Caller, pool: Any) -> Me:
