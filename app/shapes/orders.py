@@ -202,6 +202,7 @@ REASON_TEXTS: Mapping[str, str] = {
     "in_trouble": "They are stuck, or their phone is silent.",
     "paused": "They let offers run out, one after the other.",
     "out_of_time": "There was no time to look at them; the next plan will.",
+    "set_aside": "Something about the order cannot be used; its alert says what.",
 }
 
 

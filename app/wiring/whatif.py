@@ -89,7 +89,7 @@ class WhatIf:
         there = {order.id for order in world.orders}
         rows = await self.pool.fetch(queries["orders.get_many"], [id_ for id_ in order_ids if id_ not in there])
         further = [order for order in map(order_from_row, rows) if order.region == region and order.is_open]
-        world = replace(world, orders=(*world.orders, *further))
+        world = replace(world, orders=(*world.orders, *store.usable(further)))
         if not is_large(world):
             return world
         seen = await self.locator.locate(region, world.now)
@@ -128,11 +128,14 @@ class WhatIf:
         deadline = monotonic() + THINK_S
         world, params = await self._near(order.region)
         if all(order.id != known.id for known in world.orders):
-            world = replace(world, orders=(*world.orders, order))
+            world = replace(world, orders=(*world.orders, *store.usable([order])))
         rows = await self.pool.fetch(queries["planning.off_duty"], order.region, OFF_DUTY_AT_MOST)
         snapshot = await self._look(preview.about(world, {order.id}), params)
-        found = await self._think(deadline, lambda end: candidates(snapshot, params.plan, order.id, end))
         names = {courier.id: courier.name for courier in world.couriers} | {row["id"]: row["name"] for row in rows}
+        if all(job.order_id != order.id for job in snapshot.jobs):
+            aside = (ReasonCode.SET_ASIDE,)
+            return [Weighed(courier_id=id_, order_id=order.id, reasons=aside) for id_ in names], names
+        found = await self._think(deadline, lambda end: candidates(snapshot, params.plan, order.id, end))
         absent = (ReasonCode.NOT_AT_WORK,)
         seen = {one.courier_id for one in found}
         rest = [Weighed(courier_id=id_, order_id=order.id, reasons=absent) for id_ in names if id_ not in seen]
@@ -163,7 +166,7 @@ class WhatIf:
         there = {order.id for order in world.orders}
         further = [order_from_row(row) for row in rows if row["id"] not in there and row["region"] == region]
         open_ones = tuple(order for order in further if order.is_open)
-        world = replace(world, orders=(*world.orders, *open_ones))
+        world = replace(world, orders=(*world.orders, *store.usable(open_ones)))
         snapshot = await self._look(preview.about(world, set(order_ids), {courier_id}), params)
         return await asyncio.to_thread(speaking_against, snapshot, params.plan, courier_id, order_ids)
 

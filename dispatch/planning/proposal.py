@@ -41,6 +41,8 @@ class ReasonCode(StrEnum):
     """Let offers run out, one after the other: gets nothing new for a while."""
     OUT_OF_TIME = "out_of_time"
     """The planner had no time left to look at the pair."""
+    SET_ASIDE = "set_aside"
+    """Something about the order cannot be used; an alert says what."""
 
 
 FOR_NOW = frozenset(

@@ -4,7 +4,7 @@ The planner's way into the database: a region as it is at one moment. `dispatch.
 Orders' steps and events are written by `dispatch.orders.desk`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -177,9 +177,17 @@ async def _paused(connection: Any, region: Region, now: datetime, pauses: PauseP
     return frozenset(row["courier_id"] for row in rows)
 
 
+def usable(orders: Iterable[Order]) -> tuple[Order, ...]:
+    """Those of some orders that a plan can be made with."""
+    return tuple(Aside().each(orders, _checked, lambda order: asides.order(order.id)))
+
+
 def _order(row: Mapping[str, Any]) -> Order:
+    return _checked(order_from_row(row))
+
+
+def _checked(order: Order) -> Order:
     """The order, if all its instants are such as somebody can mean; PostgreSQL also knows `infinity`."""
-    order = order_from_row(row)
     for at in (order.placed_at, order.ready_at, *_instants(order.pickup.window), *_instants(order.dropoff.window)):
         _check_instant(at)
     return order

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from app.web.auth import Role
@@ -173,3 +174,14 @@ async def test_parcel_of_which_no_units_are_told_is_one(town):
         assert excluded["code"] == "capacity"
     nothing = await town.place(size={"units": 0})
     assert (await candidates(town, nothing["id"]))["n_candidates"] == 1
+
+
+async def test_order_that_cannot_be_used_is_told_as_set_aside(town, database_url):
+    ana, _ = await town.hire("Ana")
+    order = await town.place()
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE orders SET ready_at = '0001-01-01T00:00:00Z' WHERE id = $1", order["id"])
+    await connection.close()
+    told = await candidates(town, order["id"])
+    assert told["candidates"] == []
+    assert {one["courier_id"]: one["code"] for one in told["excluded"]} == {ana: "set_aside"}
