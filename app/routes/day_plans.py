@@ -89,6 +89,13 @@ class DayLeftShape(msgspec.Struct, kw_only=True):
     reasons: list[ReasonShape]
 
 
+class DayCourierLeftShape(msgspec.Struct, kw_only=True):
+    """A courier with a shift who could not be planned with, and why."""
+
+    courier_id: UUID
+    cause: str
+
+
 class DayPlanShape(msgspec.Struct, kw_only=True):
     """A plan: how far it is, and when it is ready the routes, and what is left out."""
 
@@ -105,6 +112,7 @@ class DayPlanShape(msgspec.Struct, kw_only=True):
     """Why it failed."""
     routes: list[DayRouteShape]
     unassigned: list[DayLeftShape]
+    couriers_left_out: list[DayCourierLeftShape]
 
 
 class DayDroppedShape(msgspec.Struct, kw_only=True):
@@ -226,6 +234,9 @@ async def _read(pool: Any, plan_id: UUID) -> DayPlanShape:
         unassigned=[]
         if plan is None
         else [DayLeftShape(order_id=left.order_id, reasons=reasons_shape(left.reasons)) for left in plan.unassigned],
+        couriers_left_out=[]
+        if plan is None
+        else [DayCourierLeftShape(courier_id=left.courier_id, cause=left.cause) for left in plan.couriers_left_out],
     )
 
 

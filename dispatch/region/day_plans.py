@@ -18,10 +18,11 @@ from dispatch.aside import Aside
 from dispatch.errors import DayPlanNotFound, DayPlanNotReady
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order, OrderState
-from dispatch.orders.rows import courier_from_row, from_json, order_from_row, shift_from_row, to_json
+from dispatch.orders.rows import from_json, order_from_row, shift_from_row, to_json
 from dispatch.planning.proposal import Plan
 from dispatch.region.day_process import DayFailed
 from dispatch.region.day_world import Day
+from dispatch.region.store import courier_of
 from dispatch.stop import OrderId
 from sql import queries
 from tracking.position import CourierId, Region
@@ -62,6 +63,13 @@ class LeftOut(msgspec.Struct, kw_only=True):
     reasons: dict[str, Any]
 
 
+class CourierLeftOut(msgspec.Struct, kw_only=True):
+    """A courier who cannot be planned with, and why."""
+
+    courier_id: UUID
+    cause: str
+
+
 class DayPlan(msgspec.Struct, kw_only=True):
     """A plan as it is kept."""
 
@@ -70,6 +78,7 @@ class DayPlan(msgspec.Struct, kw_only=True):
     cost: int
     versions: dict[str, int]
     """Of the orders it was made from."""
+    couriers_left_out: list[CourierLeftOut] = []
 
 
 class Dropped(msgspec.Struct, kw_only=True):
@@ -112,7 +121,7 @@ async def load(connection: Any, region: Region, starts_at: datetime, ends_at: da
         couriers=tuple(
             aside.each(
                 rows,
-                lambda row: courier_from_row(row, [shift_from_row(shift) for shift in of.get(row["id"], [])]),
+                lambda row: courier_of(row, of.get(row["id"], []), []),
                 lambda row: asides.courier(row["id"]),
                 doing="read",
             )
@@ -121,7 +130,7 @@ async def load(connection: Any, region: Region, starts_at: datetime, ends_at: da
 
 
 def kept(plan: Plan, day: Day, aside: Aside) -> DayPlan:
-    """The plan as it is kept; orders that were set aside are among those left out."""
+    """The plan as it is kept; what was set aside is among what is left out."""
     who = day.on_shift
     return DayPlan(
         routes=[
@@ -163,6 +172,11 @@ def kept(plan: Plan, day: Day, aside: Aside) -> DayPlan:
         ],
         cost=plan.cost,
         versions={str(order.id): order.version for order in day.orders},
+        couriers_left_out=[
+            CourierLeftOut(courier_id=subject.courier_id, cause=cause)
+            for subject, cause in aside.causes.items()
+            if subject.courier_id is not None
+        ],
     )
 
 

@@ -148,7 +148,7 @@ async def read(
             in_force[row["courier_id"]] = route_from_row(row)
     staff = aside.each(
         [row for row in couriers if row["id"] not in left_out],
-        lambda row: _courier(row, shifts_of.get(row["id"], []), rests_of.get(row["id"], [])),
+        lambda row: courier_of(row, shifts_of.get(row["id"], []), rests_of.get(row["id"], [])),
         lambda row: asides.courier(row["id"]),
         doing="read",
     )
@@ -197,9 +197,10 @@ def _by_courier(rows: Sequence[Mapping[str, Any]]) -> dict[CourierId, list[Mappi
     return {courier_id: list(theirs) for courier_id, theirs in groupby(rows, key=lambda row: row["courier_id"])}
 
 
-def _courier(
+def courier_of(
     row: Mapping[str, Any], shifts: Sequence[Mapping[str, Any]], rests: Sequence[Mapping[str, Any]]
 ) -> Courier:
+    """The courier, if all instants of shifts and breaks are such as somebody can mean."""
     courier = courier_from_row(
         row, [shift_from_row(shift) for shift in shifts], [rest_from_row(rest) for rest in rests]
     )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -93,6 +94,25 @@ async def test_day_is_planned_looked_at_and_applied(town, dispatcher, day):
     assert await intended(town, ana) == [(first["id"], "pickup"), (first["id"], "dropoff")]
     again = await town.staff.post(f"/v1/plans/day/{plan['id']}/apply")
     assert (again.status_code, again.json()["code"]) == (409, "day-plan-not-ready")
+
+
+@pytest.mark.timeout(240)
+async def test_courier_whose_shift_cannot_be_used_is_told_and_the_others_are_planned(
+    town, dispatcher, day, database_url
+):
+    ana, _ = await town.hire("Ana")
+    odd, _ = await town.hire("Odd")
+    await shift(town, ana, day + 8 * HOUR, day + 12 * HOUR)
+    broken = await shift(town, odd, day + 8 * HOUR, day + 12 * HOUR)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE shifts SET ends_at = '9999-12-31T00:00:00Z' WHERE id = $1", broken)
+    await connection.close()
+    await parcel(town, day + 9 * HOUR, day + 10 * HOUR)
+    plan = await planned(town, day, day + 24 * HOUR)
+    assert [route["courier_id"] for route in plan["routes"]] == [ana]
+    [left] = plan["couriers_left_out"]
+    assert left["courier_id"] == odd
+    assert left["cause"]
 
 
 @pytest.mark.timeout(240)

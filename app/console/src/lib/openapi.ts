@@ -278,6 +278,12 @@ export interface components {
             /** Format: uuid */
             id: string;
         };
+        /** DayCourierLeftShape */
+        DayCourierLeftShape: {
+            /** Format: uuid */
+            courier_id: string;
+            cause: string;
+        };
         /** DayDroppedShape */
         DayDroppedShape: {
             /** Format: uuid */
@@ -310,6 +316,7 @@ export interface components {
             reason: string | null;
             routes: components["schemas"]["DayRouteShape"][];
             unassigned: components["schemas"]["DayLeftShape"][];
+            couriers_left_out: components["schemas"]["DayCourierLeftShape"][];
         };
         /** DayProgressShape */
         DayProgressShape: {
