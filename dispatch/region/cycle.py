@@ -11,7 +11,7 @@ plan in force stays.
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 
@@ -33,6 +33,7 @@ from dispatch.region.agenda import Agenda
 from dispatch.region.commit import Committed, all_of
 from dispatch.region.matrix import travel_matrix
 from dispatch.region.order_alerts import OrderAlerts
+from dispatch.region.outlook import Outlook
 from dispatch.region.params import CycleParams
 from dispatch.region.poison import Poison
 from dispatch.region.search_process import SearchProcess
@@ -44,7 +45,7 @@ from tracking import events
 from tracking.errors import LeaseLost
 from tracking.lease import Lease
 from tracking.outages import is_outage, words
-from tracking.position import CourierId, Region
+from tracking.position import CourierId, LatLon, Region
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class Planning:
         self._orders: dict[Region, store.Known] = {}
         self._asides = Asides(pool, redis, part="dispatch")
         self._order_alerts = OrderAlerts(pool, redis)
+        self._outlook = Outlook(pool)
         self.params = params
 
     async def at_once(self, lease: Lease, urgent: asyncio.Event | None = None) -> Cycle:
@@ -161,7 +163,7 @@ class Planning:
 
     async def _load(self, region: Region, params: CycleParams, aside: Aside) -> World:
         """What can matter to a plan now."""
-        return await store.load(
+        world = await store.load(
             self._pool,
             region,
             horizon_s=params.plan.horizon_s,
@@ -170,6 +172,10 @@ class Planning:
             aside=aside,
             known=self._orders.setdefault(region, {}),
         )
+        demand: Mapping[LatLon, float] = {}
+        with aside.bearing(REGION, doing="expect orders"):
+            demand = await self._outlook.expected(region, world.now, params.plan)
+        return replace(world, demand=demand)
 
     async def _quick_plan(
         self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside

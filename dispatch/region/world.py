@@ -8,6 +8,7 @@ A region as the database has it at one moment, and how the planner sees it; no I
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import nlargest
 from itertools import pairwise
 from math import inf
 
@@ -40,6 +41,8 @@ def as_declared(_: Region, __: StopKind, ___: LatLon, ____: CourierId | None, de
 
 COLLECT_AHEAD_S = 3600
 """Time to make a round of several orders before the first window opens; goods lie no longer with a courier."""
+MOST_EXPECTED = 50
+"""Places with expected orders that a plan looks at: each is one more that travel times are asked for."""
 LATE_FOR_WORK_S = 600
 """So long after the beginning of a shift its courier is waited for with what was planned ahead."""
 
@@ -129,6 +132,8 @@ class World:
     """They let offers run out, one after the other: they get nothing new for a while."""
     asked: frozenset[CourierId] = frozenset()
     """Somebody asks about them: in the picture even when they are not at work and have nothing."""
+    demand: Mapping[LatLon, float] = field(default_factory=dict)
+    """Orders expected an hour, by where they will be collected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,8 @@ class Survey:
     collect_ahead_s: int = COLLECT_AHEAD_S
     starts_at: Mapping[CourierId, UnixS] = field(default_factory=dict)
     """By courier: when the first stop of the route in force is to begin, where the courier has accepted it."""
+    demand: Mapping[Place, float] = field(default_factory=dict)
+    """Orders expected an hour at the places where most are."""
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -167,7 +174,7 @@ class Survey:
         jobs = tuple(_in_time(job, travel, self.collect_ahead_s) for job in self.jobs)
         by_id = {job.order_id: job for job in jobs}
         workers = tuple(self._on_the_way(worker, by_id, travel) for worker in self.workers)
-        return Snapshot(region=self.region, now=self.now, jobs=jobs, workers=workers, travel=travel)
+        return Snapshot(region=self.region, now=self.now, jobs=jobs, workers=workers, travel=travel, demand=self.demand)
 
     def _on_the_way(self, worker: Worker, jobs: Mapping[OrderId, Job], travel: TravelMatrix) -> Worker:
         """A courier who must have left by now, to be there when planned, is driving: however long the leg is."""
@@ -246,6 +253,8 @@ def survey(
         if (shift := courier.shift_at(world.now)) is not None and shift.end is not None
     }
     end_places = {courier_id: places.number(at) for courier_id, at in ends.items()}
+    most = nlargest(MOST_EXPECTED, world.demand.items(), key=lambda one: one[1])
+    demand = {places.number(at): per_hour for at, per_hour in most}
     n_destinations = len(places.known)
     open_orders = {order.id: order for order in orders if asides.order(order.id) not in aside.causes}
     workers = tuple(
@@ -273,6 +282,7 @@ def survey(
         places=tuple(places.known),
         n_destinations=n_destinations,
         collect_ahead_s=params.collect_ahead_s,
+        demand=demand,
         starts_at={
             worker.courier_id: first.starts_at
             for worker in workers
