@@ -57,7 +57,7 @@ async def test_columns_added_under_load_make_no_request_fail(client_of: ClientOf
             placed = await staff.post("/v1/orders", json=PLACES)
             order_id = placed.json().get("id")
             given = await staff.post(
-                f"/v1/orders/{order_id}/reassign", json={"courier_id": courier, "reason": f"by {i}"}
+                f"/v1/orders/{order_id}/reassign", json={"courier_id": courier, "reason": f"by {i}", "force": True}
             )
             listed = await staff.get("/v1/orders", params={"limit": 5})
             route = await staff.get(f"/v1/couriers/{courier}/route")
