@@ -58,7 +58,7 @@ def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url,
         until(lambda: answered() == N)  # each worker hands on what it counted a few times a second
         assert [answered() for _ in range(12)] == [N] * 12
         assert not [name for name in scraped(url, "postrider_live_viewers") if name]  # no label `pid`
-        workers = [pid for pid in descendants_of(os.getpid()) if _serves(pid)]
+        workers = workers_on(port)
         assert len(workers) == 3
         with httpx.Client(headers=headers, timeout=60) as viewer, viewer.stream("GET", f"{url}/v1/live") as stream:
             assert any(line == "event: snapshot" for line in stream.iter_lines())
@@ -71,11 +71,15 @@ def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url,
         assert set(scraped(url, "postrider_live_viewers").values()) <= {0.0}
 
 
-def _serves(pid):
-    """Whether it is a worker: a child of the API's first process, with the same command line."""
+def workers_on(port):
+    """Processes that serve there: children of that API's first process, with the same command line."""
+    return [pid for pid in descendants_of(os.getpid()) if _was_started_for(port, pid)]
+
+
+def _was_started_for(port, pid):
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     lines = [Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent)]
-    return parent != os.getpid() and all(b"\0api\0" in line for line in lines)
+    return parent != os.getpid() and all(f"\0--port\0{port}\0".encode() in line for line in lines)
 
 
 def _answers(url):

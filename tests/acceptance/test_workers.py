@@ -1,7 +1,6 @@
 """Several API processes on one port: each serves some of the phones, and all of them tell the same."""
 
 import asyncio
-import os
 import random
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,9 +12,8 @@ from redis.asyncio import Redis
 
 from app.machine.tokens import make_token
 from app.web.auth import Role
-from tests.acceptance.test_metrics import _serves
+from tests.acceptance.test_metrics import workers_on
 from tests.acceptance.test_slow_clients import api
-from tests.acceptance.test_up import descendants_of
 from tracking.log import HISTORY, PositionLog
 
 CONNECTIONS, N_FIXES, WORKERS = 40, 120, 3
@@ -70,7 +68,7 @@ async def test_phones_of_one_courier_are_served_by_all_workers_and_the_newest_fi
             numbers = list(range(N_FIXES))
             random.Random(1).shuffle(numbers)
             await asyncio.gather(*map(send, numbers))
-            workers = [pid for pid in descendants_of(os.getpid()) if _serves(pid)]
+            workers = workers_on(port)
             shares = [held_by(pid, port) for pid in workers]
             assert len(workers) == WORKERS
             assert sum(shares) == CONNECTIONS
