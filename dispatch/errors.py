@@ -12,6 +12,7 @@ What can go wrong in dispatch.
     ├── NotYours              the order or offer is another courier's
     ├── IdempotencyKeyReused  the same key came with another request
     ├── ExternalIdInUse       another order or courier has it
+    ├── ShiftNotFound
     ├── ShiftOverlaps         the courier has another shift at that time
     ├── NotAtWork             the courier is off duty
     ├── NoBreak               there is no break that could end
@@ -75,6 +76,10 @@ class IdempotencyKeyReused(DispatchError):
 
 class ExternalIdInUse(DispatchError):
     """Something else has this external_id."""
+
+
+class ShiftNotFound(DispatchError):
+    """The courier has no such shift."""
 
 
 class ShiftOverlaps(DispatchError):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, delete, get, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from app.shapes.orders import Instant, Latitude, Longitude
@@ -45,6 +45,15 @@ class NewShift(msgspec.Struct, kw_only=True):
     ends_at: Instant
     breaks: Annotated[list[BreakShape], msgspec.Meta(max_length=16)] = []
     end: EndShape | None = None
+
+
+class ShiftChange(msgspec.Struct, kw_only=True):
+    """What of a shift is another; the rest stays."""
+
+    starts_at: Instant | msgspec.UnsetType = msgspec.UNSET
+    ends_at: Instant | msgspec.UnsetType = msgspec.UNSET
+    breaks: Annotated[list[BreakShape], msgspec.Meta(max_length=16)] | msgspec.UnsetType = msgspec.UNSET
+    end: EndShape | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ShiftShape(NewShift, kw_only=True, omit_defaults=True):
@@ -102,6 +111,35 @@ async def add_shift(
         shape = _shape(courier_id, added)
         await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
     return shape
+
+
+@patch("/v1/couriers/{courier_id:uuid}/shifts/{shift_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
+async def change_shift(
+    courier_id: FromPath[UUID],
+    shift_id: FromPath[UUID],
+    data: JSONBody[ShiftChange],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+) -> ShiftShape:
+    """
+    Change when a shift is, its breaks or its end; one that would share time with another answers 409.
+
+    Of a shift that was going on and is not any more, what is not collected goes to others.
+    """
+
+    def changed(shift: Shift) -> Shift:
+        known = _shape(courier_id, shift)
+        given = {
+            name: value for name in ShiftChange.__struct_fields__ if (value := getattr(data, name)) is not msgspec.UNSET
+        }
+        kept = {name: getattr(known, name) for name in ShiftChange.__struct_fields__}
+        return _shift_of(NewShift(**{**kept, **given}))
+
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        shift = await duty.change_shift(desk, CourierId(courier_id), shift_id, changed)
+        await audit(desk.connection, caller, "shift.change", f"courier:{courier_id}", {"shift_id": shift_id})
+    return _shape(courier_id, shift)
 
 
 @delete("/v1/couriers/{courier_id:uuid}/shifts/{shift_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
@@ -173,4 +211,4 @@ def _shape(courier_id: UUID, shift: Shift) -> ShiftShape:
     )
 
 
-route_handlers: list[Any] = [list_shifts, add_shift, remove_shift, go_on_duty, go_off_duty]
+route_handlers: list[Any] = [list_shifts, add_shift, change_shift, remove_shift, go_on_duty, go_off_duty]

@@ -108,6 +108,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
         "idempotency-key-reused", "The key was used for another request", 422
     ),
     dispatch_errors.ExternalIdInUse: Problem("conflict", "It was changed meanwhile", 409),
+    dispatch_errors.ShiftNotFound: Problem("shift-not-found", "The courier has no such shift", 404),
     dispatch_errors.ShiftOverlaps: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.NotAtWork: Problem("not-at-work", "The courier is off duty", 409),
     dispatch_errors.NoBreak: Problem("no-break", "The courier has begun no break", 409),

@@ -1,12 +1,12 @@
 """When couriers work: going on and off duty, and their shifts; functions on a `Desk`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dispatch.errors import ShiftOverlaps
+from dispatch.errors import ShiftNotFound, ShiftOverlaps
 from dispatch.orders import goods, handover
 from dispatch.orders.courier import Shift, overlapping
 from dispatch.orders.desk import Desk
@@ -58,6 +58,38 @@ async def add_shift(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
     end = shift.end
     row = await desk.connection.fetchrow(
         queries["shifts.insert"],
+        courier_id,
+        shift.starts_at,
+        shift.ends_at,
+        to_json(shift.breaks),
+        None if end is None else end.lat,
+        None if end is None else end.lon,
+    )
+    desk.tell_courier(courier["region"], courier_id)
+    return shift_from_row(row)
+
+
+async def change_shift(desk: Desk, courier_id: CourierId, shift_id: UUID, change: Callable[[Shift], Shift]) -> Shift:
+    """
+    Change a shift; raises CourierNotFound, ShiftNotFound, and ShiftOverlaps when it shares time with another one then.
+
+    What was to be collected goes to others, if it had begun and is not going on any more.
+    """
+    row = await desk.connection.fetchrow(queries["shifts.get"], shift_id, courier_id)
+    if row is not None and (before := shift_from_row(row)).covers(desk.now) and not change(before).covers(desk.now):
+        await handover.release(desk, {courier_id: "the shift was changed"})
+    courier = await _lock_courier(desk, courier_id)
+    row = await desk.connection.fetchrow(queries["shifts.get"], shift_id, courier_id)
+    if row is None:
+        raise ShiftNotFound(shift_id=str(shift_id), courier_id=str(courier_id))
+    shift = change(shift_from_row(row))
+    others = await list_shifts(desk.connection, courier_id, ending_after=shift.starts_at, starting_before=shift.ends_at)
+    if (other := overlapping(shift, [one for one in others if one.id != shift_id])) is not None:
+        raise ShiftOverlaps(shift_id=other.id)
+    end = shift.end
+    row = await desk.connection.fetchrow(
+        queries["shifts.update"],
+        shift_id,
         courier_id,
         shift.starts_at,
         shift.ends_at,

@@ -12,6 +12,11 @@ INSERT INTO shifts (courier_id, starts_at, ends_at, breaks, end_lat, end_lon)
 VALUES ($1, $2, $3, $4::jsonb, $5, $6)
 RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at;
 
+-- name: update
+UPDATE shifts SET (starts_at, ends_at, breaks, end_lat, end_lon) = ($3, $4, $5::jsonb, $6, $7)
+WHERE id = $1 AND courier_id = $2
+RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at;
+
 -- name: were_used
 -- $1 courier: works by shifts from now on, also when none is left.
 UPDATE couriers SET has_shifts = true WHERE id = $1 AND NOT has_shifts;

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -366,6 +366,33 @@ async def test_shifts_do_not_overlap_and_bound_the_work(town):
     assert [one["id"] for one in (await phone.get(url)).json()["items"]] == [first.json()["id"]]
     assert (await town.staff.delete(f"{url}/{first.json()['id']}")).status_code == 204
     assert (await phone.get(url)).json()["items"] == []
+
+
+async def test_shift_is_changed_in_part_and_what_it_cannot_be_is_said(town, dispatcher):
+    ana, phone = await town.hire("Ana")
+    now = datetime.now(UTC).replace(microsecond=0)
+    times = [(now + timedelta(hours=h)).isoformat() for h in range(9)]
+    url = f"/v1/couriers/{ana}/shifts"
+    pause = {"from": times[1], "to": times[2], "duration_s": 1800}
+    first = {"starts_at": now.isoformat(), "ends_at": times[4], "breaks": [pause], "end": HOME}
+    made = (await town.staff.post(url, json=first)).json()
+    later = (await town.staff.post(url, json={"starts_at": times[6], "ends_at": times[8]})).json()
+    longer = await town.staff.patch(f"{url}/{made['id']}", json={"ends_at": times[5], "breaks": []})
+    assert longer.status_code == 200, longer.text
+    assert datetime.fromisoformat(longer.json()["ends_at"]) == datetime.fromisoformat(times[5])
+    assert (longer.json().get("breaks", []), longer.json()["end"]) == ([], HOME)
+    assert (await town.staff.patch(f"{url}/{made['id']}", json={"ends_at": times[7]})).json()["code"] == "conflict"
+    assert (await town.staff.patch(f"{url}/{made['id']}", json={"ends_at": times[0]})).status_code == 400
+    assert (await phone.patch(f"{url}/{made['id']}", json={"end": None})).status_code == 403
+    unknown = await town.staff.patch(f"{url}/{uuid4()}", json={"end": None})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "shift-not-found")
+
+    order = await town.accepted(phone)
+    moved = await town.staff.patch(f"{url}/{made['id']}", json={"starts_at": times[1]})
+    assert moved.status_code == 200
+    assert (await town.order(order["id"])).get("courier_id") is None
+    listed = (await phone.get(url)).json()["items"]
+    assert [one["id"] for one in listed] == [made["id"], later["id"]]
 
 
 async def test_route_is_reordered_by_hand_in_the_version_seen(town, dispatcher):

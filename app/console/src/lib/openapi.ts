@@ -1091,6 +1091,13 @@ export interface components {
             type: "Polygon" | "MultiPolygon" | "Point";
             coordinates: unknown[];
         };
+        /** ShiftChange */
+        ShiftChange: {
+            starts_at?: string;
+            ends_at?: string;
+            breaks?: components["schemas"]["BreakShape"][];
+            end?: components["schemas"]["EndShape"] | null;
+        };
         /** ShiftShape */
         ShiftShape: {
             /** Format: date-time */
