@@ -1,11 +1,12 @@
 """When couriers work: shifts with breaks, and going on and off duty."""
 
+from dataclasses import replace
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from litestar import Response, delete, get, patch, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from app.shapes.orders import Instant, Latitude, Longitude
 from app.web.actors import actor_of
@@ -19,7 +20,8 @@ from app.web.problems import BadInput
 from dispatch.errors import NotYours
 from dispatch.orders import duty
 from dispatch.orders.courier import Shift, ShiftBreak
-from dispatch.orders.desk import at_desk
+from dispatch.orders.desk import Desk, at_desk
+from dispatch.orders.recurring import shifts_by
 from tracking.position import CourierId, LatLon
 
 
@@ -47,6 +49,13 @@ class NewShift(msgspec.Struct, kw_only=True):
     end: EndShape | None = None
 
 
+class NewShifts(NewShift, kw_only=True):
+    """A shift to be, once or by a rule."""
+
+    repeats: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+    """A recurrence rule (RFC 5545) such as `FREQ=WEEKLY;BYDAY=MO,TU;COUNT=20`, by the clock of the region."""
+
+
 class ShiftChange(msgspec.Struct, kw_only=True):
     """What of a shift is another; the rest stays."""
 
@@ -61,6 +70,10 @@ class ShiftShape(NewShift, kw_only=True, omit_defaults=True):
 
     id: UUID
     courier_id: UUID
+    series_id: UUID | None = None
+    """Shared by the shifts that one rule made."""
+    n_shifts: int = 1
+    """Only in the answer to a new one: how many the rule made."""
 
 
 class DutyShape(msgspec.Struct, kw_only=True):
@@ -94,21 +107,27 @@ async def list_shifts(
 @post("/v1/couriers/{courier_id:uuid}/shifts", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
 async def add_shift(
     courier_id: FromPath[UUID],
-    data: JSONBody[NewShift],
+    data: JSONBody[NewShifts],
     pool: Pool,
     redis: RedisClient,
     caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
 ) -> ShiftShape:
-    """Add a shift; one that shares time with another answers 409. Whoever has shifts works only inside them."""
+    """
+    Add a shift; one that shares time with another answers 409. Whoever has shifts works only inside them.
+
+    With `repeats` all shifts of the rule from this one on, or none; the first one is answered.
+    """
     shift = _shift_of(data)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         before = await answered_before(desk.connection, caller, idempotency_key, [str(courier_id), data])
         if before is not None:
             return msgspec.convert(before, ShiftShape)
-        added = await duty.add_shift(desk, CourierId(courier_id), shift)
-        await audit(desk.connection, caller, "shift.add", f"courier:{courier_id}", {"shift_id": added.id})
-        shape = _shape(courier_id, added)
+        shifts = (shift,) if data.repeats is None else await _repeated(desk, courier_id, data.repeats, shift)
+        added = await duty.add_shifts(desk, CourierId(courier_id), shifts)
+        facts = {"shift_id": added[0].id, "n_shifts": len(added)}
+        await audit(desk.connection, caller, "shift.add", f"courier:{courier_id}", facts)
+        shape = msgspec.structs.replace(_shape(courier_id, added[0]), n_shifts=len(added))
         await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
     return shape
 
@@ -144,11 +163,19 @@ async def change_shift(
 
 @delete("/v1/couriers/{courier_id:uuid}/shifts/{shift_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
 async def remove_shift(
-    courier_id: FromPath[UUID], shift_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
+    courier_id: FromPath[UUID],
+    shift_id: FromPath[UUID],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    following: FromQuery[bool] = False,
 ) -> None:
-    """Remove a shift; removing one that is gone does nothing."""
+    """Remove a shift, with `following` also the later ones of its rule; removing one that is gone does nothing."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        await duty.remove_shift(desk, CourierId(courier_id), shift_id)
+        if following:
+            await duty.remove_following(desk, CourierId(courier_id), shift_id)
+        else:
+            await duty.remove_shift(desk, CourierId(courier_id), shift_id)
         await audit(desk.connection, caller, "shift.remove", f"courier:{courier_id}", {"shift_id": shift_id})
 
 
@@ -181,6 +208,14 @@ async def _set_duty(courier_id: UUID, pool: Any, redis: Any, caller: Caller, *, 
     return Response(DutyShape(courier_id=courier_id, on_duty=now.on_duty, version=now.version))
 
 
+async def _repeated(desk: Desk, courier_id: UUID, rule: str, first: Shift) -> tuple[Shift, ...]:
+    zone = await duty.zone_of(desk, CourierId(courier_id))
+    try:
+        return shifts_by(rule, replace(first, series_id=uuid4()), zone)
+    except ValueError as exc:
+        raise BadInput(f"The rule cannot be used: {exc}.", ("/repeats", str(exc))) from exc
+
+
 def _shift_of(data: NewShift) -> Shift:
     check_instants(data)
     try:
@@ -202,6 +237,7 @@ def _shape(courier_id: UUID, shift: Shift) -> ShiftShape:
     return ShiftShape(
         id=shift.id,
         courier_id=courier_id,
+        series_id=shift.series_id,
         starts_at=shift.starts_at,
         ends_at=shift.ends_at,
         breaks=[

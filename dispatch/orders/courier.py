@@ -53,6 +53,8 @@ class Shift:
     breaks: tuple[ShiftBreak, ...] = ()
     end: LatLon | None = None
     """Where the courier must be at the end; None: anywhere."""
+    series_id: UUID | None = None
+    """Shared by shifts that one recurrence rule made."""
 
     def __post_init__(self) -> None:
         if self.ends_at <= self.starts_at:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dispatch.errors import ShiftNotFound, ShiftOverlaps
 from dispatch.orders import goods, handover
@@ -50,11 +51,26 @@ async def list_shifts(
 
 async def add_shift(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
     """Add a shift; raises CourierNotFound, and ShiftOverlaps when it shares time with another one."""
+    [added] = await add_shifts(desk, courier_id, [shift])
+    return added
+
+
+async def add_shifts(desk: Desk, courier_id: CourierId, shifts: Sequence[Shift]) -> list[Shift]:
+    """Add shifts that are in order and do not overlap, all of them or none; raises as `add_shift`."""
     courier = await _lock_courier(desk, courier_id)
-    others = await list_shifts(desk.connection, courier_id, ending_after=shift.starts_at, starting_before=shift.ends_at)
-    if (other := overlapping(shift, others)) is not None:
-        raise ShiftOverlaps(shift_id=other.id)
+    others = await list_shifts(
+        desk.connection, courier_id, ending_after=shifts[0].starts_at, starting_before=shifts[-1].ends_at
+    )
+    for shift in shifts:
+        if (other := overlapping(shift, others)) is not None:
+            raise ShiftOverlaps(shift_id=other.id)
     await desk.connection.execute(queries["shifts.were_used"], courier_id)
+    added = [await _insert(desk, courier_id, shift) for shift in shifts]
+    desk.tell_courier(courier["region"], courier_id)
+    return added
+
+
+async def _insert(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
     end = shift.end
     row = await desk.connection.fetchrow(
         queries["shifts.insert"],
@@ -64,9 +80,20 @@ async def add_shift(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
         to_json(shift.breaks),
         None if end is None else end.lat,
         None if end is None else end.lon,
+        shift.series_id,
     )
-    desk.tell_courier(courier["region"], courier_id)
     return shift_from_row(row)
+
+
+async def zone_of(desk: Desk, courier_id: CourierId) -> tzinfo:
+    """The clock of the courier's region, UTC where that cannot be read; raises CourierNotFound."""
+    name = await desk.connection.fetchval(queries["shifts.zone"], courier_id)
+    if name is None:
+        raise CourierNotFound(courier_id=courier_id)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 async def change_shift(desk: Desk, courier_id: CourierId, shift_id: UUID, change: Callable[[Shift], Shift]) -> Shift:
@@ -113,6 +140,14 @@ async def remove_shift(desk: Desk, courier_id: CourierId, shift_id: UUID) -> Non
     courier = await _lock_courier(desk, courier_id)
     await desk.connection.execute(queries["shifts.delete"], shift_id, courier_id)
     desk.tell_courier(courier["region"], courier_id)
+
+
+async def remove_following(desk: Desk, courier_id: CourierId, shift_id: UUID) -> int:
+    """Remove a shift and the later ones of its rule, as `remove_shift` does; how many."""
+    rows = await desk.connection.fetch(queries["shifts.following"], shift_id, courier_id)
+    for row in rows:
+        await remove_shift(desk, courier_id, row["id"])
+    return len(rows)
 
 
 async def _set_duty(desk: Desk, courier_id: CourierId, *, on_duty: bool) -> Duty:

@@ -136,6 +136,7 @@ def shift_from_row(row: Row) -> Shift:
             for pause in from_json(row["breaks"])
         ),
         end=None if row["end_lat"] is None else LatLon(row["end_lat"], row["end_lon"]),
+        series_id=row["series_id"],
     )
 
 

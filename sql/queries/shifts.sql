@@ -1,21 +1,21 @@
 -- name: of_courier
-SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at FROM shifts
+SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id FROM shifts
 WHERE courier_id = $1 AND ($2::timestamptz IS NULL OR ends_at > $2) AND ($3::timestamptz IS NULL OR starts_at < $3)
 ORDER BY starts_at;
 
 -- name: get
-SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at FROM shifts
+SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id FROM shifts
 WHERE id = $1 AND courier_id = $2;
 
 -- name: insert
-INSERT INTO shifts (courier_id, starts_at, ends_at, breaks, end_lat, end_lon)
-VALUES ($1, $2, $3, $4::jsonb, $5, $6)
-RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at;
+INSERT INTO shifts (courier_id, starts_at, ends_at, breaks, end_lat, end_lon, series_id)
+VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)
+RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id;
 
 -- name: update
 UPDATE shifts SET (starts_at, ends_at, breaks, end_lat, end_lon) = ($3, $4, $5::jsonb, $6, $7)
 WHERE id = $1 AND courier_id = $2
-RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at;
+RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id;
 
 -- name: were_used
 -- $1 courier: works by shifts from now on, also when none is left.
@@ -24,10 +24,26 @@ UPDATE couriers SET has_shifts = true WHERE id = $1 AND NOT has_shifts;
 -- name: delete
 DELETE FROM shifts WHERE id = $1 AND courier_id = $2 RETURNING id;
 
+-- name: following
+-- The shift $1 of a courier, and those of the same rule that begin later.
+SELECT later.id FROM shifts AS this
+INNER JOIN shifts AS later
+    ON
+        this.courier_id = later.courier_id AND this.starts_at <= later.starts_at
+        AND (this.id = later.id OR this.series_id = later.series_id)
+WHERE this.id = $1 AND this.courier_id = $2
+ORDER BY later.starts_at;
+
+-- name: zone
+-- The clock that a courier lives by.
+SELECT r.timezone FROM couriers AS c
+INNER JOIN regions AS r ON c.region = r.id
+WHERE c.id = $1 AND c.deleted_at IS NULL;
+
 -- name: of_couriers
 -- All shifts of couriers that have not ended a day before $2, and of each courier at least the last one: whoever has shifts
 -- works only inside them, also when all of them are over.
-SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.created_at
+SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.created_at, s.series_id
 FROM shifts AS s
 WHERE
     s.courier_id = ANY($1::uuid[])

@@ -395,6 +395,29 @@ async def test_shift_is_changed_in_part_and_what_it_cannot_be_is_said(town, disp
     assert [one["id"] for one in listed] == [made["id"], later["id"]]
 
 
+async def test_shifts_of_a_rule_are_made_changed_one_by_one_and_removed_together(town, client_of):
+    ana, phone = await town.hire("Ana")
+    await (await client_of(Role.ADMIN)).patch("/v1/regions/default", json={"timezone": "Europe/Lisbon"})
+    url = f"/v1/couriers/{ana}/shifts"
+    first = {"starts_at": "2027-03-26T08:00:00Z", "ends_at": "2027-03-26T12:00:00Z"}  # the clock is changed on the 28th
+    made = await town.staff.post(url, json=first | {"repeats": "FREQ=DAILY;COUNT=4"})
+    assert (made.status_code, made.json()["n_shifts"]) == (201, 4), made.text
+    listed = (await phone.get(url)).json()["items"]
+    assert [one["starts_at"][:13] for one in listed] == [f"2027-03-{d}" for d in ("26T08", "27T08", "28T07", "29T07")]
+    assert {one["series_id"] for one in listed} == {made.json()["series_id"]}
+    changed = await town.staff.patch(f"{url}/{listed[1]['id']}", json={"ends_at": "2027-03-27T10:00:00Z"})
+    assert changed.json()["series_id"] == made.json()["series_id"]
+    day_before = {"starts_at": "2027-03-25T08:00:00Z", "ends_at": "2027-03-25T12:00:00Z"}
+    beside = await town.staff.post(url, json=day_before | {"repeats": "FREQ=DAILY;COUNT=2"})
+    assert beside.status_code == 409
+    for rule in ("FREQ=DAILY", "FREQ=DAILY;COUNT=2;BYDAY=XX"):
+        refused = await town.staff.post(url, json=first | {"repeats": rule})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/repeats")
+    gone = await town.staff.delete(f"{url}/{listed[2]['id']}", params={"following": True})
+    assert gone.status_code == 204
+    assert [one["id"] for one in (await phone.get(url)).json()["items"]] == [listed[0]["id"], listed[1]["id"]]
+
+
 async def test_route_is_reordered_by_hand_in_the_version_seen(town, dispatcher):
     ana, phone = await town.hire("Ana")
     for _ in range(2):

@@ -692,14 +692,15 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** NewShift */
-        NewShift: {
+        /** NewShifts */
+        NewShifts: {
             /** Format: date-time */
             starts_at: string;
             /** Format: date-time */
             ends_at: string;
             breaks?: components["schemas"]["BreakShape"][];
             end?: components["schemas"]["EndShape"] | null;
+            repeats?: string | null;
         };
         /** NewStaffToken */
         NewStaffToken: {
@@ -1110,6 +1111,9 @@ export interface components {
             id: string;
             /** Format: uuid */
             courier_id: string;
+            series_id?: string | null;
+            /** @default 1 */
+            n_shifts?: number;
         };
         /** StartOfBreak */
         StartOfBreak: {
