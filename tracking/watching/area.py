@@ -9,7 +9,7 @@ exactly those of the GeoJSON, only distances lose accuracy for areas hundreds of
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import cos, hypot, radians, sqrt
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import shapely
@@ -192,6 +192,10 @@ def _point(lonlat: Sequence[Any]) -> LatLon:
     return LatLon(lat, lon)
 
 
+ROUNDING_DEG: Final = 1e-9
+"""A tenth of a millimetre; a ring around a pole comes back 360 degrees away."""
+
+
 def _unwrap(ring: Sequence[Any], first: LatLon) -> list[tuple[float, float]]:
     """Degrees east and north of `first`; each vertex the shorter way round from the one before."""
     points = [_point(p) for p in ring]
@@ -203,6 +207,8 @@ def _unwrap(ring: Sequence[Any], first: LatLon) -> list[tuple[float, float]]:
     for before, point in pairwise(points):
         east += d_lon_deg(before.lon, point.lon)
         unwrapped.append((east, point.lat - first.lat))
+    if points[-1] == points[0] and abs(east - unwrapped[0][0]) < ROUNDING_DEG:
+        unwrapped[-1] = unwrapped[0]  # sums of differences come back to where they began, but for rounding
     return unwrapped
 
 
