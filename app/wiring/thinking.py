@@ -41,17 +41,23 @@ class Thinking:
         self._n = 0
 
     async def plans(self, snapshots: Sequence[Snapshot], params: Params, *, seconds: float = THINK_S) -> list[Plan]:
-        """A plan for each; raises PlannerBusy, and TimeoutError where no answer came."""
+        """A plan for each; raises PlannerBusy, and TimeoutError where no answer came: then the process is ended."""
         if self._n >= QUESTIONS:
             raise PlannerBusy
         self._n += 1
         try:
             if self._is_ready():
+                asked = self._executor
                 try:
                     return await self._in_process(snapshots, params, seconds)
                 except BrokenProcessPool:
                     log.warning("thinking process died", extra={"event": "thinking_lost"})
-                    self.close()
+                    self._let_go(asked)
+                except TimeoutError:
+                    # It hangs, or nobody would have waited longer than it thinks: the next question has another.
+                    log.warning("thinking process did not answer", extra={"event": "thinking_lost"})
+                    self._let_go(asked)
+                    raise
             return await asyncio.to_thread(think, snapshots, params, seconds)
         finally:
             self._n -= 1
@@ -72,11 +78,16 @@ class Thinking:
 
     def close(self) -> None:
         """End the process."""
-        if self._executor is not None:
-            for process in list(getattr(self._executor, "_processes", {}).values()):
-                process.terminate()
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = self._ready = None
+        self._let_go(self._executor)
+
+    def _let_go(self, executor: ProcessPoolExecutor | None) -> None:
+        """End that process, not one that was begun since; whoever still waits for it is told that it is broken."""
+        if executor is None or executor is not self._executor:
+            return
+        self._executor = self._ready = None
+        for process in list(getattr(executor, "_processes", {}).values()):
+            process.kill()  # one that hangs, or is stopped, heeds nothing less
+        executor.shutdown(wait=False)
 
 
 def think(snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list[Plan]:

@@ -44,6 +44,21 @@ async def test_a_process_that_died_is_not_waited_for_and_is_replaced():
         thinking.close()
 
 
+async def test_a_process_that_does_not_answer_is_ended_and_the_next_question_has_another():
+    thinking = Thinking()
+    try:
+        await ready(thinking)
+        (process,) = thinking._executor._processes
+        os.kill(process, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            await thinking.plans([SNAPSHOT], Params(), seconds=0.1)
+        assert await thinking.plans([SNAPSHOT], Params()) == think([SNAPSHOT], Params(), 2.0)
+        await ready(thinking)
+        assert process not in thinking._executor._processes
+    finally:
+        thinking.close()
+
+
 async def test_more_questions_than_may_wait_are_told_to_come_again():
     thinking = Thinking()
     thinking._n = QUESTIONS
