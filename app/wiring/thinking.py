@@ -7,11 +7,8 @@ answers. One process and a bounded number of questions: who comes when that is f
 
 import asyncio
 import logging
-import multiprocessing
-import os
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
 from typing import Final
@@ -21,6 +18,7 @@ from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
+from dispatch.region.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +34,9 @@ class Thinking:
     """Answers questions one after another."""
 
     def __init__(self) -> None:
-        self._executor: ProcessPoolExecutor | None = None
-        self._ready: Future[None] | None = None
+        self._process: WorkerProcess | None = None
+        self._ready: Future[None] = Future()
+        """Of the process: it has imported what it needs."""
         self._n = 0
 
     async def plans(self, snapshots: Sequence[Snapshot], params: Params, *, seconds: float = THINK_S) -> list[Plan]:
@@ -46,10 +45,9 @@ class Thinking:
             raise PlannerBusy
         self._n += 1
         try:
-            if self._is_ready():
-                asked = self._executor
+            if (asked := self._ready_process()) is not None:
                 try:
-                    return await self._in_process(snapshots, params, seconds)
+                    return await self._in_process(asked, snapshots, params, seconds)
                 except BrokenProcessPool:
                     log.warning("thinking process died", extra={"event": "thinking_lost"})
                     self._let_go(asked)
@@ -62,32 +60,32 @@ class Thinking:
         finally:
             self._n -= 1
 
-    async def _in_process(self, snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list[Plan]:
-        assert self._executor is not None
-        answer = asyncio.wrap_future(self._executor.submit(think, snapshots, params, seconds))
+    async def _in_process(
+        self, process: WorkerProcess, snapshots: Sequence[Snapshot], params: Params, seconds: float
+    ) -> list[Plan]:
+        answer = asyncio.wrap_future(process.submit(think, snapshots, params, seconds))
         # Those before it have as long, and no longer.
         async with asyncio.timeout(self._n * seconds + ANSWER_MARGIN_S):
             return await answer
 
-    def _is_ready(self) -> bool:
-        if self._executor is None:
-            context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_begin)
-            self._ready = self._executor.submit(_import)
-        return self._ready is not None and self._ready.done() and self._ready.exception() is None
+    def _ready_process(self) -> WorkerProcess | None:
+        if self._process is not None and self._ready.done() and self._ready.exception() is not None:
+            self._let_go(self._process)  # it died before it was ready
+        if self._process is None:
+            self._process = WorkerProcess()
+            self._ready = self._process.submit(_import)
+        return self._process if self._ready.done() else None
 
     def close(self) -> None:
         """End the process."""
-        self._let_go(self._executor)
+        if self._process is not None:
+            self._let_go(self._process)
 
-    def _let_go(self, executor: ProcessPoolExecutor | None) -> None:
-        """End that process, not one that was begun since; whoever still waits for it is told that it is broken."""
-        if executor is None or executor is not self._executor:
-            return
-        self._executor = self._ready = None
-        for process in list(getattr(executor, "_processes", {}).values()):
-            process.kill()  # one that hangs, or is stopped, heeds nothing less
-        executor.shutdown(wait=False)
+    def _let_go(self, process: WorkerProcess) -> None:
+        """End that process, and not one that was begun since."""
+        process.end()
+        if process is self._process:
+            self._process = None
 
 
 def think(snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list[Plan]:
@@ -101,18 +99,6 @@ def think(snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list
 
 def _within(snapshot: Snapshot, params: Params, deadline: float) -> Plan:
     return propose(snapshot, params, lambda: monotonic() > deadline)
-
-
-def _begin() -> None:
-    os.nice(5)  # offers to couriers come first
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _import() -> None:

@@ -1,15 +1,13 @@
 """
 A plan of a day in a process of its own: minutes of Python, which must hold up neither the API nor the dispatcher.
 
-It ends with its parent, may use so much memory and no more, and is killed when it does not answer in time.
+It may use so much memory and no more, and is killed when it does not answer in time.
 """
 
 import asyncio
 import logging
 import multiprocessing
-import os
 import resource
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -22,6 +20,7 @@ from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.search.day_ahead import Cooling
 from dispatch.planning.snapshot import Snapshot
+from dispatch.region import worker_process
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +28,8 @@ MEMORY_BYTES: Final = 2 << 30
 """Of data: 2,000 orders need about a quarter."""
 ANSWER_MARGIN_S: Final = 90.0
 """A plan that takes so much longer than it was given is taken for dead; covers starting Python and the reasons."""
+NICE: Final = 10
+"""Nobody waits for a day as for an answer: the other searches come first."""
 TELL_EVERY_S: Final = 0.5
 POLL_S: Final = 0.5
 
@@ -87,8 +88,7 @@ async def plan_in_process(
 
 
 def _run(question: Question, told: Connection, halt: Event) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.nice(10)
+    worker_process.begin(NICE)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     last = 0.0
 
@@ -115,10 +115,3 @@ def _run(question: Question, told: Connection, halt: Event) -> None:
         told.send("the plan needs more memory than it may use: plan a shorter time")
     except Exception as exc:  # noqa: BLE001 - told to whoever asked, whatever it is
         told.send(f"the planner failed: {type(exc).__name__}: {exc}")
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

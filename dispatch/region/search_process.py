@@ -1,17 +1,15 @@
 """
 The long search in a process of its own: OR-Tools holds the interpreter for seconds, the event loop must not.
 
-The process is started when first needed (importing OR-Tools takes seconds), ends with its parent, also when that is
-killed, and is replaced when it dies or does not answer.
+The process is started when first needed (importing OR-Tools takes seconds), and replaced when it dies or does not
+answer.
 """
 
 import asyncio
 import logging
 import multiprocessing
-import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
@@ -19,6 +17,7 @@ from typing import Any, TypeVar
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.snapshot import Snapshot
+from dispatch.region.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +36,8 @@ class SearchProcess:
     """Runs `propose` with a time budget, one search at a time."""
 
     def __init__(self) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._halt = self._context.Event()
-        self._executor: ProcessPoolExecutor | None = None
+        self._halt = multiprocessing.get_context("spawn").Event()
+        self._process: WorkerProcess | None = None
         self._running: Future[Plan] | None = None
 
     def warm(self) -> None:
@@ -84,44 +82,28 @@ class SearchProcess:
 
     def close(self) -> None:
         """End the process."""
-        if self._executor is None:
-            return
-        self._halt.set()
-        for process in list(getattr(self._executor, "_processes", {}).values()):
-            process.terminate()
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self._executor = None
+        if self._process is not None:
+            self._process.end()
+            self._process = None
 
     def _submit(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
         """Hand work to the process; one that died while it was idle is replaced first."""
         try:
-            return self._process().submit(work, *arguments)
+            return self._running_process().submit(work, *arguments)
         except BrokenProcessPool:
             log.warning("search process died", extra={"event": "search_lost"})
             self.close()
-            return self._process().submit(work, *arguments)
+            return self._running_process().submit(work, *arguments)
 
-    def _process(self) -> Executor:
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                max_workers=1, mp_context=self._context, initializer=_begin, initargs=(self._halt,)
-            )
-        return self._executor
+    def _running_process(self) -> WorkerProcess:
+        if self._process is None:
+            self._process = WorkerProcess(_take_halt, self._halt)
+        return self._process
 
 
-def _begin(halt: Event) -> None:
+def _take_halt(halt: Event) -> None:
     global _stop  # noqa: PLW0603 - the one thing a worker process is told at its start
     _stop = halt
-    os.nice(5)  # offers to couriers come first
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A pool's worker does not notice that its parent was killed: it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _import() -> None:

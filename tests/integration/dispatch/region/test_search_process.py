@@ -59,18 +59,16 @@ async def test_halted_search_is_not_waited_for(search, snapshot):
 
 async def test_search_process_that_was_killed_is_replaced(search, snapshot):
     assert await answer(search, snapshot) is not None
-    (pid,) = search._executor._processes
-    os.kill(pid, signal.SIGKILL)
+    os.kill(search._process.pid, signal.SIGKILL)
     await answer(search, snapshot)
     assert await answer(search, snapshot) is not None
 
 
 async def test_search_process_that_was_killed_while_idle_is_replaced_at_once(search, snapshot):
     assert await answer(search, snapshot) is not None
-    executor = search._executor
-    (pid,) = executor._processes
-    os.kill(pid, signal.SIGKILL)
-    while not executor._broken:
+    process = search._process
+    os.kill(process.pid, signal.SIGKILL)
+    while not process._pool._broken:
         await asyncio.sleep(0.01)
     assert await answer(search, snapshot) is not None
-    assert search._executor is not executor
+    assert search._process is not process

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -24,7 +25,7 @@ async def test_answers_come_from_another_process_and_are_the_same():
     thinking = Thinking()
     try:
         await ready(thinking)
-        (process,) = thinking._executor._processes
+        process = thinking._process.pid
         assert process != os.getpid()
         assert await thinking.plans([SNAPSHOT, SNAPSHOT], Params()) == think([SNAPSHOT, SNAPSHOT], Params(), 2.0)
     finally:
@@ -35,11 +36,11 @@ async def test_a_process_that_died_is_not_waited_for_and_is_replaced():
     thinking = Thinking()
     try:
         await ready(thinking)
-        (process,) = thinking._executor._processes
+        process = thinking._process.pid
         os.kill(process, signal.SIGKILL)
         assert await thinking.plans([SNAPSHOT], Params()) == think([SNAPSHOT], Params(), 2.0)
         await ready(thinking)
-        assert process not in thinking._executor._processes
+        assert process != thinking._process.pid
     finally:
         thinking.close()
 
@@ -48,13 +49,13 @@ async def test_a_process_that_does_not_answer_is_ended_and_the_next_question_has
     thinking = Thinking()
     try:
         await ready(thinking)
-        (process,) = thinking._executor._processes
+        process = thinking._process.pid
         os.kill(process, signal.SIGSTOP)
         with pytest.raises(TimeoutError):
             await thinking.plans([SNAPSHOT], Params(), seconds=0.1)
         assert await thinking.plans([SNAPSHOT], Params()) == think([SNAPSHOT], Params(), 2.0)
         await ready(thinking)
-        assert process not in thinking._executor._processes
+        assert process != thinking._process.pid
     finally:
         thinking.close()
 
@@ -69,3 +70,17 @@ async def test_more_questions_than_may_wait_are_told_to_come_again():
 def test_every_plan_of_a_question_is_answered_also_without_time():
     for plan in think([SNAPSHOT] * 3, Params(), 0.0):
         assert {one.order_id for one in (*plan.assignments, *plan.unassigned)} == {SNAPSHOT.jobs[0].order_id}
+
+
+async def test_a_process_that_died_before_it_was_ready_is_replaced():
+    thinking = Thinking()
+    try:
+        await thinking.plans([SNAPSHOT], Params())
+        process = thinking._process
+        process.end()
+        with pytest.raises(BrokenProcessPool):
+            await asyncio.wrap_future(thinking._ready)
+        await ready(thinking)
+        assert thinking._process is not process
+    finally:
+        thinking.close()
