@@ -10,7 +10,6 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -31,11 +30,12 @@ log = logging.getLogger(__name__)
 VIEWERS = Gauge("postrider_live_viewers", "Open live streams of this process", multiprocess_mode="livesum")
 DROPPED = Counter("postrider_live_dropped", "Viewers cut off because they did not read for too long")
 RESETS = Counter("postrider_live_resets", "Viewers that could not resume and began with a new snapshot")
-READER_UP = Gauge(
-    "postrider_live_reader_up",
-    "Whether the reader of a region follows Redis (1) or lost it (0)",
+READERS_LOST = Gauge(
+    "postrider_live_readers_lost",
+    # Of a region that nobody looks at none is lost: where several processes count together, a label cannot be removed.
+    "Readers of a region that have lost Redis and try again",
     ["region"],
-    multiprocess_mode="livemin",
+    multiprocess_mode="livesum",
 )
 UNREADABLE = Counter("postrider_live_entries_unreadable", "Entries of log or events that could not be shown")
 FOLLOWED = Gauge("postrider_live_regions", "Regions this process follows for its viewers", multiprocess_mode="livesum")
@@ -106,8 +106,7 @@ class RegionFeed:
         try:
             await first_to_end(self._tick(), self._follow())
         finally:
-            with suppress(KeyError):
-                READER_UP.remove(self._region)
+            READERS_LOST.labels(self._region).set(0)
 
     @property
     def is_wanted(self) -> bool:
@@ -188,7 +187,7 @@ class RegionFeed:
 
     def _set_connected(self, *, is_connected: bool) -> None:
         self.is_connected = is_connected
-        READER_UP.labels(self._region).set(int(is_connected))
+        READERS_LOST.labels(self._region).set(int(not is_connected))
 
 
 class Feed:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from tracking import events
@@ -172,6 +173,30 @@ async def test_feed_follows_again_by_itself_after_redis_was_killed(own_redis):
         task = asyncio.create_task(newcomer.follow())
         await until(lambda: newcomer.lat(ANNA) == 41.1001)
         task.cancel()
+    await redis.aclose()
+
+
+async def test_of_a_region_that_nobody_looks_at_no_reader_is_lost(own_redis, monkeypatch):
+    """Also where several processes count together: there no label can be removed, and trying warns."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")
+    server = own_redis()
+    redis = Redis.from_url(server.url, socket_timeout=2, socket_connect_timeout=1)
+
+    def n_lost():
+        return REGISTRY.get_sample_value("postrider_live_readers_lost", {"region": CITY})
+
+    async with Feed(redis, LogSightings(redis), FeedParams(tick_s=0.02, linger_s=0.1)) as feed:
+        viewer = Viewer(feed)
+        task = asyncio.create_task(viewer.follow())
+        await until(lambda: viewer.last_id is not None)
+        assert n_lost() == 0
+        server.kill()
+        await until(lambda: n_lost() == 1)
+        following = next(iter(feed._tasks))
+        task.cancel()
+        await until(following.done)
+        assert following.exception() is None
+        assert n_lost() == 0
     await redis.aclose()
 
 
