@@ -28,10 +28,7 @@ WHERE
     AND (o.dropoff_opens_at IS NULL OR o.dropoff_opens_at < '2200-01-01T00:00:00Z')
     AND (
         greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at) > $2
-        OR o.dropoff_opens_at - make_interval(
-            secs => $4::float8 + 111320
-            * sqrt((o.dropoff_lat - o.pickup_lat) ^ 2 + ((o.dropoff_lon - o.pickup_lon) * cos(radians(o.pickup_lat))) ^ 2)
-        ) > $2
+        OR collect_from(o.dropoff_opens_at, $4, o.pickup_lat, o.pickup_lon, o.dropoff_lat, o.dropoff_lon) > $2
     )
     AND (k.reasons -> 'not_yet') IS NULL
 ON CONFLICT (order_id) DO UPDATE SET courier_id = NULL, cost = NULL, reasons = excluded.reasons, decided_at = $3;

@@ -246,10 +246,7 @@ WHERE
     AND greatest(coalesce(ready_at, placed_at), pickup_opens_at) <= $2
     AND (
         dropoff_opens_at IS NULL OR dropoff_opens_at >= '2200-01-01T00:00:00Z'
-        OR dropoff_opens_at - make_interval(
-            secs => $3::float8 + 111320
-            * sqrt((dropoff_lat - pickup_lat) ^ 2 + ((dropoff_lon - pickup_lon) * cos(radians(pickup_lat))) ^ 2)
-        ) <= $2
+        OR collect_from(dropoff_opens_at, $3, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon) <= $2
     )
 UNION ALL
 SELECT

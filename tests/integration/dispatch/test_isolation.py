@@ -46,7 +46,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
     max_leaves=6,
 )
-edges = st.sampled_from([(90.0, 0.0), (-90.0, 180.0), HOME.latlon])
+tiny = (1e-170, -5e-324)
+"""Their squares, and the lesser one times anything, are no number to PostgreSQL: underflow is an error there."""
+edges = st.sampled_from([(90.0, 0.0), (-90.0, 180.0), HOME.latlon, tiny, (0.0, 0.0)])
 places = st.tuples(st.floats(-90, 90), st.floats(-180, 180)) | edges
 orders = st.fixed_dictionaries(
     {
@@ -59,9 +61,10 @@ orders = st.fixed_dictionaries(
         "ready_at": st.none() | instants,
         "opens_at": st.none() | instants,
         "closes_at": st.none() | instants,
+        "handed_over_from": st.none() | instants,
         "is_accepted": st.booleans(),
     }
-)
+).filter(lambda facts: facts["closes_at"] is None or facts["handed_over_from"] is None)
 couriers = st.fixed_dictionaries(
     {
         "mode": st.sampled_from(["bicycle", "car", "foot"]),
@@ -114,10 +117,11 @@ class Beside:
         accepted = facts["is_accepted"] and courier_id is not None
         order_id = await self.city.pool.fetchval(
             "INSERT INTO orders (region, pickup_lat, pickup_lon, pickup_service_s, dropoff_lat, dropoff_lon,"
-            " dropoff_service_s, size, priority, modes, ready_at, pickup_opens_at, dropoff_closes_at, skills, state,"
-            " courier_id, accepted_at)"
+            " dropoff_service_s, size, priority, modes, ready_at, pickup_opens_at, dropoff_closes_at,"
+            " dropoff_opens_at, skills, state, courier_id, accepted_at)"
             " VALUES ('default', $1, $2, $5, $3, $4, $5, $6::jsonb, $7, $8, $9::text::timestamptz,"
-            " $10::text::timestamptz, $11::text::timestamptz, '{odd}', $12, $13, $14) RETURNING id",
+            " $10::text::timestamptz, $11::text::timestamptz, $12::text::timestamptz, '{odd}', $13, $14, $15)"
+            " RETURNING id",
             *facts["pickup"],
             *facts["dropoff"],
             facts["service_s"],
@@ -127,11 +131,12 @@ class Beside:
             facts["ready_at"],
             facts["opens_at"],
             facts["closes_at"],
+            facts["handed_over_from"],
             "accepted" if accepted else "placed",
             courier_id if accepted else None,
             datetime.now(UTC) if accepted else None,
         )
-        asked = {facts["ready_at"], facts["opens_at"], facts["closes_at"]}
+        asked = {facts["ready_at"], facts["opens_at"], facts["closes_at"], facts["handed_over_from"]}
         if facts["service_s"] == 666 or not asked.isdisjoint(ODD_INSTANTS):
             self.odd_orders.append(order_id)
 
@@ -226,15 +231,24 @@ PLAIN = {
     "ready_at": None,
     "opens_at": None,
     "closes_at": None,
+    "handed_over_from": None,
     "is_accepted": False,
 }
 ALWAYS = {"mode": "foot", "capacity": [], "max_orders": 8, "at": None, "breaks": [], "end": None}
 
 
 @pytest.mark.parametrize("at", ODD_INSTANTS)
-@pytest.mark.parametrize("field", ["ready_at", "opens_at", "closes_at"])
+@pytest.mark.parametrize("field", ["ready_at", "opens_at", "closes_at", "handed_over_from"])
 def test_order_with_an_instant_nobody_can_mean_is_left_out_and_told(beside, field, at):
     beside(PLAIN | {field: at})
+
+
+def test_places_too_near_to_each_other_to_be_measured_do_no_harm(beside):
+    later = datetime(2199, 1, 1, tzinfo=UTC).isoformat()
+    near = PLAIN | {"pickup": (0.0, 0.0), "dropoff": tiny, "handed_over_from": later}
+    beside(
+        near, near | {"pickup": tiny, "dropoff": (0.0, 0.0)}, near | {"pickup": (90.0, 0.0), "dropoff": (90.0, tiny[1])}
+    )
 
 
 def test_shift_without_end_leaves_its_courier_out(beside):
