@@ -35,6 +35,7 @@ from dispatch.planning.propose import propose
 from dispatch.region.matrix import travel_matrix
 from dispatch.region.world import RouteInForce, StopInForce, Whereabouts, World, survey
 from dispatch.stop import OrderId, PlannedStop, StopKind
+from dispatch.travel.corrected import Corrected
 from dispatch.travel.great_circle import GreatCircle
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode, Region
@@ -224,7 +225,7 @@ class Day:
         self._ends = OPENS.timestamp() + hours * 3600
         self._per_tick = orders_an_hour * TICK_S / 3600
         self._restart_every_s = restart_every_s
-        self._travel = GreatCircle(learned=learned.factors)
+        self._travel = Corrected(GreatCircle(learned=learned.factors), learned.factors)
         self._forecaster = Forecaster(learned)
         self._orders: dict[OrderId, Order] = {}
         self._promises: promises.Promises = {}

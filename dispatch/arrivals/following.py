@@ -211,7 +211,14 @@ class Following:
         if len(self._services) != len(calls):
             self._services = tuple(forecaster.service(route.region, call, route.courier_id) for call in calls)
         if len(self._legs) != len(calls) - 1:
-            ways = [Way(origin=a.at, destination=b.at, engine=self._ways.get((a.at, b.at))) for a, b in pairwise(calls)]
+            left_at = [
+                max(now, call.scheduled_at or now, call.opens_at) + service.p50_s
+                for call, service in zip(calls, self._services, strict=True)
+            ]
+            ways = [
+                Way(origin=a.at, destination=b.at, engine=self._ways.get((a.at, b.at)), leaves_at=left)
+                for (a, b), left in zip(pairwise(calls), left_at, strict=False)
+            ]
             self._legs = forecaster.legs(route.mode, ways, now, courier_id=route.courier_id)
         if self.progress is None and self._at is not None and self._fixed_at is not None:
             self.progress = depart(calls[0].stop, calls[0].at, at=self._at, fixed_at=self._fixed_at)

@@ -38,6 +38,8 @@ class Way:
     origin: LatLon
     destination: LatLon
     engine: Leg | None = None
+    leaves_at: float | None = None
+    """When it is left; None: about when it is asked."""
 
 
 class Forecaster:
@@ -57,12 +59,11 @@ class Forecaster:
         self, mode: Mode, ways: Sequence[Way], at: float, *, courier_id: CourierId | None = None
     ) -> tuple[Span, ...]:
         """
-        What each way takes when left about `at`.
+        What each way takes when left about `at`, or when it says that it is left.
 
         The engine's time where there is one, corrected by what couriers needed on top of it; else the default's time,
         corrected the same way (source `learned`), or as it is (`default`).
         """
-        when = datetime.fromtimestamp(at, UTC)
         spans: dict[int, Span] = {}
         by_base: dict[str, list[int]] = {}
         for number, way in enumerate(ways):
@@ -76,7 +77,7 @@ class Forecaster:
             model = self._model(mode, base, mine[0].origin)
             log_factors, novelty = np.zeros(len(mine)), np.ones(len(mine))
             if model is not None:
-                log_factors = model.log_factors([(way.origin, way.destination, when) for way in mine])
+                log_factors = model.log_factors([(way.origin, way.destination, _left_at(way, at)) for way in mine])
                 log_factors = log_factors + (model.couriers.get(courier_id, 0.0) if courier_id is not None else 0.0)
                 novelty = model.novelty([way.origin for way in mine], [way.destination for way in mine])
             for number, way, log_factor, new in zip(numbers, mine, log_factors, novelty, strict=True):
@@ -103,6 +104,10 @@ class Forecaster:
     def _model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
         model = self._known.model(mode, base, at)
         return model if model is not None and model.n_legs >= self._n_least else None
+
+
+def _left_at(way: Way, at: float) -> datetime:
+    return datetime.fromtimestamp(at if way.leaves_at is None else way.leaves_at, UTC)
 
 
 def _band(model: TravelModel | None, apart_m: float, novelty: float) -> Band:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from math import exp
 
 import numpy as np
 import numpy.typing as npt
 
 from dispatch.learning.travel_model import GREAT_CIRCLE, TravelModel, columns_of, hour_of_week
+from dispatch.rhythm import Habits
 from dispatch.travel.times import Source
 from tracking.position import LatLon, Mode
 
@@ -52,6 +54,14 @@ class LearnedFactors:
         apart_m, means = model.kriging.mean_matrix(columns_of(origins), columns_of(destinations), hour)
         factors: Floats = np.exp(means + model.calibration.middle_score * model.calibration.spread(apart_m))
         return factors
+
+    def habits(self, mode: Mode, near: LatLon, at: datetime, *, engine: Source | None = None) -> Habits:
+        """See SpeedFactors."""
+        model = self._usable(mode, GREAT_CIRCLE if engine is None else engine.value, near)
+        if model is None:
+            return Habits()
+        paces = {courier_id: exp(effect) for courier_id, effect in model.couriers.items()}
+        return Habits(rhythm=model.rhythm(near, at), paces=paces)
 
     def _usable(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
         model = self.model(mode, base, at)

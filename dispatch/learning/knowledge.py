@@ -14,6 +14,7 @@ from dispatch.learning.factors import LearnedFactors
 from dispatch.learning.model_bytes import SERVICES, model_from_bytes, services_from_bytes
 from dispatch.learning.service_times import ServiceTimes
 from dispatch.learning.travel_model import TravelModel
+from dispatch.rhythm import Habits
 from dispatch.stop import StopKind
 from dispatch.travel.times import Source
 from sql import queries
@@ -62,6 +63,10 @@ class Knowledge:
     ) -> npt.NDArray[np.float64]:
         """See SpeedFactors."""
         return self.factors_in_force.factors(mode, origins, destinations, at, engine=engine)
+
+    def habits(self, mode: Mode, near: LatLon, at: datetime, *, engine: Source | None = None) -> Habits:
+        """See SpeedFactors."""
+        return self.factors_in_force.habits(mode, near, at, engine=engine)
 
     def stay_s(
         self, region: Region, kind: StopKind, at: LatLon, courier_id: CourierId | None, declared_s: int

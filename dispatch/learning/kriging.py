@@ -48,6 +48,8 @@ NOVELTY_POWER = 0.25
 intervals of places nobody went to hold 91 to 97 % in a simulated city, with 0 (all legs alike) 55 to 74."""
 N_SEARCH = 600
 """Legs that the search for variances looks at; its cost grows with the cube."""
+N_EVERYWHERE = 200
+"""Past legs whose places stand for everywhere."""
 N_FEWEST = 40
 """With fewer legs the prior variances stay."""
 
@@ -215,6 +217,17 @@ class Kriging:
         """`weights` times the variance of each term, shape (terms, sites)."""
         scaled: Floats = self.variances[: len(TERMS), None] * self.weights[None, :]
         return scaled
+
+    @cached_property
+    def by_hour(self) -> Floats:
+        """Log factor of each hour of the week, 0 to 167, over all past places: what the hour alone does to a leg."""
+        rhythm, origin, destination = self._by_term[0], self._by_term[5], self._by_term[6]
+        some = np.linspace(0, len(self.sites) - 1, min(len(self.sites), N_EVERYWHERE)).astype(np.intp)
+        near_from = np.exp(-apart_m(self.sites.origin_xy[some], self.sites.origin_xy) / CELL_8_M).mean(axis=0)
+        near_to = np.exp(-apart_m(self.sites.destination_xy[some], self.sites.destination_xy) / CELL_8_M).mean(axis=0)
+        hours = np.arange(168, dtype=np.float64)
+        result: Floats = closeness_hour(hours, self.sites.hour) @ (rhythm + near_from * origin + near_to * destination)
+        return result
 
     def mean(self, origins: Places, destinations: Places, hour: Floats) -> Floats:
         """Log factor of legs i: from origins[i] to destinations[i] at hour[i] of the week."""

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from dispatch.learning.conformal import Band, Calibration, calibrate
 from dispatch.learning.kriging import Kriging, Places, fit
+from dispatch.rhythm import LEAST, N_STEPS, STEP_S, Rhythm
 from dispatch.travel.great_circle import DEFAULT_PACES
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Mode, Region
@@ -167,6 +168,18 @@ class TravelModel:
         """Whether a place is near enough to the model's legs for it to speak."""
         middle = self.kriging.projection
         return distance_m(at, LatLon(middle.lat, middle.lon)) <= REACH_M
+
+    def rhythm(self, near: LatLon, at: datetime) -> Rhythm | None:
+        """How much longer legs take in the day to come than those left at `at`; None where that is all alike."""
+        hour = hour_of_week(at, near.lon)
+        hours = hour + np.arange(N_STEPS) * (STEP_S / 3600.0)
+        hours[1:] += STEP_S / 7200.0  # of the middle of a step; the first begins with what the matrix is of
+        log_factors = np.interp(hours, np.arange(168.0), self.kriging.by_hour, period=168.0)
+        slowness = np.exp(log_factors - log_factors[0])
+        slowness[np.abs(slowness - 1.0) < LEAST] = 1.0
+        if (slowness == 1.0).all():
+            return None
+        return Rhythm(begins_at=int(at.timestamp()), slowness=tuple(slowness.tolist()))
 
     def log_factors(self, legs: Sequence[tuple[LatLon, LatLon, datetime]]) -> Floats:
         """Log factors of legs (origin, destination, departure), before couriers and calibration."""

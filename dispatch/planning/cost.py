@@ -6,7 +6,6 @@ reports for each route and assignment. A law in the tests holds the two together
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 
 from dispatch.planning.problem import Problem, StopNo
 from dispatch.planning.proposal import ScheduledStop
@@ -17,12 +16,11 @@ Term = Callable[[Problem, int, Sequence[StopNo], Sequence[ScheduledStop]], int]
 
 def travel(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
     """Seconds driven, the way to where the courier must end included."""
-    duration = problem.durations_s[worker_no].item
-    worker = problem.workers[worker_no]
-    places = [worker.start, *(row.place for row in times)]
-    if stops and worker.end is not None:
-        places.append(worker.end)
-    return problem.params.weights.travel * sum(duration(a, b) for a, b in pairwise(places))
+    del stops
+    worker, driven_s = problem.workers[worker_no], sum(row.leg_s for row in times)
+    if times and worker.end is not None:
+        driven_s += problem.leg_s(worker_no, times[-1].place, worker.end, times[-1].leaves_at)
+    return problem.params.weights.travel * driven_s
 
 
 def delivery(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
@@ -46,7 +44,8 @@ def overtime(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: S
     worker = problem.workers[worker_no]
     instants = [row.starts_at for stop, row in zip(stops, times, strict=True) if stop & 1]
     if times and worker.end is not None:
-        instants.append(times[-1].leaves_at + problem.durations_s[worker_no].item(times[-1].place, worker.end))
+        left_at = times[-1].leaves_at
+        instants.append(left_at + problem.leg_s(worker_no, times[-1].place, worker.end, left_at))
     late_s = sum(max(instant - worker.shift_ends_at, 0) for instant in instants)
     return problem.params.weights.overtime * late_s
 

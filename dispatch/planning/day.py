@@ -120,7 +120,7 @@ def task_of(problem: Problem, allowed: npt.NDArray[np.bool_]) -> tuple[Task, lis
     for number, worker in enumerate(workers):
         may = allowed[:, number]
         key = (
-            worker.mode, worker.start, worker.end, worker.available_at, worker.shift_ends_at, worker.capacity,
+            problem.gaits[number], worker.start, worker.end, worker.available_at, worker.shift_ends_at, worker.capacity,
             may.tobytes(),
         )  # fmt: skip
         alike.setdefault(key, []).append(number)
@@ -133,7 +133,7 @@ def task_of(problem: Problem, allowed: npt.NDArray[np.bool_]) -> tuple[Task, lis
                 places.append(0 if place is None else place)
     nowhere = number_of.get(None)
     distances: Mapping[Any, list[Any]] = {
-        mode: _rows(matrix, places, nowhere) for mode, matrix in problem.travel_s.items()
+        gait: _rows(matrix, places, nowhere) for gait, matrix in problem.travel_s.items()
     }
     kinds = []
     for numbers in alike.values():
@@ -142,7 +142,7 @@ def task_of(problem: Problem, allowed: npt.NDArray[np.bool_]) -> tuple[Task, lis
         kinds.append(
             Kind(
                 count=len(numbers),
-                distance=distances[worker.mode],
+                distance=distances[problem.gaits[numbers[0]]],
                 start=number_of[worker.start],
                 end=number_of[worker.end],
                 opens=worker.available_at,

@@ -111,8 +111,8 @@ def earliest_pickups(draft: Draft, job_no: int) -> npt.NDArray[np.int64]:
     """By worker: when it could be at the job's pickup at the earliest, from any point of its route; or FOREVER."""
     problem = draft.problem
     arrives_at = np.full(len(problem.workers), FOREVER, dtype=np.int64)
-    for mode, numbers in problem.workers_of_mode.items():
-        leg_s = problem.travel_s[mode][draft.place[numbers], problem.jobs[job_no].pickup.place]
+    for gait, numbers in problem.workers_of_gait.items():
+        leg_s = problem.travel_s[gait][draft.place[numbers], problem.jobs[job_no].pickup.place]
         arrives_at[numbers] = (draft.leaves_at[numbers] + leg_s).min(axis=1)
     return arrives_at
 
@@ -129,10 +129,12 @@ def nearest(
     score = np.full(len(problem.workers), FOREVER, dtype=np.int64)
     bound = np.full(len(problem.workers), FOREVER, dtype=np.int64)
     to_door_s = problem.service_s[pickup] + problem.direct_s[job_no]
-    for mode, numbers in problem.workers_of_mode.items():
-        leg_s = problem.travel_s[mode][draft.place[numbers], problem.place[pickup]]
+    for gait, numbers in problem.workers_of_gait.items():
+        leg_s = problem.travel_s[gait][draft.place[numbers], problem.place[pickup]]
         starts_at = np.maximum(draft.leaves_at[numbers] + leg_s, problem.opens_at[pickup])
         score[numbers] = (starts_at + leg_s).min(axis=1)
+        if problem.fastest < 1.0:  # what is left later may take less
+            starts_at = np.maximum(draft.leaves_at[numbers] + problem.fastest * leg_s, problem.opens_at[pickup])
         drops_at = np.maximum(starts_at.min(axis=1) + to_door_s, problem.opens_at[dropoff])
         late_s = np.maximum(drops_at - problem.due_at[dropoff], 0)
         bound[numbers] = (

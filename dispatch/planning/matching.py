@@ -96,8 +96,8 @@ def _after_workers(
     leaves_at = np.array([end.leaves_at for end in ends], dtype=np.int64)
     places = np.array([end.place for end in ends])
     shift_ends_at = np.array([worker.shift_ends_at for worker in problem.workers], dtype=np.int64)
-    for mode, numbers in problem.workers_of_mode.items():
-        travel_s = problem.travel_s[mode]
+    for gait, numbers in problem.workers_of_gait.items():
+        travel_s = problem.travel_s[gait]
         costs[:, numbers] = _trip_costs(
             problem,
             travel_s,
@@ -114,8 +114,8 @@ def _after_workers(
 def _after_jobs(draft: Draft, movable: Sequence[int]) -> Ints:
     """[movable job, movable job before it]: cost of a trip after another; only later after earlier, so no rings."""
     problem = draft.problem
-    mode = max(problem.workers_of_mode, key=lambda mode: len(problem.workers_of_mode[mode]))
-    travel_s = problem.travel_s[mode]
+    gait = max(problem.workers_of_gait, key=lambda gait: len(problem.workers_of_gait[gait]))
+    travel_s = problem.travel_s[gait]
     starts_at = np.array([_start_in(draft, job_no) for job_no in movable], dtype=np.int64)
     pickups = np.array([problem.jobs[job_no].pickup.place for job_no in movable])
     dropoffs = np.array([problem.jobs[job_no].dropoff.place for job_no in movable])

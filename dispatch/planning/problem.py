@@ -7,15 +7,23 @@ Lists by stop are plain lists of ints: a route is walked some ten thousand times
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, log
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dispatch.planning.demand import idle_values
 from dispatch.planning.params import Params
-from dispatch.planning.snapshot import Break, Job, Place, Snapshot, UnixS, Worker
+from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, UnixS, Worker
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode
+
+PACE_STEP = 0.03
+"""Couriers whose paces, in logs, are nearer than this share a matrix: 1.5 % of a leg of ten minutes is nine seconds."""
+Gait = tuple[Mode, int]
+"""A mode, and by how many steps a courier's pace differs from everybody's."""
+Floats = npt.NDArray[np.float32]
 
 StopNo = int
 """2 * job for its pickup, 2 * job + 1 for its drop-off."""
@@ -45,25 +53,35 @@ class Problem:
     """By job: cost of a second between ready and drop-off; dearer with priority."""
     ready_at: list[UnixS]
     direct_s: list[int]
-    """By job: from pickup to drop-off in the fastest mode."""
+    """By job: from pickup to drop-off in the fastest mode, at the quickest pace and hour."""
     onboard: list[bool]
     shown_to: list[int]
     """By job: number of the worker who has been shown it, or -1."""
     idle_value: list[int]
     """By worker: what leaving its place unguarded costs; see demand.py."""
+    gaits: list[Gait]
+    """By worker."""
     durations_s: list[npt.NDArray[np.int32]]
-    """By worker: the matrix of its mode."""
+    """By worker: the matrix of its mode, at its pace; of legs left for now, see `leg_s`."""
     distances_m: list[npt.NDArray[np.int32]]
-    travel_s: Mapping[Mode, npt.NDArray[np.int32]]
-    workers_of_mode: dict[Mode, npt.NDArray[np.int64]]
+    travel_s: Mapping[Gait, npt.NDArray[np.int32]]
+    workers_of_gait: dict[Gait, npt.NDArray[np.int64]]
+    fastest: float
+    """No leg is shorter than this times what the matrix says, whenever it is driven; at most 1."""
     walk_weights: tuple[int, int, int, int]
     """Of travel, waiting, overtime and change: together with the next two what `route.walk` needs, unpacked at once."""
-    clocks: list[tuple[Callable[[Place, Place], int], UnixS, tuple[Break, ...]]]
-    """By worker: travel time, end of shift, breaks."""
+    clocks: list[tuple[Callable[[Place, Place], int], float, Callable[[UnixS, int], int], UnixS, tuple[Break, ...]]]
+    """By worker: travel time, until when that holds, what it is later, end of shift, breaks."""
     lists: tuple[list[int], ...]
     """place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, shown_to."""
     n_locked: list[int]
     """By worker: so many leading stops of its route stay; stops of orders that are no longer open do not count."""
+
+    def leg_s(self, worker_no: int, origin: Place, destination: Place, leaves_at: UnixS) -> int:
+        """What a leg takes a worker who leaves then."""
+        duration, steady_until, later, _, _ = self.clocks[worker_no]
+        leg_s = duration(origin, destination)
+        return leg_s if leaves_at + leg_s <= steady_until else later(leaves_at, leg_s)
 
     def planned(self, stop: StopNo) -> PlannedStop:
         """The stop in the snapshot's terms."""
@@ -88,7 +106,12 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     shown = {order_id: number for number, worker in enumerate(workers) for order_id in worker.shown}
     job_no = {job.order_id: number for number, job in enumerate(jobs)}
     weights = params.weights
-    durations_s = [snapshot.travel.durations_s[worker.mode] for worker in workers]
+    gaits = [_gait(worker) for worker in workers]
+    travel_s = {gait: _at_pace(snapshot.travel.durations_s[gait[0]], gait[1]) for gait in sorted(set(gaits))}
+    durations_s = [travel_s[gait] for gait in gaits]
+    habits = snapshot.travel.habits
+    rhythms = [habits[worker.mode].rhythm if worker.mode in habits else None for worker in workers]
+    fastest = min((rhythm.fastest for rhythm in rhythms if rhythm is not None), default=1.0)
     place = [visit.place for visit in visits]
     opens_at = [visit.opens_at for visit in visits]
     due_at = [visit.due_at for visit in visits]
@@ -113,35 +136,59 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
         late_rate=late_rate,
         delivery_rate=delivery_rate,
         ready_at=ready_at,
-        direct_s=_direct_s(snapshot),
+        direct_s=_direct_s(snapshot, travel_s or snapshot.travel.durations_s, fastest),
         onboard=[job.onboard_of is not None for job in jobs],
         shown_to=shown_to,
         idle_value=idle_values(snapshot, params),
+        gaits=gaits,
         durations_s=durations_s,
         distances_m=[snapshot.travel.distances_m[worker.mode] for worker in workers],
-        travel_s=snapshot.travel.durations_s,
-        workers_of_mode={
-            mode: np.array([number for number, worker in enumerate(workers) if worker.mode == mode], dtype=np.int64)
-            for mode in sorted({worker.mode for worker in workers})
+        travel_s=travel_s,
+        workers_of_gait={
+            gait: np.array([number for number, other in enumerate(gaits) if other == gait], dtype=np.int64)
+            for gait in travel_s
         },
+        fastest=fastest,
         walk_weights=(weights.travel, weights.waiting, weights.overtime, weights.change),
         clocks=[
-            (matrix.item, worker.shift_ends_at, worker.breaks)
-            for matrix, worker in zip(durations_s, workers, strict=True)
+            (
+                matrix.item,
+                FOREVER if rhythm is None else rhythm.steady_until,
+                _as_now if rhythm is None else rhythm.leg_s,
+                worker.shift_ends_at,
+                worker.breaks,
+            )
+            for matrix, rhythm, worker in zip(durations_s, rhythms, workers, strict=True)
         ],
         lists=(place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, shown_to),
         n_locked=[sum(stop.order_id in job_no for stop in worker.route[: worker.n_locked]) for worker in workers],
     )
 
 
-def _direct_s(snapshot: Snapshot) -> list[int]:
-    matrices = snapshot.travel.durations_s.values()
+def _gait(worker: Worker) -> Gait:
+    return worker.mode, round(log(worker.pace) / PACE_STEP)
+
+
+def _at_pace(durations_s: npt.NDArray[np.int32], steps: int) -> npt.NDArray[np.int32]:
+    if not steps:
+        return durations_s
+    scaled: Floats = durations_s * np.float32(exp(steps * PACE_STEP))
+    return np.rint(scaled).astype(np.int32)
+
+
+def _as_now(_: UnixS, leg_s: int) -> int:
+    return leg_s
+
+
+def _direct_s(snapshot: Snapshot, travel_s: Mapping[Any, npt.NDArray[np.int32]], fastest: float) -> list[int]:
+    matrices = travel_s.values()
     if not snapshot.jobs or not matrices:
         return [0] * len(snapshot.jobs)
     pickups = [job.pickup.place for job in snapshot.jobs]
     dropoffs = [job.dropoff.place for job in snapshot.jobs]
-    fastest: list[int] = np.min([matrix[pickups, dropoffs] for matrix in matrices], axis=0).tolist()
-    return fastest
+    least = np.min([matrix[pickups, dropoffs] for matrix in matrices], axis=0)
+    direct_s: list[int] = (least if fastest == 1.0 else (least * fastest).astype(np.int64)).tolist()
+    return direct_s
 
 
 def carried(stops: Sequence[StopNo]) -> set[int]:

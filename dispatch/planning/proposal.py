@@ -84,6 +84,8 @@ class ScheduledStop:
     leaves_at: UnixS
     late_s: int
     """Seconds after `due_at`."""
+    leg_s: int = 0
+    """Driven to be there; 0 where the stay goes on."""
     break_at: UnixS | None = None
     """A break is taken before the way there, and begins then."""
     break_s: int = 0

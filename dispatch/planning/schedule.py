@@ -51,14 +51,16 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
 
     The cost is that of the terms in cost.py, fused into one pass because every decision hangs on this loop.
     """
-    duration, shift_ends_at, breaks = problem.clocks[worker_no]
+    duration, steady_until, later, shift_ends_at, breaks = problem.clocks[worker_no]
     travel_weight, waiting_weight, overtime_weight, change_weight = problem.walk_weights
     places, opens, dues, closes, services, ready, late_rate, delivery_rate, shown_to = problem.lists
     leaves_at, place, kind, arrived_at, n_breaks, cost, excess = state
     for stop in stops:
         is_dropoff = stop & 1
         if places[stop] != place or is_dropoff != kind:
-            leg_s = duration(place, places[stop])
+            now_s = leg_s = duration(place, places[stop])
+            if leaves_at + leg_s > steady_until:
+                leg_s = later(leaves_at, now_s)
             while n_breaks < len(breaks):
                 pause = breaks[n_breaks]
                 ends_at = max(leaves_at + leg_s, opens[stop]) + services[stop]
@@ -70,6 +72,7 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
                     break
                 excess += max(leaves_at - pause.closes_at, 0)
                 leaves_at = begins_at + pause.duration_s
+                leg_s = now_s if leaves_at + now_s <= steady_until else later(leaves_at, now_s)
                 n_breaks += 1
             place, kind = places[stop], is_dropoff
             leaves_at = arrived_at = leaves_at + leg_s
@@ -107,7 +110,7 @@ def finish(problem: Problem, worker_no: int, state: RouteState) -> tuple[int, in
     worker, total = problem.workers[worker_no], state.cost + problem.idle_value[worker_no]
     if worker.end is not None:
         weights = problem.params.weights
-        leg_s = problem.durations_s[worker_no].item(state.place, worker.end)
+        leg_s = problem.leg_s(worker_no, state.place, worker.end, state.leaves_at)
         total += weights.travel * leg_s
         total += weights.overtime * max(state.leaves_at + leg_s - worker.shift_ends_at, 0)
     return total, state.excess
@@ -146,9 +149,11 @@ def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple
     state = start(problem, worker_no)
     breaks = problem.workers[worker_no].breaks
     for stop in stops:
-        left_at, n_taken = state.leaves_at, state.n_breaks
+        before = state
         state = walk(problem, worker_no, state, (stop,))
-        taken = breaks[n_taken : state.n_breaks]
+        taken, departs_at = breaks[before.n_breaks : state.n_breaks], before.leaves_at
+        for pause in taken:
+            departs_at = max(departs_at, pause.opens_at) + pause.duration_s
         starts_at = max(state.arrived_at, problem.opens_at[stop])
         rows.append(
             ScheduledStop(
@@ -158,7 +163,8 @@ def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple
                 starts_at=starts_at,
                 leaves_at=state.leaves_at,
                 late_s=max(starts_at - problem.due_at[stop], 0),
-                break_at=max(left_at, taken[0].opens_at) if taken else None,
+                leg_s=0 if (state.place, state.kind) == (before.place, before.kind) else state.arrived_at - departs_at,
+                break_at=max(before.leaves_at, taken[0].opens_at) if taken else None,
                 break_s=sum(pause.duration_s for pause in taken),
             )
         )

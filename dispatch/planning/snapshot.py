@@ -7,11 +7,12 @@ Places are indices into the travel matrix of the snapshot.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatch.rhythm import Habits
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode, Region
 
@@ -105,6 +106,8 @@ class Worker:
     breaks: tuple[Break, ...] = ()
     """Those still to be taken, the earliest first."""
     has_fresh_position: bool = True
+    pace: float = 1.0
+    """What a leg takes this courier, beside what it takes others of the mode."""
     route: tuple[PlannedStop, ...] = ()
     """The stops of the plan in force that are not done yet, in order."""
     n_locked: int = 0
@@ -125,6 +128,13 @@ class TravelMatrix:
     distances_m: Mapping[Mode, npt.NDArray[np.int32]]
     sources: Mapping[Mode, str] = field(default_factory=dict)
     """Where the times of a mode come from: the weakest source used, such as `osrm`, `learned`, `default`."""
+    habits: Mapping[Mode, Habits] = field(default_factory=dict)
+    """By mode: how other hours and single couriers differ from these times, as far as was learned."""
+
+    def at_own_pace(self, worker: Worker, who: CourierId | None = None) -> Worker:
+        """The worker with the pace that was learned of them; `who`: by this name."""
+        habits = self.habits.get(worker.mode)
+        return worker if habits is None else replace(worker, pace=habits.paces.get(who or worker.courier_id, 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

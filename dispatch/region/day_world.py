@@ -79,7 +79,8 @@ async def snapshot_of(
         now=unix_s(day.starts_at),
         jobs=tuple(replace(job, size=_padded(job.size, 0, 1)) for job in seen.jobs),
         workers=tuple(
-            _worker(name, one, day, depots.get(name, nowhere), depots.get(name)) for name, one in day.on_shift.items()
+            matrix.at_own_pace(_worker(name, one, day, depots.get(name, nowhere), depots.get(name)), one.courier.id)
+            for name, one in day.on_shift.items()
         ),
         travel=_with_nowhere(matrix),
     )

@@ -42,11 +42,12 @@ async def travel_matrix(
     answers = await asyncio.gather(
         *(travel.matrix(mode, places, places[:m], departs_at, budget_s=budget_s, also=also) for mode in asked)
     )
-    durations, distances, sources = {}, {}, {}
+    durations, distances, sources, habits = {}, {}, {}, {}
     for mode, answer in zip(asked, answers, strict=True):
         durations[mode] = np.zeros((n, n), dtype=np.int32)
         distances[mode] = np.zeros((n, n), dtype=np.int32)
         durations[mode][:, :m] = answer.durations_s
         distances[mode][:, :m] = answer.distances_m
         sources[mode] = answer.weakest().value
-    return TravelMatrix(durations_s=durations, distances_m=distances, sources=sources)
+        habits[mode] = answer.habits
+    return TravelMatrix(durations_s=durations, distances_m=distances, sources=sources, habits=habits)

@@ -1,7 +1,8 @@
 """
 Engine times corrected by what couriers needed on top of them, as arrivals correct them; no I/O of its own.
 
-For the planner: what it plans with must be what is told of the plan. The learner and the arrivals ask the chain itself,
+For the planner: what it plans with must be what is told of the plan, also for couriers who are quicker or slower than
+others, and for legs that are driven at another hour. The learner and the arrivals ask the chain itself,
 because they learn and apply that correction.
 """
 
@@ -12,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from dispatch.rhythm import Habits
 from dispatch.travel.times import SOURCES, Matrix, Pair, RoutePath, Source, SpeedFactors, TravelTimes
 from tracking.position import LatLon, Mode
 
@@ -38,7 +40,11 @@ class Corrected:
     ) -> Matrix:
         """See TravelTimes."""
         answer = await self._travel.matrix(mode, origins, destinations, departs_at, budget_s=budget_s, also=also)
-        durations = answer.durations_s
+        durations, habits = answer.durations_s, Habits()
+        if answer.sources.size:
+            source = SOURCES[int(np.bincount(answer.sources.ravel()).argmax())]
+            engine_asked = None if source in FALLBACKS else source
+            habits = self._learned.habits(mode, origins[0], departs_at, engine=engine_asked)
         for code in np.unique(answer.sources):
             engine = SOURCES[int(code)]
             if engine in FALLBACKS:
@@ -47,7 +53,7 @@ class Corrected:
             known = (answer.sources == code) & np.isfinite(factors)
             if known.any():
                 durations = np.where(known, np.rint(durations * np.where(known, factors, 1.0)), durations)
-        return replace(answer, durations_s=durations.astype(np.int32))
+        return replace(answer, durations_s=durations.astype(np.int32), habits=habits)
 
     async def route(
         self, mode: Mode, places: Sequence[LatLon], departs_at: datetime, *, budget_s: float = 1.0

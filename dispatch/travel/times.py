@@ -6,7 +6,7 @@ answered, UNROUTABLE one that it knows to have no way; what the chain hands out 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from dispatch.rhythm import Habits
 from tracking.position import LatLon, Mode
 
 IntMatrix = npt.NDArray[np.int32]
@@ -61,6 +62,8 @@ class Matrix:
     distances_m: IntMatrix
     sources: SourceMatrix
     """Index into SOURCES for each pair."""
+    habits: Habits = field(default_factory=Habits)
+    """What was learned of other hours, and of couriers; nothing where nobody corrects the times."""
 
     def source(self, origin: int, destination: int) -> Source:
         """Where the time of one pair comes from."""
@@ -227,4 +230,8 @@ class SpeedFactors(Protocol):
 
         Expected by an engine, or by the default paces.
         """
+        ...
+
+    def habits(self, mode: Mode, near: LatLon, at: datetime, *, engine: Source | None = None) -> Habits:
+        """Of the same model: how other hours differ from the one of `at`, and couriers from everybody."""
         ...

@@ -117,7 +117,7 @@ def cut(
         | {end for worker_no in cluster.worker_nos if (end := problem.workers[worker_no].end) is not None}
     )
     place_of = {place: index for index, place in enumerate(places)}
-    modes = sorted({problem.workers[worker_no].mode for worker_no in cluster.worker_nos})
+    gaits = sorted({problem.gaits[worker_no] for worker_no in cluster.worker_nos})
     cells = np.ix_(places, places)
     free_jobs = set(cluster.job_nos)
 
@@ -158,7 +158,7 @@ def cut(
         on_board = carried(route[n_locked:])
         n_done = sum(stop & 1 for stop in route[:n_locked])
         return Vehicle(
-            profile=modes.index(worker.mode),
+            profile=gaits.index(problem.gaits[worker_no]),
             place=place_of[state.place],
             free_s=_from(problem.now, state.leaves_at),
             shift_ends_s=_from(problem.now, worker.shift_ends_at),
@@ -179,7 +179,7 @@ def cut(
     piece = Piece(
         nodes=tuple(node(stop) for stop in stops),
         vehicles=tuple(vehicle(worker_no) for worker_no in cluster.worker_nos),
-        durations_s=tuple(problem.travel_s[mode][cells].astype(np.int64) for mode in modes),
+        durations_s=tuple(problem.travel_s[gait][cells].astype(np.int64) for gait in gaits),
         travel=problem.params.weights.travel,
         overtime=problem.params.weights.overtime,
         change=problem.params.weights.change,

@@ -214,3 +214,22 @@ def test_who_was_somewhere_is_surer_there_than_elsewhere():
     here, there = model.novelty([PORTO, far], [PORTO, far])
     assert here < 0.9 * there
     assert there == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_rhythm_of_the_day_is_learned_for_legs_driven_later():
+    """Of a model and of what the planner asks for: relative to the hour that its matrix is of."""
+    quiet = [replace(leg, departed_at=leg.departed_at.replace(hour=11)) for leg in legs(150, seed=1)]
+    rush = [replace(leg, departed_at=leg.departed_at.replace(hour=18)) for leg in legs(150, factor=1.5, seed=2)]
+    at_eleven = datetime(2026, 3, 18, 11, tzinfo=UTC)
+    rhythm = LearnedFactors([taught(quiet + rush)]).habits(Mode.CAR, PORTO, at_eleven).rhythm
+    assert rhythm is not None
+    assert rhythm.slowness[0] == 1.0
+    assert rhythm.slowness[7 * 4] == pytest.approx(1.5, rel=0.12)
+    assert LearnedFactors([taught(legs(150, noise=0.0))]).habits(Mode.CAR, PORTO, at_eleven).rhythm is None
+
+
+def test_the_pace_of_a_courier_is_handed_on_to_the_planner():
+    known = [replace(leg, error=0.2) for leg in legs(40, courier_id=RUI)]
+    habits = LearnedFactors([taught(known)]).habits(Mode.CAR, PORTO, NOW)
+    assert habits.paces[RUI] == pytest.approx(exp(0.2 * 40 / 48), rel=0.03)
+    assert LearnedFactors([]).habits(Mode.CAR, PORTO, NOW).paces == {}

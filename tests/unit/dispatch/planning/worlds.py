@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from dispatch.planning.snapshot import FOREVER, Break, Job, Snapshot, TravelMatrix, Visit, Worker
+from dispatch.rhythm import Habits, Rhythm
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode, Region
 
@@ -81,7 +82,13 @@ def worlds(draw, max_jobs: int = 7, max_workers: int = 4) -> Snapshot:
     workers = [draw(_workers(n, place)) for n in range(n_workers)]
     ids = [worker.courier_id for worker in workers]
     jobs = [draw(_jobs(n, place, ids)) for n in range(n_jobs)]
-    return _with_routes(draw, world(points, jobs, workers))
+    snapshot = _with_routes(draw, world(points, jobs, workers))
+    return replace(snapshot, travel=replace(snapshot.travel, habits=draw(_habits)))
+
+
+_slowness = st.lists(st.sampled_from([1.0, 1.0, 0.7, 1.4]), min_size=1, max_size=4).map(tuple)
+_rhythms = st.one_of(st.none(), st.builds(Rhythm, begins_at=st.just(NOW), slowness=_slowness))
+_habits = st.dictionaries(st.sampled_from(list(Mode)), st.builds(Habits, rhythm=_rhythms), max_size=2)
 
 
 @st.composite
@@ -102,6 +109,7 @@ def _workers(draw, n, place):
         max_orders=draw(st.sampled_from([1, 2, 8])),
         range_m=draw(st.sampled_from([None, None, 2500])),
         breaks=breaks,
+        pace=draw(st.sampled_from([1.0, 1.0, 1.0, 0.8, 1.3])),
         has_fresh_position=draw(st.integers(0, 5)) > 0,
     )
 

@@ -1,5 +1,6 @@
 """The planner's travel times: engines corrected by what was learned of them, exactly as arrivals are."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from dispatch.learning.service_times import ServiceTimes
 from dispatch.learning.travel_model import learn
 from dispatch.travel.corrected import Corrected
 from dispatch.travel.times import CODES, Leg, Matrix, RoutePath, Source
-from tests.unit.dispatch.learning.test_travel_model import NOW, PORTO, legs
+from tests.unit.dispatch.learning.test_travel_model import ANA, NOW, PORTO, legs
 from tracking.position import LatLon, Mode, Region
 
 DOORS = [LatLon(PORTO.lat + i / 200, PORTO.lon + i / 150) for i in range(3)]
@@ -74,3 +75,26 @@ async def test_ways_are_corrected_alike():
 async def test_of_an_engine_of_which_nothing_was_learned_nothing_is_changed():
     answer = await Corrected(Engines(), Known(base="valhalla").learned).matrix(Mode.CAR, DOORS, DOORS, RUSH)
     assert (answer.durations_s == 400).all()
+
+
+async def test_a_leg_that_is_driven_later_takes_as_long_by_the_plan_as_by_the_arrivals():
+    """And so does one of a courier who is slower than others."""
+    some = legs(300)
+    rush = [
+        replace(leg, departed_at=leg.departed_at.replace(hour=18), duration_s=leg.duration_s * 1.5)
+        for leg in some[150:]
+    ]
+    quiet = [replace(leg, departed_at=leg.departed_at.replace(hour=11), error=0.2) for leg in some[:150]]
+    known = Known()
+    known.model_in_force = learn([*rush, *quiet], region=Region("porto"), mode=Mode.CAR, base="osrm", now=NOW)
+    known.learned = LearnedFactors([known.model_in_force])
+    at_eleven, at_six = (datetime(2026, 3, 20, hour, tzinfo=UTC) for hour in (11, 18))
+    answer = await Corrected(Engines(), known.learned).matrix(Mode.CAR, DOORS, DOORS, at_eleven)
+    rhythm, matrix_s = answer.habits.rhythm, int(answer.durations_s[0, 1])
+    assert rhythm is not None
+    planned_s = rhythm.leg_s(int(at_six.timestamp()), round(matrix_s * answer.habits.paces[ANA]))
+    engine = Leg(duration_s=400, distance_m=900, geometry=(DOORS[0], DOORS[1]), source=Source.OSRM)
+    way = Way(origin=DOORS[0], destination=DOORS[1], engine=engine, leaves_at=at_six.timestamp())
+    (span,) = Forecaster(known).legs(Mode.CAR, [way], at_eleven.timestamp(), courier_id=ANA)
+    assert planned_s > 1.3 * matrix_s
+    assert planned_s == pytest.approx(span.p50_s, rel=0.04)
