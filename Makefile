@@ -40,10 +40,10 @@ check: setup
 	$(BIN)/hadolint deploy/Dockerfile
 	POSTGRES_PASSWORD=check $(BIN)/docker-compose -f deploy/compose.yaml config --quiet
 
-# The quick ones first; those with real servers side by side, a file at a time.
+# The quick ones first; those with real servers side by side, a file at a time, the longest files first (tests/conftest.py).
 test: setup
-	$(BIN)/python -m pytest tests/unit
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/migration tests/acceptance
+	$(BIN)/python -m pytest -n 2 tests/unit
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/migration tests/acceptance
 
 demo: setup
 	$(BIN)/postrider demo --engine $(ENGINE) --data-dir $(DATA)

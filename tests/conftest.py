@@ -1,8 +1,8 @@
 """Real servers for the tests: started once per session and worker, emptied or cloned for every test."""
 
-import itertools
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,6 +17,10 @@ from hypothesis import settings
 from app.machine.migrate import migrate
 from app.machine.servers import NotInstalled, PostgresServer, RedisServer
 from app.machine.timescale import TimescaleServer
+
+# The tests start this program more than a hundred times: it is compiled once, whatever the machine's default is.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("postrider", deadline=None)  # how long an example takes says how loaded the machine is
 settings.load_profile("postrider")
@@ -50,23 +54,19 @@ def template_database(postgres_server: PostgresServer) -> str:
     return "postrider"
 
 
-_numbers = itertools.count()
-
-
 @pytest.fixture
 def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A database with nothing in it, not even the ledger."""
-    yield from _database(postgres_server, "template1")
+    yield from _database(postgres_server, "template1", f"empty_{os.getpid()}")
 
 
 @pytest.fixture
 def database_url(postgres_server: PostgresServer, template_database: str) -> Iterator[str]:
-    """A migrated database of its own for the test."""
-    yield from _database(postgres_server, template_database)
+    """A migrated database of its own for the test; its address is every test's, so that an API can serve the next."""
+    yield from _database(postgres_server, template_database, f"test_{os.getpid()}")
 
 
-def _database(server: PostgresServer, template: str) -> Iterator[str]:
-    name = f"test_{os.getpid()}_{next(_numbers)}"
+def _database(server: PostgresServer, template: str, name: str) -> Iterator[str]:
     with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         yield server.url_of(name)
@@ -171,6 +171,21 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no recorded data: set POSTRIDER_DATA to its folder")
     return folder
+
+
+LONGEST = (
+    "acceptance/test_openapi.py",
+    "acceptance/test_image.py",
+    "integration/benchmarks/test_eta_benchmark.py",
+    "acceptance/browser/",
+    "acceptance/test_many_regions.py",
+    "acceptance/test_faults.py",
+)
+"""Begun first, the longest first: what is long and begins last keeps one worker busy while the other has nothing."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((k for k, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
 CANNOT_BE_MENDED_BY_CI = ("no native TimescaleDB",)

@@ -52,13 +52,17 @@ class TileFile:
         return found
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the file go; it is opened anew for who asks again."""
+        self._let_go()
+        self._version = None
+
+    def _let_go(self) -> None:
         if self._file is not None:
             self._file.close()
         self._file = self._reader = None
 
     def _open(self, version: Version | None) -> None:
-        self.close()
+        self._let_go()
         self._version = version
         if version is None:
             return
@@ -69,7 +73,7 @@ class TileFile:
             self._reader = Reader(self._bytes)  # type: ignore[no-untyped-call]
             self._reader.header()
         except Exception as exc:  # noqa: BLE001 - whatever is wrong with the file, the page has an outline of its own
-            self.close()
+            self._let_go()
             log.warning("map tiles unreadable", extra={"event": "map_tiles_unreadable", "why": repr(exc)})
 
     def _bytes(self, offset: int, length: int) -> bytes:

@@ -1,6 +1,7 @@
 """The API in this process, on real servers."""
 
 import asyncio
+import functools
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -56,9 +57,16 @@ def settings(database_url: str, redis_url: str) -> Settings:
     return Settings(database_url=database_url, redis_url=redis_url)
 
 
+@functools.lru_cache(maxsize=2)
+def built(settings: Settings) -> Litestar:
+    """The API of these settings: to build it takes longer than most tests, and its lifespan opens everything anew."""
+    return create_app(settings)
+
+
 @pytest_asyncio.fixture
 async def api(settings: Settings) -> AsyncIterator[Litestar]:
-    application = create_app(settings)
+    application = built(settings)
+    before = dict(application.state.items())
     began, over = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
@@ -74,6 +82,9 @@ async def api(settings: Settings) -> AsyncIterator[Litestar]:
     yield application
     over.set()
     await holder
+    for name in list(application.state):
+        del application.state[name]
+    application.state.update(before)
 
 
 @pytest_asyncio.fixture
