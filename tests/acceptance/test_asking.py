@@ -3,7 +3,8 @@
 import pytest_asyncio
 
 from app.web.auth import Role
-from tests.acceptance.test_orders import RESTAURANT, dispatcher, eventually, town
+from tests.acceptance.test_orders import RESTAURANT, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "town"]
 
@@ -32,7 +33,7 @@ async def reaches(town, order_id, state, courier_id):
     async def look():
         return await state_of(town, order_id) == (state, courier_id)
 
-    await eventually(look)
+    await until(look)
 
 
 async def test_region_that_asks_nobody_gives_orders_at_once(town, dispatcher, set_region):
@@ -54,7 +55,7 @@ async def test_region_that_asks_nobody_gives_orders_at_once(town, dispatcher, se
     async def asked():
         return (await state_of(town, second["id"]))[0] == "assigned"
 
-    await eventually(asked)
+    await until(asked)
 
 
 async def slow_one(town):

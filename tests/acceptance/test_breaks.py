@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest_asyncio
 
-from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, eventually, town  # noqa: F401 - fixtures
+from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, town  # noqa: F401 - fixtures
+from tests.waiting import until
 from tracking import events
 
 MINUTE = timedelta(minutes=1)
@@ -79,7 +80,7 @@ async def test_nothing_is_offered_on_a_break_and_what_was_offered_is_taken_back(
         planned = await town.staff.get(f"/v1/couriers/{ana}/route", params={"planned": True})
         return second["id"] in {stop["order_id"] for stop in planned.json()["stops"]}
 
-    await eventually(thought_of)  # for after the break
+    await until(thought_of)  # for after the break
     assert (await phone.get("/v1/offers", params={"state": "open"})).json()["items"] == []
     await phone.post(f"/v1/couriers/{ana}/breaks/end")
     await town.offered(phone, second["id"])
@@ -97,13 +98,13 @@ async def test_arrivals_know_of_a_break_and_say_so(town, dispatcher, rows):  # n
         eta = (await town.staff.get(f"/v1/orders/{order['id']}/eta")).json()
         return instant(eta["p50"]) > now + 30 * MINUTE and "on_break" in eta["warnings"]
 
-    await eventually(told_later)
+    await until(told_later)
 
     async def planned_later():
         [row] = await rows("SELECT (stops -> 0 ->> 'arrives_at')::int AS at FROM routes WHERE courier_id = $1", ana)
         return row["at"] >= int((now + 30 * MINUTE).timestamp())
 
-    await eventually(planned_later)
+    await until(planned_later)
 
 
 async def test_planned_break_is_taken_once(town, dispatcher, rows):  # noqa: F811
@@ -127,7 +128,7 @@ async def test_planned_break_is_taken_once(town, dispatcher, rows):  # noqa: F81
         )
         return found[0] if found else None
 
-    before = await eventually(planned_at)
+    before = await until(planned_at)
     assert before["break_s"] == "1800"
     assert before["at"] >= int((now + 30 * MINUTE).timestamp())
     began = await phone.post(f"/v1/couriers/{ana}/breaks/start")

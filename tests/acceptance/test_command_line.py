@@ -14,6 +14,7 @@ from app.__main__ import main
 from app.machine.check import check
 from app.settings import SettingError, Settings
 from app.web.rsgi import Rsgi
+from tests.acceptance.test_slow_clients import api
 from tests.acceptance.test_up import Program, own_folder
 
 __all__ = ["own_folder"]
@@ -158,13 +159,11 @@ def test_the_tools_find_the_servers_of_a_running_program_by_its_folder(postrider
     assert "no Postrider runs on" in complaint_of(postrider("token", "support", "--name", "Ben", **beside))
 
 
-def test_a_simulation_without_a_right_token_ends_with_a_line(postrider, own_folder):
-    program = Program(own_folder)
-    try:
-        done = postrider("simulate", "--url", program.url, "--token", "nobody's", "--couriers", "1")
-    finally:
-        program.close()
-    assert complaint_of(done).startswith(f"{program.url}/v1/couriers?limit=500: 401")
+def test_a_simulation_without_a_right_token_ends_with_a_line(postrider, database_url, redis_url):
+    with api(database_url, redis_url) as port:
+        url = f"http://127.0.0.1:{port}"
+        done = postrider("simulate", "--url", url, "--token", "nobody's", "--couriers", "1")
+    assert complaint_of(done).startswith(f"{url}/v1/couriers?limit=500: 401")
 
 
 @pytest.fixture

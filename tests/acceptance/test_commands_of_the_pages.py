@@ -9,10 +9,9 @@ import sys
 import httpx
 import pytest
 
-from tests.acceptance.test_up import ROOT, Program, own_folder
+from tests.acceptance.test_up import ROOT, Program
 from tests.engines import grid_of_streets
-
-__all__ = ["own_folder"]
+from tests.waiting import PATIENCE_S
 
 GPX = """<gpx xmlns="http://www.topografix.com/GPX/1/1"><trk><name>Anna</name><trkseg>
 <trkpt lat="41.15" lon="-8.61"><time>2026-11-23T12:00:00Z</time></trkpt>
@@ -24,15 +23,16 @@ def blocks(page):
     return re.findall(r"^```\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def newcomer(own_folder, tmp_path):
+@pytest.fixture(scope="module")
+def newcomer(servers_folder, tmp_path_factory):
     """A shell in the folder of `make demo`, with the program running and `postrider` on the path."""
-    folder = own_folder.parent / f"home-{os.getpid()}-{own_folder.name}"
+    folder = servers_folder / "home"
     program = Program(folder / ".postrider" / "postgres")
-    shim = tmp_path / "postrider"
+    path = tmp_path_factory.mktemp("path")
+    shim = path / "postrider"
     shim.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m app "$@"\n')
     shim.chmod(0o755)
-    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environ = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}
 
     def type_in(text):
         typed = text.replace("localhost:8080", program.url.removeprefix("http://"))
@@ -43,7 +43,7 @@ def newcomer(own_folder, tmp_path):
             env=environ,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=4 * PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -1,10 +1,10 @@
-import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
 
 from app.web.auth import Role
+from tests.waiting import until
 
 
 async def test_courier_is_added_found_changed_and_removed(admin):
@@ -117,11 +117,8 @@ async def test_erased_courier_leaves_no_positions_behind(admin, settings, writer
     fix = {"courier_id": courier["id"], "fixed_at": datetime.now(UTC).isoformat(), "lat": 41.15, "lon": -8.61}
     assert (await admin.post("/v1/positions", json=[fix, {**fix, "lat": 0, "lon": 0}])).json()["accepted"] == 1
     connection = await asyncpg.connect(settings.database_url)
-    async with asyncio.timeout(10):
-        while (
-            await connection.fetchval("SELECT (SELECT count(*) FROM positions) + (SELECT count(*) FROM quarantine)") < 2
-        ):
-            await asyncio.sleep(0.02)
+    stored = "SELECT (SELECT count(*) FROM positions) + (SELECT count(*) FROM quarantine) = 2"
+    await until(lambda: connection.fetchval(stored))
     assert (await admin.get(f"/v1/couriers/{courier['id']}/position")).status_code == 200
 
     assert (await admin.delete(f"/v1/couriers/{courier['id']}", params={"erase": True})).status_code == 204

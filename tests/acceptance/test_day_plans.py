@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from app.web.auth import Role
-from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, eventually, town
+from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "town"]
 
@@ -58,7 +59,7 @@ async def planned(town, starts_at, ends_at):
         assert told["state"] != "failed", told
         return told if told["state"] == "ready" else None
 
-    return await eventually(look, seconds=120)
+    return await until(look)
 
 
 async def intended(town, courier_id):
@@ -66,7 +67,6 @@ async def intended(town, courier_id):
     return [(stop["order_id"], stop["kind"]) for stop in route["stops"]]
 
 
-@pytest.mark.timeout(240)
 async def test_day_is_planned_looked_at_and_applied(town, dispatcher, day):
     ana, _ = await town.hire("Ana")
     await town.staff.post(f"/v1/couriers/{ana}/off-duty")
@@ -96,7 +96,6 @@ async def test_day_is_planned_looked_at_and_applied(town, dispatcher, day):
     assert (again.status_code, again.json()["code"]) == (409, "day-plan-not-ready")
 
 
-@pytest.mark.timeout(240)
 async def test_courier_whose_shift_cannot_be_used_is_told_and_the_others_are_planned(
     town, dispatcher, day, database_url
 ):
@@ -115,7 +114,6 @@ async def test_courier_whose_shift_cannot_be_used_is_told_and_the_others_are_pla
     assert left["cause"]
 
 
-@pytest.mark.timeout(240)
 async def test_work_of_today_leaves_the_plan_of_tomorrow_in_the_route(town, dispatcher, day):
     ana, phone = await town.hire("Ana")
     await shift(town, ana, datetime.now(UTC) - HOUR, datetime.now(UTC) + 8 * HOUR)
@@ -132,7 +130,6 @@ async def test_work_of_today_leaves_the_plan_of_tomorrow_in_the_route(town, disp
     assert {stop["order_id"] for stop in shown} == {order["id"]}
 
 
-@pytest.mark.timeout(240)
 async def test_order_waits_for_its_courier_and_goes_to_others_when_the_shift_is_gone(town, dispatcher):
     now = datetime.now(UTC)
     ana, _ = await town.hire("Ana", DEPOT)
@@ -150,10 +147,9 @@ async def test_order_waits_for_its_courier_and_goes_to_others_when_the_shift_is_
     async def taken_over():
         return (later["id"], "dropoff") in await intended(town, rui)
 
-    await eventually(taken_over)
+    await until(taken_over)
 
 
-@pytest.mark.timeout(240)
 async def test_what_changed_meanwhile_is_left_out_and_told(town, day):
     ana, _ = await town.hire("Ana")
     rui, _ = await town.hire("Rui")
@@ -176,7 +172,6 @@ async def test_what_changed_meanwhile_is_left_out_and_told(town, day):
     assert await intended(town, rui) == []
 
 
-@pytest.mark.timeout(240)
 async def test_progress_is_streamed_until_the_plan_is_there(town, day):
     ana, _ = await town.hire("Ana")
     await shift(town, ana, day + 8 * HOUR, day + 12 * HOUR)
@@ -190,7 +185,6 @@ async def test_progress_is_streamed_until_the_plan_is_there(town, day):
     assert msgspec.json.decode(events[-1]["data"])["state"] == "ready"
 
 
-@pytest.mark.timeout(240)
 async def test_one_plan_a_region_is_made_at_a_time_and_it_can_be_cancelled(town, day):
     ana, _ = await town.hire("Ana")
     await shift(town, ana, day + 8 * HOUR, day + 12 * HOUR)

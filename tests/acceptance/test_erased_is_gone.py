@@ -20,7 +20,7 @@ from app import roles
 from app.commands.erasing import Erasing
 from app.web.auth import Role
 from dispatch.arrivals import book
-from tests.acceptance.test_orders import eventually
+from tests.waiting import until
 from tracking.batch import PositionColumns
 from tracking.dead_letters import DeadLetters, Letter
 from tracking.log import HISTORY, RegionKeys
@@ -268,8 +268,8 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
     async with playing(settings, "writer", "watch"):
         await ask(phone, "POST", "/v1/positions", fixes(40, until=now))
         await ask(phone, "POST", "/v1/positions", [HOME | {"fixed_at": "2100-01-01T00:00:00Z"}])
-        await eventually(lambda: pool.fetchval("SELECT count(*) FROM stays"))
-        await eventually(lambda: pool.fetchval("SELECT count(*) FROM quarantine"))
+        await until(lambda: pool.fetchval("SELECT count(*) FROM stays"))
+        await until(lambda: pool.fetchval("SELECT count(*) FROM quarantine"))
     await pool.execute("UPDATE audit_log SET actor = 'courier:' || $1 WHERE role = 'courier'", PHONE)
     await pool.execute("UPDATE order_events SET actor = 'courier:' || $1 WHERE role = 'courier'", PHONE)
     other = await put_what_roles_write(pool, redis, courier_id, order_id, open_order_id, [token])
@@ -296,7 +296,7 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
             await erasing.once()
             return await pool.fetchval("SELECT finished_at FROM erased_couriers")
 
-        await eventually(finished, seconds=60)
+        await until(finished)
 
     for table, text in (await tables(pool)).items():
         assert not found(text, person), table
@@ -321,7 +321,7 @@ async def test_an_erasure_that_redis_missed_is_made_good(admin, pool, redis):
         await Erasing(pool, redis, settle=timedelta(0)).once()
         return await pool.fetchval("SELECT finished_at FROM erased_couriers")
 
-    await eventually(finished)
+    await until(finished)
     assert await redis.hlen(RegionKeys(REGION).live) == 0
 
 

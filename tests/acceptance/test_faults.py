@@ -29,6 +29,7 @@ from app.simulation.recordings import Recording, read_all
 from app.simulation.replay import ReplayParams, Summary
 from app.simulation.replay import replay as post_recordings
 from app.web.auth import Role
+from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 ROOT = Path(__file__).parents[2]
 N_FIXES = 12_000
@@ -56,7 +57,7 @@ class Process:
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=PATIENCE_S)
 
 
 @dataclass
@@ -77,13 +78,8 @@ class Plant:
                 (name,),
             ).fetchall()
 
-    def wait_until_stored(self, name: str, n: int, timeout_s: float = 60.0) -> list[tuple]:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            rows = self.rows_of(name)
-            if len(rows) >= n or time.monotonic() > deadline:
-                return rows
-            time.sleep(0.1)
+    def wait_until_stored(self, name: str, n: int) -> list[tuple]:
+        return wait_until(lambda: (rows := self.rows_of(name)) and len(rows) >= n and rows)
 
     def replay(self, *recordings: Recording, batch: int = 200, meanwhile=None) -> Summary:
         """Post the recordings, and do something in the middle of it."""
@@ -106,7 +102,7 @@ class Plant:
             httpx.AsyncClient(
                 base_url=self.url,
                 headers={"Authorization": f"Bearer {self.token}"},
-                timeout=20,
+                timeout=PATIENCE_S,
                 event_hooks={"response": [count]},
             ) as client,
             asyncio.TaskGroup() as group,
@@ -138,22 +134,11 @@ def plant(servers_folder: Path) -> Iterator[Plant]:
         found = Plant(postgres, server, api, writer, f"http://127.0.0.1:{port}", token)
         for role in (api, writer):
             role.start()
-        _wait_until_ready(found)
+        wait_until(lambda: is_ready(found.url))
         yield found
     finally:
         for process in (api, writer, server, postgres):
             process.stop()
-
-
-def _wait_until_ready(plant: Plant) -> None:
-    for _ in range(600):
-        try:
-            if httpx.get(f"{plant.url}/health/ready", timeout=1).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError("the API did not become ready")
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +187,9 @@ def test_shuffled_repeated_and_split_over_two_phones_gives_the_same_rows(plant, 
     track = part(recording, "in order", 4000)
     plant.replay(track)
     expected = plant.wait_until_stored(track.name, len(track.fixes))
-    with httpx.Client(base_url=plant.url, headers={"Authorization": f"Bearer {plant.token}"}, timeout=20) as staff:
+    with httpx.Client(
+        base_url=plant.url, headers={"Authorization": f"Bearer {plant.token}"}, timeout=PATIENCE_S
+    ) as staff:
         courier = staff.post("/v1/couriers", json={"name": "x", "mode": "car", "external_id": "shuffled"}).json()["id"]
         phones = [staff.post(f"/v1/couriers/{courier}/tokens", json={}).json()["token"] for _ in range(2)]
         fixes = [{"fixed_at": fix.fixed_at.isoformat(), **fix.values} for fix in track.fixes] * 2
@@ -218,22 +205,24 @@ def test_emptied_redis_shows_the_last_positions_again(plant, recording):
     track = part(recording, "emptied", 500)
     plant.replay(track)
     plant.wait_until_stored(track.name, len(track.fixes))
-    with httpx.Client(base_url=plant.url, headers={"Authorization": f"Bearer {plant.token}"}, timeout=20) as staff:
+    with httpx.Client(
+        base_url=plant.url, headers={"Authorization": f"Bearer {plant.token}"}, timeout=PATIENCE_S
+    ) as staff:
         [courier] = staff.get("/v1/couriers", params={"external_id": "emptied"}).json()["items"]
         address = f"/v1/couriers/{courier['id']}/position"
         before = staff.get(address).json()
         with redis.Redis.from_url(plant.redis.url) as client:
             client.flushall()
-        deadline = time.monotonic() + 30
-        while (answer := staff.get(address)).status_code == 404 and time.monotonic() < deadline:
-            time.sleep(0.1)
-        after = answer.json()
+        wait_until(lambda: staff.get(address).status_code == 200)
+        after = staff.get(address).json()
     assert [after[name] for name in ("fixed_at", "lat", "lon")] == [before[name] for name in ("fixed_at", "lat", "lon")]
     assert before["fixed_at"] == max(fix.fixed_at for fix in track.fixes).isoformat().replace("+00:00", "Z")
 
 
 def test_phone_an_hour_ahead_is_quarantined_for_staff_to_see_and_not_shown(plant):
-    with httpx.Client(base_url=plant.url, headers={"Authorization": f"Bearer {plant.token}"}, timeout=20) as staff:
+    with httpx.Client(
+        base_url=plant.url, headers={"Authorization": f"Bearer {plant.token}"}, timeout=PATIENCE_S
+    ) as staff:
         courier = staff.post("/v1/couriers", json={"name": "ahead", "mode": "car"}).json()["id"]
         phone = staff.post(f"/v1/couriers/{courier}/tokens", json={}).json()["token"]
         at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
@@ -241,10 +230,7 @@ def test_phone_an_hour_ahead_is_quarantined_for_staff_to_see_and_not_shown(plant
         answer = staff.post("/v1/positions", json=fix, headers={"Authorization": f"Bearer {phone}"})
         assert answer.json() == {"accepted": 0, "quarantined": [{"index": 0, "reason": "future"}]}
         assert staff.get(f"/v1/couriers/{courier}/position").status_code == 404
-        deadline = time.monotonic() + 30
-        while not (items := staff.get("/v1/quarantine", params={"courier_id": courier}).json()["items"]):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        items = wait_until(lambda: staff.get("/v1/quarantine", params={"courier_id": courier}).json()["items"])
     assert [(item["reason"], item["source"]) for item in items] == [("future", "api")]
     assert "41.15" in items[0]["payload"]
 

@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from app.web.auth import Role
-from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, eventually, town
+from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "town"]
 
@@ -45,14 +46,14 @@ async def test_goods_that_cannot_be_delivered_come_back_by_a_stop_on_the_route(t
         [stop] = (await phone.get(f"/v1/couriers/{ana}/route")).json()["stops"]
         return stop.get("eta")
 
-    assert (await eventually(planned))["p50"]
+    assert (await until(planned))["p50"]
     # The goods take the room they take: a courier of one order has none for another.
     second = await town.place()
 
     async def explained():
         return (await town.order(second["id"])).get("decision", {}).get("reasons")
 
-    assert [reason["code"] for reason in await eventually(explained)] == ["max_orders"]
+    assert [reason["code"] for reason in await until(explained)] == ["max_orders"]
     back = await phone.post(f"/v1/orders/{order['id']}/returned")
     assert (back.status_code, back.json()["state"]) == (200, "returned")
     assert [order_id for order_id, *_ in await stops_of(phone, ana)] == []
@@ -82,7 +83,7 @@ async def test_goods_come_back_to_the_place_the_region_has_for_them(town, dispat
         [stop] = (await phone.get(f"/v1/couriers/{ana}/route")).json()["stops"]
         return stop.get("eta")
 
-    assert await eventually(foretold)
+    assert await until(foretold)
     again = await town.staff.post(f"/v1/orders/{order['id']}/retry", json={"reason": "found them"})
     assert "returns_to" not in again.json()
     assert await stops_of(phone, ana) == [(order["id"], "dropoff", "picked_up", HOME["lat"], HOME["lon"])]

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from app.routes import live
 from app.settings import Settings
 from app.web.auth import Role
+from tests.waiting import PATIENCE_S
 from tracking import events
 
 
@@ -69,7 +70,7 @@ class Stream:
 
     async def until(self, wanted):
         """The data of the next event of that name."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 name, data = await self.events.get()
                 if name == wanted:
@@ -92,12 +93,12 @@ async def watch(api, admin):
     for stream in streams:
         stream.can_send.set()
         stream.leave()
-        await asyncio.wait_for(stream.task, 10)
+        await asyncio.wait_for(stream.task, PATIENCE_S)
 
 
 @asynccontextmanager
 async def refused(stream, status):
-    await asyncio.wait_for(stream.task, 10)
+    await asyncio.wait_for(stream.task, PATIENCE_S)
     assert stream.status == status
     yield
 
@@ -163,7 +164,7 @@ async def test_viewer_that_stops_reading_is_cut_off_and_the_others_go_on(admin, 
     slow.can_send.clear()
     await fix(admin, anna, 41.1501)
     assert (await quick.until("delta"))["positions"][0]["lat"] == 41.1501
-    await asyncio.wait_for(slow.task, 10)
+    await asyncio.wait_for(slow.task, PATIENCE_S)
     assert REGISTRY.get_sample_value("postrider_live_dropped_total") == before + 1
     await fix(admin, anna, 41.1502)
     assert (await quick.until("delta"))["positions"][0]["lat"] == 41.1502
@@ -174,7 +175,7 @@ async def test_viewers_are_counted_until_they_leave(watch):
     await stream.until("snapshot")
     assert REGISTRY.get_sample_value("postrider_live_viewers") == 1
     stream.leave()
-    await asyncio.wait_for(stream.task, 10)
+    await asyncio.wait_for(stream.task, PATIENCE_S)
     assert REGISTRY.get_sample_value("postrider_live_viewers") == 0
 
 
@@ -186,7 +187,7 @@ async def test_revoked_token_ends_the_stream(admin, watch, monkeypatch):
     await stream.until("comment")
     await admin.delete(f"/v1/tokens/{issued['id']}")
     assert await stream.until("bye") == {}
-    await asyncio.wait_for(stream.task, 10)
+    await asyncio.wait_for(stream.task, PATIENCE_S)
 
 
 async def test_couriers_may_not_watch_the_fleet(admin, anna, client_of, watch):

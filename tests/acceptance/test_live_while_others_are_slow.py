@@ -8,7 +8,6 @@ from uuid import UUID
 
 import httpx
 import numpy as np
-import pytest
 
 from app.machine.api import FILES_BESIDE_CONNECTIONS, allow_files
 from app.machine.tokens import make_token
@@ -16,7 +15,8 @@ from app.settings import Settings
 from app.web.auth import Role
 from app.wiring.resources import open_pool
 from tests.acceptance.test_orders import MINIMAL
-from tests.acceptance.test_slow_clients import HANG_S, api, connections, head
+from tests.acceptance.test_slow_clients import api, connections, head
+from tests.waiting import PATIENCE_S
 from tracking.batch import PositionColumns
 from tracking.history.history import History
 
@@ -72,7 +72,6 @@ async def a_year_of_stops(client, courier_id):
     return n
 
 
-@pytest.mark.timeout(400)
 async def test_it_lives_and_takes_fixes_while_everybody_is_slow_at_once(
     database_url, redis_url, record_testsuite_property
 ):
@@ -84,9 +83,9 @@ async def test_it_lives_and_takes_fixes_while_everybody_is_slow_at_once(
         url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
         many = httpx.Limits(max_connections=APPLIES)
         async with (
-            httpx.AsyncClient(base_url=url, headers=headers, timeout=HANG_S) as client,
-            httpx.AsyncClient(base_url=url, headers=headers, timeout=180, limits=many) as others,
-            httpx.AsyncClient(base_url=url, headers=headers, timeout=180) as viewer,
+            httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S) as client,
+            httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, limits=many) as others,
+            httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S) as viewer,
         ):
             courier = (await client.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
             await a_busy_week(settings, courier)

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import httpx
-import pytest
 
 from app.machine.tokens import make_token
 from app.web.auth import Role
@@ -25,7 +24,6 @@ async def event(lines, name):
     raise AssertionError("the stream ended")
 
 
-@pytest.mark.timeout(400)
 async def test_many_regions_are_looked_at_over_http_while_uploads_go_on(database_url, redis_url):
     token = await make_token(database_url, Role.ADMIN, "many")
     with api(database_url, redis_url) as port:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from app.settings import Settings
 from app.web.auth import Role
 from tests.acceptance.test_slow_clients import api
 from tests.acceptance.test_up import descendants_of, is_alive
+from tests.waiting import PATIENCE_S, is_ready, until, wait_until
 from tracking.history import lag
 
 N = 40
@@ -32,17 +32,9 @@ def samples(text, name):
 
 def scraped(url, name):
     # A connection of its own each time: another worker may answer.
-    return samples(httpx.get(f"{url}/metrics", timeout=60).text, name)
+    return samples(httpx.get(f"{url}/metrics", timeout=PATIENCE_S).text, name)
 
 
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@pytest.mark.timeout(300)
 def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url, redis_url):
     token = asyncio.run(make_token(database_url, Role.ADMIN, "many"))
     headers = {"Authorization": f"Bearer {token}"}
@@ -54,19 +46,22 @@ def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url,
     with api(database_url, redis_url, POSTRIDER_API_WORKERS="3") as port:
         url = f"http://127.0.0.1:{port}"
         for _ in range(N):
-            assert httpx.get(f"{url}/v1/alerts", headers=headers, timeout=60).status_code == 200
-        until(lambda: answered() == N)  # each worker hands on what it counted a few times a second
+            assert httpx.get(f"{url}/v1/alerts", headers=headers, timeout=PATIENCE_S).status_code == 200
+        wait_until(lambda: answered() == N)  # each worker hands on what it counted a few times a second
         assert [answered() for _ in range(12)] == [N] * 12
         assert not [name for name in scraped(url, "postrider_live_viewers") if name]  # no label `pid`
         workers = workers_on(port)
         assert len(workers) == 3
-        with httpx.Client(headers=headers, timeout=60) as viewer, viewer.stream("GET", f"{url}/v1/live") as stream:
+        with (
+            httpx.Client(headers=headers, timeout=PATIENCE_S) as viewer,
+            viewer.stream("GET", f"{url}/v1/live") as stream,
+        ):
             assert any(line == "event: snapshot" for line in stream.iter_lines())
-            until(lambda: scraped(url, "postrider_live_viewers") == {(): 1.0})
+            wait_until(lambda: scraped(url, "postrider_live_viewers") == {(): 1.0})
             for pid in workers:
                 os.kill(pid, signal.SIGKILL)
-            until(lambda: not any(map(is_alive, workers)))
-        until(lambda: _answers(url))
+            wait_until(lambda: not any(map(is_alive, workers)))
+        wait_until(lambda: is_ready(url))
         assert [answered() for _ in range(12)] == [N] * 12
         assert set(scraped(url, "postrider_live_viewers").values()) <= {0.0}
 
@@ -80,13 +75,6 @@ def _was_started_for(port, pid):
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     lines = [Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent)]
     return parent != os.getpid() and all(f"\0--port\0{port}\0".encode() in line for line in lines)
-
-
-def _answers(url):
-    try:
-        return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture
@@ -110,10 +98,14 @@ async def test_lag_is_told_without_a_writer_and_without_the_database(admin, post
         text = (await admin.get("/metrics")).text
         return samples(text, "postrider_log_fixes").get(key, 0), samples(text, "postrider_log_lag_seconds").get(key, 0)
 
-    while (await told())[0] != 2:
-        await asyncio.sleep(0.05)
+    async def n_fixes():
+        return (await told())[0] == 2
+
+    async def has_grown():
+        return (await told())[1] >= before_s + 0.5  # it is no value of before
+
+    await until(n_fixes)
     postgres.kill()
     _, before_s = await told()
-    while (await told())[1] < before_s + 0.5:  # it grows: it is no value of before
-        await asyncio.sleep(0.05)
+    await until(has_grown)
     assert (await told())[0] == 2

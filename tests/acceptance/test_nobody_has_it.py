@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from app.web.auth import Role
 from tests.acceptance.test_breaks import rows  # noqa: F401 - a fixture
-from tests.acceptance.test_orders import HOME, dispatcher, eventually, town  # noqa: F401 - fixtures
+from tests.acceptance.test_orders import HOME, dispatcher, town  # noqa: F401 - fixtures
+from tests.waiting import until
 
 MINUTE = timedelta(minutes=1)
 
@@ -14,7 +15,7 @@ async def alerts(town, **wanted):  # noqa: F811
 
 
 async def told(town, **wanted):  # noqa: F811
-    [alert] = await eventually(lambda: alerts(town, **wanted))
+    [alert] = await until(lambda: alerts(town, **wanted))
     return alert
 
 
@@ -22,7 +23,7 @@ async def no_longer(town, **wanted):  # noqa: F811
     async def gone():
         return not await alerts(town, **wanted)
 
-    await eventually(gone)
+    await until(gone)
 
 
 async def set_alerts(client_of, **thresholds):
@@ -94,7 +95,7 @@ async def test_end_of_a_shift_takes_away_what_is_not_collected_and_tells_of_good
     async def taken_away():
         return (await town.order(accepted["id"]))["state"] == "placed"
 
-    await eventually(taken_away)
+    await until(taken_away)
     events = (await town.staff.get(f"/v1/orders/{accepted['id']}/events")).json()["items"]
     assert (events[-1]["action"], events[-1]["reason"]) == ("release", "the shift is over")
     alert = await told(town, kind="goods_on_board")
@@ -117,7 +118,7 @@ async def test_courier_whose_last_shift_is_removed_is_off(town, dispatcher, clie
         reasons = [order["decision"]["reasons"] for order in found.json()["items"] if order.get("decision")]
         return [[reason["code"] for reason in of_order] for of_order in reasons] == [["no_couriers"]]
 
-    await eventually(left_out)
+    await until(left_out)
     admin = await client_of(Role.ADMIN)
     settings = {"dispatch": {"without_shift": "work"}}
     assert (await admin.patch("/v1/regions/default", json={"settings": settings})).status_code == 200

@@ -15,6 +15,7 @@ import redis.asyncio as aioredis
 
 from app import roles
 from app.web.auth import Role
+from tests.waiting import until
 from tracking import events
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions
@@ -23,14 +24,6 @@ from tracking.position import Fix, LatLon, Position
 RESTAURANT = {"lat": 41.1496, "lon": -8.6109}
 HOME = {"lat": 41.1579, "lon": -8.6291}
 MINIMAL = {"pickup": RESTAURANT, "dropoff": HOME}
-
-
-async def eventually(check, seconds=15.0):
-    for _ in range(int(seconds / 0.03)):
-        if found := await check():
-            return found
-        await asyncio.sleep(0.03)
-    pytest.fail(f"not within {seconds} s")
 
 
 class Town:
@@ -70,7 +63,7 @@ class Town:
             items = (await phone.get("/v1/offers", params={"state": "open"})).json()["items"]
             return next((offer["id"] for offer in items if offer["order_id"] == order_id), None)
 
-        return await eventually(look)
+        return await until(look)
 
     async def accepted(self, phone: httpx.AsyncClient, **facts: Any) -> dict[str, Any]:
         order = await self.place(**facts)
@@ -148,7 +141,7 @@ async def test_cancelled_order_leaves_the_route_and_makes_room(town, dispatcher)
     async def explained():
         return (await town.order(second["id"])).get("decision", {}).get("reasons")
 
-    reasons = await eventually(explained)
+    reasons = await until(explained)
     assert [reason["code"] for reason in reasons] == ["max_orders"]
     assert reasons[0]["example_courier_id"] == ana
     listed = (await town.staff.get("/v1/orders", params={"unassigned": True})).json()["items"]
@@ -436,7 +429,7 @@ async def test_route_is_reordered_by_hand_in_the_version_seen(town, dispatcher):
         )
         return answer if answer.status_code == 200 else None
 
-    await eventually(reorder)
+    await until(reorder)
     await asyncio.sleep(0.5)  # the dispatcher has looked again by then, and left it alone
     route = (await phone.get(f"/v1/couriers/{ana}/route")).json()
     assert [{"order_id": s["order_id"], "kind": s["kind"]} for s in route["stops"]] == wanted

@@ -4,9 +4,8 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, eventually, town
+from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "town"]
 
@@ -77,7 +76,7 @@ async def test_applying_a_preview_does_what_it_said(town, dispatcher):
     async def offered_too():
         return (await town.order(applied.json()["orders"][0]["id"]))["state"] == "assigned"
 
-    await eventually(offered_too)
+    await until(offered_too)
     assert (await town.staff.get(f"/v1/couriers/{ana}")).json()["on_duty"] is False
 
 
@@ -89,7 +88,6 @@ async def test_stale_preview_is_not_applied(town):
     assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
 
 
-@pytest.mark.timeout(120)
 async def test_a_preview_is_applied_once_however_many_press_the_button(town):
     """More at once than the pool has connections: none waits for ever."""
     told = await preview(town, add_orders=[MINIMAL])
@@ -149,10 +147,10 @@ async def test_order_for_later_is_given_to_nobody_until_it_is_time(town, dispatc
     async def offered():
         return (await town.order(now["id"]))["state"] == "assigned"
 
-    await eventually(offered)  # the dispatcher has looked at all of them
+    await until(offered)  # the dispatcher has looked at all of them
     assert [(await town.order(order_id))["state"] for order_id in wanted] == ["placed", "placed"]
 
     async def put_off():
         return (await town.order(wanted[1])).get("decision", {}).get("reasons")
 
-    assert [reason["code"] for reason in await eventually(put_off)] == ["not_yet"]
+    assert [reason["code"] for reason in await until(put_off)] == ["not_yet"]

@@ -16,7 +16,8 @@ import pytest
 from app import roles
 from app.machine.servers import free_port
 from app.settings import Settings
-from tests.acceptance.test_orders import HOME, dispatcher, eventually, town
+from tests.acceptance.test_orders import HOME, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "town"]
 
@@ -82,7 +83,6 @@ async def others(settings):
     await asyncio.gather(*tasks)
 
 
-@pytest.mark.timeout(240)
 async def test_everything_works_behind_a_pooler_in_transaction_mode(town, dispatcher, others, admin):
     courier, phone = await town.hire("Ana")
     now = datetime.now(UTC)
@@ -105,6 +105,6 @@ async def test_everything_works_behind_a_pooler_in_transaction_mode(town, dispat
         assert track.status_code == 200
         return len((track.json()["properties"]["fixed_at"]) or []) == 60
 
-    await eventually(stored)
+    await until(stored)
     assert (await town.order(order["id"]))["state"] == "delivered"
     assert (await admin.get("/health/ready")).json()["status"] == "ok"

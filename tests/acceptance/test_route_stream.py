@@ -9,6 +9,7 @@ from app.settings import Settings
 from app.web.auth import Role
 from tests.acceptance.test_live import Stream
 from tests.acceptance.test_orders import dispatcher, town
+from tests.waiting import PATIENCE_S
 
 __all__ = ["dispatcher", "town"]
 
@@ -25,7 +26,7 @@ async def listening(api, phone, courier_id):
     yield stream
     stream.leave()
     stream.task.cancel()
-    await asyncio.wait({stream.task}, timeout=5)
+    await asyncio.wait({stream.task}, timeout=PATIENCE_S)
 
 
 async def stops_become(stream, wanted):
@@ -73,7 +74,7 @@ async def test_stream_of_another_courier_is_refused_and_staff_may_look(api, town
     ana, _ = await town.hire("Ana", None)
     _, eve = await town.hire("Eve", None)
     async with listening(api, eve, ana) as stream:
-        await asyncio.wait_for(stream.task, 10)
+        await asyncio.wait_for(stream.task, PATIENCE_S)
         assert stream.status == 403
     viewer = await town.client_of(Role.VIEWER)
     async with listening(api, viewer, ana) as stream:
@@ -88,4 +89,4 @@ async def test_revoked_token_ends_the_stream(api, town, admin, monkeypatch):
         tokens = (await admin.get("/v1/tokens")).json()["items"]
         mine = next(token for token in tokens if token["courier_id"] == ana)
         await admin.delete(f"/v1/tokens/{mine['id']}")
-        await asyncio.wait_for(stream.over.wait(), 10)
+        await asyncio.wait_for(stream.over.wait(), PATIENCE_S)

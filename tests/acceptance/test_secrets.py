@@ -8,7 +8,6 @@ import logging
 from uuid import uuid4
 
 import asyncpg
-import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from app.logs import JsonFormatter
@@ -118,7 +117,6 @@ async def everything_in_redis(redis):
     return found
 
 
-@pytest.mark.timeout(600)
 async def test_a_token_sent_by_every_door_in_every_wrong_way_is_nowhere_afterwards(
     admin, api, client_of, settings, writer, caplog
 ):

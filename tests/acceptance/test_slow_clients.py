@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +14,9 @@ import pytest
 from app.machine.servers import free_port
 from app.machine.tokens import make_token
 from app.web.auth import Role
+from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 ROOT = Path(__file__).parents[2]
-HANG_S = 60.0
-"""Nothing here takes so long unless it never ends."""
 
 
 @contextmanager
@@ -28,20 +26,12 @@ def api(database_url, redis_url, **settings):
     environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **settings}
     process = subprocess.Popen([sys.executable, "-m", "app", "api", "--port", str(port)], cwd=ROOT, env=environ)
     try:
-        while not _answers(f"http://127.0.0.1:{port}"):
-            assert process.poll() is None
-            time.sleep(0.05)
+        wait_until(lambda: is_ready(f"http://127.0.0.1:{port}") or process.poll() is not None)
+        assert process.poll() is None
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=30)
-
-
-def _answers(url):
-    try:
-        return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+        process.wait(timeout=PATIENCE_S)
 
 
 def head(method, path, token, length):
@@ -55,7 +45,7 @@ async def said_until_closed(port, words):
     """What the server says to these words, until it ends the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(words)
-    async with asyncio.timeout(HANG_S):
+    async with asyncio.timeout(PATIENCE_S):
         answer = await reader.read()
     writer.close()
     return answer
@@ -91,7 +81,6 @@ async def test_silent_and_half_sent_requests_end(database_url, redis_url):
             assert b'"code":"too-slow"' in said
 
 
-@pytest.mark.timeout(180)
 async def test_thousands_of_idle_connections_and_half_sent_bodies_keep_nobody_out(database_url, redis_url):
     token = await make_token(database_url, Role.ADMIN, "busy")
     half = head("POST", "/v1/positions", token, 1000) + b"["
@@ -100,7 +89,7 @@ async def test_thousands_of_idle_connections_and_half_sent_bodies_keep_nobody_ou
             connections(port, 3000),
             connections(port, 50, half),
             httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=HANG_S
+                base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S
             ) as client,
         ):
             assert (await client.get("/health/live")).status_code == 200
@@ -109,14 +98,13 @@ async def test_thousands_of_idle_connections_and_half_sent_bodies_keep_nobody_ou
             assert (await client.post("/v1/positions", json=fix)).json() == {"accepted": 1, "quarantined": []}
 
 
-@pytest.mark.timeout(180)
 async def test_health_answers_on_a_port_of_its_own_when_every_connection_is_taken(database_url, redis_url):
     probe_port = free_port()
     settings = {"POSTRIDER_API_CONNECTIONS": "8", "POSTRIDER_METRICS_PORT": str(probe_port)}
     with api(database_url, redis_url, **settings) as port:
         async with (
             connections(port, 20),
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{probe_port}", timeout=HANG_S) as probe,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{probe_port}", timeout=PATIENCE_S) as probe,
         ):
             with pytest.raises(httpx.TimeoutException):
                 await probe.get(f"http://127.0.0.1:{port}/health/live", timeout=2)
@@ -131,7 +119,7 @@ async def test_a_streamed_answer_ends(database_url, redis_url):
     token = await make_token(database_url, Role.ADMIN, "reader")
     with api(database_url, redis_url) as port:
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=HANG_S
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S
         ) as client:
             courier = (await client.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
             for file_format in ("geojson", "csv", "gpx", "mfjson"):

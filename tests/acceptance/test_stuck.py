@@ -12,6 +12,7 @@ import pytest
 from app import roles
 from app.settings import Settings
 from app.web.auth import Role
+from tests.waiting import until
 
 RESTAURANT = {"lat": 41.1496, "lon": -8.6109}
 HOME = {"lat": 41.1579, "lon": -8.6291}
@@ -57,14 +58,6 @@ async def playing(settings: Settings, *names: str) -> AsyncIterator[None]:
     finally:
         stop.set()
         await asyncio.gather(*tasks)
-
-
-async def until(check, seconds=30.0):
-    async with asyncio.timeout(seconds):
-        while True:
-            if found := await check():
-                return found
-            await asyncio.sleep(0.1)
 
 
 async def test_a_courier_stuck_loses_the_order_and_recovers_by_moving(settings, admin, client_of):

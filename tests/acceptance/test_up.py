@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from app.machine.servers import free_port
+from tests.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"^postrider ready (http://\S+)$")
@@ -68,7 +68,7 @@ class Program:
 
     def end(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE_S)
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -97,11 +97,8 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def all_end(pids: set[int], within_s: float = 20) -> bool:
-    deadline = time.monotonic() + within_s
-    while any(map(is_alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not any(map(is_alive, pids))
+def all_end(pids: set[int]) -> None:
+    wait_until(lambda: not any(map(is_alive, pids)))
 
 
 @pytest.fixture
@@ -130,20 +127,29 @@ def test_up_serves_and_a_second_start_continues_with_the_same_data(start, own_fo
     made = httpx.post(f"{first.url}/v1/couriers", json={"name": "Anna", "mode": "foot"}, headers=headers).json()
     children = first.descendants()
     assert first.end() == 0
-    assert all_end(children)
+    all_end(children)
 
     second = start()
     assert httpx.get(f"{second.url}/v1/couriers/{made['id']}", headers=headers).json() == made
 
 
-def test_second_up_on_the_same_folder_is_refused(start, own_folder):
-    start()
+@pytest.fixture(scope="module")
+def running(servers_folder: Path) -> Iterator[tuple[Program, Path]]:
+    """A program, and its folder, for the tests that leave it running."""
+    folder = Path(tempfile.mkdtemp(dir=servers_folder)) / "data"
+    program = Program(folder)
+    yield program, folder
+    program.close()
+
+
+def test_second_up_on_the_same_folder_is_refused(running):
+    _, own_folder = running
     twice = subprocess.run(
         [sys.executable, "-m", "app", "up", "--port", str(free_port()), "--data-dir", str(own_folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert twice.returncode == 1
@@ -155,15 +161,13 @@ def test_nothing_outlives_a_killed_up_and_the_next_one_starts(start):
     children = first.descendants()
     first.process.kill()
     first.process.wait()
-    assert all_end(children)
+    all_end(children)
     assert start().url
 
 
-def test_role_that_dies_is_started_again(start):
-    program = start()
+def test_role_that_dies_is_started_again(running):
+    program, _ = running
     (before,) = program.roles("housekeeping")
     os.kill(before, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while not (after := program.roles("housekeeping") - {before}) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    after = wait_until(lambda: program.roles("housekeeping") - {before})
     assert len(after) == 1

@@ -33,7 +33,6 @@ def held_by(pid, port):
     return sum(name.removeprefix("socket:[").removesuffix("]") in inodes for name in names)
 
 
-@pytest.mark.timeout(300)
 async def test_phones_of_one_courier_are_served_by_all_workers_and_the_newest_fix_wins(database_url, redis_url):
     token = await make_token(database_url, Role.ADMIN, "many")
     began = datetime.now(UTC) - timedelta(seconds=N_FIXES)

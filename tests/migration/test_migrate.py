@@ -22,6 +22,7 @@ from app.machine.migrate import (
 from app.web.auth import Role, new_token
 from sql import queries
 from sql.ledger import Engine, MigrationGap, Standing, load, of_rows
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_a_migration_lets_others_pass_while_it_waits_for_a_lock(empty_database_u
             while not said:  # it has given the lock up at least once
                 other.execute("SELECT FROM cats").fetchall()
         reader.rollback()
-        assert migration.result(timeout=60).applied == ("0003_age.sql",)
+        assert migration.result(timeout=PATIENCE_S).applied == ("0003_age.sql",)
     assert said[0] == "0003_age.sql: somebody holds a lock it needs; trying again in 1 s"
 
 
@@ -159,7 +160,7 @@ def test_a_server_that_does_not_accept_connections_yet_is_waited_for(empty_datab
             assert said.wait(60)
             door.listen()
             with forwarding(door, parts.port):
-                assert len(migration.result(timeout=60).applied) == 2
+                assert len(migration.result(timeout=PATIENCE_S).applied) == 2
     assert "waiting up to 60 s for the database" in words[0]
 
 

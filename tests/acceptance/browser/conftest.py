@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.machine.servers import PostgresServer, RedisServer, free_port
+from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = os.environ.get("POSTRIDER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -34,7 +35,7 @@ FLAGS = [
 """WebGL 2 in software, and no talk with the internet."""
 
 
-expect.set_options(timeout=30_000)  # a busy machine draws slowly
+expect.set_options(timeout=1000 * PATIENCE_S)  # a busy machine draws slowly
 
 
 class World:
@@ -45,7 +46,7 @@ class World:
         self.environ = environ
         self.redis_url = redis_url
         self.token = token
-        self.client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        self.client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S)
         self.ids: dict[str, str] = {}
 
     def courier(self, name: str, mode: str = "car") -> str:
@@ -106,7 +107,7 @@ def world(database: str) -> Iterator[World]:
             [sys.executable, "-m", "app", "token", "admin"], cwd=ROOT, env=environ, capture_output=True, check=True
         )
         url = f"http://127.0.0.1:{port}"
-        _until(lambda: _is_ready(url))
+        wait_until(lambda: is_ready(url))
         made_world = World(url, made.stdout.decode().strip(), server.url, environ)
         stack.callback(made_world.client.close)
         yield made_world
@@ -116,7 +117,7 @@ def world(database: str) -> Iterator[World]:
 def page(browser: Browser, world: World) -> Iterator[Page]:
     """A signed-in page of its own context, that must not raise an error; small and calm, for pixels are slow here."""
     context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(1000 * PATIENCE_S)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -126,24 +127,10 @@ def page(browser: Browser, world: World) -> Iterator[Page]:
     assert problems == []
 
 
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready", timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def _until(condition: Any, within_s: float = 60) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def _end(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
-        process.wait(timeout=15)
+        process.wait(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -5,6 +5,7 @@ import asyncio
 from app.simulation.params import SimulateParams
 from app.simulation.run import Counts
 from app.simulation.run import run as simulate
+from tests.waiting import PATIENCE_S
 
 
 async def test_simulated_fleet_posts_is_offered_orders_and_takes_them(world):
@@ -23,12 +24,12 @@ async def test_simulated_fleet_posts_is_offered_orders_and_takes_them(world):
         lon=24.94,
     )
     running = asyncio.create_task(simulate(params, stop, counts))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not (counts.accepted_offers and counts.accepted > 10):
             assert not running.done(), running.exception()
             await asyncio.sleep(0.1)
     stop.set()
-    await asyncio.wait_for(running, 15)
+    await asyncio.wait_for(running, PATIENCE_S)
     assert counts.quarantined == 0
     fleet = [item for item in world.client.get("/v1/couriers?limit=500").json()["items"] if item["external_id"]]
     assert len([item for item in fleet if item["external_id"].startswith("sim-5-")]) == 4
@@ -39,11 +40,11 @@ async def test_second_start_finds_the_same_couriers(world):
     for _ in range(2):
         stop, counts = asyncio.Event(), Counts()
         running = asyncio.create_task(simulate(params, stop, counts))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while counts.accepted < 3:
                 assert not running.done(), running.exception()
                 await asyncio.sleep(0.05)
         stop.set()
-        await asyncio.wait_for(running, 15)
+        await asyncio.wait_for(running, PATIENCE_S)
     items = world.client.get("/v1/couriers?limit=500").json()["items"]
     assert len([item for item in items if str(item["external_id"]).startswith("sim-6-")]) == 2

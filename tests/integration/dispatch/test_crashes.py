@@ -22,6 +22,7 @@ from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from tests.integration.dispatch.conftest import HOME, RESTAURANT, City
+from tests.waiting import PATIENCE_S, until
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions
 from tracking.position import Fix, Position
@@ -83,14 +84,6 @@ async def place_all(city: City, *, pause_s: float) -> list:
     return placed
 
 
-async def eventually(city: City, seconds: float = 60.0) -> None:
-    for _ in range(int(seconds / 0.1)):
-        if await all_assigned(city):
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail(f"orders without a courier after {seconds} s")
-
-
 @pytest.fixture
 def start_dispatcher(database_url, redis_url):
     started: list[subprocess.Popen] = []
@@ -132,19 +125,16 @@ async def test_dispatcher_killed_again_and_again_loses_and_doubles_nothing(
         return holder is not None and f":{process.pid}:" in holder
 
     for _ in range(3):
-        for _ in range(400):
-            if await working():
-                break
-            await asyncio.sleep(0.05)
+        await until(working)
         await asyncio.sleep(dice.uniform(0.0, 0.6))
         process.send_signal(signal.SIGKILL)
         process.wait()
         n_kills += 1
         process = start_dispatcher()
     placed = await placing
-    await eventually(city)
+    await until(lambda: all_assigned(city))
     process.terminate()
-    process.wait(20)
+    process.wait(PATIENCE_S)
     assert n_kills == 3
     await check(city, placed)
 
@@ -174,7 +164,7 @@ async def test_postgres_killed_in_the_middle_loses_and_doubles_nothing(own_postg
             server.kill()
             await asyncio.to_thread(server.start)
         placed = await placing
-        await eventually(city)
+        await until(lambda: all_assigned(city))
         stop.set()
         await running
         await check(city, placed)

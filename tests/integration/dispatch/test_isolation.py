@@ -29,6 +29,7 @@ from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from tests.integration.dispatch.conftest import HOME, RESTAURANT, City
 from tests.integration.dispatch.region.test_cycle import Seen, planning_of
+from tests.waiting import PATIENCE_S
 from tracking import lease
 from tracking.batch import PositionColumns
 from tracking.live import LivePositions
@@ -178,7 +179,7 @@ class Beside:
         travel = TravelChain(great_circle=GreatCircle())
         keeper = EtaKeeper(city.pool, city.redis, travel, Forecaster(Knowledge()), regions)
         keeping = asyncio.create_task(keeper.run(stop))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while plain not in await EtaBook(city.redis).of_region(REGION):
                 assert not keeping.done()
                 await asyncio.sleep(0.02)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.dispatch.arrivals.test_answers import put_on_route
 from tests.integration.dispatch.conftest import RESTAURANT
-from tests.integration.dispatch.slow_roles import LEASE_S
+from tests.waiting import PATIENCE_S, until
 from tracking import events
 from tracking.batch import MODES
 from tracking.intake.ingest import Ingest
@@ -52,13 +52,6 @@ def told(tmp_path):
     """What the processes said, by time."""
     lines = [line for path in tmp_path.glob("*.jsonl") for line in path.read_text().splitlines()]
     return sorted((json.loads(line) for line in lines), key=lambda said: said["at"])
-
-
-async def until(condition, within_s=60.0):
-    async with asyncio.timeout(within_s):
-        while not (found := await condition()):
-            await asyncio.sleep(0.05)
-        return found
 
 
 async def holders(city):
@@ -120,7 +113,7 @@ async def test_what_counts_is_the_holders_when_one_is_stopped_in_its_turn_and_go
         found = await holders(city)
         return len(found) == 2 * len(JOBS) and set(found.values()) == {second.pid}
 
-    await until(second_has_everything, within_s=LEASE_S + 5)
+    await until(second_has_everything)
     for courier_id, region in couriers:
         await stand_still(city, courier_id, region)
 
@@ -140,7 +133,7 @@ async def test_what_counts_is_the_holders_when_one_is_stopped_in_its_turn_and_go
     await until(first_works_again)
     for process in (first, second):
         process.terminate()
-    assert [await asyncio.to_thread(process.wait, 30) for process in (first, second)] == [0, 0]
+    assert [await asyncio.to_thread(process.wait, PATIENCE_S) for process in (first, second)] == [0, 0]
     newest = Counter()
     for said in told(tmp_path):
         if said["event"] == "written":

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
+from tests.waiting import PATIENCE_S
 from tracking import events
 
 
@@ -71,7 +72,7 @@ async def test_events_are_given_up_when_redis_takes_a_connection_and_says_nothin
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     client = Redis(port=server.sockets[0].getsockname()[1])
     before = events.LOST._value.get()
-    await asyncio.wait_for(events.tell(client, [("default", "order.placed", {})]), timeout=60)
+    await asyncio.wait_for(events.tell(client, [("default", "order.placed", {})]), PATIENCE_S)
     assert events.LOST._value.get() == before + 1
     talking.set()
     await client.aclose()

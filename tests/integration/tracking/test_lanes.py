@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from sql import queries
+from tests.waiting import until
 from tracking import lease as leases
 from tracking.errors import LeaseLost
 from tracking.lanes import LaneParams, Lanes
@@ -24,12 +25,6 @@ async def pool(database_url):
 
 async def take(pool, holder, region="a", ttl_s=60.0):
     return await leases.take(pool, JOB, region, holder, ttl_s=ttl_s)
-
-
-async def until(condition, timeout_s=20.0):
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @dataclass

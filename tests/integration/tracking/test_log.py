@@ -4,12 +4,13 @@ import asyncio
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from tests.waiting import PATIENCE_S
 from tracking.log import HISTORY, PositionLog
 from tracking.position import Region
 
 
 async def test_reads_that_wait_take_no_connection_from_what_cannot_wait(redis_url):
-    pool = BlockingConnectionPool.from_url(redis_url, max_connections=1, timeout=5)
+    pool = BlockingConnectionPool.from_url(redis_url, max_connections=1, timeout=PATIENCE_S)
     redis, blocking = Redis(connection_pool=pool), Redis.from_url(redis_url)
     log = PositionLog(redis, blocking=blocking)
     regions = [Region(f"r{i}") for i in range(40)]
@@ -17,7 +18,7 @@ async def test_reads_that_wait_take_no_connection_from_what_cannot_wait(redis_ur
         await log.ensure_group(HISTORY, region)
     waiting = [asyncio.create_task(log.read(HISTORY, "a", region, block_ms=60_000)) for region in regions]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while (await redis.info("clients"))["blocked_clients"] < len(regions):
                 await asyncio.sleep(0.01)
             assert [lag.group for lag in await log.lag(regions[0])] == [HISTORY]

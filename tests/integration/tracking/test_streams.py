@@ -7,27 +7,28 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from tests.waiting import PATIENCE_S, until
 from tracking import streams
 from tracking.streams import GROUP, Tails
 
 
 @pytest.fixture(params=[2, 3], ids=["resp2", "resp3"])
 async def redis(request, redis_url):
-    client = Redis.from_url(redis_url, protocol=request.param, socket_timeout=5)
+    client = Redis.from_url(redis_url, protocol=request.param)
     yield client
     await client.aclose()
 
 
 async def gathered(tail, n):
     found = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(found) < n:
             found += await tail.take(1.0)
     return [(entry.key, entry.fields[b"n"]) for entry in found]
 
 
-async def n_blocked(redis):
-    return (await redis.info("clients"))["blocked_clients"]
+async def has_blocked(redis, n):
+    return (await redis.info("clients"))["blocked_clients"] == n
 
 
 async def test_many_readers_cost_one_blocked_connection_and_none_when_they_have_left(redis):
@@ -37,12 +38,8 @@ async def test_many_readers_cost_one_blocked_connection_and_none_when_they_have_
         for i in range(80):
             await redis.xadd(f"s{i}", {"n": i})
         assert [await gathered(tail, 1) for tail in followed] == [[(f"s{i}", b"%d" % i)] for i in range(80)]
-        async with asyncio.timeout(10):
-            while await n_blocked(redis) != 1:
-                await asyncio.sleep(0.01)
-    async with asyncio.timeout(10):
-        while await n_blocked(redis):
-            await asyncio.sleep(0.01)
+        await until(lambda: has_blocked(redis, 1))
+    await until(lambda: has_blocked(redis, 0))
 
 
 async def test_two_readers_of_one_stream_each_get_everything_after_their_place(redis):
@@ -84,7 +81,7 @@ async def test_group_gives_each_entry_to_one_and_a_missing_group_concerns_its_st
         for i in range(20):
             await redis.xadd("s", {"n": i})
         found = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(found) < 20:
                 found += [*await a.take(0.05), *await b.take(0.05)]
         assert sorted(int(entry.fields[b"n"]) for entry in found) == list(range(20))
@@ -92,7 +89,7 @@ async def test_group_gives_each_entry_to_one_and_a_missing_group_concerns_its_st
 
 async def test_readers_hear_of_an_outage_and_can_follow_again(own_redis):
     server = own_redis()
-    redis = Redis.from_url(server.url, socket_timeout=2, socket_connect_timeout=1)
+    redis = Redis.from_url(server.url)
     tails = Tails(redis)
     with tails.follow({"s": "0-0"}) as tail:
         await redis.xadd("s", {"n": 1})

@@ -5,14 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.machine.servers import free_port
+from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 ROOT = Path(__file__).parents[4]
 
@@ -29,9 +28,8 @@ def api(environ):
     workers = []
     try:
         url = f"http://127.0.0.1:{environ['POSTRIDER_PORT']}"
-        while not answers(url):
-            assert process.poll() is None
-            time.sleep(0.05)
+        wait_until(lambda: is_ready(url) or process.poll() is not None)
+        assert process.poll() is None
         workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
         yield process, workers
     finally:
@@ -39,13 +37,6 @@ def api(environ):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-
-
-def answers(url):
-    try:
-        return httpx.get(f"{url}/health/live", timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def is_running(pid):
@@ -64,7 +55,7 @@ def test_a_second_api_on_the_port_is_refused_with_one_line(environ):
             env=environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert second.returncode == 1
@@ -78,10 +69,7 @@ def test_workers_end_with_a_killed_supervisor(environ):
         assert workers
         process.send_signal(signal.SIGKILL)
         process.wait()
-        deadline = time.monotonic() + 60
-        while any(is_running(pid) for pid in workers):
-            assert time.monotonic() < deadline, "a worker outlives its supervisor"
-            time.sleep(0.1)
+        wait_until(lambda: not any(is_running(pid) for pid in workers))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", int(environ["POSTRIDER_PORT"])))

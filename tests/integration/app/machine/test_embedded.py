@@ -20,6 +20,7 @@ from app.machine import privileges
 from app.machine import servers as servers_module
 from app.machine.embedded import Embedded, FolderInUse
 from app.machine.timescale import BRIDGE, TimescaleServer
+from tests.waiting import PATIENCE_S, until, wait_until
 
 
 @pytest.fixture
@@ -61,10 +62,7 @@ async def test_servers_killed_are_started_again_with_everything_they_answered(fo
         supervision = asyncio.create_task(servers.supervise(stop))
         for server in servers._servers:
             server.kill()
-        give_up_at = time.monotonic() + 30
-        while not all(server.running for server in servers._servers):
-            assert time.monotonic() < give_up_at
-            await asyncio.sleep(0.05)
+        await until(lambda: all(server.running for server in servers._servers))
         stop.set()
         await supervision
         assert (servers.database_url, servers.redis_url) == urls
@@ -89,10 +87,7 @@ def test_kill_9_of_the_parent_leaves_neither_servers_nor_a_folder_that_cannot_st
     with Embedded(folder) as servers:
         remember(servers, "after")
         assert remembered(servers) == (["after"], ["after"])
-    give_up_at = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}/cmdline").exists() and str(folder) in _command(pid) for pid in pids):
-        assert time.monotonic() < give_up_at
-        time.sleep(0.05)
+    wait_until(lambda: not any(str(folder) in _command(pid) for pid in pids))
 
 
 def test_a_session_that_outlives_its_killed_server_ends_before_the_next_one_starts(folder):
@@ -109,7 +104,7 @@ def test_a_session_that_outlives_its_killed_server_ends_before_the_next_one_star
             servers._servers[0].kill()
             servers._servers[0].start()
             with pytest.raises(psycopg.OperationalError):
-                answer.result(timeout=30)
+                answer.result(timeout=PATIENCE_S)
         remember(servers, "after")
 
 

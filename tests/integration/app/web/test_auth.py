@@ -10,11 +10,12 @@ from redis.asyncio import Redis
 
 from app.web.auth import AuthenticationUnavailable, Authenticator, Role
 from app.web.tokens import add_token
+from tests.waiting import until
 
 
 @asynccontextmanager
 async def remembering(database_url, redis_url, ttl_s=0.3):
-    pool = await asyncpg.create_pool(database_url, min_size=0, max_size=2, timeout=2)
+    pool = await asyncpg.create_pool(database_url, min_size=0, max_size=2)
     redis = Redis.from_url(redis_url)
     authenticator, stop = Authenticator(pool, redis, ttl_s=ttl_s), asyncio.Event()
     task = asyncio.create_task(authenticator.keep_fresh(stop))
@@ -27,21 +28,13 @@ async def remembering(database_url, redis_url, ttl_s=0.3):
         await redis.aclose()
 
 
-async def until_forgotten(authenticator, token):
-    for _ in range(500):
-        if authenticator.remembered(token) is None:
-            return
-        await asyncio.sleep(0.02)
-    raise TimeoutError
-
-
 async def test_revoked_token_is_forgotten_and_the_others_stay_remembered(database_url, redis_url):
     async with remembering(database_url, redis_url) as (pool, authenticator):
         kept, gone = [(await add_token(pool, Role.VIEWER, name))[0].token for name in ("kept", "gone")]
         for token in (kept, gone):
             assert await authenticator.caller(token)
         await pool.execute("UPDATE tokens SET revoked_at = now() WHERE name = 'gone'")
-        await until_forgotten(authenticator, gone)
+        await until(lambda: authenticator.remembered(gone) is None)
         assert authenticator.remembered(kept)
         assert await authenticator.caller(gone) is None
 

@@ -4,6 +4,7 @@ import pytest
 from redis.asyncio.connection import AbstractConnection
 
 from app.wiring.redis_client import open_client
+from tests.waiting import PATIENCE_S
 
 
 async def test_a_task_that_is_cancelled_as_its_command_was_sent_ends(redis_url, monkeypatch):
@@ -26,7 +27,7 @@ async def test_a_task_that_is_cancelled_as_its_command_was_sent_ends(redis_url, 
     monkeypatch.setattr(AbstractConnection, "_send_packed_command", send_and_cancel)
     await began.wait()
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             await working
     monkeypatch.undo()
     assert await client.ping()  # the answer nobody read is nobody else's

@@ -21,6 +21,7 @@ from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import Leg, RoutePath, Source
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
+from tests.waiting import PATIENCE_S, until
 from tracking import events
 from tracking.errors import LeaseLost
 from tracking.intake.ingest import Ingest
@@ -96,16 +97,8 @@ async def keeping(city, **more):
         yield
     finally:
         stop.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await task
-
-
-async def until(condition, timeout_s=10.0):
-    """What an async condition returns once it is true."""
-    async with asyncio.timeout(timeout_s):
-        while not (found := await condition()):
-            await asyncio.sleep(0.02)
-        return found
 
 
 def arrivals_of(city):

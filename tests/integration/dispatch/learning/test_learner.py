@@ -16,6 +16,7 @@ from dispatch.learning.travel_model import GREAT_CIRCLE, default_s
 from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import CODES, Matrix, Source
+from tests.waiting import PATIENCE_S
 from tracking.batch import PositionColumns
 from tracking.history.history import History
 from tracking.position import CourierId, Fix, LatLon, Mode, Position, Region
@@ -219,5 +220,5 @@ async def test_both_loops_end_when_told(city):
     ]
     await asyncio.sleep(0.1)
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*loops)

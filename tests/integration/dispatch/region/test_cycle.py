@@ -20,6 +20,7 @@ from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from tests.integration.dispatch.conftest import HOME, RESTAURANT, City
+from tests.waiting import until
 from tracking import lease
 from tracking.errors import LeaseLost
 from tracking.position import Fix, Position
@@ -301,14 +302,6 @@ async def test_courier_just_silent_keeps_what_was_accepted_but_gets_nothing_new(
     assert (await city.order(order.id)).courier_id != ana
 
 
-async def eventually(check, seconds=SECONDS):
-    for _ in range(int(seconds / 0.02)):
-        if found := await check():
-            return found
-        await asyncio.sleep(0.02)
-    pytest.fail(f"not within {seconds} s")
-
-
 async def test_two_dispatchers_plan_a_region_one_after_the_other(city, seen):
     """Both run; every order is offered once, and when the one that plans ends, the other takes over."""
     await hire(city, seen, max_orders=100)
@@ -324,13 +317,13 @@ async def test_two_dispatchers_plan_a_region_one_after_the_other(city, seen):
     async def all_offered():
         return await city.pool.fetchval("SELECT count(*) = $1 FROM offers", len(orders))
 
-    await eventually(all_offered)
+    await until(all_offered)
     holder = await city.pool.fetchval("SELECT holder FROM leases WHERE job = 'dispatch'")
     first = next(i for i, d in enumerate(dispatchers) if d.lanes.holder == holder)
     stops[first].set()
     await tasks[first]
     orders.append(await city.place())
-    await eventually(all_offered)
+    await until(all_offered)
     stops[1 - first].set()
     await tasks[1 - first]
     for order in orders:
@@ -384,10 +377,10 @@ async def test_one_process_plans_sixty_four_regions_with_a_handful_of_connection
         async def one_waits():
             return (await city.redis.info("clients"))["blocked_clients"] == 1
 
-        await eventually(holds_all, 60)
-        await eventually(one_waits, 60)
+        await until(holds_all, 60)
+        await until(one_waits, 60)
         order = await city.place(region=names[-1])
-        await eventually(lambda: city.open_offer(order.id), 60)
+        await until(lambda: city.open_offer(order.id), 60)
         assert (await city.order(order.id)).courier_id == courier_id
         stop.set()
         await running

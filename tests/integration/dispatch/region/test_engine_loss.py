@@ -17,6 +17,7 @@ from dispatch.travel.osrm import Osrm
 from dispatch.travel.times import Source
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.integration.dispatch.region.test_cycle import Seen
+from tests.waiting import PATIENCE_S
 from tracking import lease
 from tracking.position import Mode
 
@@ -51,7 +52,7 @@ async def test_plans_go_on_without_the_engine_and_return_to_it_by_themselves(cit
         assert await offered_order()
         assert await source() == "default"
         server.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while await source() != "osrm":
                 await asyncio.sleep(0.05)
         assert await offered_order()

@@ -19,7 +19,8 @@ from dispatch.region.whereabouts import Locator
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle
 from tests.integration.dispatch.conftest import HOME, City
-from tests.integration.dispatch.region.test_cycle import Seen, eventually, hire
+from tests.integration.dispatch.region.test_cycle import Seen, hire
+from tests.waiting import until
 from tracking import lease
 
 
@@ -63,10 +64,10 @@ async def test_order_lives_from_placed_to_delivered_and_a_rejected_one_goes_on(c
         )
         return row["id"] if row is not None and row["courier_id"] == courier_id else None
 
-    offer_id = await eventually(lambda: offered_to(ana), 30)
+    offer_id = await until(lambda: offered_to(ana), 30)
     async with city.desk() as desk:
         await handover.reject(desk, offer_id, ana, reason="flat tyre")
-    offer_id = await eventually(lambda: offered_to(rui), 30)
+    offer_id = await until(lambda: offered_to(rui), 30)
     async with city.desk() as desk:
         await handover.accept(desk, offer_id, rui)
     assert await lease.take(city.pool, "dispatch", "default", "somebody else", ttl_s=1) is None

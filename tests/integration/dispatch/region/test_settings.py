@@ -14,6 +14,7 @@ from dispatch.orders import handover
 from dispatch.region.loop import Dispatcher, LoopParams
 from tests.integration.dispatch.conftest import RESTAURANT
 from tests.integration.dispatch.region.test_cycle import REGION, Live, Seen, hire, planning_of
+from tests.waiting import PATIENCE_S
 from tracking import events, lease
 from tracking.position import Fix, Position
 
@@ -172,7 +173,7 @@ async def test_running_dispatcher_is_woken_by_a_change(city, seen, planning):
     running = asyncio.create_task(
         Dispatcher(pool=city.pool, redis=city.redis, planning=planning, params=never).run(stop)
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await city.pool.fetchval("SELECT count(*) FROM decisions") == 0:
             await asyncio.sleep(0.05)
         await put(city, dispatch={"radius_m": 5000})

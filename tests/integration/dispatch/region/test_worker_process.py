@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.region.worker_process import NICE, WorkerProcess
+from tests.waiting import until
 
 PARENT = """
 import os, sys
@@ -51,12 +52,6 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-async def until(condition):
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

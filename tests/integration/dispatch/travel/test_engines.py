@@ -21,6 +21,7 @@ from dispatch.travel.osrm import Osrm
 from dispatch.travel.times import Limits
 from dispatch.travel.valhalla import Valhalla
 from tests.engines import PORTO_CENTRE
+from tests.waiting import PATIENCE_S
 from tracking.geo import distance_m
 from tracking.position import LatLon, Mode
 
@@ -140,7 +141,7 @@ async def test_a_hanging_engine_costs_the_budget_then_nothing_and_comes_back_by_
 
 
 async def _until_osrm_answers(travel, at):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (await travel.matrix(Mode.CAR, at, at, NOON, budget_s=1)).weakest() is not Source.OSRM:
             await asyncio.sleep(0.05)
 

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
+from tests.waiting import PATIENCE_S, until
 from tracking import events
 from tracking.errors import LogUnavailable
 from tracking.feed.crowd import Cursor, format_id
@@ -25,12 +26,13 @@ from tracking.position import Region
 
 CITY = Region("porto")
 ANNA, BORIS = (Sender(UUID(int=i << 64 | i), CITY, 1) for i in (1, 2))
-PARAMS = FeedParams(tick_s=0.02, first_wait_s=3)
+PARAMS = FeedParams(tick_s=0.02, first_wait_s=PATIENCE_S)
+LONG_S = 2 * PARAMS.linger_s
 
 
 @pytest.fixture
 async def redis(redis_url):
-    client = Redis.from_url(redis_url, socket_timeout=2)
+    client = Redis.from_url(redis_url)
     yield client
     await client.aclose()
 
@@ -83,12 +85,6 @@ async def watching(redis, view=None, params=PARAMS):
         task = asyncio.create_task(viewer.follow())
         yield viewer
         task.cancel()
-
-
-async def until(condition, within_s=10.0):
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_viewer_gets_who_was_there_before_and_who_moves_now(redis):
@@ -156,7 +152,7 @@ async def test_deleted_courier_disappears_from_snapshots(redis):
 
 async def test_feed_follows_again_by_itself_after_redis_was_killed(own_redis):
     server = own_redis()
-    redis = Redis.from_url(server.url, socket_timeout=2, socket_connect_timeout=1)
+    redis = Redis.from_url(server.url)
     await post(redis, ANNA, 41.1, age_s=60)
     async with watching(redis) as viewer:
         await until(lambda: viewer.lat(ANNA) == 41.1)
@@ -180,12 +176,12 @@ async def test_of_a_region_that_nobody_looks_at_no_reader_is_lost(own_redis, mon
     """Also where several processes count together: there no label can be removed, and trying warns."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")
     server = own_redis()
-    redis = Redis.from_url(server.url, socket_timeout=2, socket_connect_timeout=1)
+    redis = Redis.from_url(server.url)
 
     def n_lost():
         return REGISTRY.get_sample_value("postrider_live_readers_lost", {"region": CITY})
 
-    async with Feed(redis, LogSightings(redis), FeedParams(tick_s=0.02, linger_s=0.1)) as feed:
+    async with Feed(redis, LogSightings(redis), PARAMS) as feed:
         viewer = Viewer(feed)
         task = asyncio.create_task(viewer.follow())
         await until(lambda: viewer.last_id is not None)
@@ -193,7 +189,7 @@ async def test_of_a_region_that_nobody_looks_at_no_reader_is_lost(own_redis, mon
         server.kill()
         await until(lambda: n_lost() == 1)
         following = next(iter(feed._tasks))
-        task.cancel()
+        await leave(feed, task)
         await until(following.done)
         assert following.exception() is None
         assert n_lost() == 0
@@ -202,7 +198,7 @@ async def test_of_a_region_that_nobody_looks_at_no_reader_is_lost(own_redis, mon
 
 async def test_feed_follows_again_when_redis_came_back_empty(own_redis):
     server = own_redis()
-    redis = Redis.from_url(server.url, socket_timeout=2, socket_connect_timeout=1)
+    redis = Redis.from_url(server.url)
     await post(redis, ANNA, 41.1, age_s=60)
     async with watching(redis) as viewer:
         await until(lambda: viewer.lat(ANNA) == 41.1)
@@ -238,18 +234,17 @@ async def test_viewer_that_does_not_read_delays_nobody_and_then_gets_the_latest_
 
 async def test_a_region_is_let_go_when_nobody_looks_any_more_and_followed_again_when_somebody_does(redis):
     await post(redis, ANNA, 41.1, age_s=60)
-    async with Feed(redis, LogSightings(redis), FeedParams(tick_s=0.02, linger_s=0.1)) as feed:
+    async with Feed(redis, LogSightings(redis), PARAMS) as feed:
         for _ in range(2):
             viewer = Viewer(feed)
             task = asyncio.create_task(viewer.follow())
             await until(lambda viewer=viewer: viewer.lat(ANNA) == 41.1)
-            await asyncio.sleep(0.3)
+            feed._regions[CITY].asked_at -= LONG_S
+            await asyncio.sleep(5 * PARAMS.tick_s)
             assert list(feed._regions) == [CITY]
-            task.cancel()
+            await leave(feed, task)
             await until(lambda: not feed._regions)
-        async with asyncio.timeout(10):
-            while (await redis.info("clients"))["blocked_clients"]:
-                await asyncio.sleep(0.01)
+        await until(lambda: has_blocked(redis, 0))
 
 
 async def test_eighty_regions_cost_one_waiting_connection(redis):
@@ -259,13 +254,11 @@ async def test_eighty_regions_cost_one_waiting_connection(redis):
         followed = [await feed.region(region) for region in regions]
         views = [feed.watch(region, View()) for region in followed]
         assert [len(await anext(view)) for view in views] == [1] * 80
-        async with asyncio.timeout(10):
-            while (await redis.info("clients"))["blocked_clients"] != 1:
-                await asyncio.sleep(0.01)
+        await until(lambda: has_blocked(redis, 1))
         sender = Sender(ANNA.courier_id, regions[-1], 1)
         reading = Reading(fixed_at=datetime.now(UTC), lat=41.1, lon=-8.61)
         await Ingest(redis).accept(Upload(region=regions[-1], readings=[reading], senders=[sender]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not await anext(views[-1]):
                 pass
         for view in views:
@@ -281,6 +274,18 @@ async def test_an_entry_that_cannot_be_read_is_left_out(redis):
         await events.publish(redis, CITY, "alert.raised", {"kind": "stuck"})
         await until(lambda: viewer.events == ["alert.raised"])
         assert region.is_connected
+
+
+async def leave(feed, viewer):
+    """The viewer ends, a long time ago."""
+    region = feed._regions[CITY]
+    viewer.cancel()
+    await until(lambda: region.n_viewers == 0)
+    region.asked_at -= LONG_S
+
+
+async def has_blocked(redis, n):
+    return (await redis.info("clients"))["blocked_clients"] == n
 
 
 async def _publish(redis, kind):

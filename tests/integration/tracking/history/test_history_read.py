@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from tests.waiting import PATIENCE_S
 from tracking.batch import PositionColumns
 from tracking.history.history import History, erase
 from tracking.history.tracks import Resolution, resolution_for
@@ -129,6 +130,6 @@ async def test_an_erased_courier_leaves_nothing_and_cannot_come_back(history, po
 
 
 async def test_reading_needs_one_connection_at_a_time(database_url):
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=1) as pool, asyncio.timeout(20):
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=1) as pool, asyncio.timeout(PATIENCE_S):
         assert len(await History(pool).fixes(ANNA, START, START + timedelta(hours=1))) == 0
         assert await History(pool).insert_many(PositionColumns.from_positions([fix(0)])) == 1

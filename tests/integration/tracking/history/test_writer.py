@@ -1,7 +1,7 @@
 """The writer between real servers: what is accepted is stored once, whatever dies on the way."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +9,8 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from tests import waiting
+from tests.waiting import PATIENCE_S
 from tracking import outages
 from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
@@ -41,8 +43,8 @@ async def regions():
 
 @asynccontextmanager
 async def world(database_url, redis_url):
-    pool = await asyncpg.create_pool(database_url, min_size=0, max_size=4, timeout=2)
-    client = Redis.from_url(redis_url, socket_timeout=5)
+    pool = await asyncpg.create_pool(database_url, min_size=0, max_size=4)
+    client = Redis.from_url(redis_url)
     try:
         yield pool, client
     finally:
@@ -61,23 +63,21 @@ async def writing(pool, client, history=None, **pace):
         yield task
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def rows(pool):
     return await pool.fetchval("SELECT count(*) FROM positions")
 
 
-async def until(condition, timeout_s=20.0):
-    """Poll until it holds; servers may be down meanwhile."""
-    async with asyncio.timeout(timeout_s):
-        while True:
-            try:
-                if await condition():
-                    return
-            except outages.DRIVERS:
-                pass
-            await asyncio.sleep(0.02)
+async def until(condition):
+    """Servers may be down meanwhile."""
+
+    async def holds():
+        with suppress(*outages.DRIVERS):
+            return await condition()
+
+    await waiting.until(holds)
 
 
 async def settled(client):

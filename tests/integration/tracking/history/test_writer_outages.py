@@ -8,7 +8,7 @@ mended; then the sums are compared to the fix.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from tests.waiting import PATIENCE_S, until
 from tracking import metrics
 from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
@@ -173,7 +174,7 @@ async def world(database_url, redis_url) -> AsyncIterator[World]:
     await ruler.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}")
     url = parts._replace(netloc=f"{role}:first@{parts.hostname}:{parts.port}").geturl()
     pool = await asyncpg.create_pool(url, min_size=0, max_size=2, timeout=2, command_timeout=0.5)
-    client = Redis.from_url(redis_url, socket_timeout=5)
+    client = Redis.from_url(redis_url)
     try:
         yield World(
             ruler=ruler,
@@ -205,7 +206,7 @@ async def writing(world: World, history: History | None = None, pace: Pace = FAS
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, PATIENCE_S)
 
 
 @asynccontextmanager
@@ -225,12 +226,6 @@ async def load(world: World) -> AsyncIterator[None]:
     finally:
         ended.set()
         await task
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 async def is_settled(world: World) -> bool:

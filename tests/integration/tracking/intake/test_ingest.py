@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from tests.waiting import PATIENCE_S
 from tracking.batch import PositionColumns
 from tracking.errors import LogFull, LogUnavailable
 from tracking.intake.ingest import Bounds, Ingest
@@ -187,7 +188,7 @@ async def test_redis_that_is_down_is_said_at_once_and_ingest_goes_on_when_it_is_
     ingest = ingest_of(client, pause_s=0.05)
     await ingest.accept(upload(ANNA, reading(3)))
     server.kill()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         for i in range(5):
             with pytest.raises(LogUnavailable):
                 await ingest.accept(upload(ANNA, reading(2 - i)))

@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
-from tests.integration.tracking.watching.test_watch import World, recent, until, world
+from tests.integration.tracking.watching.test_watch import World, recent, world
 from tests.unit.tracking.watching.tracks import at, walk
+from tests.waiting import until
 from tracking.position import Mode
 
 __all__ = ["world"]

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from dispatch.alerts.observer import Vigilance
 from dispatch.alerts.region_facts import FactsOfRegion
 from tests.unit.tracking.watching.tracks import MICROS, at, walk
+from tests.waiting import PATIENCE_S, until
 from tracking import events
 from tracking import lease as leases
 from tracking.batch import MODES
@@ -142,7 +143,7 @@ async def running(start):
     finally:
         stop.set()
         if not task.cancelled():
-            await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 60)
+            await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), PATIENCE_S)
 
 
 @pytest.fixture
@@ -169,14 +170,6 @@ async def timescale_world(request, redis_url):
         await pool.execute("TRUNCATE positions, stays, fence_events, geofences, alerts, recounts, leases CASCADE")
         await pool.execute("DELETE FROM couriers")
     await redis.aclose()
-
-
-async def until(condition, timeout_s=20.0):
-    async with asyncio.timeout(timeout_s):
-        while True:
-            if await condition():
-                return
-            await asyncio.sleep(0.03)
 
 
 def recent(fixes, ends_s_ago=5):
