@@ -165,8 +165,8 @@ async def _stream(
 ) -> AsyncIterator[ServerSentEventMessage]:
     async with channels.listen(route.region, route.courier_id) as woken:
         yield await _route_message(route, travel, locator, arrivals)
-        for offer, order in route.offers:
-            yield _message("offer", offer_shape(offer, order))
+        for offered in route.offers:
+            yield _message("offer", offer_shape(offered))
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
@@ -177,8 +177,8 @@ async def _stream(
             before, route = route, await load_route(pool, route.courier_id)
             made, gone = changes_between(before.offers, route.offers)
             # The offer first: it is what a courier waits for, and the way between stops takes a moment to find.
-            for offer, order in made:
-                yield _message("offer", offer_shape(offer, order))
+            for offered in made:
+                yield _message("offer", offer_shape(offered))
             for offer_id in gone:
                 yield _message("offer_closed", {"id": offer_id})
             if route.fingerprint != before.fingerprint or route.version != before.version:

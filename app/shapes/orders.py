@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -287,7 +287,10 @@ def _return_place(order: Order) -> ReturnPlaceShape | None:
     return ReturnPlaceShape(lat=order.returns_to.at.lat, lon=order.returns_to.at.lon, address=order.returns_to.address)
 
 
-def with_version(shape: OrderShape, *, status: int = 200, replayed: bool = False) -> Response[OrderShape]:
+SomeOrder = TypeVar("SomeOrder", bound=OrderShape)
+
+
+def with_version(shape: SomeOrder, *, status: int = 200, replayed: bool = False) -> Response[SomeOrder]:
     """An order with its version as ETag."""
     headers = {"ETag": f'"{shape.version}"'} | ({"Idempotent-Replayed": "true"} if replayed else {})
     return Response(shape, status_code=status, headers=headers)

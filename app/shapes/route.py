@@ -82,7 +82,7 @@ async def view(
         courier_id=route.courier_id,
         version=route.version,
         stops=stops,
-        offers=[offer_shape(offer, order) for offer, order in route.offers],
+        offers=[offer_shape(offered) for offered in route.offers],
         planned_at=route.planned_at,
     )
     places = ([] if at is None else [at]) + [LatLon(stop.lat, stop.lon) for stop in stops]

@@ -133,7 +133,8 @@ class Desk:
     ) -> Order:
         """The courier has the goods. With the offer still open, collecting them accepts it."""
         if order.state is OrderState.ASSIGNED:
-            await self.close_offer_of(order, OfferState.ACCEPTED, reason="picked up")
+            assert order.courier_id is not None  # it was offered to somebody
+            await self.accept_offers([order], order.courier_id, reason="picked up")
             order = await self.move(order, OrderState.ACCEPTED, action="accept", reason="picked up", happened=happened)
         moved = await self.move(order, OrderState.PICKED_UP, action="picked_up", facts=facts, happened=happened)
         await self.remove_stops(order, (StopKind.PICKUP,))
@@ -284,14 +285,22 @@ class Desk:
         self.tell_offer(offer, "made")
         return offer
 
-    async def close_offer_of(self, order: Order, to: OfferState, *, reason: str | None = None) -> Offer | None:
-        """End the open offer of an order, if there is one."""
-        row = await self.connection.fetchrow(queries["offers.close_of_order"], order.id, to.value, self.now, reason)
-        if row is None:
-            return None
-        offer = offer_from_row(row)
-        self.tell_offer(offer, to.value)
-        return offer
+    async def accept_offers(self, orders: Sequence[Order], courier_id: CourierId, *, reason: str | None = None) -> None:
+        """End the open offers of orders that a courier takes; whoever else was asked is told, and not blamed."""
+        why = {courier_id: reason}
+        await self.close_offers_to(why, [order.id for order in orders], OfferState.ACCEPTED)
+        for order in orders:
+            await self.withdraw_offer(order, reason="another courier was first")
+
+    async def close_offers_to(
+        self, reasons: Mapping[CourierId, str | None], order_ids: Sequence[OrderId], to: OfferState
+    ) -> None:
+        """End what of held orders is offered to couriers, for a reason each."""
+        rows = await self.connection.fetch(
+            queries["offers.close_of_couriers"], order_ids, list(reasons), to.value, self.now, list(reasons.values())
+        )
+        for row in rows:
+            self.tell_offer(offer_from_row(row), to.value)
 
     async def close_offers(
         self, reasons: Mapping[OrderId, str], to: OfferState, *, overdue_at: datetime | None = None
@@ -304,9 +313,11 @@ class Desk:
             self.tell_offer(offer_from_row(row), to.value)
         return [row["order_id"] for row in rows]
 
-    async def withdraw_offer(self, order: Order, *, reason: str) -> None:
-        """Take back the open offer of an order, if there is one."""
-        await self.close_offer_of(order, OfferState.WITHDRAWN, reason=reason)
+    async def withdraw_offer(self, order: Order, *, reason: str | None) -> None:
+        """Take back the open offers of an order, if there are any."""
+        to = OfferState.WITHDRAWN
+        for row in await self.connection.fetch(queries["offers.close_of_order"], order.id, to.value, self.now, reason):
+            self.tell_offer(offer_from_row(row), to.value)
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
@@ -334,7 +345,7 @@ class Desk:
 
     def tell_offer(self, offer: Offer, what: str) -> None:
         """Publish after the commit what became of an offer."""
-        facts = {"offer_id": str(offer.id), "order_id": str(offer.order_id), "courier_id": str(offer.courier_id)}
+        facts = {"offer_id": str(offer.offer_id), "order_id": str(offer.order_id), "courier_id": str(offer.courier_id)}
         self.events.append((offer.region, f"offer.{what}", facts))
 
     def ask_for_plan(self, region: Region) -> None:

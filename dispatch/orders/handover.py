@@ -24,22 +24,43 @@ DEMANDS = frozenset({"modes", "skills", "size"})
 """A change of these may make the courier the wrong one."""
 
 
-async def accept(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, said_at: datetime | None = None) -> Order:
+async def accept(
+    desk: Desk, offer_id: OfferId, courier_id: CourierId, *, said_at: datetime | None = None
+) -> list[Order]:
     """
-    The courier takes the order. Accepting twice is one acceptance: a phone may repeat itself.
+    The courier takes all orders of an offer. Accepting twice is one acceptance: a phone may repeat itself.
 
+    Of several who were asked the first one has them; the others are told, and it does not count against them.
     Whether the offer was still open is judged by our clock; `said_at`, the phone's, only says when that was.
     Raises `OfferNotFound`, `NotYours`, and `OfferNotOpen` when it was answered, withdrawn or has expired.
     """
-    offer, order = await _lock_offer(desk, offer_id, courier_id)
-    if offer.state is OfferState.ACCEPTED and order.courier_id == courier_id:
-        return order
-    check_answerable(offer, desk.now)
-    if order.state is not OrderState.ASSIGNED or order.courier_id != courier_id:
-        raise OfferNotOpen(offer_id=str(offer_id), state=offer.state.value)
-    await desk.close_offer_of(order, OfferState.ACCEPTED)
-    when = happened(said_at, now=desk.now, after=offer.offered_at)
-    return await desk.move(order, OrderState.ACCEPTED, action="accept", happened=when)
+    offers, known = await _lock_offer(desk, offer_id, courier_id)
+    wanted = [offer for offer in offers if offer.state is OfferState.OPEN]
+    if not wanted:
+        taken = [known[offer.order_id] for offer in offers if offer.state is OfferState.ACCEPTED]
+        if taken and all(order.courier_id == courier_id for order in taken):
+            return taken
+        check_answerable(offers[0], desk.now)
+    for offer in wanted:
+        check_answerable(offer, desk.now)
+    orders = [known[offer.order_id] for offer in wanted]
+    if any(order.state is not OrderState.ASSIGNED for order in orders):
+        raise OfferNotOpen(offer_id=str(offer_id), state=wanted[0].state.value)
+    await desk.accept_offers(orders, courier_id)
+    when = happened(said_at, now=desk.now, after=wanted[0].offered_at)
+    others = {order.courier_id for order in orders if order.courier_id is not None} - {courier_id}
+    if others:
+        await desk.connection.fetch(queries["routes.lock_many"], sorted({*others, courier_id}))
+    accepted = [
+        await desk.move(order, OrderState.ACCEPTED, action="accept", courier_id=courier_id, happened=when)
+        for order in orders
+    ]
+    for order, before in zip(accepted, orders, strict=True):
+        if before.courier_id != courier_id:
+            await desk.remove_stops(order)
+            await desk.append_stops(order, courier_id)
+            desk.tell(order, "order.changed")  # the planner finds a better place for its stops
+    return accepted
 
 
 async def give_back(desk: Desk, order: Order, *, reason: str, said_at: datetime | None = None) -> Order:
@@ -52,16 +73,25 @@ async def give_back(desk: Desk, order: Order, *, reason: str, said_at: datetime 
         message = "Only an accepted order that is not collected can be given back."
         raise OrderNotOpen(message, order_id=str(order.id), state=order.state.value)
     when = happened(said_at, now=desk.now, after=order.last_step_at)
-    return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="release", reason=reason, when=when)
+    return await _back_to_placed(desk, order, action="release", reason=reason, when=when)
 
 
-async def reject(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, reason: str | None) -> Order:
-    """The courier does not want the order: it waits for another one. Raises as `accept` does."""
-    offer, order = await _lock_offer(desk, offer_id, courier_id)
-    if offer.state is OfferState.REJECTED:
-        return order
-    check_answerable(offer, desk.now)
-    return await _back_to_placed(desk, order, OfferState.REJECTED, action="reject", reason=reason)
+async def reject(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, reason: str | None) -> None:
+    """The courier wants none of an offer's orders: they wait for another one, who may be asked already. As `accept`."""
+    offers, known = await _lock_offer(desk, offer_id, courier_id)
+    wanted = [offer for offer in offers if offer.state is OfferState.OPEN]
+    if not wanted and any(offer.state is OfferState.REJECTED for offer in offers):
+        return
+    for offer in wanted or offers:
+        check_answerable(offer, desk.now)
+    await desk.close_offers_to({courier_id: reason}, [offer.order_id for offer in wanted], OfferState.REJECTED)
+    theirs = [known[offer.order_id] for offer in wanted if known[offer.order_id].courier_id == courier_id]
+    kept = await _pass_on(desk, [order.id for order in theirs])
+    left = [order for order in theirs if order.id not in kept]
+    if len(left) > 1:
+        await desk.connection.fetch(queries["routes.lock_many"], [courier_id])
+    for order in left:
+        await _back_to_placed(desk, order, action="reject", reason=reason)
 
 
 async def expire_overdue(desk: Desk, region: Region) -> list[OrderId]:
@@ -72,8 +102,12 @@ async def expire_overdue(desk: Desk, region: Region) -> list[OrderId]:
     why = {row["id"]: "no answer in time" for row in held}
     # Answered between the look and the lock: then there is nothing to expire.
     closed = await desk.close_offers(why, OfferState.EXPIRED, overdue_at=desk.now)
+    kept = await _pass_on(desk, closed)
     return await _put_back(
-        desk, {id_: why[id_] for id_ in closed}, [row["courier_id"] for row in held], action="expire"
+        desk,
+        {id_: why[id_] for id_ in closed if id_ not in kept},
+        [row["courier_id"] for row in held],
+        action="expire",
     )
 
 
@@ -128,7 +162,7 @@ async def unassign(desk: Desk, order_id: OrderId, *, reason: str | None, version
         return order
     if order.is_on_board:
         raise OrderNotOpen("The goods are on board: the order cannot be taken away.", order_id=str(order_id))
-    return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="unassign", reason=reason)
+    return await _back_to_placed(desk, order, action="unassign", reason=reason)
 
 
 async def change(desk: Desk, order: Order, wanted: Order, names: Sequence[str]) -> Order:
@@ -147,7 +181,7 @@ async def reconsider(desk: Desk, order: Order, *, reason: str) -> Order:
     """Let the planner choose a courier anew after the order changed; pinned and collected orders stay."""
     if order.state not in {OrderState.ASSIGNED, OrderState.ACCEPTED} or order.pinned:
         return order
-    return await _back_to_placed(desk, order, OfferState.WITHDRAWN, action="reconsider", reason=reason)
+    return await _back_to_placed(desk, order, action="reconsider", reason=reason)
 
 
 async def pin(desk: Desk, order: Order, *, pinned: bool) -> Order:
@@ -170,20 +204,55 @@ async def release(
     """
     held = await desk.connection.fetch(queries["orders.lock_uncollected"], list(reasons))
     if given_by is not None:
-        held = [row for row in held if row["assigned_at"] <= given_by[row["courier_id"]]]
-    if not held:
-        return []
-    why = {row["id"]: reasons[row["courier_id"]] for row in held}
-    await desk.close_offers(why, OfferState.WITHDRAWN)
-    return await _put_back(desk, why, [row["courier_id"] for row in held], action="release")
+        held = [
+            row for row in held if row["courier_id"] in given_by and row["assigned_at"] <= given_by[row["courier_id"]]
+        ]
+    return await _step_back(desk, reasons, held, action="release")
 
 
 async def withdraw_unanswered(desk: Desk, courier_id: CourierId, *, reason: str) -> list[OrderId]:
     """What a courier has been offered and not answered goes to others; the same one may be asked again."""
     held = await desk.connection.fetch(queries["orders.lock_uncollected"], [courier_id])
-    why = {row["id"]: reason for row in held}
-    closed = await desk.close_offers(why, OfferState.WITHDRAWN)
-    return await _put_back(desk, dict.fromkeys(closed, reason), [courier_id], action="withdraw")
+    asked = [row for row in held if row["state"] == OrderState.ASSIGNED or row["courier_id"] != courier_id]
+    return await _step_back(desk, {courier_id: reason}, asked, action="withdraw")
+
+
+async def _step_back(
+    desk: Desk, reasons: Mapping[CourierId, str], held: Sequence[Mapping[str, Any]], *, action: str
+) -> list[OrderId]:
+    """
+    Couriers, with a reason each, do not do what they have of held orders, nor answer what they are asked.
+
+    What others are asked for as well goes to one of these; the rest waits for a courier again, and is returned.
+    """
+    if not held:
+        return []
+    await desk.close_offers_to(reasons, [row["id"] for row in held], OfferState.WITHDRAWN)
+    theirs = {row["id"]: row["courier_id"] for row in held if row["courier_id"] in reasons}
+    kept = await _pass_on(desk, list(theirs))
+    why = {order_id: reasons[courier_id] for order_id, courier_id in theirs.items() if order_id not in kept}
+    return await _put_back(desk, why, [theirs[order_id] for order_id in why], action=action)
+
+
+async def _pass_on(desk: Desk, order_ids: Sequence[OrderId]) -> dict[OrderId, CourierId]:
+    """Held orders of which an offer is still open to somebody are that courier's meanwhile; who has which now."""
+    rows = await desk.connection.fetch(queries["offers.next_asked"], order_ids)
+    nexts: dict[OrderId, CourierId] = {row["order_id"]: row["courier_id"] for row in rows}
+    if not nexts:
+        return {}
+    orders = [await desk.lock_order(order_id) for order_id in sorted(nexts)]
+    holders = {order.courier_id for order in orders if order.courier_id is not None}
+    await desk.connection.fetch(queries["routes.lock_many"], sorted(holders | set(nexts.values())))
+    for order in orders:
+        if order.courier_id == nexts[order.id]:
+            continue
+        facts = {"from_courier_id": str(order.courier_id)}
+        moved = await desk.move(
+            order, OrderState.ASSIGNED, action="reassign", courier_id=nexts[order.id], facts=facts, reason="also asked"
+        )
+        await desk.remove_stops(order)
+        await desk.append_stops(moved, nexts[order.id])
+    return nexts
 
 
 async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[OrderId, StopKind]], version: int) -> int:
@@ -228,21 +297,22 @@ async def require_courier(desk: Desk, courier_id: CourierId, region: Region) -> 
         raise CourierNotFound(courier_id=str(courier_id), region=region)
 
 
-async def _lock_offer(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> tuple[Offer, Order]:
-    """The offer and its order, both held. The order first: everybody locks in that sequence."""
-    row: Any = await desk.connection.fetchrow(queries["offers.get"], offer_id)
-    if row is None:
+async def _lock_offer(desk: Desk, offer_id: OfferId, courier_id: CourierId) -> tuple[list[Offer], dict[OrderId, Order]]:
+    """The rows of an offer and its orders, all held. The orders first: everybody locks in that sequence."""
+    rows: Any = await desk.connection.fetch(queries["offers.rows_of"], offer_id)
+    if not rows:
         raise OfferNotFound(offer_id=str(offer_id))
-    if row["courier_id"] != courier_id:
+    if rows[0]["courier_id"] != courier_id:
         raise NotYours(offer_id=str(offer_id))
-    order = await desk.lock_order(row["order_id"])
-    return offer_from_row(await desk.connection.fetchrow(queries["offers.lock"], offer_id)), order
+    orders = await desk.connection.fetch(queries["orders.lock_many"], [row["order_id"] for row in rows])
+    held = await desk.connection.fetch(queries["offers.lock_rows"], [row["id"] for row in rows])
+    return [offer_from_row(row) for row in held], {row["id"]: order_from_row(row) for row in orders}
 
 
 async def _back_to_placed(
-    desk: Desk, order: Order, ended: OfferState, *, action: str, reason: str | None, when: Happened | None = None
+    desk: Desk, order: Order, *, action: str, reason: str | None, when: Happened | None = None
 ) -> Order:
-    await desk.close_offer_of(order, ended, reason=reason)
+    await desk.withdraw_offer(order, reason=reason)
     placed = await desk.move(order, OrderState.PLACED, action=action, reason=reason, happened=when)
     await desk.remove_stops(order)
     return placed

@@ -1,6 +1,10 @@
-"""An offer: part of a plan shown to a courier, who accepts or rejects it, or lets it expire; no I/O."""
+"""
+An offer: part of a plan shown to a courier, who accepts or rejects it, or lets it expire; no I/O.
 
-from collections.abc import Mapping
+Orders that are collected together are one offer: a row for each, with the same `bundle_id`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -27,7 +31,11 @@ class OfferState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One order offered to one courier. An order has at most one open offer."""
+    """
+    One order offered to one courier, alone or with others.
+
+    Several couriers may be asked for an order; one of them has it meanwhile, and whoever accepts first in the end.
+    """
 
     id: OfferId
     order_id: OrderId
@@ -41,6 +49,13 @@ class Offer:
     """Why it was rejected or withdrawn."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What the courier is shown beside the order: expected arrivals, and the cost terms for staff."""
+    bundle_id: OfferId | None = None
+    """The offer of several orders that it is part of."""
+
+    @property
+    def offer_id(self) -> OfferId:
+        """The offer as the courier knows it, which this may be only one order of."""
+        return self.bundle_id or self.id
 
 
 def check_answerable(offer: Offer, now: datetime) -> None:
@@ -50,3 +65,17 @@ def check_answerable(offer: Offer, now: datetime) -> None:
         return
     shown = OfferState.EXPIRED if state is OfferState.OPEN else state
     raise OfferNotOpen(f"The offer was {shown.value} already.", offer_id=str(offer.id), state=shown.value)
+
+
+def together(offers: Iterable[Offer]) -> list[list[Offer]]:
+    """Rows by the offer they are part of, the first row's first."""
+    found: dict[OfferId, list[Offer]] = {}
+    for offer in offers:
+        found.setdefault(offer.offer_id, []).append(offer)
+    return list(found.values())
+
+
+def state_of(rows: Sequence[Offer]) -> OfferState:
+    """How an offer stands: open while one of its orders is, for the others have gone from it."""
+    states = [row.state for row in rows]
+    return next((state for state in (OfferState.OPEN, OfferState.ACCEPTED) if state in states), states[0])

@@ -118,6 +118,7 @@ def offer_from_row(row: Row) -> Offer:
         answered_at=row["answered_at"],
         reason=row["reason"],
         facts=from_json(row["facts"]),
+        bundle_id=row["bundle_id"],
     )
 
 

@@ -1,7 +1,7 @@
 """What the planner proposes for a snapshot: routes, and a reason for every order left out; no I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dispatch.planning.snapshot import Place, UnixS
@@ -132,6 +132,8 @@ class Plan:
     cost: int
     source: str
     """Which depth made it: `insertion`, `search`, or `kept` (the plan in force)."""
+    also: Mapping[OrderId, tuple[CourierId, ...]] = field(default_factory=dict)
+    """Who else is to be asked for what is fixed now, whoever accepts first; see `others.py`."""
     moves: tuple[Move, ...] = ()
     """Where to send idle couriers; empty unless `Params.reposition_above_s` is set."""
 
@@ -147,4 +149,6 @@ def joined(plans: Sequence[Plan]) -> Plan | None:
         unassigned=tuple(left for plan in plans for left in plan.unassigned),
         cost=sum(plan.cost for plan in plans),
         source=max(made, default="kept"),
+        also={order_id: others for plan in plans for order_id, others in plan.also.items()},
+        moves=tuple(move for plan in plans for move in plan.moves),
     )

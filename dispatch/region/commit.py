@@ -10,11 +10,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
 from dispatch.orders.desk import Desk
-from dispatch.orders.offer import Offer
+from dispatch.orders.offer import Offer, OfferId
 from dispatch.orders.order import ENGINE, Order, OrderState
 from dispatch.orders.rows import offer_from_row, order_from_row, to_json
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute
@@ -104,9 +105,10 @@ async def commit(
     """
     Write what a plan changes of the world it was made from; raises `LeaseLost` and then writes nothing.
 
-    Assignments that must be fixed now become offers that last `offer_for_s` seconds. A courier who turned an order down
-    less than `ask_again_after_s` seconds ago is not asked again yet, even when nobody else can take it; nor is anybody
-    on a break. Without `asks` they are accepted at once.
+    Assignments that must be fixed now become offers that last `offer_for_s` seconds: one offer of all that a courier is
+    given, and the same to each of those who are asked `also`. A courier who turned an order down less than
+    `ask_again_after_s` seconds ago is not asked again yet, even when nobody else can take it; nor is anybody on a
+    break. Without `asks` they are accepted at once.
 
     An accepted order that the plan has somebody else do is taken from whoever has it, who is told by the route.
     """
@@ -138,6 +140,8 @@ async def commit(
         stays |= {left.order_id for left in plan.unassigned if _moves(None, orders.get(left.order_id))}
         for order_id in set(moves) - stays:
             current[order_id] = replace(current[order_id], state=OrderState.PLACED, courier_id=None)
+        also = {given.order_id: plan.also.get(given.order_id, ()) for given in wanted} if asks else {}
+        involved |= {courier_id for others in also.values() for courier_id in others}
         versions = await _lock_routes(connection, world.region, involved)
         for draft in drafts:
             draft.drop_lost(current)
@@ -149,10 +153,13 @@ async def commit(
             for courier_id in involved - unsound
             if versions.get(courier_id) == world.routes.get(courier_id, NO_ROUTE).version
         }
+        if wanted:  # whoever left, or was erased, while the plan was made
+            fits &= {row["id"] for row in await connection.fetch(queries["planning.hold_at_work"], list(fits))}
         possible = [given for given in wanted if given.courier_id in fits and given.order_id not in stays]
         taken = await _take_away(desk, [orders[g.order_id] for g in possible if g.order_id in moves])
         given_to = await _assign(desk, possible, orders | taken, asks=asks)
-        offers = await _offer(desk, given_to, plan, world.region, offer_for_s) if asks else ()
+        also = {order_id: tuple(one for one in others if one in fits) for order_id, others in also.items()}
+        offers = await _offer(desk, given_to, also, plan, world.region, offer_for_s) if asks else ()
         await _put_decisions(connection, plan, now)
     return Committed(
         offers=offers,
@@ -335,17 +342,33 @@ async def _assign(
 
 
 async def _offer(
-    desk: Desk, made: Sequence[Assignment], plan: Plan, region: Region, offer_for_s: float
+    desk: Desk,
+    made: Sequence[Assignment],
+    also: Mapping[OrderId, Sequence[CourierId]],
+    plan: Plan,
+    region: Region,
+    offer_for_s: float,
 ) -> tuple[Offer, ...]:
-    """Offer what has been assigned."""
+    """Offer what has been assigned: to each courier all of it together, and the same to each who is asked as well."""
     if not made:
         return ()
+    bundles: dict[CourierId, list[Assignment]] = {}
+    for given in made:
+        bundles.setdefault(given.courier_id, []).append(given)
     arrivals = {stop.stop: stop.arrives_at for route in plan.routes for stop in route.stops}
+    rows: list[tuple[OfferId, OrderId, CourierId, str, OfferId | None]] = []
+    for courier_id, theirs in bundles.items():
+        # Whoever is asked as well is asked for all of it, or, where a part has changed meanwhile, not at all.
+        others = [one for one in also.get(theirs[0].order_id, ()) if all(one in also[g.order_id] for g in theirs)]
+        for one in (courier_id, *others):
+            ids = sorted(OfferId(uuid4()) for _ in theirs)
+            for id_, given in zip(ids, theirs, strict=True):
+                facts = _offer_facts(given, arrivals) if one == courier_id else {}
+                facts |= {"others": len(others)} if others else {}
+                rows.append((id_, given.order_id, one, to_json(facts), ids[0] if len(ids) > 1 else None))
     offered = await desk.connection.fetch(
         queries["offers.insert_many"],
-        [given.order_id for given in made],
-        [given.courier_id for given in made],
-        [to_json(_offer_facts(given, arrivals)) for given in made],
+        *map(list, zip(*rows, strict=True)),
         region,
         desk.now,
         desk.now + timedelta(seconds=offer_for_s),

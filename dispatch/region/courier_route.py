@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dispatch.orders.offer import Offer, OfferId
+from dispatch.orders.offer import Offer, OfferId, together
 from dispatch.orders.order import COURIER_STATES, Order
 from dispatch.orders.rows import from_json, offer_from_row, order_from_row
 from dispatch.region.store import stop_from_json
 from dispatch.region.world import StopInForce
+from dispatch.stop import OrderId
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Mode, Region
+
+Offered = tuple[tuple[Offer, Order | None], ...]
+"""An offer: its rows, each with its order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,7 @@ class CourierRoute:
     version: int
     planned_at: datetime | None
     stops: tuple[tuple[StopInForce, Order], ...]
-    offers: tuple[tuple[Offer, Order | None], ...]
+    offers: tuple[Offered, ...]
 
     @property
     def fingerprint(self) -> tuple[Any, ...]:
@@ -44,7 +48,7 @@ async def load_route(pool: Any, courier_id: CourierId, *, planned: bool = False)
         raise CourierNotFound(courier_id=courier_id)
     stops = [stop_from_json(stop) for stop in from_json(courier["stops"] or "[]")]
     offers = [offer_from_row(row) for row in await pool.fetch(queries["offers.open_of_courier"], courier_id)]
-    wanted = {stop.stop.order_id for stop in stops} | {offer.order_id for offer in offers}
+    wanted = {stop.stop.order_id for stop in stops} | {row.order_id for row in offers}
     orders = {row["id"]: order_from_row(row) for row in await pool.fetch(queries["orders.get_many"], list(wanted))}
     return CourierRoute(
         courier_id=courier_id,
@@ -57,7 +61,7 @@ async def load_route(pool: Any, courier_id: CourierId, *, planned: bool = False)
             for stop in stops
             if (order := orders.get(stop.stop.order_id)) is not None and _is_shown(order, stop, courier_id, planned)
         ),
-        offers=tuple((offer, orders.get(offer.order_id)) for offer in offers),
+        offers=tuple(tuple((row, orders.get(row.order_id)) for row in rows) for rows in together(offers)),
     )
 
 
@@ -68,11 +72,12 @@ def _is_shown(order: Order, stop: StopInForce, courier_id: CourierId, planned: b
     return mine or (planned and order.courier_id is None)
 
 
-Offered = Sequence[tuple[Offer, Order | None]]
+def changes_between(before: Sequence[Offered], after: Sequence[Offered]) -> tuple[list[Offered], list[OfferId]]:
+    """Offers that are new, or have lost one of their orders, and ids of those that are gone."""
+    known, now = {_orders_of(offered) for offered in before}, {offered[0][0].offer_id for offered in after}
+    made = [offered for offered in after if _orders_of(offered) not in known]
+    return made, [offered[0][0].offer_id for offered in before if offered[0][0].offer_id not in now]
 
 
-def changes_between(before: Offered, after: Offered) -> tuple[list[tuple[Offer, Order | None]], list[OfferId]]:
-    """Offers that are new, and ids of those that are gone."""
-    known, now = {offer.id for offer, _ in before}, {offer.id for offer, _ in after}
-    made = [(offer, order) for offer, order in after if offer.id not in known]
-    return made, [offer.id for offer, _ in before if offer.id not in now]
+def _orders_of(offered: Offered) -> tuple[OfferId, frozenset[OrderId]]:
+    return offered[0][0].offer_id, frozenset(row.order_id for row, _ in offered)

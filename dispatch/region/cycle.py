@@ -23,7 +23,8 @@ from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
 from dispatch.orders import handover
 from dispatch.orders.desk import at_desk
-from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES, Order
+from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES, Order, OrderState
+from dispatch.planning.others import others_to_ask
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan, joined
 from dispatch.planning.propose import propose
@@ -142,7 +143,8 @@ class Planning:
         plans: list[Plan] = []
         committed: list[Committed] = []
         for part in due:
-            plan = await self._quick_plan(part, seen, params, aside)
+            snapshot, plan = await self._quick_plan(part, seen, params, aside)
+            plan = await _asking(part, snapshot, plan, params)
             committed.append(await self._commit(part, plan, lease, params))
             agenda.planned(part, plan, committed[-1].given, monotonic())
             plans += [] if plan is None else [plan]
@@ -179,19 +181,19 @@ class Planning:
 
     async def _quick_plan(
         self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside
-    ) -> Plan | None:
+    ) -> tuple[Snapshot | None, Plan | None]:
         """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
         if not world.orders:
-            return None
+            return None, None
         snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
         wanted = params.quick_plan
         try:
-            return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
+            return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
         except Exception as exc:
             if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
         snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
-        return await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
+        return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
 
     async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
         """The long answer, given up as soon as `halt` is set; None when there is nothing to search or no search."""
@@ -210,6 +212,7 @@ class Planning:
             return None
         snapshot = await look(part, seen, self._travel, params, aside, stays=self._stays)
         plan = await self._search.propose(snapshot, params.long_plan, halt)
+        plan = await _asking(part, snapshot, plan, params)
         cycle = Cycle(world=world, plan=plan, committed=await self._commit(part, plan, lease, params))
         _observe(cycle, len(agenda.tries), depth="search", seconds=monotonic() - began)
         return cycle
@@ -274,6 +277,25 @@ class Planning:
 def _was_given_by(order: Order, over: Mapping[CourierId, datetime]) -> bool:
     over_at = None if order.courier_id is None else over.get(order.courier_id)
     return over_at is not None and order.assigned_at is not None and order.assigned_at <= over_at
+
+
+async def _asking(world: World, snapshot: Snapshot | None, plan: Plan | None, params: CycleParams) -> Plan | None:
+    """The plan with who else is asked, where the region asks several at once."""
+    if plan is None or snapshot is None or not params.asks_several:
+        return plan
+    busy = {order.courier_id for order in world.orders if order.state is OrderState.ASSIGNED} | set(world.also_asked)
+    busy |= {courier.id for courier in world.couriers if courier.rest is not None}
+    deadline = monotonic() + params.at_once_s
+    also = await asyncio.to_thread(
+        others_to_ask,
+        snapshot,
+        params.quick_plan,
+        plan,
+        n=params.ask_at_once - 1,
+        barred=frozenset(courier_id for courier_id in busy if courier_id is not None),
+        should_end=lambda: monotonic() > deadline,
+    )
+    return replace(plan, also=also)
 
 
 def _propose_within(snapshot: Snapshot, params: Params, seconds: float) -> Plan:

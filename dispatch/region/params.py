@@ -28,6 +28,10 @@ class CycleParams:
     pauses: PauseParams = field(default_factory=PauseParams)
     asks: bool = True
     """Couriers are asked; False: they are given what is planned for them."""
+    asks_several: bool = False
+    """Several at once, and whoever accepts first has it; False: one after the other."""
+    ask_at_once: int = 3
+    """So many, where several are asked."""
     offer_for_s: float = 60.0
     """How long a courier may think. Deliveroo leaves offers open for 100 s in one market; less loses less time."""
     ask_again_after_s: float = 120.0

@@ -89,10 +89,15 @@ class DispatchSettings:
 class OfferSettings:
     """How couriers are asked."""
 
-    mode: Literal["ask_one", "assign"] = "ask_one"
-    """`ask_one`: one courier at a time; `assign`: without asking, an order is accepted as soon as it is planned."""
+    mode: Literal["ask_one", "ask_several", "assign"] = "ask_one"
+    """
+    `ask_one`: one courier at a time; `ask_several`: `ask_at_once` of them, the first who accepts has it; `assign`:
+    without asking, an order is accepted as soon as it is planned.
+    """
+    ask_at_once: Annotated[int, Meta(ge=2, le=10)] = 3
+    """Couriers asked for the same at once, where `mode` asks several."""
     ask: Literal["one"] = "one"
-    """One courier at a time, where `mode` asks."""
+    """Says nothing any more: `mode` does."""
     offer_for_s: Annotated[float, Meta(ge=5, le=3600)] = 60.0
     """How long a courier may think."""
     ask_again_after_s: Annotated[float, Meta(ge=0, le=DAY_S)] = 120.0
@@ -106,7 +111,8 @@ class OfferSettings:
     def of(cls, params: CycleParams) -> Self:
         """As the installation has them."""
         return cls(
-            mode="ask_one" if params.asks else "assign",
+            mode="assign" if not params.asks else "ask_several" if params.asks_several else "ask_one",
+            ask_at_once=params.ask_at_once,
             offer_for_s=params.offer_for_s,
             ask_again_after_s=params.ask_again_after_s,
             pause_after_expired=params.pauses.after_expired,
@@ -118,6 +124,8 @@ class OfferSettings:
         return replace(
             params,
             asks=self.mode != "assign",
+            asks_several=self.mode == "ask_several",
+            ask_at_once=self.ask_at_once,
             offer_for_s=self.offer_for_s,
             ask_again_after_s=self.ask_again_after_s,
             pauses=PauseParams(after_expired=self.pause_after_expired, pause_s=self.pause_s),

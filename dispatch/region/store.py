@@ -126,6 +126,7 @@ async def read(
     troubled = await connection.fetch(queries["planning.troubled"], region, sorted(TROUBLE_KINDS), now - LOST_AFTER)
     shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
     rests = await connection.fetch(queries["breaks.of_couriers"], [row["id"] for row in couriers], now - RESTS_SINCE)
+    also_asked = await connection.fetch(queries["offers.also_asked"], region)
     before = {} if known is None else known.copy()
 
     def order_of(row: Mapping[str, Any]) -> Order:
@@ -163,6 +164,7 @@ async def read(
         troubled=frozenset(row["courier_id"] for row in troubled),
         lost=frozenset(row["courier_id"] for row in troubled if row["lost"]),
         paused=await _paused(connection, region, now, pauses or PauseParams()),
+        also_asked={row["courier_id"]: row["n"] for row in also_asked},
         asked=frozenset(asked),
     )
 

@@ -130,6 +130,8 @@ class World:
     """What opens later was not read; None: everything was."""
     paused: frozenset[CourierId] = frozenset()
     """They let offers run out, one after the other: they get nothing new for a while."""
+    also_asked: Mapping[CourierId, int] = field(default_factory=dict)
+    """Of how many orders that others have meanwhile a courier is asked as well: room is kept for them."""
     asked: frozenset[CourierId] = frozenset()
     """Somebody asks about them: in the picture even when they are not at work and have nothing."""
     demand: Mapping[LatLon, float] = field(default_factory=dict)
@@ -413,7 +415,9 @@ def _worker(
         end=end,
         capacity=courier.capacity,
         skills=courier.skills,
-        max_orders=courier.max_orders if takes_more else len(orders),
+        max_orders=max(len(orders), courier.max_orders - world.also_asked.get(courier.id, 0))
+        if takes_more
+        else len(orders),
         takes_more=courier.works_at(world.now),
         in_trouble=courier.id in world.troubled,
         is_paused=courier.id in world.paused,

@@ -67,9 +67,15 @@ SELECT
 FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
 
 -- name: lock_uncollected
--- What couriers ($1) have been given but not collected.
-SELECT id, courier_id, coalesce(assigned_at, placed_at) AS assigned_at FROM orders
-WHERE courier_id = ANY($1::uuid[]) AND state IN ('assigned', 'accepted')
+-- What couriers ($1) have been given but not collected, and what they are asked for that others have till they answer.
+SELECT id, courier_id, state, coalesce(assigned_at, placed_at) AS assigned_at FROM orders
+WHERE
+    state IN ('assigned', 'accepted')
+    AND id IN (
+        SELECT o.id FROM orders AS o WHERE o.courier_id = ANY($1::uuid[]) AND o.state IN ('assigned', 'accepted')
+        UNION ALL
+        SELECT f.order_id FROM offers AS f WHERE f.courier_id = ANY($1::uuid[]) AND f.state = 'open'
+    )
 ORDER BY id
 FOR UPDATE;
 

@@ -47,6 +47,10 @@ UPDATE couriers SET on_duty = $2, version = version + 1, updated_at = $3
 WHERE id = $1 AND deleted_at IS NULL
 RETURNING id, region, on_duty, version;
 
+-- name: hold_at_work
+-- Of couriers ($1) those on duty, who stay so until the transaction ends.
+SELECT id FROM couriers WHERE id = ANY($1::uuid[]) AND on_duty AND deleted_at IS NULL ORDER BY id FOR SHARE;
+
 -- name: lock_courier
 SELECT id, region, on_duty FROM couriers WHERE id = $1 AND deleted_at IS NULL FOR UPDATE;
 

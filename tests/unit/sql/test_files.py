@@ -34,7 +34,7 @@ def test_a_notx_file_has_one_statement_that_is_safe_to_repeat(engine):
             (statement,) = split(migration.text)
             text = bare(statement.text).upper()
             assert "IF NOT EXISTS" in text or text.startswith(
-                ("CALL REFRESH_CONTINUOUS_AGGREGATE", "VACUUM", "ANALYZE")
+                ("CALL REFRESH_CONTINUOUS_AGGREGATE", "VACUUM", "ANALYZE", "DROP INDEX CONCURRENTLY IF EXISTS")
             )
 
 

@@ -16,6 +16,50 @@ export interface components {
             accepted: number;
             quarantined: components["schemas"]["QuarantinedFix"][];
         };
+        /** AcceptedShape */
+        AcceptedShape: {
+            /** Format: uuid */
+            id: string;
+            region: string;
+            state: string;
+            version: number;
+            pickup: components["schemas"]["StopShape"];
+            dropoff: components["schemas"]["StopShape"];
+            /** Format: date-time */
+            placed_at: string;
+            external_id?: string | null;
+            customer_id?: string | null;
+            ready_at?: string | null;
+            /** @default false */
+            ready_is_estimate?: boolean;
+            ready_error_s?: number | null;
+            size?: {
+                [key: string]: number;
+            };
+            mode?: components["schemas"]["Mode"] | components["schemas"]["Mode"][] | null;
+            skills?: string[];
+            /** @default 0 */
+            priority?: number;
+            courier_id?: string | null;
+            /** @default false */
+            pinned?: boolean;
+            assigned_at?: string | null;
+            accepted_at?: string | null;
+            picked_up_at?: string | null;
+            delivered_at?: string | null;
+            closed_at?: string | null;
+            reason?: string | null;
+            /** @default 1 */
+            attempt?: number;
+            returns_to?: components["schemas"]["ReturnPlaceShape"] | null;
+            proof?: {
+                [key: string]: string;
+            } | null;
+            decision?: components["schemas"]["DecisionShape"] | null;
+            plan_cost?: components["schemas"]["PlanCostShape"] | null;
+            warnings?: components["schemas"]["ObjectionShape"][];
+            orders?: components["schemas"]["OrderShape"][];
+        };
         /** ActiveSpan */
         ActiveSpan: {
             /** @description HH:MM, up to 24:00. */
@@ -717,16 +761,7 @@ export interface components {
         /** OfferShape */
         OfferShape: {
             /** Format: uuid */
-            id: string;
-            /** Format: uuid */
             order_id: string;
-            /** Format: uuid */
-            courier_id: string;
-            state: string;
-            /** Format: date-time */
-            offered_at: string;
-            /** Format: date-time */
-            expires_at: string;
             pickup?: components["schemas"]["StopShape"] | null;
             dropoff?: components["schemas"]["StopShape"] | null;
             size?: {
@@ -735,11 +770,23 @@ export interface components {
             ready_at?: string | null;
             pickup_at?: string | null;
             dropoff_at?: string | null;
-            answered_at?: string | null;
-            reason?: string | null;
             cost?: {
                 [key: string]: number;
             } | null;
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            courier_id: string;
+            state: string;
+            /** Format: date-time */
+            offered_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            orders?: components["schemas"]["OfferedOrder"][];
+            /** @default 0 */
+            others_asked?: number;
+            answered_at?: string | null;
+            reason?: string | null;
         };
         /**
          * OfferState
@@ -747,6 +794,22 @@ export interface components {
          * @enum {string}
          */
         OfferState: "open" | "accepted" | "rejected" | "expired" | "withdrawn";
+        /** OfferedOrder */
+        OfferedOrder: {
+            /** Format: uuid */
+            order_id: string;
+            pickup?: components["schemas"]["StopShape"] | null;
+            dropoff?: components["schemas"]["StopShape"] | null;
+            size?: {
+                [key: string]: number;
+            } | null;
+            ready_at?: string | null;
+            pickup_at?: string | null;
+            dropoff_at?: string | null;
+            cost?: {
+                [key: string]: number;
+            } | null;
+        };
         /** OrderEtaShape */
         OrderEtaShape: {
             p50: string | null;

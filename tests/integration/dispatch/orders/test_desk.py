@@ -25,7 +25,8 @@ async def accepted(city, courier_id):
     order = await city.place()
     await assign(city, order, courier_id)
     async with city.desk() as desk:
-        return await handover.accept(desk, await city.open_offer(order.id), courier_id)
+        [order] = await handover.accept(desk, await city.open_offer(order.id), courier_id)
+    return order
 
 
 async def test_order_goes_from_placed_to_delivered_with_one_event_a_version(city):
@@ -117,7 +118,8 @@ async def test_two_phones_accepting_one_offer_accept_it_once(city):
 
     async def accept():
         async with city.desk() as desk:
-            return await handover.accept(desk, offer_id, ana)
+            [order] = await handover.accept(desk, offer_id, ana)
+        return order
 
     first, second = await asyncio.gather(accept(), accept())
     assert first.state is second.state is OrderState.ACCEPTED
@@ -132,7 +134,8 @@ async def test_accepting_after_the_order_went_to_somebody_else_is_refused(city):
 
     async def accept():
         async with city.desk() as desk:
-            return await handover.accept(desk, offer_id, ana)
+            [order] = await handover.accept(desk, offer_id, ana)
+        return order
 
     results = await asyncio.gather(accept(), assign(city, order, rui), return_exceptions=True)
     final = await city.order(order.id)
