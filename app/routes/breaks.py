@@ -11,12 +11,12 @@ from litestar.params import FromPath, JSONBody
 from app.shapes.orders import Instant
 from app.web.actors import actor_of
 from app.web.audit import audit
-from app.web.auth import Caller, Role, requires_any
+from app.web.auth import Caller, Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import InstantQuery, check_instants, instant_of
 from app.web.pages import Page
 from dispatch.errors import NotYours
-from dispatch.orders import breaks
+from dispatch.orders import breaks, pauses
 from dispatch.orders.breaks import Told
 from dispatch.orders.courier import Rest, ShiftBreak
 from dispatch.orders.desk import at_desk
@@ -123,6 +123,14 @@ def _check_may(courier_id: UUID, caller: Caller) -> None:
         raise NotYours(courier_id=str(courier_id))
 
 
+@post("/v1/couriers/{courier_id:uuid}/pause/end", guards=[requires(Role.SUPPORT)], status_code=204, tags=["couriers"])
+async def end_pause(courier_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> None:
+    """The courier, who let offers run out, is asked again (`paused_until`). Told twice it is the same."""
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
+        await pauses.end(desk, CourierId(courier_id))
+        await audit(desk.connection, caller, "courier.pause_end", f"courier:{courier_id}")
+
+
 async def _audit(connection: Any, caller: Caller, action: str, courier_id: UUID, told: Told) -> None:
     facts = None if told.when is None else dict(told.when.facts)
     await audit(connection, caller, action, f"courier:{courier_id}", facts)
@@ -142,4 +150,4 @@ def _shape(courier_id: UUID, rest: Rest, planned: ShiftBreak | None = None) -> R
     )
 
 
-route_handlers: list[Any] = [list_breaks, start_break, end_break]
+route_handlers: list[Any] = [list_breaks, start_break, end_break, end_pause]

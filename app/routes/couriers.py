@@ -1,6 +1,7 @@
 """The fleet: `/v1/couriers`."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import Conflict
 from app.web.regions import known_region
 from app.web.versions import version_of
+from app.wiring.whatif import Thinker, WhatIf
 from dispatch.orders import courier_life, goods
 from dispatch.orders.courier_life import CourierFacts, CourierRecord
 from dispatch.orders.desk import at_desk
@@ -84,10 +86,21 @@ class Courier(msgspec.Struct, kw_only=True):
     version: int
     created_at: datetime
     updated_at: datetime
+    paused_until: datetime | None = None
+    """Let offers run out, one after the other: gets nothing new until then. Told of one or in a list."""
 
 
-def _shape(courier: CourierRecord) -> Courier:
-    return Courier(**{name: getattr(courier, name) for name in Courier.__struct_fields__})
+def _shape(courier: CourierRecord, paused_until: datetime | None = None) -> Courier:
+    names = set(Courier.__struct_fields__) - {"paused_until"}
+    return Courier(**{name: getattr(courier, name) for name in names}, paused_until=paused_until)
+
+
+async def _shapes(pool: Any, what_if: WhatIf, couriers: Sequence[CourierRecord]) -> list[Courier]:
+    """Couriers with the pauses they are in."""
+    paused: dict[CourierId, datetime] = {}
+    for region in {courier.region for courier in couriers}:
+        paused |= await what_if.paused(pool, region, [one.id for one in couriers if one.region == region])
+    return [_shape(courier, paused.get(courier.id)) for courier in couriers]
 
 
 def _facts(courier: NewCourier | Courier, region: Region) -> CourierFacts:
@@ -124,6 +137,7 @@ async def add_courier(
 @get("/v1/couriers", guards=[requires(Role.VIEWER)], tags=["couriers"])
 async def list_couriers(
     pool: Pool,
+    what_if: Thinker,
     region: FromQuery[str | None] = None,
     mode: FromQuery[Mode | None] = None,
     external_id: FromQuery[str | None] = None,
@@ -143,15 +157,16 @@ async def list_couriers(
         after=key_of(cursor, tuple[datetime, UUID]),
         limit=limit,
     )
-    items = [_shape(courier) for courier in found]
+    items = await _shapes(pool, what_if, found)
     more = cursor_of(items[-1].created_at, items[-1].id) if len(items) == limit else None
     return Page(items=items, next=more)
 
 
 @get("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.VIEWER)], tags=["couriers"])
-async def get_courier(courier_id: FromPath[UUID], pool: Pool) -> Response[Courier]:
+async def get_courier(courier_id: FromPath[UUID], pool: Pool, what_if: Thinker) -> Response[Courier]:
     """One courier."""
-    return _with_version(_shape(await courier_life.get(pool, courier_id)))
+    [courier] = await _shapes(pool, what_if, [await courier_life.get(pool, courier_id)])
+    return _with_version(courier)
 
 
 @patch("/v1/couriers/{courier_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["couriers"])

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import asyncpg
 from litestar.di import NamedDependency
 
 from app.wiring.thinking import Thinking
+from dispatch.orders import pauses
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import order_from_row
 from dispatch.planning.params import ShouldEnd
@@ -67,6 +68,13 @@ class WhatIf:
         """How long a courier of the region may think about an offer that is made by hand; None: nobody is asked."""
         params = await params_of(connection, region, self.params)
         return timedelta(seconds=params.offer_for_s) if params.asks else None
+
+    async def paused(
+        self, connection: Any, region: Region, courier_ids: Sequence[CourierId]
+    ) -> Mapping[CourierId, datetime]:
+        """Those of a region's couriers who get nothing new for a while, and until when."""
+        params = await params_of(connection, region, self.params)
+        return await pauses.paused(connection, region, datetime.now(UTC), params.pauses, courier_ids)
 
     async def world(
         self,

@@ -14,6 +14,7 @@ from dispatch.orders.desk import Desk, holder_of
 from dispatch.orders.happened import Happened, happened
 from dispatch.orders.offer import Offer, OfferId, OfferState, check_answerable
 from dispatch.orders.order import UNCOLLECTED_STATES, Order, OrderState
+from dispatch.orders.pauses import PauseParams, tell_new
 from dispatch.orders.rows import from_json, offer_from_row, order_from_row, to_json
 from dispatch.stop import OrderId, StopKind
 from sql import queries
@@ -94,14 +95,17 @@ async def reject(desk: Desk, offer_id: OfferId, courier_id: CourierId, *, reason
         await _back_to_placed(desk, order, action="reject", reason=reason)
 
 
-async def expire_overdue(desk: Desk, region: Region) -> list[OrderId]:
-    """End the offers of a region whose time has passed; their orders wait for another courier."""
+async def expire_overdue(desk: Desk, region: Region, pauses: PauseParams | None = None) -> list[OrderId]:
+    """End the offers of a region whose time has passed; who is paused for it, by `pauses`, is told."""
     held = await desk.connection.fetch(queries["orders.lock_overdue"], region, desk.now)
     if not held:
         return []
     why = {row["id"]: "no answer in time" for row in held}
     # Answered between the look and the lock: then there is nothing to expire.
     closed = await desk.close_offers(why, OfferState.EXPIRED, overdue_at=desk.now)
+    if pauses is not None:
+        asked = await desk.connection.fetch(queries["offers.just_expired"], closed, desk.now)
+        await tell_new(desk, region, pauses, [row["courier_id"] for row in asked])
     kept = await _pass_on(desk, closed)
     return await _put_back(
         desk,

@@ -131,9 +131,9 @@ class Planning:
         return cycle
 
     async def _at_once(self, lease: Lease, aside: Aside, urgent: asyncio.Event) -> Cycle:
-        await self._expire(lease)
-        began = monotonic()
         params = await params_of(self._pool, lease.region, self.params, aside)
+        await self._expire(lease, params)
+        began = monotonic()
         world = await self._load(lease.region, params, aside)
         if await self._release_absent(world, lease):
             world = await self._load(lease.region, params, aside)
@@ -251,9 +251,9 @@ class Planning:
         await events.tell(self._redis, committed.events)
         return committed
 
-    async def _expire(self, lease: Lease) -> None:
+    async def _expire(self, lease: Lease, params: CycleParams) -> None:
         async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:
-            await handover.expire_overdue(desk, lease.region)
+            await handover.expire_overdue(desk, lease.region, params.pauses)
 
     async def _release_absent(self, world: World, lease: Lease) -> bool:
         """Take from couriers who went home, or are in trouble, what they have not collected."""

@@ -45,6 +45,7 @@ WAKING: Final = URGENT | {
     "courier.changed",
     "courier.break_started",
     "courier.break_ended",
+    "courier.pause_ended",
 }
 """What may make another plan better. What the dispatcher itself causes is not among it, or it would never sleep."""
 

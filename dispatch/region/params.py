@@ -3,18 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from dispatch.orders.pauses import PauseParams
 from dispatch.planning.params import Bundling, Params
 from dispatch.planning.profiles import PROFILES, Profile
 from dispatch.region.world import SurveyParams
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseParams:
-    """Who lets offers run out gets nothing new for a while."""
-
-    after_expired: int = 0
-    """After so many offers one after the other; 0: never."""
-    pause_s: int = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

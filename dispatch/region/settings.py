@@ -14,11 +14,12 @@ from msgspec import Meta
 
 from dispatch.aside import REGION, Aside
 from dispatch.orders import returns
+from dispatch.orders.pauses import PauseParams
 from dispatch.orders.returns import ReturnSettings
 from dispatch.orders.rows import from_json
 from dispatch.planning.params import Bundling, Weights
 from dispatch.planning.profiles import Profile
-from dispatch.region.params import CycleParams, PauseParams
+from dispatch.region.params import CycleParams
 from sql import queries
 from tracking.position import Region
 

@@ -17,8 +17,8 @@ from dispatch.alert_kind import TROUBLE_KINDS
 from dispatch.aside import Aside
 from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, Window
+from dispatch.orders.pauses import PauseParams, paused
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, rest_from_row, shift_from_row
-from dispatch.region.params import PauseParams
 from dispatch.region.world import COLLECT_AHEAD_S, RouteInForce, StopInForce, World
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
@@ -29,8 +29,6 @@ LOST_AFTER = timedelta(minutes=3)
 """So long after the alert a silent courier's orders go to others: tunnels and lifts are shorter."""
 RESTS_SINCE = timedelta(days=2)
 """Breaks taken longer ago belong to no shift that goes on."""
-LAPSES_COUNT_FOR = timedelta(hours=2)
-"""Offers that ran out longer ago are forgotten, unless the pause itself is longer."""
 
 
 Known = dict[OrderId, tuple[Mapping[str, Any], Order]]
@@ -163,20 +161,10 @@ async def read(
         refusals=refusals,
         troubled=frozenset(row["courier_id"] for row in troubled),
         lost=frozenset(row["courier_id"] for row in troubled if row["lost"]),
-        paused=await _paused(connection, region, now, pauses or PauseParams()),
+        paused=frozenset(await paused(connection, region, now, pauses or PauseParams())),
         also_asked={row["courier_id"]: row["n"] for row in also_asked},
         asked=frozenset(asked),
     )
-
-
-async def _paused(connection: Any, region: Region, now: datetime, pauses: PauseParams) -> frozenset[CourierId]:
-    if not pauses.after_expired:
-        return frozenset()
-    since, lately = now - timedelta(seconds=pauses.pause_s), now - LAPSES_COUNT_FOR
-    rows = await connection.fetch(
-        queries["offers.lapsed_in_region"], region, min(since, lately), pauses.after_expired, since
-    )
-    return frozenset(row["courier_id"] for row in rows)
 
 
 def usable(orders: Iterable[Order]) -> tuple[Order, ...]:

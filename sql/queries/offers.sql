@@ -92,20 +92,32 @@ GROUP BY e.order_id, e.courier_id;
 
 -- name: lapsed_in_region
 -- Couriers who let their last offers run out, with no answer between: $1 region, $2 none before this counts, $3 so many, $4
--- the last of them later than this.
+-- the last of them (`at`) later than this; $5 only of these, or NULL. Nor counts what was forgotten.
 WITH lately AS (
-    SELECT id, bundle_id, courier_id, state, answered_at FROM offers
-    WHERE region = $1 AND answered_at > $2 AND state IN ('accepted', 'rejected', 'expired')
+    SELECT f.id, f.bundle_id, f.courier_id, f.state, f.answered_at FROM offers AS f
+    INNER JOIN couriers AS c ON f.courier_id = c.id
+    WHERE
+        f.region = $1 AND f.answered_at > $2 AND f.state IN ('accepted', 'rejected', 'expired')
+        AND (c.lapses_from IS NULL OR f.answered_at > c.lapses_from)
+        AND ($5::uuid[] IS NULL OR f.courier_id = ANY($5))
 ),
 
 answers AS (SELECT courier_id, max(answered_at) AS at FROM lately WHERE state <> 'expired' GROUP BY courier_id)
 
-SELECT l.courier_id
+SELECT l.courier_id, max(l.answered_at) AS at
 FROM lately AS l
 LEFT JOIN answers AS a ON l.courier_id = a.courier_id
 WHERE l.state = 'expired' AND (a.at IS NULL OR l.answered_at > a.at)
 GROUP BY l.courier_id
 HAVING count(DISTINCT coalesce(l.bundle_id, l.id)) >= $3 AND max(l.answered_at) > $4;
+
+-- name: just_expired
+-- Who let offers of orders ($1) run out, as it was noted at $2.
+SELECT DISTINCT courier_id FROM offers WHERE order_id = ANY($1::uuid[]) AND state = 'expired' AND answered_at = $2;
+
+-- name: forget_lapses
+-- What ran out by $2 does not count against courier $1 any more.
+UPDATE couriers SET lapses_from = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING region;
 
 -- name: stories
 -- Of orders ($1) that nobody has accepted: how many of their offers since $2 ran out or were turned down since the last

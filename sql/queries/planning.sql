@@ -43,7 +43,9 @@ SELECT region FROM couriers WHERE id = $1 AND deleted_at IS NULL;
 SELECT region, on_duty FROM couriers WHERE id = $1 AND deleted_at IS NULL;
 
 -- name: set_duty
-UPDATE couriers SET on_duty = $2, version = version + 1, updated_at = $3
+UPDATE couriers SET
+    on_duty = $2, version = version + 1, updated_at = $3,
+    lapses_from = CASE WHEN $2 THEN $3::timestamptz ELSE lapses_from END
 WHERE id = $1 AND deleted_at IS NULL
 RETURNING id, region, on_duty, version;
 

@@ -288,6 +288,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+            paused_until?: string | null;
         };
         /** CourierPatch */
         CourierPatch: {
