@@ -87,7 +87,6 @@ async def crowd(town, set_region, n=3, **offers):
     """Couriers near the kitchen who are all asked for one order: by id their phones, the order, and who has it yet."""
     await set_region(offers={"mode": "ask_several", "ask_at_once": n} | offers)
     phones = dict([await town.hire(f"Courier {i}", NEAR) for i in range(n)])
-    await asyncio.sleep(0)
     order = await town.place()
 
     async def asked():
