@@ -30,7 +30,16 @@ STOP_COLUMNS = ("lat", "lon", "address", "instructions", "latest", "service_s")
 WINDOW_COLUMNS = ("from", "to", "hard")
 CONTACT_COLUMNS = ("name", "phone")
 SIZES = ("units", "weight_g", "volume_ml")
-PLAIN = ("external_id", "customer_id", "region", "ready_at", "ready_is_estimate", "ready_error_s", "priority")
+PLAIN = (
+    "external_id",
+    "customer_id",
+    "region",
+    "ready_at",
+    "ready_is_estimate",
+    "ready_error_s",
+    "priority",
+    "max_on_board_s",
+)
 COLUMNS: Final = frozenset(
     {*PLAIN, *SIZES, "mode", "skills"}
     | {f"{end}_{name}" for end in ENDS for name in (*STOP_COLUMNS, *WINDOW_COLUMNS, *CONTACT_COLUMNS)}

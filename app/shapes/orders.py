@@ -25,6 +25,7 @@ Text = Annotated[str, msgspec.Meta(max_length=2000)]
 ServiceS = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 ReadyErrorS = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 Priority = Annotated[int, msgspec.Meta(ge=-100, le=100)]
+OnBoardS = Annotated[int, msgspec.Meta(ge=60, le=86_400)]
 Contact = dict[Annotated[str, msgspec.Meta(max_length=40)], Annotated[str, msgspec.Meta(max_length=200)]]
 Skills = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=64)]
 Size = dict[str, Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]]
@@ -82,6 +83,8 @@ class NewOrderShape(msgspec.Struct, kw_only=True):
     """The mode, or modes, that may carry it; none: any."""
     skills: Skills = []
     priority: Priority = 0
+    max_on_board_s: OnBoardS | None = None
+    """Handed over at most so long after it is collected, as hot food; nobody gets it who cannot."""
 
 
 class OrderPatch(msgspec.Struct, kw_only=True):
@@ -96,6 +99,7 @@ class OrderPatch(msgspec.Struct, kw_only=True):
     mode: Mode | list[Mode] | UnsetType | None = UNSET
     skills: Skills | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
+    max_on_board_s: OnBoardS | UnsetType | None = UNSET
     version: Version | UnsetType = UNSET
 
 
@@ -160,6 +164,7 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     mode: Mode | list[Mode] | None = None
     skills: list[str] = []
     priority: int = 0
+    max_on_board_s: int | None = None
     courier_id: UUID | None = None
     pinned: bool = False
     assigned_at: datetime | None = None
@@ -191,6 +196,7 @@ REASON_TEXTS: Mapping[str, str] = {
     "no_fresh_position": "Nobody knows where they are now.",
     "pickup_window": "They cannot be at the pickup in time.",
     "dropoff_window": "They cannot be at the drop-off in time.",
+    "max_on_board": "It would be on board for too long with them.",
     "shift_end": "Their shift ends too soon.",
     "rejected": "They turned it down.",
     "pinned": "It is on board of another courier, or kept with one by hand.",
@@ -223,6 +229,7 @@ def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
         modes=_modes_of(shape.mode),
         skills=frozenset(shape.skills),
         priority=shape.priority,
+        max_on_board_s=shape.max_on_board_s,
     )
 
 
@@ -233,7 +240,7 @@ def patched(order: Order, patch: OrderPatch) -> tuple[Order, list[str]]:
     for end in ("pickup", "dropoff"):
         if (change := getattr(patch, end)) is not UNSET:
             wanted[end] = _patched_stop(getattr(order, end), change, f"/{end}")
-    for name in ("ready_at", "ready_is_estimate", "ready_error_s", "size", "priority"):
+    for name in ("ready_at", "ready_is_estimate", "ready_error_s", "size", "priority", "max_on_board_s"):
         if (value := getattr(patch, name)) is not UNSET:
             wanted[name] = value
     if patch.mode is not UNSET:
@@ -266,6 +273,7 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         mode=_mode_shape(order.modes),
         skills=sorted(order.skills),
         priority=order.priority,
+        max_on_board_s=order.max_on_board_s,
         courier_id=order.courier_id,
         pinned=order.pinned,
         assigned_at=order.assigned_at,

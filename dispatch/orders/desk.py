@@ -84,7 +84,9 @@ class Desk:
         try:
             async with self.connection.transaction():
                 row = await self.connection.fetchrow(
-                    queries["orders.insert"], new.region, new.external_id, new.customer_id, *values, self.now
+                    queries["orders.insert"],
+                    *(new.region, new.external_id, new.customer_id, *values),
+                    *(new.kind.value, new.depot, new.group_id, self.now),
                 )
         except asyncpg.UniqueViolationError as exc:
             twin = await self.connection.fetchval(queries["orders.id_by_external_id"], new.external_id)

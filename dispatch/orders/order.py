@@ -23,6 +23,19 @@ DEFAULT_SERVICE_S = 120
 """Handling at a stop when nobody said otherwise: half of the four minutes of the MDRP rules (Reyes et al. 2018)."""
 
 
+class OrderKind(StrEnum):
+    """What is to be done for an order."""
+
+    DELIVERY = "delivery"
+    """Collected at one place, handed over at another."""
+    DROPOFF = "dropoff"
+    """Only handed over: loaded at a depot, or when the shift begins."""
+    PICKUP = "pickup"
+    """Only collected: brought to a depot, or to where the shift ends."""
+    SERVICE = "service"
+    """A visit without goods."""
+
+
 class OrderState(StrEnum):
     """Where an order stands."""
 
@@ -125,6 +138,13 @@ class NewOrder:
     modes: frozenset[Mode] | None = None
     skills: frozenset[str] = frozenset()
     priority: int = 0
+    max_on_board_s: int | None = None
+    """At most so long from the pickup to the drop-off, as for hot food; None: no bound."""
+    kind: OrderKind = OrderKind.DELIVERY
+    depot: str | None = None
+    """Name of the depot that is the end which nobody gave; None: there is none."""
+    group_id: str | None = None
+    """Orders of one pickup with the same are collected together."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.size) - set(DIMENSIONS))

@@ -8,7 +8,7 @@ import msgspec
 
 from dispatch.orders.courier import Courier, Rest, Shift, ShiftBreak
 from dispatch.orders.offer import Offer, OfferState
-from dispatch.orders.order import NewOrder, Order, OrderState, OrderStop, Window
+from dispatch.orders.order import NewOrder, Order, OrderKind, OrderState, OrderStop, Window
 from tracking.position import LatLon, Mode
 
 Row = Mapping[str, Any]
@@ -44,6 +44,10 @@ def order_from_row(row: Row) -> Order:
         modes=None if modes is None else frozenset(Mode(mode) for mode in modes),
         skills=frozenset(row["skills"]),
         priority=row["priority"],
+        max_on_board_s=row["max_on_board_s"],
+        kind=OrderKind(row["kind"]),
+        depot=row["depot"],
+        group_id=row["group_id"],
         courier_id=row["courier_id"],
         pinned=row["pinned"],
         assigned_at=row["assigned_at"],
@@ -93,7 +97,7 @@ def stop_values(stop: OrderStop) -> tuple[Any, ...]:
 
 
 def demand_values(order: NewOrder) -> tuple[Any, ...]:
-    """The columns that say what an order needs, in the order of the table: ready time to priority."""
+    """The columns that say what an order needs, in the order of the table: ready time to time on board."""
     return (
         order.ready_at,
         order.ready_is_estimate,
@@ -102,6 +106,7 @@ def demand_values(order: NewOrder) -> tuple[Any, ...]:
         None if order.modes is None else sorted(order.modes),
         sorted(order.skills),
         order.priority,
+        order.max_on_board_s,
     )
 
 

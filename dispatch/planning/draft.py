@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.problem import Problem, Stops
-from dispatch.planning.schedule import RouteState, finish, overload, start, walk
+from dispatch.planning.schedule import RouteState, broken, finish, start, walk
 from dispatch.planning.snapshot import FOREVER
 
 
@@ -48,7 +48,7 @@ class Draft:
         self.routes[worker_no] = stops
         self.states[worker_no] = states
         self.cost[worker_no] = end_cost
-        self.excess[worker_no] = excess + overload(self.problem, worker_no, stops)
+        self.excess[worker_no] = excess + broken(self.problem, worker_no, stops)
         self._note_positions(worker_no, states)
 
     def _note_positions(self, worker_no: int, states: list[RouteState]) -> None:

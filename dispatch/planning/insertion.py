@@ -14,7 +14,7 @@ import numpy.typing as npt
 from dispatch.planning.draft import Draft
 from dispatch.planning.params import Bundling
 from dispatch.planning.problem import Problem, Stops
-from dispatch.planning.schedule import finish, overload, walk
+from dispatch.planning.schedule import broken, finish, walk
 from dispatch.planning.snapshot import FOREVER, UnixS
 
 
@@ -72,10 +72,11 @@ def best_in_route(
     worker = problem.workers[worker_no]
     if not allowance and len(stops) >= worker.max_orders and sum(stop & 1 for stop in stops) >= worker.max_orders:
         return None
-    new: Stops = (2 * job_no + 1,) if problem.onboard[job_no] else (2 * job_no, 2 * job_no + 1)
+    new = problem.stops_for(job_no)
     old_cost, old_excess = draft.cost[worker_no], draft.excess[worker_no] + allowance
     best: Stops | None = None
     best_cost = min(old_cost + below, FOREVER)
+    is_free = not worker.capacity and not problem.ride_s
     grows = not worker.breaks and not problem.params.weights.waiting
     collected_before, state, hopeless = -1, states[0], False
     for i, j in positions(problem, worker_no, stops, job_no):
@@ -92,7 +93,7 @@ def best_in_route(
         )
         if cost < best_cost and excess <= old_excess:
             whole = (*stops[:i], *new[:-1], *rest)
-            if not worker.capacity or excess + overload(problem, worker_no, whole) <= old_excess:
+            if is_free or excess + broken(problem, worker_no, whole) <= old_excess:
                 best, best_cost = whole, cost
     if best is None:
         return None

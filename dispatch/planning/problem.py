@@ -52,6 +52,8 @@ class Problem:
     delivery_rate: list[int]
     """By job: cost of a second between ready and drop-off; dearer with priority."""
     ready_at: list[UnixS]
+    ride_s: dict[int, int]
+    """By job, where there is such a bound: at most so long from the end of the pickup to the drop-off."""
     direct_s: list[int]
     """By job: from pickup to drop-off in the fastest mode, at the quickest pace and hour."""
     onboard: list[bool]
@@ -87,6 +89,10 @@ class Problem:
         """The stop in the snapshot's terms."""
         kind = StopKind.DROPOFF if stop & 1 else StopKind.PICKUP
         return PlannedStop(self.jobs[stop >> 1].order_id, kind)
+
+    def stops_for(self, job_no: int) -> Stops:
+        """The stops of a job that are to be made."""
+        return (2 * job_no + 1,) if self.onboard[job_no] else (2 * job_no, 2 * job_no + 1)
 
     def stops_of(self, worker: Worker) -> Stops:
         """The plan in force, less stops of orders that are no longer open."""
@@ -136,6 +142,11 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
         late_rate=late_rate,
         delivery_rate=delivery_rate,
         ready_at=ready_at,
+        ride_s={
+            number: job.max_on_board_s
+            for number, job in enumerate(jobs)
+            if job.max_on_board_s is not None and job.onboard_of is None
+        },
         direct_s=_direct_s(snapshot, travel_s or snapshot.travel.durations_s, fastest),
         onboard=[job.onboard_of is not None for job in jobs],
         shown_to=shown_to,

@@ -21,6 +21,8 @@ class ReasonCode(StrEnum):
     NO_FRESH_POSITION = "no_fresh_position"
     PICKUP_WINDOW = "pickup_window"
     DROPOFF_WINDOW = "dropoff_window"
+    MAX_ON_BOARD = "max_on_board"
+    """It would be on board for longer than it may."""
     SHIFT_END = "shift_end"
     REJECTED = "rejected"
     PINNED = "pinned"

@@ -17,7 +17,7 @@ from dispatch.planning.insertion import best_in_route, earliest_pickups, positio
 from dispatch.planning.params import ShouldEnd
 from dispatch.planning.problem import Problem, Stops
 from dispatch.planning.proposal import ReasonCode, Unassigned
-from dispatch.planning.schedule import size_in, walk
+from dispatch.planning.schedule import overstay, size_in, walk
 from dispatch.planning.snapshot import FOREVER, UnixS
 from tracking.position import CourierId
 
@@ -98,12 +98,21 @@ def _exclude_too_far(problem: Problem, table: Exclusions) -> None:
         table[too_far & (table[:, worker_no] == 0), worker_no] = number(ReasonCode.TOO_FAR)
 
 
+def _exclude_too_long_on_board(problem: Problem, table: Exclusions) -> None:
+    for job_no, ride_s in problem.ride_s.items():
+        pickup, dropoff = problem.place[2 * job_no], problem.place[2 * job_no + 1]
+        for worker_no, durations in enumerate(problem.durations_s):
+            if durations.item(pickup, dropoff) > ride_s and table[job_no, worker_no] == 0:
+                table[job_no, worker_no] = number(ReasonCode.MAX_ON_BOARD)
+
+
 RULES: Sequence[Callable[[Problem, Exclusions], None]] = (
     _exclude_stale,
     _exclude_by_mode_and_skills,
     _exclude_by_capacity,
     _exclude_by_range,
     _exclude_too_far,
+    _exclude_too_long_on_board,
 )
 """What a pair alone can tell, but for who has the order now; each fills in where none before it has."""
 
@@ -187,18 +196,23 @@ def obstacles(draft: Draft, worker_no: int, job_no: int, arrives_at: UnixS) -> I
 def obstacle(draft: Draft, worker_no: int, job_no: int) -> ReasonCode:
     """What excludes a job from a route without a position for it: what the position that gets furthest meets."""
     problem, stops = draft.problem, draft.routes[worker_no]
-    pickup, dropoff = 2 * job_no, 2 * job_no + 1
+    new = problem.stops_for(job_no)
+    first = new[0]
     old_excess = draft.excess[worker_no]
     furthest = ReasonCode.PICKUP_WINDOW
     for i, j in positions(problem, worker_no, stops, job_no):
-        state = walk(problem, worker_no, draft.states[worker_no][i], (pickup,))
+        state = walk(problem, worker_no, draft.states[worker_no][i], new[:-1])
         if state.excess > old_excess:
-            too_late = max(state.arrived_at, problem.opens_at[pickup]) > problem.workers[worker_no].shift_ends_at
+            too_late = max(state.arrived_at, problem.opens_at[first]) > problem.workers[worker_no].shift_ends_at
             if too_late and furthest is ReasonCode.PICKUP_WINDOW:
                 furthest = ReasonCode.SHIFT_END
             continue
-        rest: Stops = (*stops[i:j], dropoff, *stops[j:])
+        rest: Stops = (*stops[i:j], new[-1], *stops[j:])
         if walk(problem, worker_no, state, rest).excess <= old_excess:
-            return ReasonCode.CAPACITY
-        furthest = ReasonCode.DROPOFF_WINDOW
+            if overstay(problem, worker_no, (*stops[:i], *new[:-1], *rest)) <= old_excess:
+                return ReasonCode.CAPACITY
+            furthest = ReasonCode.MAX_ON_BOARD
+            continue
+        if furthest is not ReasonCode.MAX_ON_BOARD:
+            furthest = ReasonCode.DROPOFF_WINDOW
     return furthest

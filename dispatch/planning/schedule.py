@@ -131,6 +131,28 @@ def overload(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
     return excess
 
 
+def overstay(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
+    """Excess for orders on board for longer than they may be: from the end of the pickup to the drop-off."""
+    if not problem.ride_s or problem.ride_s.keys().isdisjoint(stop >> 1 for stop in stops):
+        return 0
+    state, excess = start(problem, worker_no), 0
+    collected_at: dict[int, UnixS] = {}
+    for stop in stops:
+        state = walk(problem, worker_no, state, (stop,))
+        if (job_no := stop >> 1) in problem.ride_s:
+            starts_at = max(state.arrived_at, problem.opens_at[stop])
+            if not stop & 1:
+                collected_at[job_no] = starts_at + problem.service_s[stop]
+            elif job_no in collected_at:
+                excess += max(starts_at - collected_at[job_no] - problem.ride_s[job_no], 0)
+    return excess
+
+
+def broken(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
+    """Excess by the rules that only a whole route can be judged by."""
+    return overload(problem, worker_no, stops) + overstay(problem, worker_no, stops)
+
+
 def size_in(problem: Problem, job_no: int, dimension: int) -> int:
     """Size of a job in one dimension of capacity; 0 where the order does not say."""
     size = problem.jobs[job_no].size
@@ -140,7 +162,7 @@ def size_in(problem: Problem, job_no: int, dimension: int) -> int:
 def price(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple[int, int]:
     """Cost and excess of a whole route."""
     cost, excess = finish(problem, worker_no, walk(problem, worker_no, start(problem, worker_no), stops))
-    return cost, excess + overload(problem, worker_no, stops)
+    return cost, excess + broken(problem, worker_no, stops)
 
 
 def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple[ScheduledStop, ...]:

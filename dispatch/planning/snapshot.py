@@ -60,6 +60,8 @@ class Job:
     """Picked up already: only the drop-off is left, and it stays with this courier."""
     pinned_to: CourierId | None = None
     """Accepted, or pinned by a dispatcher: stays with this courier, its place in the route may change."""
+    max_on_board_s: int | None = None
+    """At most so long from the end of the pickup to the drop-off; None: no bound. On board it is in `closes_at`."""
     refused_by: frozenset[CourierId] = frozenset()
     """Not offered to these again unless nobody else can."""
 

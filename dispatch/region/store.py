@@ -178,7 +178,8 @@ def _order(row: Mapping[str, Any]) -> Order:
 
 def _checked(order: Order) -> Order:
     """The order, if all its instants are such as somebody can mean; PostgreSQL also knows `infinity`."""
-    for at in (order.placed_at, order.ready_at, *_instants(order.pickup.window), *_instants(order.dropoff.window)):
+    mine = (order.placed_at, order.ready_at, order.picked_up_at)
+    for at in (*mine, *_instants(order.pickup.window), *_instants(order.dropoff.window)):
         _check_instant(at)
     return order
 

@@ -343,17 +343,23 @@ def _job(
 
     # What nobody named a time for is ready from the start.
     ready_at = unix_s(order.ready_at or order.placed_at)
-    dropoff = order.stop(StopKind.DROPOFF)
+    pickup = _visit(order.pickup.window, places.number(order.pickup.at), stay_s(StopKind.PICKUP), ready_at)
+    end = order.stop(StopKind.DROPOFF)
+    dropoff = _visit(end.window, places.number(end.at), stay_s(StopKind.DROPOFF), 0)
+    if order.state is OrderState.PICKED_UP and order.max_on_board_s is not None and order.picked_up_at is not None:
+        off_by = unix_s(order.picked_up_at) + order.max_on_board_s
+        dropoff = replace(dropoff, closes_at=min(dropoff.closes_at, off_by))
     return Job(
         order_id=order.id,
-        pickup=_visit(order.pickup.window, places.number(order.pickup.at), stay_s(StopKind.PICKUP), ready_at),
-        dropoff=_visit(dropoff.window, places.number(dropoff.at), stay_s(StopKind.DROPOFF), 0),
+        pickup=pickup,
+        dropoff=dropoff,
         placed_at=unix_s(order.placed_at),
         ready_at=ready_at,
         size=size_in(order.size),
         modes=order.modes,
         skills=order.skills,
         priority=order.priority,
+        max_on_board_s=order.max_on_board_s,
         onboard_of=order.courier_id if order.is_on_board else None,
         # While an offer is open its courier is being asked: nobody else is planned for the order.
         pinned_to=order.courier_id if order.state in COURIER_STATES and not may_move else None,
@@ -370,6 +376,9 @@ def _in_time(job: Job, travel: TravelMatrix, ahead_s: int) -> Job:
     """
     opens_at = job.dropoff.opens_at
     job = replace(job, ready_at=max(job.ready_at, job.pickup.opens_at, opens_at))
+    if job.max_on_board_s is not None and job.onboard_of is None:
+        from_at = min(opens_at - job.max_on_board_s - job.pickup.service_s, job.pickup.closes_at)
+        job = replace(job, pickup=replace(job.pickup, opens_at=max(job.pickup.opens_at, from_at)))
     if job.pinned_to is not None or not travel.durations_s:
         return job
     leg = (job.pickup.place, job.dropoff.place)

@@ -100,12 +100,7 @@ def cut(
     stops = list(
         dict.fromkeys(
             [stop for route in free_stops.values() for stop in route]
-            + [
-                stop
-                for job_no in cluster.job_nos
-                if draft.worker_of[job_no] < 0
-                for stop in ((2 * job_no, 2 * job_no + 1)[problem.onboard[job_no] :])
-            ]
+            + [stop for job_no in cluster.job_nos if draft.worker_of[job_no] < 0 for stop in problem.stops_for(job_no)]
         )
     )
     chance.shuffle(stops)

@@ -4,8 +4,8 @@ no I/O.
 
 Two searches share the time. OR-Tools takes clusters of couriers (piece.py) and improves their routes by
 iterated local search with ruin and recreate; its model is a little simpler than `schedule.py` (shift ends,
-services side by side), so its answer is a proposal, mended and taken over only when the exact schedule finds it
-feasible and cheaper. ruin.py then does the same to the whole region, slower and exactly. Nothing gets worse.
+services side by side, time on board), so its answer is a proposal, mended and taken over only when the exact schedule
+finds it feasible and cheaper. ruin.py then does the same to the whole region, slower and exactly. Nothing gets worse.
 
 Four traps of OR-Tools 9.15 show in the code: `SolveWithParameters` ignores the iterated local search; the search takes
 no initial assignment, but a first solution by EVALUATOR_STRATEGY follows arcs that cost nothing; insertion without

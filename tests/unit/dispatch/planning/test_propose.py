@@ -111,11 +111,14 @@ def test_routes_without_held_orders_keep_windows_shift_capacity_mode_and_skills(
         if any(row.stop.order_id in held for row in rows):
             continue
         load = [0] * len(worker_.capacity)
+        left_at = {stop: row.starts_at + problem.service_s[stop] for stop, row in zip(stops, rows, strict=True)}
         for stop, row in zip(stops, rows, strict=True):
             job_ = problem.jobs[stop >> 1]
             visit = job_.dropoff if stop & 1 else job_.pickup
             assert visit.opens_at <= row.starts_at <= visit.closes_at
             assert stop & 1 or row.starts_at <= worker_.shift_ends_at
+            if stop & 1 and job_.max_on_board_s is not None:
+                assert row.starts_at - left_at[stop ^ 1] <= job_.max_on_board_s
             assert job_.modes is None or worker_.mode in job_.modes
             assert job_.skills <= worker_.skills
             for dimension in range(len(load)):

@@ -52,6 +52,7 @@ def assignment(plan, n: int):
         ({}, {"max_orders": 0}, ReasonCode.MAX_ORDERS),
         ({"pickup": Visit(place=1, closes_at=NOW + 60)}, {}, ReasonCode.PICKUP_WINDOW),
         ({"dropoff": Visit(place=4, closes_at=NOW + 400)}, {}, ReasonCode.DROPOFF_WINDOW),
+        ({"max_on_board_s": 599}, {}, ReasonCode.MAX_ON_BOARD),
         ({"pickup": Visit(place=1, opens_at=NOW + 90_000)}, {}, ReasonCode.NOT_YET),
         ({"pinned_to": courier_id(7)}, {}, ReasonCode.PINNED),
     ],
@@ -152,6 +153,27 @@ def test_order_on_the_way_is_collected_while_another_is_on_board():
     assert stops_of(plan, 0) == (pickup(0), pickup(1), dropoff(1), dropoff(0))
     same = propose(world(STREET, orders, [worker(0, 0)]), Params(bundling=Bundling.SAME_PICKUP))
     assert stops_of(same, 0)[1].kind == "dropoff"
+
+
+def test_hot_food_is_on_board_for_no_longer_than_it_may_be():
+    orders = [job(0, 0, 4), job(1, 1, 3)]
+    assert stops_of(propose(world(STREET, orders, [worker(0, 0)]), Params()), 0)[:2] == (pickup(0), pickup(1))
+    hot = [replace(orders[0], max_on_board_s=800), orders[1]]  # 800 s straight to the door
+    plan = propose(world(STREET, hot, [worker(0, 0)]), Params())
+    at = {row.stop: row for row in plan.routes[0].stops}
+    assert at[dropoff(0)].starts_at - at[pickup(0)].leaves_at <= 800
+    assert not plan.unassigned
+
+
+@pytest.mark.parametrize("limits", [Params(search_iterations=200), Params()])
+def test_order_that_would_be_on_board_for_too_long_with_anybody_says_so(limits):
+    """The courier must be at the second door between the first order's pickup and its own drop-off."""
+    held = job(1, 0, 3, pinned_to=courier_id(0))
+    held = replace(held, dropoff=replace(held.dropoff, closes_at=NOW + 860))
+    hot = replace(job(0, 2, 4, max_on_board_s=450), dropoff=Visit(place=4, closes_at=NOW + 1300))
+    plan = propose(world(STREET, [hot, held], [worker(0, 0)]), limits)
+    [left] = plan.unassigned
+    assert (left.order_id, dict(left.reasons)) == (order_id(0), {ReasonCode.MAX_ON_BOARD: 1})
 
 
 def test_urgent_order_goes_first_and_gets_the_only_courier():

@@ -91,6 +91,19 @@ def test_whoever_has_been_given_an_order_may_collect_it_at_once():
     assert timely(24 * HOUR, **facts).pickup.opens_at == unix_s(NOON)
 
 
+def test_hot_food_that_is_handed_over_later_is_not_collected_before_it_can_be():
+    job = timely(2 * HOUR, max_on_board_s=900, state=OrderState.ACCEPTED, courier_id=ANA)
+    assert job.pickup.opens_at == unix_s(NOON + 2 * HOUR) - 900 - job.pickup.service_s
+
+
+def test_hot_food_on_board_has_its_time_from_when_it_was_collected():
+    facts = {"state": OrderState.PICKED_UP, "courier_id": ANA, "picked_up_at": NOON, "max_on_board_s": 900}
+    (job,) = survey(world(order(1, **facts)), SEEN).jobs
+    assert job.dropoff.closes_at == unix_s(NOON) + 900
+    (back,) = survey(world(order(1, **(facts | {"state": OrderState.RETURNING}))), SEEN).jobs
+    assert back.dropoff.closes_at > unix_s(NOON + 24 * HOUR)
+
+
 def test_goods_not_ready_yet_open_the_pickup_later():
     ready_at = NOON + HOUR
     (job,) = survey(world(order(1, ready_at=ready_at)), SEEN).jobs
