@@ -17,12 +17,14 @@ from dispatch.arrivals.eta import Note
 @get("/v1/orders/{order_id:uuid}/eta", guards=[requires(Role.VIEWER)], tags=["orders"])
 async def get_eta(order_id: FromPath[UUID], arrivals: Arriving) -> OrderEtaShape:
     """
-    When the order arrives, with its spread; of a delivered order, when that was (source `recorded`).
+    When the order arrives, with its spread, or the courier where it is only collected; of a delivered order, when that
+    was (source `recorded`).
 
     409 for an order that will not arrive any more.
     """
     found = await arrivals.of_order(order_id)
-    if found.dropoff is None:
+    arrival = found.dropoff or found.pickup
+    if arrival is None:
         return OrderEtaShape(
             p50=None,
             p90=None,
@@ -31,7 +33,7 @@ async def get_eta(order_id: FromPath[UUID], arrivals: Arriving) -> OrderEtaShape
             confidence=0.0,
             warnings=[Note.NOT_ASSIGNED.value],
         )
-    shape = msgspec.structs.asdict(eta_shape(found.dropoff))
+    shape = msgspec.structs.asdict(eta_shape(arrival))
     return OrderEtaShape(**shape, pickup=None if found.pickup is None else eta_shape(found.pickup))
 
 

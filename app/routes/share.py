@@ -28,7 +28,7 @@ from app.web.dependencies import Arriving, CurrentCaller, Pool, Whereabouts
 from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import OrderNotOpen, ShareNotFound
 from dispatch.orders.desk import read_order
-from dispatch.orders.order import Order, OrderState
+from dispatch.orders.order import Order, OrderKind, OrderState
 from dispatch.region.whereabouts import Locator
 from sql import queries
 
@@ -41,6 +41,14 @@ AFTER_PROMISE: Final = timedelta(days=1)
 """One with a promise lives so long after it."""
 HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+OTHER_WORDS: Final = {
+    (OrderKind.DROPOFF, OrderState.ACCEPTED): "Your order is on its way.",
+    (OrderKind.PICKUP, OrderState.PICKED_UP): "Your order has been collected.",
+    (OrderKind.PICKUP, OrderState.DELIVERED): "Your order has been collected.",
+    (OrderKind.SERVICE, OrderState.ACCEPTED): "We are on our way to you.",
+    (OrderKind.SERVICE, OrderState.DELIVERED): "We have been with you.",
+    (OrderKind.SERVICE, OrderState.FAILED): "We could not visit you.",
+}
 NOT_VALID: Final = "This link is not valid any more."
 
 PAGE: Final = Template((Path(__file__).parent / "share.html").read_text(encoding="utf-8"))
@@ -82,6 +90,7 @@ class SharedShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     state: str
     text: str
     dropoff: StopShape
+    """Where the courier is expected, also where the order is only collected."""
     eta: EtaShape | None = None
     courier: SeenAt | None = None
     """Only while the order is on board, and exactly only while its door is the next stop."""
@@ -132,7 +141,7 @@ async def shared_order(
 
 def _ends_at(order: Order, at: datetime) -> datetime:
     """When a link to an order ends that was made to end at `at`: not before a day after what is promised."""
-    window = order.dropoff.window
+    window = order.stop(order.awaited_at).window
     named = (window.closes_at, window.due_at, window.opens_at, order.ready_at)
     promised_at = max((one for one in named if one is not None), default=at - AFTER_PROMISE)
     return max(at, promised_at + AFTER_PROMISE)
@@ -140,17 +149,19 @@ def _ends_at(order: Order, at: datetime) -> datetime:
 
 async def _shared(pool: asyncpg.Pool, locator: Locator, arrivals: Arrivals, order: Order) -> SharedShape:
     # The address is the recipient's own; names, telephone numbers and instructions stay with us.
-    stop = stop_shape(order.dropoff)
+    stop = stop_shape(order.stop(order.awaited_at))
     shape = SharedShape(
         state=order.state.value,
-        text=WORDS[order.state],
+        text=_words(order),
         dropoff=StopShape(lat=stop.lat, lon=stop.lon, address=stop.address, window=stop.window),
     )
     if order.courier_id is None:
         return shape
-    dropoff = (await arrivals.of_order(order.id)).dropoff
-    shape.eta = None if dropoff is None else eta_shape(dropoff)
-    if order.state is OrderState.PICKED_UP:
+    told = await arrivals.of_order(order.id)
+    arrival = told.pickup if order.kind is OrderKind.PICKUP else told.dropoff
+    shape.eta = None if arrival is None else eta_shape(arrival)
+    # Where nothing is collected before, the courier is on the way once the order is accepted.
+    if order.state is (OrderState.PICKED_UP if order.only is None else OrderState.ACCEPTED):
         seen = await locator.locate_one(order.region, order.courier_id, datetime.now(UTC))
         is_next = await pool.fetchval(queries["routes.is_next"], order.courier_id, str(order.id))
         if seen is not None:
@@ -164,12 +175,16 @@ def _page(shape: SharedShape, timezone: str | None) -> str:
     return _filled(shape.text, when, shape.dropoff.address or "", again=True)
 
 
+def _words(order: Order) -> str:
+    return OTHER_WORDS.get((order.kind, order.state), WORDS[order.state])
+
+
 def _ended(order: Order | None, row: Any) -> str:
     """How it ended; where is nobody's business any more."""
     if order is None:
         return _filled(NOT_VALID)
     delivered_at = order.delivered_at
-    return _filled(WORDS[order.state], "" if delivered_at is None else f"At {_local(delivered_at, row['timezone'])}.")
+    return _filled(_words(order), "" if delivered_at is None else f"At {_local(delivered_at, row['timezone'])}.")
 
 
 def _filled(text: str, when: str = "", address: str = "", *, again: bool = False) -> str:

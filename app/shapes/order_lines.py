@@ -39,6 +39,7 @@ PLAIN = (
     "ready_error_s",
     "priority",
     "max_on_board_s",
+    "kind",
 )
 COLUMNS: Final = frozenset(
     {*PLAIN, *SIZES, "mode", "skills"}
@@ -125,8 +126,9 @@ def _from_ndjson(text: str) -> Batch:
 def _unknown_members(order: dict[str, Any]) -> Iterator[str]:
     yield from (name for name in order if name not in ORDER_MEMBERS)
     for end in ENDS:
-        yield from (f"{end}.{name}" for name in order[end] if name not in STOP_MEMBERS)
-        window = order[end].get("window") or {}
+        stop = order.get(end) or {}
+        yield from (f"{end}.{name}" for name in stop if name not in STOP_MEMBERS)
+        window = stop.get("window") or {}
         yield from (f"{end}.window.{name}" for name in window if name not in WINDOW_MEMBERS)
 
 
@@ -242,7 +244,8 @@ def _nested(cells: dict[str, str], delimiter: str) -> dict[str, Any]:
         for part, columns in (("window", WINDOW_COLUMNS), ("contact", CONTACT_COLUMNS)):
             if found := _part(cells, end, columns):
                 stop[part] = found
-        order[end] = stop
+        if stop or "kind" not in cells:  # an order of one stop says so
+            order[end] = stop
     if size := {name: cells[name] for name in SIZES if name in cells}:
         order["size"] = size
     if "mode" in cells:

@@ -1,9 +1,9 @@
 """What orders look like on the wire, and how that becomes a domain `Order` and back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from app.web.instants import check_instants
 from app.web.problems import BadInput
-from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderStop, Window
+from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderKind, OrderStop, Window, mirrored
 from dispatch.orders.rows import from_json
 from dispatch.planning.proposal import ReasonCode
 from tracking.position import LatLon, Mode, Region
@@ -68,10 +68,12 @@ class StopPatch(msgspec.Struct, kw_only=True):
 
 
 class NewOrderShape(msgspec.Struct, kw_only=True):
-    """An order to be; only the two places are needed."""
+    """An order to be; only the two places are needed, or the one that its kind has."""
 
-    pickup: StopShape
-    dropoff: StopShape
+    pickup: StopShape | None = None
+    dropoff: StopShape | None = None
+    kind: OrderKind = OrderKind.DELIVERY
+    """`dropoff`, `pickup` and `service`, a visit without goods, have one stop."""
     external_id: Reference | None = None
     customer_id: Reference | None = None
     region: str | None = None
@@ -152,9 +154,13 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     region: str
     state: str
     version: int
+    kind: OrderKind = OrderKind.DELIVERY
     pickup: StopShape
     dropoff: StopShape
+    """An order of one stop has that at both ends; its `kind` says which it is."""
     placed_at: datetime
+    depot: str | None = None
+    """The name of the region's depot that is the end which nobody gave."""
     external_id: str | None = None
     customer_id: str | None = None
     ready_at: datetime | None = None
@@ -215,17 +221,19 @@ REASON_TEXTS: Mapping[str, str] = {
 def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
     """The domain's order to be; raises BadInput where rules between fields are broken."""
     check_instants(shape)
+    ends = _ends_of(shape)
     return _checked(
         NewOrder,
         region=region,
-        pickup=_stop_of(shape.pickup, "/pickup"),
-        dropoff=_stop_of(shape.dropoff, "/dropoff"),
+        pickup=ends.pickup,
+        dropoff=ends.dropoff,
+        kind=shape.kind,
         external_id=shape.external_id,
         customer_id=shape.customer_id,
         ready_at=shape.ready_at,
         ready_is_estimate=shape.ready_is_estimate,
         ready_error_s=shape.ready_error_s,
-        size={"units": 1} if shape.size is None else shape.size,
+        size=_size_of(shape),
         modes=_modes_of(shape.mode),
         skills=frozenset(shape.skills),
         priority=shape.priority,
@@ -233,13 +241,61 @@ def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
     )
 
 
+class _Ends(NamedTuple):
+    pickup: OrderStop
+    dropoff: OrderStop
+
+
+def _ends_of(shape: NewOrderShape) -> _Ends:
+    """Both ends of an order to be; what its kind does not have is where the other one is."""
+    one_stop = _ONE_STOP.get(shape.kind)
+    for end in ("pickup", "dropoff"):
+        is_there, is_wanted = getattr(shape, end) is not None, one_stop in {None, end}
+        if is_there and not is_wanted:
+            raise BadInput(f"An order of that kind has no {end}.", (f"/{end}", f"expected none for {shape.kind.value}"))
+        if is_wanted and not is_there:
+            hint = "" if one_stop else f"; an order without it is of kind {' or '.join(_WITHOUT[end])}"
+            raise BadInput(f"The {end} is missing.", (f"/{end}", f"expected a place{hint}"))
+    pickup = None if shape.pickup is None else _stop_of(shape.pickup, "/pickup")
+    dropoff = None if shape.dropoff is None else _stop_of(shape.dropoff, "/dropoff")
+    known = pickup or dropoff
+    assert known is not None  # every kind has one
+    return _Ends(pickup or mirrored(known), dropoff or mirrored(known))
+
+
+_ONE_STOP: Mapping[OrderKind, str] = {
+    OrderKind.DROPOFF: "dropoff",
+    OrderKind.PICKUP: "pickup",
+    OrderKind.SERVICE: "dropoff",
+}
+_WITHOUT: Mapping[str, Sequence[str]] = {
+    end: [kind.value for kind, only in _ONE_STOP.items() if only != end] for end in ("pickup", "dropoff")
+}
+
+
+def _size_of(shape: NewOrderShape) -> dict[str, int]:
+    if shape.kind is not OrderKind.SERVICE:
+        return {"units": 1} if shape.size is None else shape.size
+    if shape.size:
+        raise BadInput("A visit has no goods.", ("/size", "expected none for service"))
+    return {}
+
+
 def patched(order: Order, patch: OrderPatch) -> tuple[Order, list[str]]:
     """The order with the changes, and the names of the fields that really changed; raises BadInput."""
     check_instants(patch)
     wanted: dict[str, Any] = {}
+    one_stop = _ONE_STOP.get(order.kind)
     for end in ("pickup", "dropoff"):
         if (change := getattr(patch, end)) is not UNSET:
+            if one_stop not in {None, end}:
+                raise BadInput(f"The order has no {end}.", (f"/{end}", f"expected none for {order.kind.value}"))
             wanted[end] = _patched_stop(getattr(order, end), change, f"/{end}")
+    if order.only is not None and wanted and not order.is_on_board:
+        [(end, stop)] = wanted.items()
+        wanted["dropoff" if end == "pickup" else "pickup"] = mirrored(stop)
+    if order.kind is OrderKind.SERVICE and patch.size is not UNSET and patch.size:
+        raise BadInput("A visit has no goods.", ("/size", "expected none for service"))
     for name in ("ready_at", "ready_is_estimate", "ready_error_s", "size", "priority", "max_on_board_s"):
         if (value := getattr(patch, name)) is not UNSET:
             wanted[name] = value
@@ -261,6 +317,8 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         region=order.region,
         state=order.state.value,
         version=order.version,
+        kind=order.kind,
+        depot=order.depot,
         pickup=stop_shape(order.pickup),
         dropoff=stop_shape(order.dropoff),
         placed_at=order.placed_at,

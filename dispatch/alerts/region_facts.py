@@ -162,15 +162,15 @@ def open_stops(
 
 
 def _open_stop(order: Order, kind: StopKind, p90: datetime | None) -> OpenStop:
-    if kind is StopKind.PICKUP:
-        return OpenStop(order_id=order.id, kind=kind, at=order.pickup.at)
-    # The recipient was promised the drop-off; a late pickup shows in its estimate.
-    dropoff = order.stop(kind)
-    promised = dropoff.window.due_at or dropoff.window.closes_at
+    stop = order.stop(kind)
+    if kind is not order.awaited_at:
+        # The recipient was promised the drop-off; a late pickup shows in its estimate.
+        return OpenStop(order_id=order.id, kind=kind, at=stop.at)
+    promised = stop.window.due_at or stop.window.closes_at
     return OpenStop(
         order_id=order.id,
         kind=kind,
-        at=dropoff.at,
+        at=stop.at,
         promised_us=None if promised is None else microseconds(promised),
         p90_us=None if p90 is None else microseconds(p90),
     )

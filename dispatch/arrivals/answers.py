@@ -112,7 +112,7 @@ class Arrivals:
             case _:
                 courier_id = CourierId(row["courier_id"])
         told = await self.of_route(row["region"], courier_id)
-        if told.find(order_id, StopKind.DROPOFF) is None:
+        if all(told.find(order_id, kind) is None for kind in StopKind):
             # the book is of a moment before the order came onto the route
             told = await self.of_route(row["region"], courier_id, route_version=-1)
         return OrderArrivals(pickup=told.find(order_id, StopKind.PICKUP), dropoff=told.find(order_id, StopKind.DROPOFF))

@@ -22,7 +22,7 @@ import redis.asyncio as aioredis
 from dispatch.errors import ExternalIdInUse, OrderNotFound, OrderNotOpen, VersionConflict
 from dispatch.orders.happened import Happened
 from dispatch.orders.offer import Offer, OfferState
-from dispatch.orders.order import COURIER_STATES, Actor, NewOrder, Order, OrderState, check_transition
+from dispatch.orders.order import COURIER_STATES, Actor, NewOrder, Order, OrderKind, OrderState, check_transition
 from dispatch.orders.returns import ReturnPlace, place_of
 from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
 from dispatch.stop import OrderId, StopKind
@@ -30,7 +30,7 @@ from sql import queries
 from tracking import events
 from tracking import lease as leases
 from tracking.lease import Lease
-from tracking.position import CourierId, Region
+from tracking.position import CourierId, LatLon, Region
 
 
 @dataclass(slots=True)
@@ -134,18 +134,34 @@ class Desk:
         self, order: Order, *, facts: Mapping[str, Any] | None = None, happened: Happened | None = None
     ) -> Order:
         """The courier has the goods. With the offer still open, collecting them accepts it."""
-        if order.state is OrderState.ASSIGNED:
-            assert order.courier_id is not None  # it was offered to somebody
-            await self.accept_offers([order], order.courier_id, reason="picked up")
-            order = await self.move(order, OrderState.ACCEPTED, action="accept", reason="picked up", happened=happened)
+        order = await self._accepted(order, reason="picked up", happened=happened)
         moved = await self.move(order, OrderState.PICKED_UP, action="picked_up", facts=facts, happened=happened)
         await self.remove_stops(order, (StopKind.PICKUP,))
+        if moved.only is StopKind.PICKUP and (place := await self._shift_place(order.courier_id)) is not None:
+            brought_to = replace(moved.dropoff, at=place, address=None)
+            moved = await self.change(moved, replace(moved, dropoff=brought_to), facts={"changed": ["dropoff"]})
+            await self.reroute(moved)
         return moved
+
+    async def _accepted(self, order: Order, *, reason: str, happened: Happened | None) -> Order:
+        """The order, accepted by what its courier did while the offer was open."""
+        if order.state is not OrderState.ASSIGNED:
+            return order
+        assert order.courier_id is not None  # it was offered to somebody
+        await self.accept_offers([order], order.courier_id, reason=reason)
+        return await self.move(order, OrderState.ACCEPTED, action="accept", reason=reason, happened=happened)
+
+    async def _shift_place(self, courier_id: CourierId | None) -> LatLon | None:
+        """Where the shift of a courier ends, or else began; None: nobody said."""
+        row = await self.connection.fetchrow(queries["shifts.places"], courier_id, self.now)
+        return None if row is None else LatLon(row["lat"], row["lon"])
 
     async def deliver(
         self, order: Order, *, proof: Mapping[str, str] | None = None, happened: Happened | None = None
     ) -> Order:
-        """The recipient has the goods."""
+        """The recipient has the goods, or was visited. What has no pickup is accepted by that, too."""
+        if order.only is StopKind.DROPOFF:
+            order = await self._accepted(order, reason="delivered", happened=happened)
         moved = await self.move(order, OrderState.DELIVERED, action="delivered", proof=proof, happened=happened)
         await self.remove_stops(order)
         return moved
@@ -159,6 +175,9 @@ class Desk:
         happened: Happened | None = None,
     ) -> Order:
         """It could not be collected; or not handed over, and comes back."""
+        if order.kind is OrderKind.DROPOFF and order.depot is None and order.state is OrderState.ACCEPTED:
+            # Loaded before the shift began, without a word: it is on board.
+            order = await self.pick_up(order, facts={"loaded": "before"}, happened=happened)
         if order.state is OrderState.PICKED_UP:
             return await self._turn_round(order, action="failed", reason=reason, proof=proof, happened=happened)
         moved = await self.move(
@@ -185,6 +204,8 @@ class Desk:
     ) -> Order:
         """The goods are on board and not wanted: they come back, by a stop on the route of whoever has them."""
         to = await place_of(self.connection, order.region)
+        if to is None and order.only is StopKind.DROPOFF and (at := await self._shift_place(order.courier_id)):
+            to = ReturnPlace(at=at)
         moved = await self.move(
             order, OrderState.RETURNING, action=action, reason=reason, proof=proof, happened=happened, returns_to=to
         )

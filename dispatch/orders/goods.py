@@ -12,7 +12,7 @@ from typing import Any
 from dispatch.errors import GoodsOnBoard, OrderNotOpen
 from dispatch.orders import breaks, handover
 from dispatch.orders.desk import Desk
-from dispatch.orders.order import Order, OrderState, Window
+from dispatch.orders.order import Order, OrderKind, OrderState, Window, mirrored
 from dispatch.stop import OrderId
 from sql import queries
 from tracking.position import CourierId, Region
@@ -92,6 +92,9 @@ def _renewed(order: Order, window: Window | None, now: datetime) -> Order:
     if order.is_on_board:
         return replace(order, dropoff=dropoff)
     pickup = replace(order.pickup, window=_unless_over(order.pickup.window, now))
+    if order.kind is OrderKind.PICKUP:  # who is asked for the goods waits at the pickup
+        pickup = pickup if window is None else replace(pickup, window=window)
+        dropoff = mirrored(pickup) if order.depot is None else order.dropoff
     return replace(order, pickup=pickup, dropoff=dropoff, ready_at=max(order.ready_at or now, now))
 
 

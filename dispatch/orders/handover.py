@@ -275,7 +275,7 @@ async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[Orde
         raise ValueError("expected every stop of the route exactly once")
     place = {stop: index for index, stop in enumerate(asked)}
     for (order_id, kind), index in place.items():
-        if kind == StopKind.PICKUP and place[order_id, StopKind.DROPOFF.value] < index:
+        if kind == StopKind.PICKUP and place.get((order_id, StopKind.DROPOFF.value), index) < index:
             raise ValueError("expected every pickup before its drop-off")
     # The times of the old sequence say nothing about the new one: the planner fills them in.
     stops = [{"order_id": order_id, "kind": kind, "fixed": True} for order_id, kind in asked]

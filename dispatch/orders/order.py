@@ -59,7 +59,14 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
         {OrderState.PLACED, OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.FAILED}
     ),
     OrderState.ACCEPTED: frozenset(
-        {OrderState.PLACED, OrderState.ASSIGNED, OrderState.PICKED_UP, OrderState.CANCELLED, OrderState.FAILED}
+        {
+            OrderState.PLACED,
+            OrderState.ASSIGNED,
+            OrderState.PICKED_UP,
+            OrderState.DELIVERED,
+            OrderState.CANCELLED,
+            OrderState.FAILED,
+        }
     ),
     OrderState.PICKED_UP: frozenset({OrderState.PICKED_UP, OrderState.DELIVERED, OrderState.RETURNING}),
     OrderState.RETURNING: frozenset({OrderState.RETURNING, OrderState.PICKED_UP, OrderState.RETURNED}),
@@ -70,7 +77,8 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 }
 """
 Every legal step. Back to `placed`: rejected, expired, taken away, tried again. `assigned`, `picked_up` or `returning`
-again: with another courier. Whether the goods are where a step needs them is seen by `check_transition`.
+again: with another courier. Whether the goods are where a step needs them, and whether there are any, is seen by
+`check_transition`.
 """
 
 OPEN_STATES = frozenset({OrderState.PLACED, OrderState.ASSIGNED, OrderState.ACCEPTED, OrderState.PICKED_UP})
@@ -195,11 +203,32 @@ class Order(NewOrder):
         return self.state in ON_BOARD_STATES
 
     @property
+    def only(self) -> StopKind | None:
+        """The one stop of an order that has no other; None: it has both, or a depot for one of them."""
+        if self.kind is OrderKind.DELIVERY or self.depot is not None:
+            return None
+        return StopKind.PICKUP if self.kind is OrderKind.PICKUP else StopKind.DROPOFF
+
+    @property
+    def awaited_at(self) -> StopKind:
+        """The stop where somebody was promised the courier."""
+        return StopKind.PICKUP if self.kind is OrderKind.PICKUP else StopKind.DROPOFF
+
+    @property
     def open_stops(self) -> tuple[StopKind, ...]:
         """The stops still to be made, in order."""
         if self.is_on_board:
-            return (StopKind.DROPOFF,)
-        return (StopKind.PICKUP, StopKind.DROPOFF) if self.is_open else ()
+            return (StopKind.DROPOFF,) if self._is_bound_somewhere else ()
+        if not self.is_open:
+            return ()
+        return (StopKind.PICKUP, StopKind.DROPOFF) if self.only is None else (self.only,)
+
+    @property
+    def _is_bound_somewhere(self) -> bool:
+        """Whether there is a place for what is on board; else it stays there until the courier says where it went."""
+        if self.state is OrderState.RETURNING:
+            return self.returns_to is not None or self.only is not StopKind.DROPOFF
+        return self.only is not StopKind.PICKUP or self.dropoff.at != self.pickup.at
 
     def stop(self, kind: StopKind) -> OrderStop:
         """Where that stop is made now: what comes back has a place for that, or the pickup, at any time."""
@@ -226,6 +255,11 @@ class Actor:
 ENGINE = Actor(id="dispatch", role="system")
 
 
+def mirrored(stop: OrderStop) -> OrderStop:
+    """The end that an order of one stop does not have: at the same place, and nothing is done there."""
+    return OrderStop(at=stop.at, address=stop.address, service_s=0)
+
+
 def size_in(dimensions: Mapping[str, int]) -> tuple[int, ...]:
     """
     The size as the planner wants it: one number a dimension, in the order of `DIMENSIONS`.
@@ -239,9 +273,14 @@ def check_transition(order: Order, to: OrderState) -> None:
     """
     Raise `OrderNotOpen` when the order may not step to that state.
 
-    `returned` needs goods that left the pickup place, and a new attempt after a failure needs goods that are there.
+    `returned` needs goods that left the pickup place, and a new attempt after a failure needs goods that are there; a
+    visit without goods is never picked up, and only what has no pickup is delivered without one.
     """
     legal = to in TRANSITIONS[order.state]
+    if to is OrderState.PICKED_UP and order.kind is OrderKind.SERVICE:
+        legal = False
+    if legal and order.state is OrderState.ACCEPTED and to is OrderState.DELIVERED:
+        legal = order.only is StopKind.DROPOFF
     if legal and to is OrderState.RETURNED:
         legal = order.picked_up_at is not None
     if legal and order.state is OrderState.FAILED and to is OrderState.PLACED:

@@ -59,7 +59,7 @@ def waiting(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Se
 def change(problem: Problem, worker_no: int, stops: Sequence[StopNo], times: Sequence[ScheduledStop]) -> int:
     """Orders collected by this courier that another one has been shown."""
     del times
-    moved = sum(1 for stop in stops if not stop & 1 and problem.shown_to[stop >> 1] not in (worker_no, -1))
+    moved = sum(1 for stop in stops if problem.taken_from[stop] not in (worker_no, -1))
     return problem.params.weights.change * moved
 
 

@@ -159,6 +159,8 @@ def task_of(problem: Problem, allowed: npt.NDArray[np.bool_]) -> tuple[Task, lis
         size=[job.size for job in jobs],
         kinds=kinds,
         weight=[1 + max(job.priority, 0) for job in jobs],
+        loaded=problem.lone,
+        kept=problem.kept,
     )
     return task, list(alike.values())
 

@@ -41,14 +41,14 @@ def kept_routes(problem: Problem, table: Exclusions) -> list[Stops]:
     for worker_no, worker in enumerate(problem.workers):
         stops = problem.stops_of(worker)
         locked = {stop >> 1 for stop in stops[: problem.n_locked[worker_no]]}
-        whole = {stop >> 1 for stop in stops if stop & 1 and (problem.onboard[stop >> 1] or stop ^ 1 in stops)} - seen
+        whole = {stop >> 1 for stop in stops if stop & 1 and (problem.single[stop >> 1] or stop ^ 1 in stops)} - seen
         held = {job_no for job_no in whole if bound_worker(problem, job_no) == worker_no}
         free = {job_no for job_no in whole if not table[job_no, worker_no]}
         kept = tuple(
             dict.fromkeys(
                 stop
                 for stop in stops
-                if stop >> 1 in held | free | (locked & whole) and (stop & 1 or not problem.onboard[stop >> 1])
+                if stop >> 1 in held | free | (locked & whole) and (stop & 1 or not problem.single[stop >> 1])
             )
         )
         seen |= {stop >> 1 for stop in kept}

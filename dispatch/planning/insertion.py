@@ -31,22 +31,26 @@ def positions(problem: Problem, worker_no: int, stops: Stops, job_no: int) -> It
     """
     Where a job may go under the rule of bundling: its pickup before stop i, its drop-off before stop j >= i.
 
-    A job on board has no pickup: its drop-off goes before stop j, and i == j.
+    A job of one stop has no pickup: the stop goes before stop j, and i == j.
     """
     first, n = problem.n_locked[worker_no], len(stops)
-    if problem.onboard[job_no]:
+    is_any = problem.params.bundling is Bundling.ON_THE_WAY
+    if problem.onboard[job_no] or (is_any and problem.single[job_no]):
         yield from ((j, j) for j in range(first, n + 1))
         return
-    if problem.params.bundling is Bundling.ON_THE_WAY:
+    if is_any:
         yield from ((i, j) for i in range(first, n + 1) for j in range(i, n + 1))
         return
-    n_on_board = 2 * sum(stop & 1 for stop in stops) - n
+    n_on_board = sum(problem.onboard[stop >> 1] for stop in stops)
     for i in range(n + 1):
         if n_on_board == 0 and i >= first:
             yield i, i
         if i == n:
             return
-        n_on_board += -1 if stops[i] & 1 else 1
+        if stops[i] >> 1 not in problem.lone:
+            n_on_board += -1 if stops[i] & 1 else 1
+        if problem.single[job_no]:
+            continue
         if problem.params.bundling is Bundling.SAME_PICKUP and _may_join(problem, stops, i, job_no):
             end = next((j for j in range(i + 1, n) if not stops[j] & 1), n)
             yield from ((i + 1, j) for j in range(max(i + 1, first), end + 1) if i + 1 >= first)

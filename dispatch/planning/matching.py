@@ -80,7 +80,7 @@ def chains(draft: Draft, allowed: npt.NDArray[np.bool_], movable: Sequence[int])
         stops = base
         allowance, row = price(problem, worker_no, stops)[1], next_row.get(worker_no)
         while row is not None and allowed[movable[row], worker_no]:
-            longer = (*stops, 2 * movable[row], 2 * movable[row] + 1)
+            longer = (*stops, *problem.stops_for(movable[row]))
             if price(problem, worker_no, longer)[1] > allowance:
                 break
             stops, row = longer, next_row.get(n_workers + row)
@@ -136,7 +136,7 @@ def _start_in(draft: Draft, job_no: int) -> int:
     opens_at = max(problem.opens_at[2 * job_no], problem.now)
     if worker_no < 0:
         return opens_at
-    after = draft.routes[worker_no].index(2 * job_no) + 1
+    after = draft.routes[worker_no].index(problem.stops_for(job_no)[0]) + 1
     return max(draft.states[worker_no][after].arrived_at, opens_at)
 
 

@@ -1,7 +1,8 @@
 """
 A snapshot laid out for the search: jobs and workers by number, every stop one number; no I/O.
 
-Job j has the stops 2j (pickup) and 2j + 1 (drop-off), so that `stop ^ 1` is the other end and `stop >> 1` the job.
+Job j has the stops 2j (pickup) and 2j + 1 (drop-off), so that `stop ^ 1` is the other end and `stop >> 1` the job; a
+job of one stop has 2j + 1 alone, whichever of the two it is.
 Lists by stop are plain lists of ints: a route is walked some ten thousand times a second.
 """
 
@@ -57,6 +58,12 @@ class Problem:
     direct_s: list[int]
     """By job: from pickup to drop-off in the fastest mode, at the quickest pace and hour."""
     onboard: list[bool]
+    single: list[bool]
+    """By job: has one stop, being on board or of that kind."""
+    lone: frozenset[int]
+    """Jobs of one stop that are not on board: who takes one makes way for it, as for a pickup."""
+    kept: frozenset[int]
+    """Of these, pickups of what stays on board."""
     shown_to: list[int]
     """By job: number of the worker who has been shown it, or -1."""
     idle_value: list[int]
@@ -75,7 +82,9 @@ class Problem:
     clocks: list[tuple[Callable[[Place, Place], int], float, Callable[[UnixS, int], int], UnixS, tuple[Break, ...]]]
     """By worker: travel time, until when that holds, what it is later, end of shift, breaks."""
     lists: tuple[list[int], ...]
-    """place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, shown_to."""
+    """place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, taken_from."""
+    taken_from: list[int]
+    """By stop: at the first one of a job that may change hands, the worker who has been shown it; else -1."""
     n_locked: list[int]
     """By worker: so many leading stops of its route stay; stops of orders that are no longer open do not count."""
 
@@ -87,21 +96,25 @@ class Problem:
 
     def planned(self, stop: StopNo) -> PlannedStop:
         """The stop in the snapshot's terms."""
-        kind = StopKind.DROPOFF if stop & 1 else StopKind.PICKUP
-        return PlannedStop(self.jobs[stop >> 1].order_id, kind)
+        job = self.jobs[stop >> 1]
+        return PlannedStop(job.order_id, job.only or (StopKind.DROPOFF if stop & 1 else StopKind.PICKUP))
+
+    def number(self, stop: PlannedStop) -> StopNo:
+        """The stop as it is numbered here."""
+        job_no = self.job_no[stop.order_id]
+        return 2 * job_no + (stop.kind is StopKind.DROPOFF or self.single[job_no])
 
     def stops_for(self, job_no: int) -> Stops:
         """The stops of a job that are to be made."""
-        return (2 * job_no + 1,) if self.onboard[job_no] else (2 * job_no, 2 * job_no + 1)
+        return (2 * job_no + 1,) if self.single[job_no] else (2 * job_no, 2 * job_no + 1)
 
     def stops_of(self, worker: Worker) -> Stops:
         """The plan in force, less stops of orders that are no longer open."""
-        numbers = (
-            2 * self.job_no[stop.order_id] + (stop.kind is StopKind.DROPOFF)
-            for stop in worker.route
-            if stop.order_id in self.job_no
-        )
-        return tuple(numbers)
+        return tuple(self.number(stop) for stop in worker.route if stop.order_id in self.job_no)
+
+    def carried(self, stops: Sequence[StopNo]) -> set[int]:
+        """Jobs on board before the first stop: dropped off in the route but not collected in it."""
+        return {stop >> 1 for stop in stops if stop & 1} - {stop >> 1 for stop in stops if not stop & 1} - self.kept
 
 
 def lay_out(snapshot: Snapshot, params: Params) -> Problem:
@@ -127,6 +140,11 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     delivery_rate = [weights.delivery * factor for factor in urgency]
     ready_at = [job.ready_at for job in jobs]
     shown_to = [shown.get(job.order_id, -1) for job in jobs]
+    onboard = [job.onboard_of is not None for job in jobs]
+    lone = frozenset(n for n, job in enumerate(jobs) if job.only is not None and not onboard[n])
+    taken_from = [
+        shown_to[n] if is_dropoff == (n in lone) else -1 for n in range(len(jobs)) for is_dropoff in (False, True)
+    ]
     return Problem(
         now=snapshot.now,
         params=params,
@@ -145,10 +163,13 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
         ride_s={
             number: job.max_on_board_s
             for number, job in enumerate(jobs)
-            if job.max_on_board_s is not None and job.onboard_of is None
+            if job.max_on_board_s is not None and job.onboard_of is None and job.only is None
         },
         direct_s=_direct_s(snapshot, travel_s or snapshot.travel.durations_s, fastest),
-        onboard=[job.onboard_of is not None for job in jobs],
+        onboard=onboard,
+        single=[onboard[n] or n in lone for n in range(len(jobs))],
+        lone=lone,
+        kept=frozenset(n for n in lone if jobs[n].only is StopKind.PICKUP),
         shown_to=shown_to,
         idle_value=idle_values(snapshot, params),
         gaits=gaits,
@@ -171,7 +192,8 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
             )
             for matrix, rhythm, worker in zip(durations_s, rhythms, workers, strict=True)
         ],
-        lists=(place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, shown_to),
+        lists=(place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, taken_from),
+        taken_from=taken_from,
         n_locked=[sum(stop.order_id in job_no for stop in worker.route[: worker.n_locked]) for worker in workers],
     )
 
@@ -200,8 +222,3 @@ def _direct_s(snapshot: Snapshot, travel_s: Mapping[Any, npt.NDArray[np.int32]],
     least = np.min([matrix[pickups, dropoffs] for matrix in matrices], axis=0)
     direct_s: list[int] = (least if fastest == 1.0 else (least * fastest).astype(np.int64)).tolist()
     return direct_s
-
-
-def carried(stops: Sequence[StopNo]) -> set[int]:
-    """Jobs on board before the first stop: dropped off in the route but not collected in it."""
-    return {stop >> 1 for stop in stops if stop & 1} - {stop >> 1 for stop in stops if not stop & 1}

@@ -102,7 +102,7 @@ def _exclude_too_long_on_board(problem: Problem, table: Exclusions) -> None:
     for job_no, ride_s in problem.ride_s.items():
         pickup, dropoff = problem.place[2 * job_no], problem.place[2 * job_no + 1]
         for worker_no, durations in enumerate(problem.durations_s):
-            if durations.item(pickup, dropoff) > ride_s and table[job_no, worker_no] == 0:
+            if durations.item(pickup, dropoff) * problem.fastest > ride_s and table[job_no, worker_no] == 0:
                 table[job_no, worker_no] = number(ReasonCode.MAX_ON_BOARD)
 
 
@@ -214,5 +214,5 @@ def obstacle(draft: Draft, worker_no: int, job_no: int) -> ReasonCode:
             furthest = ReasonCode.MAX_ON_BOARD
             continue
         if furthest is not ReasonCode.MAX_ON_BOARD:
-            furthest = ReasonCode.DROPOFF_WINDOW
+            furthest = ReasonCode.PICKUP_WINDOW if job_no in problem.kept else ReasonCode.DROPOFF_WINDOW
     return furthest

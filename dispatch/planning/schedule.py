@@ -14,7 +14,7 @@ A route over time: arrivals, waits, lateness, breaks, end of shift, load; no I/O
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dispatch.planning.problem import Problem, StopNo, carried
+from dispatch.planning.problem import Problem, StopNo
 from dispatch.planning.proposal import ScheduledStop
 from dispatch.planning.snapshot import FOREVER, Place, UnixS
 
@@ -53,7 +53,7 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
     """
     duration, steady_until, later, shift_ends_at, breaks = problem.clocks[worker_no]
     travel_weight, waiting_weight, overtime_weight, change_weight = problem.walk_weights
-    places, opens, dues, closes, services, ready, late_rate, delivery_rate, shown_to = problem.lists
+    places, opens, dues, closes, services, ready, late_rate, delivery_rate, taken_from = problem.lists
     leaves_at, place, kind, arrived_at, n_breaks, cost, excess = state
     for stop in stops:
         is_dropoff = stop & 1
@@ -93,11 +93,12 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
             cost += delivery_rate[job_no] * (starts_at - ready[job_no])
             if starts_at > shift_ends_at:
                 cost += overtime_weight * (starts_at - shift_ends_at)
-        else:
-            if starts_at > shift_ends_at:
-                excess += starts_at - shift_ends_at
-            if shown_to[stop >> 1] not in (worker_no, -1):
-                cost += change_weight
+                if job_no in problem.lone:
+                    excess += starts_at - shift_ends_at
+        elif starts_at > shift_ends_at:
+            excess += starts_at - shift_ends_at
+        if taken_from[stop] not in (worker_no, -1):
+            cost += change_weight
         if cost > until:
             break
     return RouteState(leaves_at, place, kind, arrived_at, n_breaks, cost, excess)
@@ -123,9 +124,9 @@ def overload(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
     excess = OVERLOAD_S * max(n_orders - worker.max_orders, 0)
     for dimension, limit in enumerate(worker.capacity):
         sizes = {stop >> 1: size_in(problem, stop >> 1, dimension) for stop in stops}
-        load = worst = sum(sizes[job] for job in carried(stops))
+        load = worst = sum(sizes[job] for job in problem.carried(stops))
         for stop in stops:
-            load += -sizes[stop >> 1] if stop & 1 else sizes[stop >> 1]
+            load += -sizes[stop >> 1] if stop & 1 and stop >> 1 not in problem.kept else sizes[stop >> 1]
             worst = max(worst, load)
         excess += OVERLOAD_S * max(worst - limit, 0)
     return excess

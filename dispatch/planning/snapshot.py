@@ -60,6 +60,11 @@ class Job:
     """Picked up already: only the drop-off is left, and it stays with this courier."""
     pinned_to: CourierId | None = None
     """Accepted, or pinned by a dispatcher: stays with this courier, its place in the route may change."""
+    only: StopKind | None = None
+    """
+    Not on board, and of one stop: a drop-off of what is on board from the beginning, a visit of no size, or a pickup of
+    what stays on board. Its place and times stand in `dropoff`, whatever it is; `pickup` says from when on, in no time.
+    """
     max_on_board_s: int | None = None
     """At most so long from the end of the pickup to the drop-off; None: no bound. On board it is in `closes_at`."""
     refused_by: frozenset[CourierId] = frozenset()

@@ -96,7 +96,8 @@ def left_on_board(courier: Courier, params: OrderAlertParams, now: datetime) -> 
 
 def _unassigned(order: Order, story: Story, params: OrderAlertParams, now: datetime) -> Mapping[str, Any] | None:
     since = max(at for at in (order.placed_at, order.ready_at, order.pickup.window.opens_at) if at is not None)
-    promised_at = order.dropoff.window.due_at or order.dropoff.window.closes_at
+    window = order.stop(order.awaited_at).window
+    promised_at = window.due_at or window.closes_at
     facts: dict[str, Any] = {"since": since.isoformat(), "reasons": dict(story.reasons)}
     if promised_at is not None:
         facts["promised_at"] = promised_at.isoformat()

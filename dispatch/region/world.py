@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import nlargest
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from math import inf
 
 from dispatch import aside as asides
 from dispatch.aside import Aside
 from dispatch.orders.courier import Courier
-from dispatch.orders.order import COURIER_STATES, Order, OrderState, Window, size_in
+from dispatch.orders.order import COURIER_STATES, Order, OrderKind, OrderState, Window, size_in
 from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, TravelMatrix, UnixS, Visit, Worker
 from dispatch.region.matrix import Places
 from dispatch.stop import OrderId, PlannedStop, StopKind
@@ -226,7 +226,9 @@ def survey(
     known = {courier.id: courier for courier in world.couriers}
     reserved = planned_ahead(world)
     orders = [
-        order for order in world.orders if asides.order(order.id) not in aside.causes and order.id not in reserved
+        order
+        for order in world.orders
+        if asides.order(order.id) not in aside.causes and order.id not in reserved and order.open_stops
     ]
     jobs = tuple(
         aside.each(
@@ -343,9 +345,16 @@ def _job(
 
     # What nobody named a time for is ready from the start.
     ready_at = unix_s(order.ready_at or order.placed_at)
-    pickup = _visit(order.pickup.window, places.number(order.pickup.at), stay_s(StopKind.PICKUP), ready_at)
-    end = order.stop(StopKind.DROPOFF)
-    dropoff = _visit(end.window, places.number(end.at), stay_s(StopKind.DROPOFF), 0)
+    only = None if order.is_on_board else order.only
+    if only is None:
+        pickup = _visit(order.pickup.window, places.number(order.pickup.at), stay_s(StopKind.PICKUP), ready_at)
+        end = order.stop(StopKind.DROPOFF)
+        dropoff = _visit(end.window, places.number(end.at), stay_s(StopKind.DROPOFF), 0)
+    else:
+        end = order.stop(only)
+        dropoff = _visit(end.window, places.number(end.at), stay_s(only), ready_at)
+        closes_at = dropoff.closes_at if only is StopKind.PICKUP else FOREVER
+        pickup = Visit(place=dropoff.place, opens_at=dropoff.opens_at, closes_at=closes_at)
     if order.state is OrderState.PICKED_UP and order.max_on_board_s is not None and order.picked_up_at is not None:
         off_by = unix_s(order.picked_up_at) + order.max_on_board_s
         dropoff = replace(dropoff, closes_at=min(dropoff.closes_at, off_by))
@@ -355,10 +364,11 @@ def _job(
         dropoff=dropoff,
         placed_at=unix_s(order.placed_at),
         ready_at=ready_at,
-        size=size_in(order.size),
+        size=() if order.kind is OrderKind.SERVICE else size_in(order.size),
         modes=order.modes,
         skills=order.skills,
         priority=order.priority,
+        only=only,
         max_on_board_s=order.max_on_board_s,
         onboard_of=order.courier_id if order.is_on_board else None,
         # While an offer is open its courier is being asked: nobody else is planned for the order.
@@ -414,6 +424,10 @@ def _worker(
     takes_more = courier.works_at(world.now) and courier.id not in world.troubled | world.paused
     route = _route_left(courier.id, world, open_orders)
     at = seen.at if seen is not None else _believed_at(route, open_orders)
+    # What is on board and has no place to be brought to takes its room all the same.
+    kept = [size_in(order.size) for order in orders if not order.open_stops]
+    load = [sum(amounts) for amounts in zip(*kept, strict=True)]
+    n_held, room = len(orders) - len(kept), max(courier.max_orders - len(kept), 0)
     return Worker(
         courier_id=courier.id,
         mode=courier.mode,
@@ -422,11 +436,11 @@ def _worker(
         available_at=_available_at(courier, now),
         shift_ends_at=FOREVER if shift is None else unix_s(shift.ends_at),
         end=end,
-        capacity=courier.capacity,
+        capacity=tuple(
+            max(limit - used, 0) for limit, used in zip(courier.capacity, chain(load, repeat(0)), strict=False)
+        ),
         skills=courier.skills,
-        max_orders=max(len(orders), courier.max_orders - world.also_asked.get(courier.id, 0))
-        if takes_more
-        else len(orders),
+        max_orders=max(n_held, room - world.also_asked.get(courier.id, 0)) if takes_more else n_held,
         takes_more=courier.works_at(world.now),
         in_trouble=courier.id in world.troubled,
         is_paused=courier.id in world.paused,

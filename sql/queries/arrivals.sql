@@ -24,6 +24,11 @@ WHERE
     r.region = $1 AND ($2::uuid[] IS NULL OR r.courier_id = ANY($2::uuid[]))
     AND (o.courier_id = r.courier_id OR o.courier_id IS NULL)
     AND (o.state IN ('placed', 'assigned', 'accepted') OR (o.state IN ('picked_up', 'returning') AND s.stop ->> 'kind' = 'dropoff'))
+    -- An order of one stop has no other, whatever a planner of the release before has put into the route.
+    AND (
+        o.kind = 'delivery' OR o.depot IS NOT NULL
+        OR (s.stop ->> 'kind' = 'pickup') = (o.kind = 'pickup' AND o.state IN ('placed', 'assigned', 'accepted'))
+    )
 ORDER BY r.courier_id, s.nth;
 
 -- name: order

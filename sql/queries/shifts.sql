@@ -52,3 +52,12 @@ WHERE
         OR s.starts_at = (SELECT max(latest.starts_at) FROM shifts AS latest WHERE latest.courier_id = s.courier_id)
     )
 ORDER BY s.courier_id, s.starts_at;
+
+-- name: places
+-- $1 courier, $2 instant: where the shift of then, or the last one of the day before, ends, or else began.
+SELECT coalesce(end_lat, start_lat) AS lat, coalesce(end_lon, start_lon) AS lon FROM shifts
+WHERE
+    courier_id = $1 AND starts_at <= $2 AND ends_at > $2::timestamptz - interval '1 day'
+    AND coalesce(end_lat, start_lat) BETWEEN -90 AND 90 AND coalesce(end_lon, start_lon) BETWEEN -180 AND 180
+ORDER BY starts_at DESC
+LIMIT 1;

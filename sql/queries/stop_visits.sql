@@ -37,6 +37,12 @@ WHERE
     o.courier_id = ANY($1::uuid []) AND o.placed_at >= $2::timestamptz - interval '2 days'
     AND o.state NOT IN ('placed', 'assigned') AND (s.until_at IS NULL OR s.until_at >= $2)
     AND NOT (o.state = 'returning' AND s.kind = 'dropoff')
+    -- An order of one stop has no other; where its goods are brought to is known once they are collected.
+    AND NOT (o.depot IS NULL AND o.kind IN ('dropoff', 'service') AND s.kind = 'pickup')
+    AND NOT (
+        o.depot IS NULL AND o.kind = 'pickup' AND s.kind = 'dropoff'
+        AND o.dropoff_lat = o.pickup_lat AND o.dropoff_lon = o.pickup_lon
+    )
 ORDER BY o.courier_id, s.until_at NULLS LAST, o.id, s.kind DESC;
 
 -- name: open_of_region

@@ -6,11 +6,15 @@ WITH done AS (
         o.pickup_lat AS lat, o.pickup_lon AS lon, greatest(o.pickup_opens_at, o.ready_at) AS opens_at
     FROM orders AS o
     WHERE o.region = $1 AND o.picked_up_at >= $2::timestamptz - interval '6 hours' AND o.courier_id IS NOT NULL
+        AND (o.kind <> 'dropoff' OR o.depot IS NOT NULL)  -- loaded before the way began
     UNION ALL
-    SELECT o.id, 'dropoff', o.courier_id, o.delivered_at, o.picked_up_at,
+    SELECT o.id, 'dropoff', o.courier_id, o.delivered_at, coalesce(o.picked_up_at, o.assigned_at),
         o.dropoff_lat, o.dropoff_lon, o.dropoff_opens_at
     FROM orders AS o
     WHERE o.region = $1 AND o.delivered_at >= $2::timestamptz - interval '6 hours' AND o.courier_id IS NOT NULL
+        AND NOT (
+            o.kind = 'pickup' AND o.depot IS NULL AND o.dropoff_lat = o.pickup_lat AND o.dropoff_lon = o.pickup_lon
+        )  -- nobody said where it was brought
 ),
 ordered AS (
     SELECT d.*,

@@ -63,12 +63,16 @@ class Insertions:
         rooms = self._room(stop >> 1, kind_no)
         distance, stops, leaves, latest = kind.distance, timing.stops, timing.leaves, timing.latest
         to_next, opens, closes, service = distance[stop], task.opens[stop], task.closes[stop], task.service[stop]
-        # On board from the start: it must fit beside what is carried until it is set down.
-        n = len(stops) - 1
+        # On board from the start: it must fit beside what is carried until it is set down; kept: from there to the end.
+        first, n = 0, len(stops) - 1
         for room, loads in zip(rooms, timing.loads, strict=True):
-            n = min(n, next((i for i, load in enumerate(loads) if load > room), n))
+            full = [i for i, load in enumerate(loads) if load > room]
+            if full and stop >> 1 in task.kept:
+                first = max(first, full[-1] + 1)
+            elif full:
+                n = min(n, full[0])
         best, best_i = UNBOUNDED, -1
-        for i in range(n):
+        for i in range(first, n):
             if leaves[i] > closes:
                 break
             a, b = stops[i], stops[i + 1]

@@ -44,7 +44,9 @@ class Task:
     """By order, a number a dimension."""
     kinds: Sequence[Kind]
     loaded: frozenset[int] = frozenset()
-    """Orders on board from the vehicle's start on: they have no pickup."""
+    """Orders of one stop, 2j + 1: on board from the vehicle's start on, unless they are kept."""
+    kept: frozenset[int] = frozenset()
+    """Of these, those taken up there, which stay on board until the vehicle's end."""
     weight: list[int] = field(default_factory=list)
     """By order: how much leaving it out counts; empty: 1 each."""
 
@@ -91,12 +93,12 @@ class Timing:
 
 def loads_in(task: Task, route: Stops, dimension: int) -> list[int]:
     """The load in a dimension when leaving the start, each stop, and at the end."""
-    size, loaded = task.size, task.loaded
+    size, loaded, kept = task.size, task.loaded - task.kept, task.kept
     load = sum(_amount(size[stop >> 1], dimension) for stop in route if stop >> 1 in loaded)
     loads = [load]
     for stop in route:
         amount = _amount(size[stop >> 1], dimension)
-        load += -amount if stop & 1 else amount
+        load += -amount if stop & 1 and stop >> 1 not in kept else amount
         loads.append(load)
     return [*loads, load]
 

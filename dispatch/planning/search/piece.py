@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
-from dispatch.planning.problem import StopNo, carried
+from dispatch.planning.problem import StopNo
 from dispatch.planning.reasons import refusers
 from dispatch.planning.schedule import size_in
 from dispatch.planning.search.clusters import Cluster
@@ -44,7 +44,7 @@ class Node:
     vehicles: tuple[int, ...] = ()
     """Who may serve it."""
     shown_to: int | None = None
-    """Of a pickup: the vehicle it was shown to; None: to nobody; -1: to somebody outside the piece."""
+    """Of a pickup, or an only stop: the vehicle it was shown to; None: to nobody; -1: to somebody outside the piece."""
     penalty: int | None = None
     """What leaving it out costs; None: it must be served."""
 
@@ -126,8 +126,8 @@ def cut(
             may = [v for w, v in vehicle_of.items() if (allowed[job_no, w] and w not in refused) or w == worker_no]
         else:
             may = [vehicle_of[worker_no]]
-        shown = problem.shown_to[job_no]
-        sign = -1 if is_dropoff else 1
+        shown = problem.taken_from[stop]
+        sign = -1 if is_dropoff and job_no not in problem.kept else 1
         return Node(
             place=place_of[problem.place[stop]],
             opens_s=_from(problem.now, problem.opens_at[stop]),
@@ -138,10 +138,13 @@ def cut(
             late_rate=problem.late_rate[stop],
             delivery_rate=problem.delivery_rate[job_no] if is_dropoff else 0,
             ready_s=_from(problem.now, problem.ready_at[job_no]),
-            sizes=tuple(sign * size for size in problem.jobs[job_no].size),
+            # What may be loaded by one courier or another is beyond the model.
+            sizes=()
+            if job_no in problem.lone - problem.kept
+            else tuple(sign * size for size in problem.jobs[job_no].size),
             pickup=node_of[stop ^ 1] if collected_here else None,
             vehicles=tuple(may),
-            shown_to=None if is_dropoff or shown < 0 else vehicle_of.get(shown, -1),
+            shown_to=None if shown < 0 else vehicle_of.get(shown, -1),
             penalty=cost.unassigned(problem, job_no) if job_no in free_jobs else None,
         )
 
@@ -150,7 +153,7 @@ def cut(
         n_locked = problem.n_locked[worker_no]
         route = draft.routes[worker_no]
         state = draft.states[worker_no][n_locked]
-        on_board = carried(route[n_locked:])
+        on_board = problem.carried(route[n_locked:]) - problem.lone
         n_done = sum(stop & 1 for stop in route[:n_locked])
         return Vehicle(
             profile=gaits.index(problem.gaits[worker_no]),

@@ -47,7 +47,7 @@ class RuinRecreate:
         self._movable = list(movable)
         self._free = set(movable)
         self._may = {job_no: self._allowed(allowed, job_no) for job_no in movable}
-        self._stops = [stop for job_no in movable for stop in (2 * job_no, 2 * job_no + 1)]
+        self._stops = [stop for job_no in movable for stop in draft.problem.stops_for(job_no)]
         self._near = self._neighbours()
         self._remembered: dict[tuple[int, int, Stops], Insertion | None] = {}
         self.total = draft.total()

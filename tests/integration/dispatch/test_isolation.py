@@ -65,6 +65,7 @@ orders = st.fixed_dictionaries(
         "handed_over_from": st.none() | instants,
         "is_accepted": st.booleans(),
         "max_on_board_s": st.sampled_from([None, None, 1, 2**31 - 1]),
+        "kind": st.sampled_from(["delivery", "delivery", "dropoff", "pickup", "service"]),
     }
 ).filter(lambda facts: facts["closes_at"] is None or facts["handed_over_from"] is None)
 couriers = st.fixed_dictionaries(
@@ -120,9 +121,9 @@ class Beside:
         order_id = await self.city.pool.fetchval(
             "INSERT INTO orders (region, pickup_lat, pickup_lon, pickup_service_s, dropoff_lat, dropoff_lon,"
             " dropoff_service_s, size, priority, modes, ready_at, pickup_opens_at, dropoff_closes_at,"
-            " dropoff_opens_at, skills, state, courier_id, accepted_at, max_on_board_s)"
+            " dropoff_opens_at, skills, state, courier_id, accepted_at, max_on_board_s, kind)"
             " VALUES ('default', $1, $2, $5, $3, $4, $5, $6::jsonb, $7, $8, $9::text::timestamptz,"
-            " $10::text::timestamptz, $11::text::timestamptz, $12::text::timestamptz, '{odd}', $13, $14, $15, $16)"
+            " $10::text::timestamptz, $11::text::timestamptz, $12::text::timestamptz, '{odd}', $13, $14, $15, $16, $17)"
             " RETURNING id",
             *facts["pickup"],
             *facts["dropoff"],
@@ -138,6 +139,7 @@ class Beside:
             courier_id if accepted else None,
             datetime.now(UTC) if accepted else None,
             facts["max_on_board_s"],
+            facts["kind"],
         )
         asked = {facts["ready_at"], facts["opens_at"], facts["closes_at"], facts["handed_over_from"]}
         if facts["service_s"] == 666 or not asked.isdisjoint(ODD_INSTANTS):
@@ -237,6 +239,7 @@ PLAIN = {
     "handed_over_from": None,
     "is_accepted": False,
     "max_on_board_s": None,
+    "kind": "delivery",
 }
 ALWAYS = {"mode": "foot", "capacity": [], "max_orders": 8, "at": None, "breaks": [], "end": None}
 

@@ -23,10 +23,12 @@ export interface components {
             region: string;
             state: string;
             version: number;
+            kind?: components["schemas"]["OrderKind"];
             pickup: components["schemas"]["StopShape"];
             dropoff: components["schemas"]["StopShape"];
             /** Format: date-time */
             placed_at: string;
+            depot?: string | null;
             external_id?: string | null;
             customer_id?: string | null;
             ready_at?: string | null;
@@ -40,6 +42,7 @@ export interface components {
             skills?: string[];
             /** @default 0 */
             priority?: number;
+            max_on_board_s?: number | null;
             courier_id?: string | null;
             /** @default false */
             pinned?: boolean;
@@ -241,6 +244,7 @@ export interface components {
             mode?: components["schemas"]["Mode"] | components["schemas"]["Mode"][] | null;
             skills?: string[];
             priority?: number;
+            max_on_board_s?: number | null;
             version?: number;
             /** Format: uuid */
             id: string;
@@ -705,8 +709,9 @@ export interface components {
         };
         /** NewOrderShape */
         NewOrderShape: {
-            pickup: components["schemas"]["StopShape"];
-            dropoff: components["schemas"]["StopShape"];
+            pickup?: components["schemas"]["StopShape"] | null;
+            dropoff?: components["schemas"]["StopShape"] | null;
+            kind?: components["schemas"]["OrderKind"];
             external_id?: string | null;
             customer_id?: string | null;
             region?: string | null;
@@ -721,6 +726,7 @@ export interface components {
             skills?: string[];
             /** @default 0 */
             priority?: number;
+            max_on_board_s?: number | null;
         };
         /** NewRegion */
         NewRegion: {
@@ -822,6 +828,13 @@ export interface components {
             warnings: string[];
             pickup?: components["schemas"]["EtaShape"] | null;
         };
+        /**
+         * OrderKind
+         * @description What is to be done for an order.
+         * @default delivery
+         * @enum {string}
+         */
+        OrderKind: "delivery" | "dropoff" | "pickup" | "service";
         /** OrderPatch */
         OrderPatch: {
             pickup?: components["schemas"]["StopPatch"];
@@ -835,6 +848,7 @@ export interface components {
             mode?: components["schemas"]["Mode"] | components["schemas"]["Mode"][] | null;
             skills?: string[];
             priority?: number;
+            max_on_board_s?: number | null;
             version?: number;
         };
         /** OrderShape */
@@ -844,10 +858,12 @@ export interface components {
             region: string;
             state: string;
             version: number;
+            kind?: components["schemas"]["OrderKind"];
             pickup: components["schemas"]["StopShape"];
             dropoff: components["schemas"]["StopShape"];
             /** Format: date-time */
             placed_at: string;
+            depot?: string | null;
             external_id?: string | null;
             customer_id?: string | null;
             ready_at?: string | null;
@@ -861,6 +877,7 @@ export interface components {
             skills?: string[];
             /** @default 0 */
             priority?: number;
+            max_on_board_s?: number | null;
             courier_id?: string | null;
             /** @default false */
             pinned?: boolean;

@@ -30,12 +30,16 @@ export function stopsOfRoute(route: Route, orders: ReadonlyMap<string, Order> | 
   }))
 }
 
-/** Both ends of an order, while it is on nobody's route. */
-export function stopsOfOrder({ id, state, pickup, dropoff }: Order): ShownStop[] {
-  return [
-    { kind: 'pickup', ...pickup },
-    { kind: 'dropoff', ...dropoff },
-  ].map(({ kind, lat, lon }, index) => ({
+/** The ends that an order has. */
+export const endsOf = ({ kind, depot }: Order): ('pickup' | 'dropoff')[] => {
+  if (!kind || kind === 'delivery' || depot) return ['pickup', 'dropoff']
+  return [kind === 'pickup' ? 'pickup' : 'dropoff']
+}
+
+/** The ends of an order, while it is on nobody's route. */
+export function stopsOfOrder(order: Order): ShownStop[] {
+  const { id, state } = order
+  return endsOf(order).map((kind) => ({ kind, ...order[kind] })).map(({ kind, lat, lon }, index) => ({
     number: index + 1,
     order_id: id,
     kind,

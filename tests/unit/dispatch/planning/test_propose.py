@@ -10,7 +10,7 @@ from dispatch.planning.cost import by_term
 from dispatch.planning.draft import Draft
 from dispatch.planning.insertion import best_in_route
 from dispatch.planning.params import Bundling, Params, Weights
-from dispatch.planning.problem import carried, lay_out
+from dispatch.planning.problem import lay_out
 from dispatch.planning.proposal import ReasonCode
 from dispatch.planning.propose import propose
 from dispatch.planning.schedule import price, size_in
@@ -31,9 +31,7 @@ def routes_of(snapshot, plan):
     problem = lay_out(snapshot, Params())
     for number, route in enumerate(plan.routes):
         assert route.courier_id == snapshot.workers[number].courier_id
-        numbers = tuple(
-            2 * problem.job_no[row.stop.order_id] + (row.stop.kind is StopKind.DROPOFF) for row in route.stops
-        )
+        numbers = tuple(problem.number(row.stop) for row in route.stops)
         yield problem, number, numbers, route.stops
 
 
@@ -41,8 +39,9 @@ def routes_of(snapshot, plan):
 @given(worlds(), all_params)
 def test_every_open_order_is_in_exactly_one_route_or_unassigned_with_reasons_that_add_up(snapshot, params):
     plan = propose(snapshot, params)
+    last = {job.order_id: job.only or StopKind.DROPOFF for job in snapshot.jobs}
     dropped = Counter(
-        row.stop.order_id for route in plan.routes for row in route.stops if row.stop.kind is StopKind.DROPOFF
+        row.stop.order_id for route in plan.routes for row in route.stops if row.stop.kind is last[row.stop.order_id]
     )
     left = Counter(row.order_id for row in plan.unassigned)
     assert dropped + left == Counter(job.order_id for job in snapshot.jobs)
@@ -57,7 +56,7 @@ def test_every_route_collects_before_it_delivers_and_what_is_on_board_stays(snap
     plan = propose(snapshot, params)
     for problem, number, stops, _ in routes_of(snapshot, plan):
         assert len(set(stops)) == len(stops)
-        for job_no in carried(stops):
+        for job_no in problem.carried(stops) - problem.lone:
             assert problem.jobs[job_no].onboard_of == snapshot.workers[number].courier_id
         for position, stop in enumerate(stops):
             if stop & 1 == 0:
@@ -110,21 +109,27 @@ def test_routes_without_held_orders_keep_windows_shift_capacity_mode_and_skills(
         } | {stop.order_id for stop in worker_.route[: worker_.n_locked]}
         if any(row.stop.order_id in held for row in rows):
             continue
-        load = [0] * len(worker_.capacity)
+        loaded = problem.carried(stops)
+        load = [
+            sum(size_in(problem, job_no, dimension) for job_no in loaded) for dimension in range(len(worker_.capacity))
+        ]
+        assert all(amount <= limit for amount, limit in zip(load, worker_.capacity, strict=True))
         left_at = {stop: row.starts_at + problem.service_s[stop] for stop, row in zip(stops, rows, strict=True)}
         for stop, row in zip(stops, rows, strict=True):
             job_ = problem.jobs[stop >> 1]
             visit = job_.dropoff if stop & 1 else job_.pickup
             assert visit.opens_at <= row.starts_at <= visit.closes_at
-            assert stop & 1 or row.starts_at <= worker_.shift_ends_at
+            assert (stop & 1 and job_.only is None) or row.starts_at <= worker_.shift_ends_at
             if stop & 1 and job_.max_on_board_s is not None:
                 assert row.starts_at - left_at[stop ^ 1] <= job_.max_on_board_s
             assert job_.modes is None or worker_.mode in job_.modes
             assert job_.skills <= worker_.skills
             for dimension in range(len(load)):
-                load[dimension] += size_in(problem, stop >> 1, dimension) * (-1 if stop & 1 else 1)
+                load[dimension] += size_in(problem, stop >> 1, dimension) * (
+                    -1 if stop & 1 and job_.only is not StopKind.PICKUP else 1
+                )
                 assert load[dimension] <= worker_.capacity[dimension]
-        assert len(stops) // 2 <= worker_.max_orders
+        assert sum(stop & 1 for stop in stops) <= worker_.max_orders
 
 
 @laws
@@ -175,15 +180,14 @@ def test_insertion_finds_the_best_of_all_positions(snapshot, params):
     for job_no in draft.unassigned():
         if problem.onboard[job_no]:
             continue
+        *before, last = problem.stops_for(job_no)
         for number in range(len(snapshot.workers)):
             stops, base = draft.routes[number], price(problem, number, draft.routes[number])
             costs = [
                 cost - base[0]
                 for i in range(problem.n_locked[number], len(stops) + 1)
                 for j in range(i, len(stops) + 1)
-                for cost, excess in [
-                    price(problem, number, (*stops[:i], 2 * job_no, *stops[i:j], 2 * job_no + 1, *stops[j:]))
-                ]
+                for cost, excess in [price(problem, number, (*stops[:i], *before, *stops[i:j], last, *stops[j:]))]
                 if excess <= base[1]
             ]
             found = best_in_route(draft, number, job_no)

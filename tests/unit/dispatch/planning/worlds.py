@@ -119,6 +119,9 @@ def _jobs(draw, n, place, courier_ids):
     ready_at = NOW + draw(st.integers(-1200, 2400))
     some = st.sampled_from(courier_ids) if courier_ids else st.none()
     held = draw(st.sampled_from(["free"] * 6 + ["onboard", "pinned"]))
+    only = None if held == "onboard" else draw(st.sampled_from([None, None, None, *StopKind]))
+    if only is not None:
+        return draw(_single_jobs(n, place, ready_at, only, draw(some) if held == "pinned" else None))
     return Job(
         order_id=order_id(n),
         pickup=Visit(
@@ -146,6 +149,29 @@ def _jobs(draw, n, place, courier_ids):
     )
 
 
+@st.composite
+def _single_jobs(draw, n, place, ready_at, only, pinned_to):
+    """A drop-off of what is on board from the beginning, a visit (of no size), or a pickup of what stays on board."""
+    visit = Visit(
+        place=draw(place),
+        opens_at=ready_at,
+        due_at=ready_at + draw(st.integers(300, 2400)),
+        closes_at=draw(st.sampled_from([FOREVER, ready_at + 3600])),
+        service_s=draw(st.sampled_from([0, 900])),
+    )
+    return Job(
+        order_id=order_id(n),
+        only=only,
+        pickup=Visit(place=visit.place, opens_at=ready_at),
+        dropoff=visit,
+        placed_at=ready_at - 600,
+        ready_at=ready_at,
+        size=draw(st.sampled_from([(), (1,), (2, 4)])),
+        priority=draw(st.integers(0, 2)),
+        pinned_to=pinned_to,
+    )
+
+
 def _with_routes(draw, snapshot: Snapshot) -> Snapshot:
     """Give some workers a plan in force: what they have on board, and some free orders, the first leg maybe locked."""
     routes = {worker.courier_id: [] for worker in snapshot.workers}
@@ -155,10 +181,7 @@ def _with_routes(draw, snapshot: Snapshot) -> Snapshot:
     for job_ in snapshot.jobs:
         holder = job_.pinned_to or draw(st.one_of(st.none(), st.sampled_from(list(routes)))) if routes else None
         if job_.onboard_of is None and holder is not None:
-            routes[holder] += [
-                PlannedStop(job_.order_id, StopKind.PICKUP),
-                PlannedStop(job_.order_id, StopKind.DROPOFF),
-            ]
+            routes[holder] += [PlannedStop(job_.order_id, kind) for kind in StopKind if job_.only in {None, kind}]
     workers = tuple(
         replace(
             worker_,

@@ -14,7 +14,7 @@ from dispatch.planning.draft import Draft
 from dispatch.planning.improve import fill
 from dispatch.planning.in_force import is_movable, kept_routes
 from dispatch.planning.params import Bundling, Params, never
-from dispatch.planning.problem import carried, lay_out
+from dispatch.planning.problem import lay_out
 from dispatch.planning.propose import propose
 from dispatch.planning.reasons import exclusions
 from dispatch.planning.schedule import overload, schedule
@@ -49,7 +49,7 @@ def assert_lawful(found, start, allowed, movable):
             assert found.worker_of[stop >> 1] == worker_no
             if stop & 1:  # precedence
                 assert stop ^ 1 not in stops or stops.index(stop ^ 1) < stops.index(stop)
-                assert stop ^ 1 in stops or stop >> 1 in carried(before)
+                assert stop ^ 1 in stops or stop >> 1 in problem.carried(before) | problem.lone
             else:
                 assert stop ^ 1 in stops
         # Windows, shift and load: what was broken before may stay, nothing more is.
