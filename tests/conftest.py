@@ -1,5 +1,6 @@
 """Real servers for the tests: started once per session and worker, emptied or cloned for every test."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 import redis
@@ -21,6 +23,9 @@ from app.machine.timescale import TimescaleServer
 # The tests start this program more than a hundred times: it is compiled once, whatever the machine's default is.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Each client would read the certificates of all authorities anew, which takes longer than most requests here.
+httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
 
 settings.register_profile("postrider", deadline=None)  # how long an example takes says how loaded the machine is
 settings.load_profile("postrider")
