@@ -27,6 +27,9 @@ cli = typer.Typer(
 
 def main() -> None:
     """Entry point. What an operator can mend is a line on standard error, not a traceback."""
+    # numpy's matrices are small here: threads of OpenBLAS spin for each other, for seven times the processor time, and
+    # on a busy machine for ever. Set before numpy is imported; processes that are started by this one have it, too.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         cli()
     except SettingError as error:

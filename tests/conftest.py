@@ -1,9 +1,11 @@
 """Real servers for the tests: started once per session and worker, emptied or cloned for every test."""
 
+import tests.environment  # noqa: F401
+
+# isort: split
 import functools
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,10 +21,6 @@ from hypothesis import settings
 from app.machine.migrate import migrate
 from app.machine.servers import NotInstalled, PostgresServer, RedisServer
 from app.machine.timescale import TimescaleServer
-
-# The tests start this program more than a hundred times: it is compiled once, whatever the machine's default is.
-sys.dont_write_bytecode = False
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Each client would read the certificates of all authorities anew, which takes longer than most requests here.
 httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)

@@ -143,6 +143,13 @@ def test_settings_in_force_are_shown_without_secrets(postrider, tmp_path):
     assert "hush" not in done.stdout
 
 
+@pytest.mark.parametrize(("given", "kept"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "4"}, "4")])
+def test_matrices_are_no_work_for_several_threads_unless_an_operator_says_so(postrider, monkeypatch, given, kept):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    postrider("settings", **given)
+    assert os.environ["OPENBLAS_NUM_THREADS"] == kept
+
+
 def test_the_tools_find_the_servers_of_a_running_program_by_its_folder(postrider, own_folder):
     """As `make demo` does it: the data lies in a folder below the one that the tools look in."""
     program = Program(own_folder)
