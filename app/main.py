@@ -137,7 +137,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.what_if = WhatIf(
                 pool=opened.pool,
                 travel=Corrected(opened.travel, opened.knowledge),
-                stays=opened.knowledge.stay_s,
+                stays=opened.knowledge,
                 locator=app.state.locator,
                 params=cycle_of(settings),
                 thinking=thinking,
@@ -145,7 +145,7 @@ def create_app(settings: Settings) -> Litestar:
                 applying=asyncio.Semaphore(AT_ONCE),
             )
             app.state.day_plans = DayPlans(
-                pool=opened.pool, travel=opened.travel, params=cycle_of(settings), stays=opened.knowledge.stay_s
+                pool=opened.pool, travel=opened.travel, params=cycle_of(settings), stays=opened.knowledge
             )
             app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis, opened.tails)

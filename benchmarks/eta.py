@@ -29,6 +29,7 @@ from benchmarks.scores import best_factor, by_horizon, lower_pct, scores, table
 from dispatch.arrivals.eta import Eta, Journey, Span, StopAhead, foresee
 from dispatch.arrivals.progress import advance, depart, leg_ahead
 from dispatch.arrivals.steady import hold, settle
+from dispatch.arrivals.widths import Widths, unpack
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
 from dispatch.stop import OrderId, PlannedStop, StopKind
@@ -112,6 +113,7 @@ def track(points: Sequence[TrackPoint], mode: Mode) -> dict[str, Any]:
     test: list[TrackedLeg] = []
     learned: dict[str, list[Any]] = {}
     one_factor: list[float] = []
+    widths = Widths()
     for number, day in enumerate(days):
         today = [leg for leg in legs if leg.departed_at.date() == day]
         morning = datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -123,7 +125,7 @@ def track(points: Sequence[TrackPoint], mode: Mode) -> dict[str, Any]:
             one_factor.extend(factor * column(today, nominal_s))
             test.extend(today)
             for points_of_leg in (p for p in runs if datetime.fromtimestamp(p[0].unix_s, UTC).date() == day):
-                moments.extend(en_route(points_of_leg, model, factor))
+                moments.extend(en_route(points_of_leg, model, factor, widths))
         # The day is over: it may be learned from, with the errors that its predictions had.
         past.extend(model.judged(today) if model else today)
     real = column(test, lambda leg: leg.duration_s)
@@ -155,8 +157,12 @@ EVERY_S = 60.0
 """How often a prediction is taken while a leg is replayed."""
 
 
-def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: float) -> list[Moment]:
-    """What is told while a leg is replayed fix by fix, from a minute after departure to a minute before arrival."""
+def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: float, widths: Widths) -> list[Moment]:
+    """
+    What is told while a leg is replayed fix by fix, from a minute after departure to a minute before arrival.
+
+    `widths`: learned from the legs before, and from this one when it is over.
+    """
     assert model is not None
     stop = PlannedStop(OrderId(UUID(int=1)), StopKind.DROPOFF)
     end = points[-1]
@@ -181,9 +187,14 @@ def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: fl
         progress = replace(progress, door=from_fixes.EMPTY)  # passing by the door is no arrival in a recording
         span = leg_ahead(progress, expected_s=whole.p50_s, left_s=left.p50_s, band=left.band, source="learned")
         ahead = StopAhead(stop=stop, at=end.at, leg=span, service=NO_SERVICE)
-        found = foresee(Journey(stops=(ahead,), fixed_at=point.unix_s), now=point.unix_s)
+        found = foresee(
+            Journey(stops=(ahead,), fixed_at=point.unix_s),
+            now=point.unix_s,
+            widen=lambda etas: widths.widen(etas, is_driven=True),
+        )
         is_measured = progress.standing or progress.is_behind(whole.p50_s)
         said = settle(said, found if is_measured else hold(said, found))
+        widths.hear(said, is_driven=True)
         nominal = distance_m(point.at, end.at) / (eta_legs.NOMINAL_KMH[mode] / 3.6)
         moments.append(
             Moment(
@@ -195,6 +206,7 @@ def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: fl
                 one_factor_s=factor * nominal,
             )
         )
+    widths.arrived(stop, end.unix_s)
     return moments
 
 
@@ -273,6 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=int, default=4500, help="road legs a mode to learn from")
     parser.add_argument("--test", type=int, default=1500, help="road legs a mode held out")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--days-before", type=int, default=1, help="days of part 4 that intervals are learned from")
     parser.add_argument("--part", choices=("all", "road", "track", "day"), default="all")
     options = parser.parse_args(arguments)
     settings = {key: str(value) for key, value in vars(options).items() if key != "json"}
@@ -290,7 +303,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.part in ("all", "day"):
         city = eta_day.City(seed=options.seed)
         learned = eta_day.taught(city, n_legs=1000, n_couriers=20)
-        result["day"] = eta_day.figures(eta_day.Day(city, learned, restart_every_s=1800).run())
+        widths = Widths()
+        for number in range(1, options.days_before + 1):
+            eta_day.Day(city, learned, widths=widths, number=number).run()
+            widths = unpack(widths.pack())
+        result["day"] = eta_day.figures(eta_day.Day(city, learned, restart_every_s=1800, widths=widths).run())
     result["elapsed_s"] = round(time.monotonic() - began, 1)
     print(json.dumps(result, indent=1) if options.json else report(result))
 

@@ -24,6 +24,7 @@ from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.itinerary import Call, Itinerary
 from dispatch.arrivals.steady import CAUSES
+from dispatch.arrivals.widths import Widths
 from dispatch.learning.factors import LearnedFactors
 from dispatch.learning.service_times import ServiceTimes, TrackedService, learn_services
 from dispatch.learning.travel_model import GREAT_CIRCLE, TrackedLeg, TravelModel, default_s, hour_of_week, learn
@@ -104,6 +105,10 @@ class Learned:
     def stay_s(self, _: Region, kind: StopKind, at: LatLon, who: CourierId | None, declared_s: int) -> float:
         """See `dispatch.region.world.Stays`."""
         return self._services.expect(kind, at, who, declared_s=declared_s)[0]
+
+    def ready_error_s(self, _: Region, at: LatLon, ready_at: datetime) -> float:
+        """See `dispatch.region.world.Stays`."""
+        return self._services.ready.expect(at, ready_at)
 
 
 def courier_id(number: int) -> CourierId:
@@ -215,11 +220,17 @@ class Day:
         hours: float = 3.0,
         params: Params | None = None,
         restart_every_s: int | None = None,
+        widths: Widths | None = None,
+        number: int = 0,
     ) -> None:
-        """`restart_every_s`: so often the arrivals forget everything but what they have told."""
+        """
+        `restart_every_s`: so often the arrivals forget everything but what they have told. `widths`: what other days
+        have taught of intervals; `number`: which of the days that might be.
+        """
+        self._widths = Widths() if widths is None else widths
         self._city, self._learned = city, learned
         self._params = params or Params(search_s=0.0)
-        self._dice = np.random.default_rng([city.seed, 5])
+        self._dice = np.random.default_rng([city.seed, 5] if not number else [city.seed, 5, number])
         self._couriers = tuple(Courier(id=courier_id(n), region=REGION, mode=MODE) for n in range(n_couriers))
         self._riders = {courier_id(n): Rider(number=n, at=city.place(self._dice)) for n in range(n_couriers)}
         self._ends = OPENS.timestamp() + hours * 3600
@@ -341,7 +352,7 @@ class Day:
             region=REGION, now=at, orders=tuple(self._orders.values()), couriers=self._couriers, routes=routes
         )
         seen = {who: Whereabouts(at=rider.at, age_s=5.0) for who, rider in riders.items()}
-        found = survey(world, seen, stays=self._learned.stay_s)
+        found = survey(world, seen, stays=self._learned)
         matrix = asyncio.run(
             travel_matrix(self._travel, found.places, found.n_destinations, found.modes, at, budget_s=1.0)
         )
@@ -399,7 +410,7 @@ class Day:
         who = courier_id(rider.number)
         route = Itinerary(courier_id=who, region=REGION, mode=MODE, version=rider.version, calls=calls)
         if rider.following is None:
-            rider.following = Following(route)
+            rider.following = Following(route, widths=self._widths)
             rider.following.see(rider.at, now)
         else:
             rider.following.change(route)

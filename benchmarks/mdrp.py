@@ -60,6 +60,8 @@ class Day:
 
     preparation_min: int | None = None
     """All that is known of ready times: so long after the order on average. None: they are known."""
+    preparation_error_s: int = 0
+    """And how far off that is."""
 
     def seen(self, meal: Meal) -> Meal:
         """The order as the planner knows it; what is not ready when it was expected may be ready any minute."""
@@ -144,6 +146,11 @@ def mean_preparation_min(instance: Instance) -> int:
     return round(float(np.mean([meal.ready_at - meal.placed_at for meal in instance.meals])))
 
 
+def preparation_error_s(instance: Instance) -> int:
+    """How far off the mean is: what an installation learns of its pickup places."""
+    return round(60 * float(np.std([meal.ready_at - meal.placed_at for meal in instance.meals])))
+
+
 def simulate(instance: Instance, params: Params = MEAL, *, preparation_min: int | None = None) -> Day:
     """Run the day from the first order until the last courier who may collect something has gone home."""
     day = Day(
@@ -151,6 +158,7 @@ def simulate(instance: Instance, params: Params = MEAL, *, preparation_min: int 
         place={rider.name: rider.place for rider in instance.riders},
         free_at={rider.name: rider.on_at for rider in instance.riders},
         preparation_min=preparation_min,
+        preparation_error_s=0 if preparation_min is None else preparation_error_s(instance),
     )
     travel = travel_matrix(instance)
     meals = list(reversed(instance.meals))
@@ -181,7 +189,7 @@ def decide(day: Day, travel: TravelMatrix, params: Params) -> Minute:
     snapshot = Snapshot(
         region=Region("mdrp"),
         now=60 * day.now,
-        jobs=tuple(as_job(day.instance, day.seen(meal)) for meal in day.open_meals.values()),
+        jobs=tuple(as_job(day.instance, day.seen(meal), day.preparation_error_s) for meal in day.open_meals.values()),
         workers=tuple(as_worker(day, rider) for rider in riders),
         travel=travel,
         demand=day.demand(),
@@ -191,7 +199,7 @@ def decide(day: Day, travel: TravelMatrix, params: Params) -> Minute:
     return carry_out(day, riders, plan)
 
 
-def as_job(instance: Instance, meal: Meal) -> Job:
+def as_job(instance: Instance, meal: Meal, error_s: int = 0) -> Job:
     """An order in the planner's terms. A visit starts on arrival, half the service before the pickup or drop-off."""
     before_pickup, before_dropoff = instance.pickup_min // 2, instance.dropoff_min // 2
     return Job(
@@ -207,6 +215,7 @@ def as_job(instance: Instance, meal: Meal) -> Job:
         ),
         placed_at=60 * meal.placed_at,
         ready_at=60 * meal.ready_at,
+        ready_error_s=error_s,
     )
 
 
@@ -245,7 +254,9 @@ def carry_out(day: Day, riders: Sequence[Rider], plan: Plan) -> Minute:
             first = route.stops[0]
             stay = max(row.starts_at for row in route.stops if row.arrives_at == first.arrives_at)
             leg = int(day.instance.travel_min[day.place[rider.name], first.place])
-            next_leave = min(next_leave, max(stay // 60 - leg, day.free_at[rider.name]))
+            # Where it is not known when goods are ready, couriers are sent earlier: ask every minute.
+            leaves_at = day.now + 1 if day.preparation_error_s else stay // 60 - leg
+            next_leave = min(next_leave, max(leaves_at, day.free_at[rider.name]))
         day.routes[rider.name] = stops
     return next_leave
 

@@ -19,7 +19,7 @@ def dispatcher(settings: Settings, opened: Resources) -> Dispatcher:
         pool=opened.pool,
         redis=opened.redis,
         travel=Corrected(opened.travel, opened.knowledge),
-        stays=opened.knowledge.stay_s,
+        stays=opened.knowledge,
         locator=Locator(LivePositions(opened.redis)),
         params=cycle_of(settings),
         search=SearchProcess(),

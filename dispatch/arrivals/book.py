@@ -18,6 +18,8 @@ from prometheus_client import Counter
 from redis.asyncio import Redis
 
 from dispatch.arrivals.eta import Eta, Note
+from dispatch.arrivals.widths import Widths
+from dispatch.arrivals.widths import unpack as unpack_widths
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.errors import LeaseLost
 from tracking.lease import Lease
@@ -31,6 +33,8 @@ UNREADABLE = Counter("postrider_etas_unreadable_total", "Arrivals in the book th
 TOKEN_S = 60
 """A keeper writes at least every 10 s; after so long without one, a database begun anew may count from 1 again."""
 ID_BYTES = 16
+WIDTHS = b"widths"
+"""Field of how wide intervals must be, in the region."""
 PROMISE = b"order:"
 """Before the id of an order, for what was told of it while nobody had it."""
 LATEST = 7_258_118_400
@@ -184,6 +188,11 @@ class EtaBook:
             for eta in told.etas
         }
 
+    async def widths(self, region: Region) -> Widths:
+        """How wide the region's intervals proved to have to be."""
+        packed: Any = await self._redis.hget(key(region), WIDTHS)
+        return unpack_widths(packed)
+
     async def put(
         self,
         lease: Lease,
@@ -192,15 +201,19 @@ class EtaBook:
         *,
         promises: Mapping[OrderId, Sequence[Eta]] | None = None,
         kept: Iterable[OrderId] = (),
+        widths: Widths | None = None,
     ) -> None:
         """
         Tell new arrivals (route version, computed at, etas) of some couriers, and forget others; one round trip.
 
         `promises`: what was told of orders that nobody has any more; `kept`: somebody has them now, or they are closed.
+        `widths` go along where something new was learned of them.
         Raises `LeaseLost` when somebody with a newer lease has told any.
         """
         lost = [*(courier_id.bytes for courier_id in gone), *(PROMISE + order_id.bytes for order_id in kept)]
         promised = {PROMISE + order_id.bytes: pack(0, 0.0, etas) for order_id, etas in (promises or {}).items()}
+        if widths is not None and widths.is_changed:
+            promised[WIDTHS] = widths.pack()
         if not entries and not lost and not promised:
             return
         fields = [part for courier_id, entry in entries.items() for part in (courier_id.bytes, pack(*entry))]

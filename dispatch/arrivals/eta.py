@@ -10,7 +10,7 @@ counted right. What is said to people goes through `dispatch.arrivals.steady` fi
 Instants are seconds since the Unix epoch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import log
@@ -107,7 +107,9 @@ class StopAhead:
     """From the stop before; of the first stop: from where the courier is."""
     service: Span
     opens_at: float = 0.0
-    """Service does not start earlier."""
+    """Service does not start earlier ..."""
+    opens_error_s: float = 0.0
+    """... give or take this, one standard deviation."""
     promised_at: float | None = None
     """Later than this is late."""
     break_at: float = 0.0
@@ -175,13 +177,20 @@ SCORES = _scores()
 _NORMAL = NormalDist()
 
 
-def foresee(journey: Journey, *, now: float, engine_expected: bool = True) -> tuple[Eta, ...]:
+def foresee(
+    journey: Journey,
+    *,
+    now: float,
+    engine_expected: bool = True,
+    widen: Callable[[Sequence[Eta]], Sequence[Eta]] | None = None,
+) -> tuple[Eta, ...]:
     """
     Arrivals at all stops to come, as of `now`.
 
     p10 <= p50 <= p90; no stop is earlier than the one before it; nothing is earlier than `now` but an arrival that has
     happened; and time that passes without progress never makes an arrival earlier.
-    `engine_expected`: falling back to learned or default times is worth a warning.
+    `engine_expected`: falling back to learned or default times is worth a warning. `widen`: gives them intervals that
+    have proved to hold.
     """
     age_s = now - journey.fixed_at if journey.fixed_at is not None else 0.0
     stale_s = max(0.0, age_s - STALE_AFTER_S)
@@ -207,18 +216,22 @@ def foresee(journey: Journey, *, now: float, engine_expected: bool = True) -> tu
             arrival = np.maximum(free_at + stop.leg.scenarios(z_leg) + unseen_s, now)
             happened_at = None
             sources.append(stop.leg.source)
-        starts_at = np.maximum(arrival, stop.opens_at)
+        # uncorrelated with what is left of the legs and stays of a route that is not very long
+        z_ready = SCORES[:, (2 * number + 1 + N_COLUMNS // 2) % N_COLUMNS]
+        opens_at = stop.opens_at + stop.opens_error_s * z_ready
+        starts_at = np.maximum(arrival, opens_at)
         # of a stay that goes on, it is known that it is not over yet
         elapsed_s = 0.0 if happened_at is None else now - max(happened_at, stop.opens_at)
         ends_at = np.maximum(starts_at + _longer_than(elapsed_s, stop.service, z_service), rested_at)
         free_at = np.maximum(free_at, ends_at) if same_stay else ends_at
         before = stop
         result.append(_read_off(stop, arrival, sources, now=now, stale_s=stale_s))
+    found = result if widen is None else widen(result)
     notes = [Note.NO_POSITION] if journey.fixed_at is None else []
     notes += [Note.STALE_POSITION] if stale_s > 0 else []
     return tuple(
         replace(eta, warnings=(*notes, *_notes(eta, stop, engine_expected)))
-        for eta, stop in zip(result, journey.stops, strict=True)
+        for eta, stop in zip(found, journey.stops, strict=True)
     )
 
 

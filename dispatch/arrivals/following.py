@@ -13,6 +13,7 @@ from dispatch.arrivals.forecast import FALLBACK_SOURCES, Forecaster, Way
 from dispatch.arrivals.itinerary import Call, Itinerary, breaks_changed, continues, windows_changed
 from dispatch.arrivals.progress import Path, Progress, advance, depart, leg_ahead
 from dispatch.arrivals.steady import AT_ONCE, HOLD_S, REMEMBERED_S, SETTLE_S, hold, settle
+from dispatch.arrivals.widths import Widths
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE
 from dispatch.planning.params import Params
@@ -38,6 +39,8 @@ class Following:
     itinerary: Itinerary
     engine_expected: bool = False
     """An engine is configured: falling back is worth a warning."""
+    widths: Widths = field(default_factory=Widths)
+    """How wide intervals have proved to have to be, in the region."""
     progress: Progress | None = None
     said: tuple[Eta, ...] = ()
     wants_ways: bool = True
@@ -159,7 +162,7 @@ class Following:
 
     def tell(self, forecaster: Forecaster, now: float) -> tuple[Eta, ...]:
         """Arrivals at all stops as they should be told at `now`; () for a route without stops."""
-        calls = self.itinerary.calls
+        route, calls = self.itinerary, self.itinerary.calls
         if not calls:
             self.said = ()
             return ()
@@ -175,6 +178,7 @@ class Following:
                 leg=leg,
                 service=service,
                 opens_at=call.opens_at,
+                opens_error_s=forecaster.opens_error_s(route.region, call),
                 promised_at=call.promised_at,
                 break_at=call.break_at,
                 break_s=call.break_s,
@@ -189,7 +193,13 @@ class Following:
             rests_until=self.itinerary.rests_until,
             leaves_at=leaves_at,
         )
-        found = foresee(journey, now=now, engine_expected=self.engine_expected)
+        is_driven = calls[0].is_assigned and arrived_at is None and self.progress is not None
+        found = foresee(
+            journey,
+            now=now,
+            engine_expected=self.engine_expected,
+            widen=lambda etas: self.widths.widen(etas, is_driven=is_driven),
+        )
         resumed = self._resumed_at is not None and now - self._resumed_at <= REMEMBERED_S
         found = tuple(
             replace(eta, warnings=(*eta.warnings, *_notes(call, resumed=resumed)))
@@ -200,6 +210,9 @@ class Following:
         self._remember(cause, found, now)
         self.said = settle(self.said, hold(self.said, found) if cause is None else found, cause)
         self._cause, self._has_new_ways = None, False
+        if arrived_at is not None:
+            self.widths.arrived(calls[0].stop, arrived_at)
+        self.widths.hear(self.said, is_driven=is_driven)
         return self.said
 
     def _prepare(self, forecaster: Forecaster, now: float) -> None:

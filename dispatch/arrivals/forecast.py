@@ -101,6 +101,14 @@ class Forecaster:
         p50_s, band = times.expect(call.stop.kind, call.at, courier_id, declared_s=call.declared_s)
         return Span(p50_s=p50_s, band=band, source=Source.LEARNED.value)
 
+    def opens_error_s(self, region: Region, call: Call) -> float:
+        """How far off it is when a stop opens: said of when the goods are ready, or else learned."""
+        if not call.opens_when_ready:
+            return 0.0
+        if call.ready_error_s is not None:
+            return call.ready_error_s
+        return self._known.services(region).ready.expect(call.at, datetime.fromtimestamp(call.opens_at, UTC))
+
     def _model(self, mode: Mode, base: str, at: LatLon) -> TravelModel | None:
         model = self._known.model(mode, base, at)
         return model if model is not None and model.n_legs >= self._n_least else None

@@ -16,6 +16,10 @@ class Call:
     stop: PlannedStop
     at: LatLon
     opens_at: float = 0.0
+    opens_when_ready: bool = False
+    """It opens when the goods are to be ready ..."""
+    ready_error_s: float | None = None
+    """... give or take this; None: nobody said."""
     promised_at: float | None = None
     declared_s: float | None = None
     """What the order says the service takes."""
@@ -102,6 +106,8 @@ def _call(row: Mapping[str, Any]) -> Call:
         stop=PlannedStop(OrderId(row["order_id"]), kind),
         at=LatLon(row[f"{kind}_lat"], row[f"{kind}_lon"]),
         opens_at=opens_at.timestamp() if opens_at is not None else 0.0,
+        opens_when_ready=kind is StopKind.PICKUP and bool(row["pickup_opens_when_ready"]),
+        ready_error_s=row["ready_error_s"] if kind is StopKind.PICKUP else None,
         promised_at=promised_at.timestamp() if promised_at is not None else None,
         declared_s=row[f"{kind}_service_s"],
         scheduled_at=row["scheduled_at"],

@@ -32,6 +32,7 @@ from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.itinerary import Itinerary, itineraries
 from dispatch.arrivals.promises import Promises
+from dispatch.arrivals.widths import Widths
 from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
 from dispatch.travel.times import TravelTimes
@@ -100,6 +101,7 @@ class _Region:
     """Couriers whose route must be read again."""
     reloaded_at: float = float("-inf")
     promises: Promises = field(default_factory=dict)
+    widths: Widths = field(default_factory=Widths)
     aside: Aside = field(default_factory=Aside)
     """What could not be borne since all routes were last read."""
     asking: set[asyncio.Task[None]] = field(default_factory=set)
@@ -171,7 +173,8 @@ class EtaKeeper:
             RegionKeys(region).log: await self._end_of_log(region),
             events.key(region): await events.last_id(self._redis, region),
         }
-        state = _Region(region, lease, after, promises=await self._book.promises(region))
+        promised, widths = await self._book.promises(region), await self._book.widths(region)
+        state = _Region(region, lease, after, promises=promised, widths=widths)
         told_before = await self._book.of_region(region)
         await self._reload(state, None)
         now = datetime.now(UTC).timestamp()
@@ -243,7 +246,9 @@ class EtaKeeper:
         for courier_id, route in routes.items():
             following = state.followings.get(courier_id)
             if following is None:
-                state.followings[courier_id] = Following(route, engine_expected=self._engine_expected)
+                state.followings[courier_id] = Following(
+                    route, engine_expected=self._engine_expected, widths=state.widths
+                )
                 state.told_at[courier_id] = float("-inf")
             elif following.itinerary != route:
                 following.change(route)
@@ -254,6 +259,7 @@ class EtaKeeper:
         await self._hand_on(state, told, routes)
         await self._locate(state, new)
         if courier_ids is None:
+            await self._book.put(state.lease, {}, widths=state.widths)
             await self._forget_closed(state)
             state.reloaded_at = monotonic()
             await self._asides.tell(state.region, state.aside)

@@ -74,6 +74,10 @@ class Knowledge:
         """What a stay at a stop is expected to take, as arrivals have it."""
         return self.services(region).expect(kind, at, courier_id, declared_s=declared_s)[0]
 
+    def ready_error_s(self, region: Region, at: LatLon, ready_at: datetime) -> float:
+        """How far off the time is at which goods of a place are to be ready, as arrivals have it."""
+        return self.services(region).ready.expect(at, ready_at)
+
     async def refresh(self, pool: asyncpg.Pool) -> bool:
         """Take over what was learned since the last time; whether that was anything. Raises what asyncpg raises."""
         rows = await pool.fetch(queries["learned_models.changed_since"], self._newest)

@@ -8,6 +8,7 @@ import numpy as np
 
 from dispatch.learning.conformal import Band, Calibration
 from dispatch.learning.kriging import Floats, Kriging, Projection, Sites
+from dispatch.learning.ready_errors import ReadyErrors
 from dispatch.learning.service_times import Declared, ServiceTimes
 from dispatch.learning.travel_model import TravelModel
 from dispatch.stop import StopKind
@@ -45,6 +46,8 @@ class _Services(msgspec.Struct, array_like=True):
     bands: dict[str, tuple[float, float, float]]
     counts: dict[str, int]
     declared: dict[str, tuple[float, float]] = {}
+    ready: tuple[float, list[tuple[int, float]], list[tuple[int, int, float]]] = (0.0, [], [])
+    """Errors of ready times: usual, by cell, by cell and part of the day."""
 
 
 MODEL_VERSION = 2
@@ -131,6 +134,11 @@ def services_to_bytes(times: ServiceTimes) -> bytes:
             couriers=[(kind.value, courier_id, effect) for (kind, courier_id), effect in times.couriers.items()],
             bands={kind.value: (band.low, band.middle, band.high) for kind, band in times.bands.items()},
             counts={kind.value: n for kind, n in times.counts.items()},
+            ready=(
+                times.ready.usual_s,
+                list(times.ready.places.items()),
+                [(cell, part, error_s) for (cell, part), error_s in times.ready.hours.items()],
+            ),
             declared={kind.value: (known.log_usual, known.worth) for kind, known in times.declared.items()},
         )
     )
@@ -157,4 +165,9 @@ def services_from_bytes(body: bytes) -> ServiceTimes:
         couriers={(StopKind(kind), CourierId(courier_id)): effect for kind, courier_id, effect in wire.couriers},
         bands={StopKind(kind): Band(low=p10, middle=p50, high=p90) for kind, (p10, p50, p90) in wire.bands.items()},
         counts={StopKind(kind): n for kind, n in wire.counts.items()},
+        ready=ReadyErrors(
+            usual_s=wire.ready[0],
+            places=dict(wire.ready[1]),
+            hours={(cell, part): error_s for cell, part, error_s in wire.ready[2]},
+        ),
     )

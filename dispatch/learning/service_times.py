@@ -17,6 +17,7 @@ import h3.api.basic_int as h3
 import numpy as np
 
 from dispatch.learning.conformal import Band, weighted_quantiles
+from dispatch.learning.ready_errors import ReadyErrors, Wait, learn_ready_errors
 from dispatch.orders.order import DEFAULT_SERVICE_S
 from dispatch.stop import StopKind
 from tracking.position import CourierId, LatLon
@@ -53,6 +54,10 @@ class TrackedService:
     """Real, >= 0."""
     declared_s: float | None = None
     """What the order said; None: it is not known any more."""
+    ready_at: datetime | None = None
+    """When the goods were to be ready, where that was what the stay waited for, if for anything."""
+    was_early: bool = False
+    """The courier was there before."""
 
     @property
     def log_s(self) -> float:
@@ -81,6 +86,8 @@ class ServiceTimes:
     couriers: Mapping[tuple[StopKind, CourierId], float] = field(default_factory=dict)
     bands: Mapping[StopKind, Band] = field(default_factory=dict)
     counts: Mapping[StopKind, int] = field(default_factory=dict)
+    ready: ReadyErrors = field(default_factory=ReadyErrors)
+    """How far off ready times are."""
 
     def expect(
         self, kind: StopKind, at: LatLon, courier_id: CourierId | None, *, declared_s: float | None = None
@@ -117,7 +124,7 @@ def learn_services(stays: Sequence[TrackedService], *, now: datetime) -> Service
         counts[kind] = len(mine)
         if not mine:
             continue
-        weights = [0.5 ** (max(0.0, (now - s.began_at).total_seconds()) / 86_400 / HALF_LIFE_DAYS) for s in mine]
+        weights = [_weight(stay, now) for stay in mine]
         declared[kind] = _worth_of_declared(mine, weights)
         logs = [_beside_declared(stay, declared[kind]) for stay in mine]
         (seen,) = weighted_quantiles(np.array(logs), np.array(weights), (0.5,))
@@ -138,7 +145,25 @@ def learn_services(stays: Sequence[TrackedService], *, now: datetime) -> Service
         )
         kinds[kind] += p50
         bands[kind] = Band(low=p10 - p50, middle=0.0, high=p90 - p50)
-    return ServiceTimes(kinds=kinds, declared=declared, places=places, couriers=couriers, bands=bands, counts=counts)
+    ready = learn_ready_errors([_wait(stay, now) for stay in stays if stay.ready_at is not None])
+    return ServiceTimes(
+        kinds=kinds, declared=declared, places=places, couriers=couriers, bands=bands, counts=counts, ready=ready
+    )
+
+
+def _weight(stay: TrackedService, now: datetime) -> float:
+    return float(0.5 ** (max(0.0, (now - stay.began_at).total_seconds()) / 86_400 / HALF_LIFE_DAYS))
+
+
+def _wait(stay: TrackedService, now: datetime) -> Wait:
+    assert stay.ready_at is not None
+    return Wait(
+        at=stay.at,
+        ready_at=stay.ready_at,
+        stay_s=stay.duration_s,
+        was_early=stay.was_early,
+        weight=_weight(stay, now),
+    )
 
 
 def _worth_of_declared(stays: Sequence[TrackedService], weights: Sequence[float]) -> Declared:

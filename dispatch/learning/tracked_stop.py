@@ -73,6 +73,8 @@ def teach(rows: Sequence[Any], region: Region, now: datetime) -> tuple[list[Trav
             began_at=row["arrived_at"],
             duration_s=row["service_s"],
             declared_s=row["declared_s"],
+            ready_at=row["ready_at"],
+            was_early=row["ready_at"] is not None and row["arrived_at"] <= row["ready_at"],
         )
         for row in rows
         if row["service_s"] is not None

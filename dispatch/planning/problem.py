@@ -47,6 +47,8 @@ class Problem:
     due_at: list[UnixS]
     closes_at: list[UnixS]
     service_s: list[int]
+    uncertain_s: list[int]
+    """Standard deviation of `opens_at`; 0: it is known."""
     late_rate: list[int]
     """Cost of a second after `due_at`; dearer with priority."""
 
@@ -82,7 +84,7 @@ class Problem:
     clocks: list[tuple[Callable[[Place, Place], int], float, Callable[[UnixS, int], int], UnixS, tuple[Break, ...]]]
     """By worker: travel time, until when that holds, what it is later, end of shift, breaks."""
     lists: tuple[list[int], ...]
-    """place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, taken_from."""
+    """place, opens_at, uncertain_s, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, taken_from."""
     taken_from: list[int]
     """By stop: at the first one of a job that may change hands, the worker who has been shown it; else -1."""
     n_locked: list[int]
@@ -136,6 +138,7 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     due_at = [visit.due_at for visit in visits]
     closes_at = [visit.closes_at for visit in visits]
     service_s = [visit.service_s for visit in visits]
+    uncertain_s = [error_s for job in jobs for error_s in (job.ready_error_s, 0)]
     late_rate = [weights.lateness * factor for factor in urgency for _ in range(2)]
     delivery_rate = [weights.delivery * factor for factor in urgency]
     ready_at = [job.ready_at for job in jobs]
@@ -157,6 +160,7 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
         due_at=due_at,
         closes_at=closes_at,
         service_s=service_s,
+        uncertain_s=uncertain_s,
         late_rate=late_rate,
         delivery_rate=delivery_rate,
         ready_at=ready_at,
@@ -192,7 +196,18 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
             )
             for matrix, rhythm, worker in zip(durations_s, rhythms, workers, strict=True)
         ],
-        lists=(place, opens_at, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, taken_from),
+        lists=(
+            place,
+            opens_at,
+            uncertain_s,
+            due_at,
+            closes_at,
+            service_s,
+            ready_at,
+            late_rate,
+            delivery_rate,
+            taken_from,
+        ),
         taken_from=taken_from,
         n_locked=[sum(stop.order_id in job_no for stop in worker.route[: worker.n_locked]) for worker in workers],
     )

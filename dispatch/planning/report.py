@@ -1,14 +1,20 @@
 """A draft as a plan for people and programs: times, cost by term, what to fix now, and reasons; no I/O."""
 
+from statistics import NormalDist
+
 from dispatch.planning.cost import by_term
 from dispatch.planning.draft import Draft
 from dispatch.planning.in_force import bound_worker
 from dispatch.planning.params import ShouldEnd, never
-from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.problem import Problem, StopNo, Stops
 from dispatch.planning.proposal import Assignment, Plan, ProposedRoute, ScheduledStop
 from dispatch.planning.reasons import Exclusions, explain
 from dispatch.planning.schedule import schedule
-from dispatch.planning.snapshot import FOREVER
+from dispatch.planning.snapshot import FOREVER, UnixS
+
+SOONEST = 0.2
+"""No courier is sent so early that goods will be ready before with a smaller probability."""
+NORMAL = NormalDist()
 
 
 def report(
@@ -67,11 +73,29 @@ def due_now(draft: Draft, worker_no: int, times: tuple[ScheduledStop, ...]) -> s
     worker = problem.workers[worker_no]
     leg_s = problem.durations_s[worker_no].item(worker.start, first.place)
     stay = [(stop, row) for stop, row in zip(stops, times, strict=True) if row.arrives_at == first.arrives_at]
-    leave_by = max(max(row.starts_at for _, row in stay) - leg_s, worker.available_at)
+    wanted_at = max(max(row.arrives_at, be_there_at(problem, stop)) for stop, row in stay)
+    leave_by = max(wanted_at - leg_s, worker.available_at)
     leave_by += spare_s(problem, worker_no, stops, times)
     if leave_by <= problem.now + problem.params.commit_lead_s:
         due |= {stop >> 1 for stop, _ in stay}
     return due
+
+
+def be_there_at(problem: Problem, stop: StopNo) -> UnixS:
+    """
+    When a courier should be at a stop: as it opens; where that is not sure, the sooner the dearer goods that wait are.
+
+    The newsvendor's quantile: a second of a courier who waits is worth one driven or waited, but not so little that
+    couriers would stand about for hours. Source: K. Arrow, T. Harris, J. Marschak, "Optimal Inventory Policy",
+    Econometrica 19 (3), 1951.
+    """
+    opens_at, error_s = problem.opens_at[stop], problem.uncertain_s[stop]
+    if not error_s:
+        return opens_at
+    weights, goods = problem.params.weights, problem.delivery_rate[stop >> 1]
+    courier = max(weights.travel, weights.waiting)
+    share = min(max(courier / (courier + goods), SOONEST), 0.5) if courier + goods else 0.5
+    return opens_at + round(error_s * NORMAL.inv_cdf(share))
 
 
 def spare_s(problem: Problem, worker_no: int, stops: Stops, times: tuple[ScheduledStop, ...]) -> int:

@@ -2,7 +2,8 @@
 A route over time: arrivals, waits, lateness, breaks, end of shift, load; no I/O.
 
 `walk` is the one place that knows how time passes along a route. Rules:
-- service may start when the window opens; whoever arrives before waits;
+- service may start when the window opens; whoever arrives before waits; where it is not sure when the goods are ready,
+  service starts when it may be expected to: E[max(arrival, ready)], later than both;
 - stops of one kind at one place, one after another, are one stay: the courier parks once, services run side by side,
   and the stay ends when the last of them does;
 - a break is taken before a leg: where it fits into a wait and costs nothing, else as late as its window allows, for it
@@ -12,12 +13,14 @@ A route over time: arrivals, waits, lateness, breaks, end of shift, load; no I/O
 """
 
 from collections.abc import Iterable, Sequence
+from math import erf, exp, pi, sqrt
 from typing import NamedTuple
 
 from dispatch.planning.problem import Problem, StopNo
 from dispatch.planning.proposal import ScheduledStop
 from dispatch.planning.snapshot import FOREVER, Place, UnixS
 
+SQRT_2, SQRT_2PI = sqrt(2.0), sqrt(2.0 * pi)
 OVERLOAD_S = 100_000
 """Excess of a unit of load over capacity, or of an order over `max_orders`: more than any lateness that occurs."""
 
@@ -53,7 +56,7 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
     """
     duration, steady_until, later, shift_ends_at, breaks = problem.clocks[worker_no]
     travel_weight, waiting_weight, overtime_weight, change_weight = problem.walk_weights
-    places, opens, dues, closes, services, ready, late_rate, delivery_rate, taken_from = problem.lists
+    places, opens, uncertain, dues, closes, services, ready, late_rate, delivery_rate, taken_from = problem.lists
     leaves_at, place, kind, arrived_at, n_breaks, cost, excess = state
     for stop in stops:
         is_dropoff = stop & 1
@@ -77,17 +80,17 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
             place, kind = places[stop], is_dropoff
             leaves_at = arrived_at = leaves_at + leg_s
             cost += travel_weight * leg_s
-        starts_at = opens[stop]
+        starts_at = earliest = max(opens[stop], arrived_at)
+        if uncertain[stop]:
+            starts_at = expected_start(arrived_at, opens[stop], uncertain[stop])
         if starts_at > arrived_at:
             cost += waiting_weight * (starts_at - arrived_at)
-        else:
-            starts_at = arrived_at
         ends_at = starts_at + services[stop]
         leaves_at = max(leaves_at, ends_at)
         if starts_at > dues[stop]:
             cost += late_rate[stop] * (starts_at - dues[stop])
-        if starts_at > closes[stop]:
-            excess += starts_at - closes[stop]
+        if earliest > closes[stop]:
+            excess += earliest - closes[stop]
         if is_dropoff:
             job_no = stop >> 1
             cost += delivery_rate[job_no] * (starts_at - ready[job_no])
@@ -95,13 +98,34 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
                 cost += overtime_weight * (starts_at - shift_ends_at)
                 if job_no in problem.lone:
                     excess += starts_at - shift_ends_at
-        elif starts_at > shift_ends_at:
-            excess += starts_at - shift_ends_at
+        elif earliest > shift_ends_at:
+            excess += earliest - shift_ends_at
         if taken_from[stop] not in (worker_no, -1):
             cost += change_weight
         if cost > until:
             break
     return RouteState(leaves_at, place, kind, arrived_at, n_breaks, cost, excess)
+
+
+def begins_at(problem: Problem, stop: StopNo, arrived_at: UnixS) -> UnixS:
+    """When service starts, or may be expected to."""
+    error_s = problem.uncertain_s[stop]
+    return (
+        expected_start(arrived_at, problem.opens_at[stop], error_s)
+        if error_s
+        else max(arrived_at, problem.opens_at[stop])
+    )
+
+
+def expected_start(arrives_at: UnixS, ready_at: UnixS, error_s: int) -> UnixS:
+    """
+    When service may be expected to start of goods that are ready at about `ready_at`, give or take `error_s`.
+
+    The mean of the later of the arrival and a normal: never earlier for an arrival that is later.
+    """
+    z = (ready_at - arrives_at) / error_s
+    waits_s = error_s * (exp(-z * z / 2) / SQRT_2PI + z * (1 + erf(z / SQRT_2)) / 2)
+    return arrives_at + int(max(waits_s, 0.0))
 
 
 def finish(problem: Problem, worker_no: int, state: RouteState) -> tuple[int, int]:
@@ -141,7 +165,7 @@ def overstay(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
     for stop in stops:
         state = walk(problem, worker_no, state, (stop,))
         if (job_no := stop >> 1) in problem.ride_s:
-            starts_at = max(state.arrived_at, problem.opens_at[stop])
+            starts_at = begins_at(problem, stop, state.arrived_at)
             if not stop & 1:
                 collected_at[job_no] = starts_at + problem.service_s[stop]
             elif job_no in collected_at:
@@ -177,7 +201,7 @@ def schedule(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> tuple
         taken, departs_at = breaks[before.n_breaks : state.n_breaks], before.leaves_at
         for pause in taken:
             departs_at = max(departs_at, pause.opens_at) + pause.duration_s
-        starts_at = max(state.arrived_at, problem.opens_at[stop])
+        starts_at = begins_at(problem, stop, state.arrived_at)
         rows.append(
             ScheduledStop(
                 stop=problem.planned(stop),

@@ -49,6 +49,8 @@ class Job:
     dropoff: Visit
     placed_at: UnixS
     ready_at: UnixS = 0
+    ready_error_s: int = 0
+    """Standard deviation of when the pickup opens, where that is when the goods are expected to be ready."""
     size: tuple[int, ...] = ()
     """One number a dimension, in the order of the couriers' capacities."""
     modes: frozenset[Mode] | None = None

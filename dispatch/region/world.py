@@ -5,12 +5,13 @@ A region as the database has it at one moment, and how the planner sees it; no I
 `survey` turns it into the jobs, workers and places of a `Snapshot`; only the travel times are missing then.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import nlargest
 from itertools import chain, pairwise, repeat
 from math import inf
+from typing import Protocol
 
 from dispatch import aside as asides
 from dispatch.aside import Aside
@@ -29,14 +30,31 @@ LEG_LOCKED_WITHIN_S = 600
 """A first stop due to begin within this time is being driven to; one later still leaves room for something before."""
 
 
-Stays = Callable[[Region, StopKind, LatLon, CourierId | None, int], float]
-"""What a stay takes, in seconds: in a region, at a kind of stop and a place, with a courier if one is known, and what
-the order declares."""
+class Stays(Protocol):
+    """What is known of stops; the learner's `Knowledge`."""
+
+    def stay_s(
+        self, region: Region, kind: StopKind, at: LatLon, courier_id: CourierId | None, declared_s: int
+    ) -> float:
+        """What a stay takes, with a courier if one is known; `declared_s`: what the order declares."""
+        ...
+
+    def ready_error_s(self, region: Region, at: LatLon, ready_at: datetime) -> float:
+        """Standard deviation of the time at which goods of a place are to be ready."""
+        ...
 
 
-def as_declared(_: Region, __: StopKind, ___: LatLon, ____: CourierId | None, declared_s: int) -> float:
-    """Nothing was learned: stays take what orders say."""
-    return declared_s
+class _AsDeclared:
+    """Nothing was learned: stays take what orders say, goods are ready when they say."""
+
+    def stay_s(self, _: Region, __: StopKind, ___: LatLon, ____: CourierId | None, declared_s: int) -> float:
+        return declared_s
+
+    def ready_error_s(self, _: Region, __: LatLon, ___: datetime) -> float:
+        return 0.0
+
+
+as_declared: Stays = _AsDeclared()
 
 
 COLLECT_AHEAD_S = 3600
@@ -341,7 +359,7 @@ def _job(
 ) -> Job:
     def stay_s(kind: StopKind) -> int:
         stop = order.stop(kind)
-        return round(stays(order.region, kind, stop.at, order.courier_id, stop.service_s))
+        return round(stays.stay_s(order.region, kind, stop.at, order.courier_id, stop.service_s))
 
     # What nobody named a time for is ready from the start.
     ready_at = unix_s(order.ready_at or order.placed_at)
@@ -364,6 +382,7 @@ def _job(
         dropoff=dropoff,
         placed_at=unix_s(order.placed_at),
         ready_at=ready_at,
+        ready_error_s=_ready_error_s(order, stays) if only is None else 0,
         size=() if order.kind is OrderKind.SERVICE else size_in(order.size),
         modes=order.modes,
         skills=order.skills,
@@ -375,6 +394,16 @@ def _job(
         pinned_to=order.courier_id if order.state in COURIER_STATES and not may_move else None,
         refused_by=frozenset(refused),
     )
+
+
+def _ready_error_s(order: Order, stays: Stays) -> int:
+    """Of the time at which the pickup opens, where that is when the goods are to be ready: said, or else learned."""
+    opens_at = order.pickup.window.opens_at
+    if order.ready_at is None or (opens_at is not None and opens_at > order.ready_at):
+        return 0
+    if order.ready_error_s is not None:
+        return order.ready_error_s
+    return round(stays.ready_error_s(order.region, order.pickup.at, order.ready_at))
 
 
 def _in_time(job: Job, travel: TravelMatrix, ahead_s: int) -> Job:

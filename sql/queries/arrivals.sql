@@ -9,6 +9,7 @@ SELECT
     o.id AS order_id, s.stop ->> 'kind' AS kind, o.courier_id IS NOT NULL AS is_assigned,
     o.pickup_lat, o.pickup_lon, greatest(o.pickup_opens_at, o.ready_at) AS pickup_opens_at,
     coalesce(o.pickup_due_at, o.pickup_closes_at) AS pickup_promised_at, o.pickup_service_s,
+    o.ready_at >= coalesce(o.pickup_opens_at, o.ready_at) AS pickup_opens_when_ready, o.ready_error_s,
     CASE o.state WHEN 'returning' THEN coalesce(o.return_lat, o.pickup_lat) ELSE o.dropoff_lat END AS dropoff_lat,
     CASE o.state WHEN 'returning' THEN coalesce(o.return_lon, o.pickup_lon) ELSE o.dropoff_lon END AS dropoff_lon,
     CASE o.state WHEN 'returning' THEN NULL ELSE o.dropoff_opens_at END AS dropoff_opens_at,

@@ -53,12 +53,14 @@ FROM unnest(
 ON CONFLICT (order_id, kind) DO NOTHING;
 
 -- name: newest
--- $1 region, $2 not older than, $3 how many a mode; each with the service time that its order declares.
+-- $1 region, $2 not older than, $3 how many a mode; each with the service time that its order declares, and of a pickup
+-- when the goods were to be ready, where that was after the window had opened.
 SELECT
     t.order_id, t.kind, t.courier_id, t.region, t.mode, t.destination_lat, t.destination_lon, t.origin_lat,
     t.origin_lon, t.departed_at, t.arrived_at, t.done_at, t.service_s, t.engine, t.engine_s, t.error_default,
     t.error_engine, t.tracked_at,
-    CASE t.kind WHEN 'pickup' THEN o.pickup_service_s ELSE o.dropoff_service_s END AS declared_s
+    CASE t.kind WHEN 'pickup' THEN o.pickup_service_s ELSE o.dropoff_service_s END AS declared_s,
+    CASE WHEN t.kind = 'pickup' AND o.ready_at >= coalesce(o.pickup_opens_at, o.ready_at) THEN o.ready_at END AS ready_at
 FROM (
     SELECT
         s.order_id, s.kind, s.courier_id, s.region, s.mode, s.destination_lat, s.destination_lon, s.origin_lat,

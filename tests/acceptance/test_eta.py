@@ -68,6 +68,19 @@ async def test_an_order_on_the_way_has_an_arrival_with_its_spread(admin, carried
     assert body["warnings"] == ["not_followed"]  # nobody keeps arrivals here: it was made for the question
 
 
+async def test_an_order_that_may_be_ready_sooner_or_later_arrives_less_surely(admin, carried, order_id):
+    async def spread_s():
+        body = (await admin.get(f"/v1/orders/{order_id}/eta")).json()
+        p50, p90 = (datetime.fromisoformat(body[name]) for name in ("p50", "p90"))
+        return (p90 - p50).total_seconds()
+
+    url, in_an_hour = f"/v1/orders/{order_id}", (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert (await admin.patch(url, json={"ready_at": in_an_hour})).status_code == 200
+    sure_s = await spread_s()
+    assert (await admin.patch(url, json={"ready_is_estimate": True, "ready_error_s": 900})).status_code == 200
+    assert await spread_s() > sure_s + 300
+
+
 async def test_every_stop_of_the_route_has_the_same_arrival(admin, carried, order_id):
     eta = (await admin.get(f"/v1/orders/{order_id}/eta")).json()
     stops = (await admin.get(f"/v1/couriers/{carried}/route")).json()["stops"]

@@ -39,12 +39,13 @@ def route(*stops, fixed_at=NOW, **more):
 
 
 stops = st.builds(
-    lambda number, leg_s, service_s, spread, opens_in, same: stop(
+    lambda number, leg_s, service_s, spread, opens_in, same, opens_error_s: stop(
         number,
         leg_s=leg_s,
         service_s=service_s,
         spread=spread,
         opens_at=NOW + opens_in,
+        opens_error_s=opens_error_s,
         at=DOOR if same else None,
     ),
     st.integers(1, 999),
@@ -53,6 +54,7 @@ stops = st.builds(
     st.floats(0, 1),
     st.floats(-1000, 5000),
     st.booleans(),
+    st.sampled_from([0.0, 0.0, 300.0]),
 )
 routes = st.lists(stops, min_size=1, max_size=6)
 laws = settings(max_examples=60, deadline=None)

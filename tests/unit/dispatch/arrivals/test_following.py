@@ -53,6 +53,26 @@ def legs_of(one, factor=1.0):
     ]
 
 
+def test_goods_of_which_it_is_not_sure_when_they_are_ready_make_what_comes_after_less_sure():
+    """By what the order says; nothing was learned. The way to the kitchen is as sure as before."""
+
+    def told(ready_error_s):
+        kitchen = call(
+            1,
+            500,
+            kind=StopKind.PICKUP,
+            opens_at=NOW + 1800,
+            opens_when_ready=True,
+            ready_error_s=ready_error_s,
+        )
+        return following(kitchen, call(1, 1500)).tell(forecaster(), NOW)
+
+    (kitchen, door), (same_kitchen, unsure_door) = told(None), told(600)
+    assert same_kitchen == kitchen
+    assert unsure_door.p90 - unsure_door.p10 > 2 * (door.p90 - door.p10)
+    assert unsure_door.p50 == pytest.approx(door.p50, abs=60)
+
+
 def test_every_stop_has_an_arrival_in_order():
     first, second = following().tell(forecaster(), NOW)
     assert NOW < first.p50 < second.p50

@@ -27,7 +27,9 @@ def test_a_model_predicts_the_same_after_it_was_written_and_read():
 
 
 def test_service_times_expect_the_same_after_they_were_written_and_read():
-    times = learn_services(stays(30, 100) + stays(20, 300, at=GRILL), now=NOW)
+    early = stays(20, 300, at=GRILL, spread=1.0, ready_at=NOW, was_early=True)
+    times = learn_services(stays(30, 100, ready_at=NOW) + early, now=NOW)
+    assert times.ready.expect(GRILL, NOW) > 0
     assert services_from_bytes(services_to_bytes(times)) == times
     kind = stays(1, 1)[0].kind
     read = services_from_bytes(services_to_bytes(times))

@@ -1,11 +1,15 @@
-"""A courier's own pace and the hour of a leg count in a plan."""
+"""A courier's own pace, the hour of a leg, and how sure it is when goods are ready count in a plan."""
 
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dispatch.planning.params import Params
+from dispatch.planning.profiles import PROFILES, Profile
 from dispatch.planning.propose import propose
+from dispatch.planning.schedule import expected_start
 from dispatch.rhythm import STEP_S, Habits, Rhythm
 from tests.unit.dispatch.planning.worlds import NOW, courier_id, job, worker, world
 from tracking.position import Mode
@@ -59,3 +63,42 @@ def test_a_leg_driven_now_is_not_longer_for_a_rush_to_come():
     snapshot = two_couriers_one_order()
     later = replace(snapshot, travel=replace(snapshot.travel, habits={Mode.CAR: Habits(rhythm=rush)}))
     assert arrivals(propose(later, Params())) == arrivals(propose(snapshot, Params()))
+
+
+def test_goods_that_may_be_late_make_the_plan_later_and_never_earlier():
+    sure = propose(two_couriers_one_order(), Params())
+    snapshot = two_couriers_one_order()
+    (only,) = snapshot.jobs
+    unsure = propose(replace(snapshot, jobs=(replace(only, ready_error_s=600),)), Params())
+    assert arrivals(unsure)[0] == arrivals(sure)[0] == 300
+    # ready about now, and the courier there in 300 s: E[max(300, N(0, 600))] = 419
+    assert arrivals(unsure)[1] - arrivals(sure)[1] == pytest.approx(119, abs=2)
+
+
+@given(st.integers(0, 5000), st.integers(0, 900), st.integers(-3000, 3000), st.integers(1, 2000))
+def test_service_is_expected_later_than_arrival_and_than_ready_and_in_the_order_of_arriving(
+    at, later, ready_in, error_s
+):
+    ready_at = NOW + ready_in
+    first = expected_start(NOW + at, ready_at, error_s)
+    assert first >= NOW + at
+    assert first >= ready_at - 1
+    assert expected_start(NOW + at + later, ready_at, error_s) >= first
+
+
+@pytest.mark.parametrize(("profile", "earlier_s"), [(Profile.MEAL, 505), (Profile.QUICK, 0), (Profile.PARCEL, 0)])
+def test_a_courier_is_sent_the_earlier_the_dearer_goods_are_that_wait(profile, earlier_s):
+    """Ready in an hour, give or take ten minutes: the order is fixed by how long before."""
+    params = PROFILES[profile]
+    snapshot = two_couriers_one_order()
+    only = job(0, 0, 1, ready_at=NOW + 3600, due_at=NOW + 9000, ready_error_s=600)
+
+    def is_fixed(in_s):
+        now = NOW + in_s
+        workers = tuple(replace(one, available_at=now) for one in snapshot.workers)
+        plan = propose(replace(snapshot, now=now, jobs=(only,), workers=workers), params)
+        return any(row.commit for row in plan.assignments)
+
+    leaves_in_s = 3600 - earlier_s - 300 - params.commit_lead_s
+    assert not is_fixed(leaves_in_s - 60)
+    assert is_fixed(leaves_in_s + 60)

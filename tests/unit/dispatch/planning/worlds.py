@@ -138,6 +138,7 @@ def _jobs(draw, n, place, courier_ids):
         ),
         placed_at=ready_at - 600,
         ready_at=ready_at,
+        ready_error_s=draw(st.sampled_from([0, 0, 0, 300])),
         size=draw(st.sampled_from([(), (1,), (2, 4), (5,)])),
         modes=draw(st.sampled_from([None, None, frozenset({Mode.CAR, Mode.BICYCLE})])),
         skills=draw(st.sampled_from([frozenset(), frozenset(), frozenset({"cold"})])),

@@ -250,16 +250,43 @@ def test_who_refused_is_told_to_the_planner():
 
 
 def test_stays_are_planned_as_they_were_learned_not_as_they_were_declared():
-    asked = []
+    known = Learned()
+    held = order(1, state=OrderState.ACCEPTED, courier_id=ANA, pickup=OrderStop(at=KITCHEN, service_s=600))
+    (job,) = survey(world(held), SEEN, stays=known).jobs
+    assert (job.pickup.service_s, job.dropoff.service_s) == (333, 44)
+    assert known.asked == [
+        ("default", StopKind.PICKUP, KITCHEN, ANA, 600),
+        ("default", StopKind.DROPOFF, DOOR, ANA, 120),
+    ]
 
-    def stays(*known):
-        asked.append(known)
+
+class Learned:
+    """What was learned of stays, and of when goods are ready."""
+
+    def __init__(self):
+        self.asked = []
+
+    def stay_s(self, *known):
+        self.asked.append(known)
         return 333.3 if known[1] is StopKind.PICKUP else 44.4
 
-    held = order(1, state=OrderState.ACCEPTED, courier_id=ANA, pickup=OrderStop(at=KITCHEN, service_s=600))
-    (job,) = survey(world(held), SEEN, stays=stays).jobs
-    assert (job.pickup.service_s, job.dropoff.service_s) == (333, 44)
-    assert asked == [("default", StopKind.PICKUP, KITCHEN, ANA, 600), ("default", StopKind.DROPOFF, DOOR, ANA, 120)]
+    def ready_error_s(self, region, at, ready_at):
+        assert (region, at) == ("default", KITCHEN)
+        return 200.0 if ready_at.hour == NOON.hour else 90.0
+
+
+def test_how_sure_it_is_when_goods_are_ready_is_said_by_the_order_or_learned_by_place_and_hour():
+    def error_s(**facts):
+        (job,) = survey(world(order(1, **facts)), SEEN, stays=Learned()).jobs
+        return job.ready_error_s
+
+    assert error_s(ready_at=NOON) == 200
+    assert error_s(ready_at=NOON + 3 * HOUR) == 90
+    assert error_s(ready_at=NOON, ready_error_s=30) == 30
+    assert error_s(ready_at=NOON, ready_error_s=0) == 0
+    assert error_s() == 0
+    late = OrderStop(at=KITCHEN, window=Window(opens_at=NOON + HOUR))
+    assert error_s(ready_at=NOON, pickup=late) == 0, "what opens later is ready by then"
 
 
 def test_courier_on_a_break_is_free_when_it_is_meant_to_end_or_some_time_after():
