@@ -35,7 +35,7 @@ def begin_address(address: str) -> None:
 
 def begin_trace(traceparent: str | None) -> str:
     """Take the trace id of a `traceparent` header, or make one, for the current task; returns it."""
-    match = TRACEPARENT.match(traceparent or "")
+    match = TRACEPARENT.match(traceparent) if traceparent else None
     # An id and no secret, so it need not cost a system call.
     trace_id = match.group(1) if match and set(match.group(1)) != {"0"} else f"{random.getrandbits(128):032x}"
     _trace_id.set(trace_id)

@@ -25,7 +25,8 @@ class Memo(Generic[K, V]):
         """The value (None: there is none) and until when; None where nothing is remembered."""
         held = self._known.get(key)
         if held is not None:
-            self._known.move_to_end(key)
+            if 2 * len(self._known) > self._size:  # else nothing is about to go, and an order to keep costs every use
+                self._known.move_to_end(key)
             return held
         return self._unknown.get(key)
 

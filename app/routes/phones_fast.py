@@ -5,7 +5,7 @@ They do what the documented routes in `app/routes/phones.py` do, with the same `
 with more in them than a token, go to those.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -31,12 +31,12 @@ class FastPhone:
         self.key = method, f"{path}/*" if holds_token else path
         self._tally = metrics.Tally(method, f"{path}/{{token}}" if holds_token else path, 200)
 
-    async def __call__(self, scope: Any, protocol: Any) -> None:
+    def __call__(self, scope: Any, protocol: Any) -> Awaitable[None]:
         """Serve a request."""
-        await serve(scope, protocol, self._answer(scope, protocol), self._tally, self._state.proxies)
+        return serve(scope, protocol, self._answer, self._tally, self._state.proxies)
 
-    async def _answer(self, scope: Any, protocol: Any) -> Answer:
-        intake, headers = self._state.intake, scope.headers
+    async def _answer(self, scope: Any, headers: Any, protocol: Any) -> Answer:
+        intake = self._state.intake
         token = scope.path.removesuffix("/").rpartition("/")[2] if self._holds_token else None
         read = partial(body_of, headers, protocol, intake.settings)
         answer = await take(intake, PhoneCall(self._door, token, scope.query_string, headers, read))

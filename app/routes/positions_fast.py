@@ -5,6 +5,7 @@ thousand times a second.
 It does what the documented route in `app/routes/positions.py` does, with the same `Intake`.
 """
 
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from app.web import metrics
@@ -24,14 +25,13 @@ class FastPositions:
         """`state`: has `intake` once the lifespan has begun."""
         self._state = state
 
-    async def __call__(self, scope: Any, protocol: Any) -> None:
+    def __call__(self, scope: Any, protocol: Any) -> Awaitable[None]:
         """Serve a request."""
-        await serve(scope, protocol, self._answer(scope, protocol), TALLY, self._state.proxies)
+        return serve(scope, protocol, self._answer, TALLY, self._state.proxies)
 
-    async def _answer(self, scope: Any, protocol: Any) -> Answer:
+    async def _answer(self, _: Any, headers: Any, protocol: Any) -> Answer:
         state = self._state
         intake: Intake = state.intake
-        headers = scope.headers
         token = token_of(headers)
         caller: Caller | None = None
         if token is not None:

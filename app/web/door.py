@@ -1,7 +1,6 @@
 """What the doors on Granian's own interface share (`app.web.rsgi`): trace id, body, problems, policy and count."""
 
-from collections.abc import Awaitable, Container
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Container
 from time import perf_counter
 from typing import Any, Final
 
@@ -25,31 +24,46 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers, body."""
 
 
-async def serve(scope: Any, protocol: Any, answer: Awaitable[Answer], tally: Tally, proxies: Container[str]) -> None:
-    """Answer one request, with a problem where `answer` raises; nothing when nobody is there any more."""
+async def serve(
+    scope: Any,
+    protocol: Any,
+    answer: Callable[[Any, Any, Any], Awaitable[Answer]],
+    tally: Tally,
+    proxies: Container[str],
+) -> None:
+    """
+    Answer one request, with a problem where `answer` raises; nothing when nobody is there any more.
+
+    `answer` gets the scope, its headers (the server makes them anew whenever they are asked for) and the protocol.
+    """
     began = perf_counter()
     headers = scope.headers
     trace_id = begin_trace(headers.get("traceparent"))
-    begin_address(address_of(scope.client.rpartition(":")[0], headers.get_all("x-forwarded-for"), proxies))
+    peer = scope.client.rpartition(":")[0]
+    if peer in proxies:
+        peer = address_of(peer, headers.get_all("x-forwarded-for"), proxies)
+    begin_address(peer)
     try:
-        status, head, body = await answer
+        status, head, body = await answer(scope, headers, protocol)
     except GONE:
         return
     except Exception as exc:  # noqa: BLE001 - every request is answered, as Litestar answers the others
         status, head, body = _problem(exc)
     tally.add(status, perf_counter() - began)
-    with suppress(*GONE):
+    try:
         protocol.response_bytes(status, [*head, *POLICY, ("x-trace-id", trace_id)], body)
+    except GONE:
+        return
 
 
-async def body_of(headers: Any, protocol: Any, settings: Settings) -> bytes:
+def body_of(headers: Any, protocol: Any, settings: Settings) -> Awaitable[bytes]:
     """Raises TooMuch as soon as it is known, BodyTooSlow, one of GONE when nobody is there to answer."""
     limit = settings.request_body_limit_bytes
     length = headers.get("content-length", "")
     is_told = length.isdecimal()
     if is_told and int(length) > limit:
         raise TooMuch(f"A body may have {limit} bytes.")
-    return await PATIENCE.wait(protocol() if is_told else _by_parts(protocol, limit), settings.request_body_s)
+    return PATIENCE.wait(protocol() if is_told else _by_parts(protocol, limit), settings.request_body_s)
 
 
 async def _by_parts(protocol: Any, limit: int) -> bytes:

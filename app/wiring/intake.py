@@ -1,6 +1,6 @@
 """The tracking side of the API: what positions go through and are read from, built from the settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
@@ -62,11 +62,11 @@ class Intake:
             reader=Reader(opened.pool),
         )
 
-    async def take_json(self, caller: Caller, body: bytes, encoding: str | None) -> Receipt:
+    def take_json(self, caller: Caller, body: bytes, encoding: str | None) -> Awaitable[Receipt]:
         """
         Accept the body of `POST /v1/positions` from a caller who may post.
 
-        Raises TooMuch, UnsupportedEncoding, LogFull, LogUnavailable.
+        Raises TooMuch, UnsupportedEncoding, LogFull, LogUnavailable, at once or when it is waited for.
         """
         try:
             text = plain_body(body, encoding, self.settings.request_body_limit_bytes)
@@ -78,8 +78,8 @@ class Intake:
             raise TooMuch(f"An upload may hold {most} fixes; this one holds {exc.n}.") from exc
         sender = sender_of(caller)
         if sender is not None:
-            return await self.ingest.accept(_upload_of(sender, decoded))
-        return await self._take_for_many(decoded)
+            return self.ingest.accept(_upload_of(sender, decoded))
+        return self._take_for_many(decoded)
 
     async def _take_for_many(self, decoded: Decoded) -> Receipt:
         """A service's upload: each fix says whose it is; one upload per region."""
@@ -141,14 +141,14 @@ def sender_of(caller: Caller) -> Sender | None:
     """The courier behind a device token; None for other tokens."""
     if caller.courier_id is None:
         return None
-    return _sender(caller.courier_id, caller.region, caller.mode)
+    return _sender(caller.courier_id.int, caller.region, caller.mode)
 
 
 @lru_cache(maxsize=100_000)
-def _sender(courier_id: UUID, region: str | None, mode: str | None) -> Sender:
-    """The same phones come again every five seconds."""
+def _sender(courier: int, region: str | None, mode: str | None) -> Sender:
+    """The same phones come again every five seconds; by the number of the id, for an id is hashed in Python."""
     number = 1 if mode is None else MODES.index(Mode(mode))
-    return Sender(courier_id, Region(region or FALLBACK_REGION), number)
+    return Sender(UUID(int=courier), Region(region or FALLBACK_REGION), number)
 
 
 def _upload_of(sender: Sender, decoded: Decoded) -> Upload:

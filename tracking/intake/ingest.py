@@ -65,7 +65,7 @@ class Bounds:
     """After a failure, uploads are answered 503 at once for so long; then one round trip tries again."""
 
 
-class _Waiting(msgspec.Struct):
+class _Waiting(msgspec.Struct, gc=False):
     upload: Upload
     receipt: asyncio.Future[Receipt]
 

@@ -59,7 +59,7 @@ class Unusable(msgspec.Struct, frozen=True):
     """Whose it would be, says who sent it; we know no such courier, or not any more."""
 
 
-class Upload(msgspec.Struct, frozen=True, kw_only=True):  # a struct is made in a third of a dataclass's time
+class Upload(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # made in a third of a dataclass's time
     """What one request brought, for one region."""
 
     region: Region
@@ -75,7 +75,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):  # a struct is made in 
     """Which door it came through."""
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What became of an upload."""
 
     n_accepted: int

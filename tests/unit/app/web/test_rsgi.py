@@ -1,6 +1,7 @@
 """The bridge from Granian's interface to ASGI."""
 
 import asyncio
+import gc
 
 import httpx
 import pytest
@@ -148,6 +149,25 @@ class Lifespan:
         assert (await receive())["type"] == "lifespan.shutdown"
         self.ended = asyncio.current_task()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+@pytest.fixture(autouse=True)
+def collector():
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+def test_a_worker_leaves_the_program_itself_out_of_what_the_collector_looks_at():
+    before = gc.get_threshold()
+    with asyncio.Runner() as runner:
+        app = Rsgi(Lifespan(), {})
+        app.__rsgi_init__(runner.get_loop())
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold() > before
+        assert gc.isenabled()  # circles that requests make still go
+        app.__rsgi_del__(runner.get_loop())
 
 
 def test_lifespan_begins_and_ends_in_one_task():
