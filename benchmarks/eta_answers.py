@@ -3,7 +3,8 @@ How fast arrivals are answered and renewed: python -m benchmarks.eta_answers --j
 
 1,000 couriers on routes of four stops each send a fix every 5 s; meanwhile staff ask for the arrival of random orders.
 Measured: the time to each answer; how long after a fix was sent the courier's arrivals are new; and the time to
-accept a fix with and without the keeper at work. API, keeper, PostgreSQL, Redis and the client share the machine. What
+accept a fix with and without the keeper at work; at the end, without fixes, the API's processor time for a question.
+API, keeper, PostgreSQL, Redis and the client share the machine. What
 was learned is as large as it gets: 3,000 rows.
 """
 
@@ -11,13 +12,12 @@ import asyncio
 import itertools
 import multiprocessing
 import random
-import re
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -29,7 +29,8 @@ from app.settings import Settings
 from app.web.auth import Role
 from app.wiring.arriving import keep_arrivals, know
 from app.wiring.resources import resources
-from benchmarks.ingest import serving
+from benchmarks.connection import Connection
+from benchmarks.ingest import cpu_s, serving
 from benchmarks.world import Phone, World, engine_of, hire, parser, report, world
 from dispatch.arrivals.book import EtaBook
 from dispatch.arrivals.following import Following
@@ -127,36 +128,6 @@ def keeping(settings: Settings) -> Iterator[None]:
         process.join()
 
 
-class Connection:
-    """A kept-alive connection to the API: little else than sockets, because client and server share the processor."""
-
-    def __init__(self, url: str) -> None:
-        self._host, self._port = url.removeprefix("http://").split(":")
-
-    async def ask(self, method: str, path: str, token: str, body: bytes = b"") -> float:
-        """Seconds to the answer; raises RuntimeError for one that is not a success."""
-        head = (
-            f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        began = time.perf_counter()
-        self._writer.write(head.encode() + body)
-        answer = await self._reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)
-        content = await self._reader.readexactly(int(length.group(1)) if length else 0)
-        took_s = time.perf_counter() - began
-        if not answer.startswith(b"HTTP/1.1 2"):
-            raise RuntimeError(f"{method} {path}: {answer[:40]!r} {content[:200]!r}")
-        return took_s
-
-    async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(self._host, int(self._port))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._writer.close()
-
-
 class Load:
     """The phones and the staff, paced; who is late goes on without making up for it."""
 
@@ -189,7 +160,8 @@ class Load:
                 self.places[phone.courier_id] = at
                 fix = {"fixed_at": datetime.now(UTC), "lat": at.lat, "lon": at.lon, "accuracy_m": 5, "speed_mps": 4}
                 body, sent_at = msgspec.json.encode(fix), time.time()
-                self.fix_s.append(await connection.ask("POST", "/v1/positions", phone.token, body))
+                took_s, _ = await connection.ask("POST", "/v1/positions", phone.token, body)
+                self.fix_s.append(took_s)
                 self.sent_at[phone.courier_id] = sent_at
 
     async def _ask(self, order_ids: Sequence[UUID], every_s: float, over: float) -> None:
@@ -199,7 +171,15 @@ class Load:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 due = max(due + every_s, time.perf_counter())
                 path = f"/v1/orders/{self.dice.choice(order_ids)}/eta"
-                self.answer_s.append(await connection.ask("GET", path, self.token))
+                self.answer_s.append((await connection.ask("GET", path, self.token))[0])
+
+
+async def alone(url: str, token: str, order_ids: Sequence[UUID], n: int = 1_000) -> dict[str, float]:
+    """The API's processor time for a question, one after another."""
+    async with Connection(url) as connection:
+        used_s = cpu_s(url)
+        waits_s = [(await connection.ask("GET", f"/v1/orders/{order_ids[i]}/eta", token))[0] for i in range(n)]
+        return milliseconds(waits_s) | {"api_cpu_ms": round((cpu_s(url) - used_s) / n * 1000, 2)}
 
 
 def milliseconds(values: Sequence[float]) -> dict[str, float]:
@@ -263,6 +243,8 @@ async def measure(
     found = {f"answers, {name}": milliseconds(load.answer_s), f"fixes accepted, {name}": milliseconds(load.fix_s)}
     if lags:
         found["arrivals renewed after a fix"] = milliseconds(lags)
+    if kept:
+        found["answers, kept, one after another without fixes"] = await alone(url, token, order_ids)
     return found
 
 

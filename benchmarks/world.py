@@ -113,6 +113,12 @@ def engine_of(world: World) -> dict[str, str | None]:
     return {"postgresql": row["postgresql"], "timescaledb": row["timescaledb"], "redis": str(version)}
 
 
+def commit_of(code: Path) -> str:
+    """Which commit is checked out there."""
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, cwd=code, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
     """Options that all share."""
     options = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=documentation)
@@ -123,13 +129,10 @@ def parser(name: str, documentation: str | None) -> argparse.ArgumentParser:
 
 def report(name: str, arguments: argparse.Namespace, engines: dict[str, str | None], results: dict[str, Any]) -> None:
     """Print the result beside what it was measured on."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
     whole = {
         "benchmark": name,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit,
+        "commit": commit_of(ROOT),
         "settings": {key: value for key, value in vars(arguments).items() if key not in {"json", "save"}},
         "machine": {
             "cores": os.cpu_count(),
