@@ -46,8 +46,8 @@ CACHE_SIZE: Final = 100_000
 """Tokens one process remembers; the least recently used goes first."""
 UNKNOWN_TTL_S: Final = 5.0
 """How long an unknown token is remembered as unknown: short, for a token may just have been made elsewhere."""
-CHECK_CHUNK: Final = 5_000
-"""Remembered tokens that one query checks."""
+CHECK_CHUNK: Final = 1_000
+"""Tokens that one query looks up or checks: some milliseconds, in which the process answers nobody."""
 OUTAGE_TTL_S: Final = 24 * 3600
 """How long Redis remembers a token, to bridge an outage of the database."""
 
@@ -64,6 +64,7 @@ class Role(StrEnum):
     """A machine: posts positions of any courier and does what a dispatcher may."""
 
 
+ROLES: Final = {role.value: role for role in Role}
 STAFF_RANK: Final = {Role.VIEWER: 1, Role.SUPPORT: 2, Role.DISPATCHER: 3, Role.SERVICE: 3, Role.ADMIN: 4}
 
 
@@ -224,10 +225,11 @@ class Authenticator:
             else:
                 good = {bytes(row["hash"]): _caller_of(row) for row in rows}
             for digest in chunk:
-                if digest in good:
-                    self._known.renew(digest, good[digest], self._until(good[digest], began))
-                else:
+                caller = good.get(digest)
+                if caller is None:
                     self._known.forget(digest)
+                else:
+                    self._known.renew(digest, caller, self._until(caller, began))
 
     async def forget(self, digest: bytes) -> None:
         """Distrust a token at once in this process and in Redis; other processes follow within their cache time."""
@@ -249,6 +251,8 @@ class Authenticator:
         now = monotonic() if began is None else began
         if caller is None:
             return now + UNKNOWN_TTL_S
+        if caller.expires_at is None:
+            return now + self._ttl_s
         return now + min(self._ttl_s, _lasts_s(caller))
 
     async def _remember_in_redis(self, callers: dict[bytes, Caller]) -> None:
@@ -287,7 +291,7 @@ def _lasts_s(caller: Caller) -> float:
 def _caller_of(row: Any) -> Caller:
     return Caller(
         token_id=row["id"],
-        role=Role(row["role"]),
+        role=ROLES[row["role"]],
         name=row["name"],
         courier_id=row["courier_id"],
         region=row["region"],
