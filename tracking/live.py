@@ -6,6 +6,7 @@ here it is read, and put back from history when Redis lost its memory.
 """
 
 import secrets
+import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from redis.asyncio import Redis
 
-from tracking.batch import MODES, PositionColumns, microseconds
+from tracking.batch import E7, MODES, UNKNOWN, UNKNOWN_ALTITUDE, PositionColumns, instant, microseconds
 from tracking.log import RegionKeys
-from tracking.position import CourierId, LatLon, Mode, Position, Presence, Region
+from tracking.position import CourierId, Fix, LatLon, Mode, Position, Presence, Region
 from tracking.quality import distances_m
 from tracking.script import Script
 
@@ -39,6 +40,9 @@ RECORD: Final = np.dtype(
     ]
 )
 """A courier's live record: the columns of `tracking.batch`, big-endian and packed, as Lua reads them."""
+_ROW: Final = struct.Struct(">ddiiiBhhhh")
+"""The same for one record: numpy needs ten times as long for the numbers of a few."""
+assert _ROW.size == RECORD.itemsize, "both read the same record"
 
 FIRST_CIRCLE_M: Final = 250.0
 """Where `nearby` begins to look; a dense city has dozens of couriers in it."""
@@ -153,20 +157,22 @@ class LivePositions:
 
     async def all(self, region: Region) -> Mapping[CourierId, LivePosition]:
         """Everybody's last good position; milliseconds per thousand couriers."""
-        columns, contacts = await self.all_columns(region)
-        return {
-            live.courier_id: live
-            for live in (_live_row(columns, i, contacts.get(columns.courier_ids[i].bytes)) for i in range(len(columns)))
-        }
+        records, contacts = await self._all(region)
+        found = _live(list(records), list(records.values()), [contacts.get(courier_id) for courier_id in records])
+        return {live.courier_id: live for live in found}
 
     async def all_columns(self, region: Region) -> tuple[PositionColumns, dict[bytes, bytes]]:
         """The same as columns, and the contact times (milliseconds) by courier id."""
+        records, contacts = await self._all(region)
+        return _columns_of(list(records), list(records.values())), contacts
+
+    async def _all(self, region: Region) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
         keys = RegionKeys(region)
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(keys.live)
             pipe.hgetall(keys.contacts)
             records, contacts = await pipe.execute()
-        return _columns_of(list(records), list(records.values())), contacts
+        return records, contacts
 
     async def nearby(
         self,
@@ -222,7 +228,9 @@ class LivePositions:
     async def _nearby_of_all(
         self, region: Region, at: LatLon, radius_m: float, limit: int, fresh_since: datetime, mode: Mode | None
     ) -> list[Neighbour]:
-        columns, contacts = await self.all_columns(region)
+        records, contacts = await self._all(region)
+        ids = list(records)
+        columns = _columns_of(ids, list(records.values()))
         away_m = distances_m(columns.lat_e7 / 1e7, columns.lon_e7 / 1e7, np.array(at.lat), np.array(at.lon))
         wanted = (away_m <= radius_m) & (columns.fixed_us >= microseconds(fresh_since))
         if mode is not None:
@@ -231,7 +239,7 @@ class LivePositions:
         nearest = rows[np.argsort(away_m[rows], kind="stable")][:limit]
         return [
             Neighbour(
-                live=_live_row(columns, i, contacts.get(columns.courier_ids[i].bytes)),
+                live=_live_of(ids[i], records[ids[i]], contacts.get(ids[i])),
                 distance_m=round(float(away_m[i]), 4),
             )
             for i in nearest.tolist()
@@ -288,16 +296,27 @@ class LivePositions:
 def _live(
     courier_ids: Sequence[bytes], records: Sequence[bytes], contacts: Sequence[bytes | None]
 ) -> list[LivePosition]:
-    columns = _columns_of(courier_ids, records)
-    return [_live_row(columns, i, contacts[i]) for i in range(len(columns))]
+    return [_live_of(*row) for row in zip(courier_ids, records, contacts, strict=True)]
 
 
-def _live_row(columns: PositionColumns, i: int, contact: bytes | None) -> LivePosition:
-    position = columns.position(i)
+def _live_of(courier_id: bytes, record: bytes, contact: bytes | None) -> LivePosition:
+    fixed_us, received_us, lat_e7, lon_e7, accuracy_dm, mode, speed_cmps, course_ddeg, altitude_m, battery_pct = (
+        _ROW.unpack(record)
+    )
+    fix = Fix(
+        at=LatLon(lat_e7 / E7, lon_e7 / E7),
+        fixed_at=instant(int(fixed_us)),
+        accuracy_m=None if accuracy_dm == UNKNOWN else accuracy_dm / 10,
+        speed_mps=None if speed_cmps == UNKNOWN else speed_cmps / 100,
+        course_deg=None if course_ddeg == UNKNOWN else course_ddeg / 10,
+        altitude_m=None if altitude_m == UNKNOWN_ALTITUDE else float(altitude_m),
+        battery_pct=None if battery_pct == UNKNOWN else float(battery_pct),
+    )
+    received_at = instant(int(received_us))
     return LivePosition(
-        position=position,
-        mode=MODES[columns.mode[i]] or Mode.CAR,
-        contact_at=position.received_at if contact is None else max(position.received_at, _instant_of(contact)),
+        position=Position(courier_id=CourierId(UUID(bytes=courier_id)), fix=fix, received_at=received_at),
+        mode=MODES[mode] or Mode.CAR,
+        contact_at=received_at if contact is None else max(received_at, _instant_of(contact)),
     )
 
 
