@@ -65,8 +65,10 @@ async def reassign_one(
     """
     Give an order to a courier within a desk's transaction; raises as `handover.assign` does.
 
-    `against`: what speaks against the courier. Raises CourierUnsuitable, unless it is only for now, or with `force`.
+    `against`: what speaks against the courier. Raises CourierUnsuitable, unless it is only for now, or with `force`;
+    but first of all what others have done to the order since, for that comes before any decision about couriers.
     """
+    await desk.lock_order(order_id, version=version)
     if not force and not FOR_NOW.issuperset(against):
         raise CourierUnsuitable(
             order_id=str(order_id), courier_id=str(courier_id), reasons=to_builtins(objection_shapes(against))

@@ -1,13 +1,15 @@
 """Many orders at once: `POST /v1/orders/import`."""
 
-from typing import Any, Literal
+from collections import Counter
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 import msgspec
 from litestar import Request, post
+from litestar.params import FromQuery
 
 from app.commands.orders import place_one
-from app.shapes.order_lines import Line, batch_of
+from app.shapes.order_lines import Batch, Line, batch_of
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires
@@ -25,6 +27,10 @@ class ImportedLine(msgspec.Struct, kw_only=True, omit_defaults=True):
     status: Literal["created", "exists", "invalid"]
     id: UUID | None = None
     error: str | None = None
+
+
+class _Looked(Exception):
+    """The batch was only to be looked at: nothing of it stays."""
 
 
 class Imported(msgspec.Struct, kw_only=True):
@@ -51,6 +57,7 @@ async def import_orders(
     redis: RedisClient,
     caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
+    preview: FromQuery[bool] = False,
 ) -> Imported:
     """
     Place the orders of a batch, NDJSON (`application/x-ndjson`) or CSV (`text/csv`), in one transaction.
@@ -61,25 +68,50 @@ async def import_orders(
     `dropoff_latest`, `ready_at`, `units`, `weight_g`, `volume_ml`, `mode`, `skills` (joined by `;` or `|`), `priority`,
     …; separated by comma, semicolon or tab, in UTF-8 or in what `charset=` of the content type says. Each record
     stands for itself, with its own line number; what nobody reads is told in `warnings`.
+
+    `preview=true` places nothing and answers what would become of each line; what is not there has no `id`.
     """
     body = await request.body()
     batch = batch_of(body, request.headers.get("content-type", ""))
+    if preview:
+        return await _look_at(batch, pool, redis, caller)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         before = await answered_before(desk.connection, caller, idempotency_key, body)
         if before is not None:
             return msgspec.convert(before, Imported)
-        results = [await _place(desk, line, caller) for line in batch.lines]
-        counts = {status: sum(one.status == status for one in results) for status in ("created", "exists", "invalid")}
+        answer = await _place_all(desk, batch, caller)
+        counts = {"created": answer.n_created, "exists": answer.n_exist, "invalid": answer.n_invalid}
         await audit(desk.connection, caller, "order.import", "orders", counts)
-        answer = Imported(
-            n_created=counts["created"],
-            n_exist=counts["exists"],
-            n_invalid=counts["invalid"],
-            results=results,
-            warnings=batch.warnings,
-        )
         await remember_answer(desk.connection, caller, idempotency_key, 200, answer)
     return answer
+
+
+def _leave_nothing() -> NoReturn:
+    raise _Looked
+
+
+async def _look_at(batch: Batch, pool: Any, redis: Any, caller: Caller) -> Imported:
+    try:
+        async with at_desk(pool, redis, actor_of(caller)) as desk:
+            answer = await _place_all(desk, batch, caller)
+            _leave_nothing()
+    except _Looked:
+        gone = {one.id for one in answer.results if one.status == "created"}
+        for one in answer.results:
+            one.id = None if one.id in gone else one.id
+        return answer
+
+
+async def _place_all(desk: Desk, batch: Batch, caller: Caller) -> Imported:
+    results = [await _place(desk, line, caller) for line in batch.lines]
+    counts = Counter(one.status for one in results)
+    return Imported(
+        n_created=counts["created"],
+        n_exist=counts["exists"],
+        n_invalid=counts["invalid"],
+        results=results,
+        warnings=batch.warnings,
+    )
 
 
 async def _place(desk: Desk, line: Line, caller: Caller) -> ImportedLine:

@@ -45,6 +45,25 @@ async def test_csv_batch_tells_of_every_line(town):
     assert order["dropoff"]["window"] == {"to": "2036-01-01T12:00:00Z", "hard": True}
 
 
+async def test_batch_is_looked_at_before_anything_is_placed(town):
+    await send(town, json.dumps(MINIMAL | {"external_id": "B"}), "application/x-ndjson")
+    lines = [MINIMAL | {"external_id": "A"}, MINIMAL | {"external_id": "A"}, MINIMAL | {"external_id": "B"}, {}]
+    body = "\n".join(map(json.dumps, lines))
+    answer = await town.staff.post(
+        "/v1/orders/import?preview=true", content=body, headers={"Content-Type": "application/x-ndjson"}
+    )
+    looked = answer.json()
+    assert [(one["status"], "id" in one) for one in looked["results"]] == [
+        ("created", False),
+        ("exists", False),
+        ("exists", True),
+        ("invalid", False),
+    ]
+    assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
+    told = await send(town, body, "application/x-ndjson")
+    assert [one["status"] for one in told["results"]] == [one["status"] for one in looked["results"]]
+
+
 async def test_one_odd_line_hinders_no_other_through_the_database(town):
     header = "external_id,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,dropoff_address,ready_at"
     rows = [f"r{i},59.93,30.33,59.94,30.35,{address}" for i, address in enumerate(["a", "b\x00b", '"c "d"', "e"])]

@@ -18,17 +18,21 @@ const TIMEOUT_MS = 15_000
 /** What signs the user out when the server does not know the session any more. */
 export const session = { expired: () => {} }
 
-async function request(method: string, path: string, body?: unknown): Promise<Response> {
+/** `body` as JSON, or as it is where `kind` says what it is. */
+async function request(method: string, path: string, body?: unknown, kind?: string): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' }
-  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  const text = body === undefined ? undefined : kind ? String(body) : JSON.stringify(body)
+  if (text !== undefined) headers['Content-Type'] = kind ?? 'application/json'
   if (method === 'POST') headers['Idempotency-Key'] = crypto.randomUUID?.() ?? String(Math.random())
   let response: Response
   try {
     response = await fetch(path, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: text,
       credentials: 'same-origin',
+      // What is sent while the page is left arrives all the same; browsers allow that up to 64 KiB.
+      keepalive: method !== 'GET' && (text?.length ?? 0) < 10_000,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
   } catch {
@@ -38,10 +42,11 @@ async function request(method: string, path: string, body?: unknown): Promise<Re
   if (response.status === 401 && path !== '/v1/me' && path !== '/v1/sign-in') session.expired()
   const problem = await response.json().catch(() => ({}))
   const reasons = (problem.reasons ?? []).map((reason: { text: string }) => reason.text).join('; ')
+  const errors = (problem.errors ?? []).map((one: { pointer: string; detail: string }) => `${one.pointer}: ${one.detail}`).join('; ')
   throw new Problem(
     response.status,
     problem.code ?? 'http',
-    (reasons && `${problem.title}: ${reasons}.`) || (problem.detail ?? problem.title ?? `The server answered ${response.status}.`),
+    (errors && `${problem.detail ?? problem.title} ${errors}`) || (reasons && `${problem.title}: ${reasons}.`) || (problem.detail ?? problem.title ?? `The server answered ${response.status}.`),
   )
 }
 
@@ -63,6 +68,11 @@ export async function send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string,
   const response = await request(method, path, body)
   const text = await response.text()
   return text ? JSON.parse(text) : null
+}
+
+/** Text of another kind than JSON. */
+export async function upload<T>(path: string, kind: string, text: string): Promise<T> {
+  return (await request('POST', path, text, kind)).json()
 }
 
 /** Whose token that is, or null for nobody's; the session stays as it is. */

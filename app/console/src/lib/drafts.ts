@@ -1,6 +1,6 @@
 /** What was half written of a comment or a reason, until it is sent or dropped; leaving the form does neither. */
 
-export type Action = 'cancel' | 'reassign' | 'comments'
+export type Action = 'cancel' | 'reassign' | 'comments' | 'retry' | 'transfer'
 
 export interface Draft {
   text: string

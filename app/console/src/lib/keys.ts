@@ -8,6 +8,8 @@ export interface Acts {
   step(by: 1 | -1): void
   follow(): void
   showAll(): void
+  /** Write down a new order. */
+  order(): void
   help(): void
   tab(tab: Tab): void
   /** Out of what is open; `from` has the focus. */
@@ -21,6 +23,7 @@ export function onKey(acts: Acts): (event: KeyboardEvent) => void {
     k: () => acts.step(-1),
     f: acts.follow,
     a: acts.showAll,
+    n: acts.order,
     '?': acts.help,
     1: () => acts.tab('couriers'),
     2: () => acts.tab('orders'),

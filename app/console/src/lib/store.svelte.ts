@@ -7,9 +7,11 @@ import type { Row } from './filter'
 import { Later } from './later'
 import { Lists } from './lists.svelte'
 import { type Connection, Live } from './live'
+import { Picking } from './picking.svelte'
 import { Rows } from './rows.svelte'
 import { Session } from './session.svelte'
 import type { Order } from './types'
+import { Undo } from './undo.svelte'
 import type { Frame, Happening } from './undescribed'
 
 export class Store {
@@ -26,6 +28,10 @@ export class Store {
   announcement = $state('')
 
   readonly session = new Session()
+  readonly undo = new Undo()
+  readonly picking = new Picking()
+  /** An order is being written down. */
+  isOrdering = $state(false)
   readonly address = new Address(() => this.session.person?.region)
   readonly lists = new Lists({
     inRegion: () => this.inRegion,
@@ -67,6 +73,7 @@ export class Store {
   /** As the opened address says, in place of who is signed in: nothing of theirs stays. */
   async changePerson(): Promise<void> {
     if (!this.session.offered) return
+    await this.undo.forget()
     await this.session.signIn(this.session.offered)
     this.session.offered = null
     this.drafts.clear()
@@ -75,6 +82,7 @@ export class Store {
   }
 
   async signOut(): Promise<void> {
+    await this.undo.forget()
     await api.send('POST', '/v1/sign-out').catch(() => undefined)
     this.drafts.clear()
     this.signedOut()

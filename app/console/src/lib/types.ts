@@ -9,11 +9,16 @@ type Shapes = components['schemas']
 
 export type Alert = Shapes['Alert']
 export type AlertKind = Shapes['AlertKind']
+/** Who could take an order, the cheapest first, and who could not. */
+export type Candidates = Shapes['CandidatesShape']
 export type Comment = Shapes['CommentShape']
 export type Courier = Shapes['Courier']
 /** When somebody arrives at a stop, or an order at its door: null while nobody has it. */
 export type Eta = Shapes['EtaShape'] | Shapes['OrderEtaShape']
+/** What became of a batch of orders, or would. */
+export type Imported = Shapes['Imported']
 export type Mode = Shapes['Mode']
+export type NewOrder = Shapes['NewOrderShape']
 export type Order = Shapes['OrderShape']
 export type OrderEvent = Shapes['EventShape']
 /** Who is signed in. */

@@ -30,6 +30,8 @@ setWorkerUrl(workerUrl)
 export interface Handlers {
   onCourier(id: string): void
   onOrder(id: string): void
+  /** Any click, before anything else: whether a place was waited for. */
+  onPlace(place: features.Point): boolean
   onBackground(): void
   onUserMove(): void
 }
@@ -82,7 +84,9 @@ export class FleetMap {
     this.map.on('style.load', () => this.install())
     this.map.on('moveend', () => this.drawGraticule())
     this.map.on('dragstart', () => handlers.onUserMove())
-    this.map.on('click', (event) => this.clicked(event.point))
+    this.map.on('click', ({ point, lngLat }) => {
+      if (!handlers.onPlace({ lat: lngLat.lat, lon: lngLat.lng })) this.clicked(point)
+    })
     this.map.on('mousemove', (event) => {
       this.map.getCanvas().style.cursor = this.pick(event.point) ? 'pointer' : ''
     })

@@ -1,0 +1,77 @@
+/** An order as it is written down, and as the API takes it. */
+
+import type { LatLon } from './picking.svelte'
+import type { NewOrder } from './types'
+
+export interface End {
+  address: string
+  at: LatLon | null
+  name: string
+  phone: string
+  instructions: string
+}
+
+export interface Sheet {
+  reference: string
+  pickup: End
+  dropoff: End
+  /** Minutes from now until the goods are ready. */
+  readyInMin: number
+  /** Local times as `<input type="datetime-local">` writes them; empty for none. */
+  from: string
+  to: string
+  units: string
+  priority: string
+}
+
+export const emptyEnd = (): End => ({ address: '', at: null, name: '', phone: '', instructions: '' })
+export const emptySheet = (): Sheet => ({
+  reference: '',
+  pickup: emptyEnd(),
+  dropoff: emptyEnd(),
+  readyInMin: 0,
+  from: '',
+  to: '',
+  units: '',
+  priority: '0',
+})
+
+/** Windows to choose from without writing: minutes from now. */
+export const WINDOWS = [
+  { text: 'Within 30 min', from: 0, to: 30 },
+  { text: 'Within an hour', from: 0, to: 60 },
+  { text: 'In 1–2 h', from: 60, to: 120 },
+  { text: 'In 2–4 h', from: 120, to: 240 },
+] as const
+
+const pad = (n: number) => String(n).padStart(2, '0')
+
+/** As `<input type="datetime-local">` wants it. */
+export function local(at: number): string {
+  const d = new Date(at)
+  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}T${pad(d.getHours())}:${pad(d.getMinutes())}`
+}
+
+function stopOf(end: End) {
+  const contact = Object.fromEntries(Object.entries({ name: end.name.trim(), phone: end.phone.trim() }).filter(([, value]) => value))
+  return {
+    ...end.at!,
+    ...(end.address.trim() && { address: end.address.trim() }),
+    ...(end.instructions.trim() && { instructions: end.instructions.trim() }),
+    ...(Object.keys(contact).length > 0 && { contact }),
+  }
+}
+
+export function orderOf(sheet: Sheet, region: string, now: number): NewOrder {
+  const instant = (text: string) => new Date(text).toISOString()
+  const window = { ...(sheet.from && { from: instant(sheet.from) }), ...(sheet.to && { to: instant(sheet.to) }) }
+  return {
+    pickup: stopOf(sheet.pickup),
+    dropoff: { ...stopOf(sheet.dropoff), ...(Object.keys(window).length > 0 && { window }) },
+    ...(region && { region }),
+    ...(sheet.reference.trim() && { external_id: sheet.reference.trim() }),
+    ...(sheet.readyInMin > 0 && { ready_at: new Date(now + sheet.readyInMin * 60_000).toISOString() }),
+    ...(Number(sheet.units) > 0 && { size: { units: Number(sheet.units) } }),
+    priority: Number(sheet.priority) || 0,
+  }
+}
