@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from benchmarks.recorded import data_folder, geolife_fixes
 from tracking.plane import metres
-from tracking.watching.motion import MotionParams, Sample, Stay, segments
+from tracking.watching.motion import Gap, MotionParams, Sample, Stay, segments
 
 LONG_S = 180.0
 AGREED_SHARE = 0.5
@@ -108,9 +108,10 @@ def report(fixes: Sequence[Sample], params: MotionParams) -> dict[str, object]:
 
 
 def _runs(fixes: Sequence[Sample], params: MotionParams) -> list[list[Sample]]:
+    after_gap = {s.ended_us for s in segments(fixes, params) if isinstance(s, Gap)}
     cut: list[list[Sample]] = [[]]
     for fix in fixes:
-        if cut[-1] and params.is_gap(cut[-1][-1], fix):
+        if fix.at_us in after_gap:
             cut.append([])
         cut[-1].append(fix)
     return cut

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from time import monotonic
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -36,7 +37,7 @@ from tracking.watching.findings import Batch, Findings, Happening
 from tracking.watching.geofence import FenceParams
 from tracking.watching.motion import DEFAULT_PARAMS, MotionParams
 from tracking.watching.observer import Observer, bearing
-from tracking.watching.track import State, TooLate, Track, TrackFix, TrackParams, believable, runs
+from tracking.watching.track import State, TooLate, Track, TrackFix, TrackParams, beginnings, believable
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ BAD_FENCES = Gauge(
 
 MICROS: Final = 1_000_000
 RUN_GAP_S: Final = 600
-"""Where no fix came for so long nothing of the past matters: longer than a gap, and than jumps have witnesses."""
+"""Where no fix came for so long, and then from another place, nothing of the past matters: longer than a gap, and than
+jumps have witnesses."""
 LOOK_BACK_S: Final = (7_200, 86_400)
 """How far back a beginning is sought: first a little, then a day. A phone that is on all day has none: then its last
 stay that stands is one."""
@@ -359,8 +361,9 @@ class Lookout:
             fixes = await self._fixes_since(courier_id, since_us, known)
             if not fixes:
                 return None
-            begins = [run[0].at_us for run in runs(fixes, RUN_GAP_S)]
-            first_us = max((us for us in begins if us <= from_us), default=begins[0])
+            params = self._track_params(self._modes.get(courier_id, Mode.CAR))
+            begins = list(beginnings(fixes, RUN_GAP_S, params))
+            first_us = max((us for us in begins if us <= from_us), default=fixes[0].at_us)
             if first_us - since_us > RUN_GAP_S * MICROS:
                 return _Run(first_us, [fix for fix in fixes if fix.at_us >= first_us])
         stay = await self._findings.stay_before(courier_id, from_us - UNSETTLED_S * MICROS)
@@ -369,7 +372,7 @@ class Lookout:
         start_us, movement = stay.arrived_us, None
         if from_us - start_us > LONGEST_FOLD_S * MICROS:
             start_us = from_us - UNSETTLED_S * MICROS
-            movement = motion.staying(stay, start_us - 1) if stay.open else None
+            movement = _midst(stay, fixes, start_us) if stay.open else None
         fixes = await self._fixes_since(courier_id, start_us - RUN_GAP_S * MICROS, known)
         return _Run(start_us, fixes, movement, start_us)
 
@@ -385,6 +388,12 @@ class Lookout:
         for happening in happenings:
             FOUND.labels(happening.type).inc()
             await events.tell(self._redis, [(self.lease.region, happening.type, happening.facts)], at=happening.at)
+
+
+def _midst(stay: motion.Stay, fixes: Sequence[TrackFix], at_us: int) -> motion.Staying:
+    """The state at an instant of a stay that goes on, with the fixes of the day before it."""
+    before = [fix.at_us for fix in fixes if fix.at_us < at_us] or [at_us - 1]
+    return motion.staying(stay, before[-1], max((b - a for a, b in pairwise(before)), default=0))
 
 
 def fixes_of(columns: PositionColumns) -> dict[CourierId, list[TrackFix]]:

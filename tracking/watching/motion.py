@@ -10,7 +10,8 @@ A *stay* begins with the first fix of a window of `stay_s` seconds in which no t
 for `leave_fixes` fixes and `leave_s` seconds: entering is harder than remaining, so noise at the edge makes one stay,
 not many, and a stray fix does not end it. Between stays lie *trips*, and where no fix came for `gap_s`, *gaps*:
 nothing is claimed about a gap but its ends. An app that saves its battery is silent for longer while the phone lies
-still (Traccar Client: 300 s and a little), so a silence with the same place at both ends is a gap after `still_gap_s`.
+still (Traccar Client: 300 s and a little), so a silence with the same place at both ends is a gap after `still_gap_s`,
+unless it is about as long as the silence before or after it at that place: that is the interval of this phone's app.
 Fixes marked as jumps or of poor accuracy should not be passed in.
 """
 
@@ -51,23 +52,28 @@ class MotionParams:
     gap_s: int = 300
     """No fix for longer, and then another place: a gap."""
     still_gap_s: int = 345
-    """No fix for longer, and then the same place: a gap. Traccar Client's 300 s at rest, and what a phone is late by;
-    at 930 s only 89 % of the long stays of the recorded track, whose logger sends every 5 s, are movingpandas' too."""
+    """No fix for longer, and then the same place: a gap, or the app's interval. Traccar Client's 300 s at rest, and how
+    late a phone is; at 930 s for all only 89 % of the long stays of the recorded track, whose logger sends every 5 s,
+    are movingpandas' too."""
+    interval_s: int = 3600
+    """The longest interval that is believed of an app; OwnTracks sends every 15 to 30 minutes at rest."""
+    interval_share: float = 0.25
+    """Silences that differ by less of the shorter one are of one interval: phones at rest wake late."""
 
     def __post_init__(self) -> None:
         if not (self.stay_s > 0 and self.within_m > 0 and self.leave_fixes >= 1):
             raise ValueError("expected stay_s > 0, within_m > 0 and leave_fixes >= 1")
-        if not self.still_gap_s >= self.gap_s > self.leave_s >= 0:
-            raise ValueError("expected still_gap_s >= gap_s > leave_s >= 0")
+        if not self.interval_s >= self.still_gap_s >= self.gap_s > self.leave_s >= 0:
+            raise ValueError("expected interval_s >= still_gap_s >= gap_s > leave_s >= 0")
 
-    def is_gap(self, last: "Sample", sample: "Sample") -> bool:
-        """Whether nothing is known between two fixes that follow each other."""
-        silent_us = sample.at_us - last.at_us
-        if silent_us <= self.gap_s * MICROS:
-            return False
-        return (
-            silent_us > self.still_gap_s * MICROS or metres(last.lat, last.lon, sample.lat, sample.lon) > self.within_m
-        )
+    def is_still(self, last: "Sample", sample: "Sample") -> bool:
+        """Whether two fixes are of one place."""
+        return metres(last.lat, last.lon, sample.lat, sample.lon) <= self.within_m
+
+    def is_alike(self, silent_us: int, other_us: int) -> bool:
+        """Whether two silences are of one interval."""
+        shorter, longer = sorted((silent_us, other_us))
+        return longer <= shorter * (1 + self.interval_share)
 
 
 DEFAULT_PARAMS: Mapping[Mode, MotionParams] = {
@@ -151,6 +157,8 @@ class Staying(NamedTuple):
     n: int
     outside: tuple[Sample, ...] = ()
     """Fixes outside since `last`: noise, or the courier leaving."""
+    silent_us: int = 0
+    """The longest silence of the stay."""
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -159,7 +167,16 @@ class Staying(NamedTuple):
         return self.arrived.lat + self.sum_lat / self.n, (lon + 180.0) % 360.0 - 180.0
 
 
-State = Moving | Staying | None
+class Silent(NamedTuple):
+    """A long silence at one place: a gap, or the app's interval. The next fix tells."""
+
+    before: Moving | Staying
+    """The state at the fix before the silence."""
+    sample: Sample
+    """The fix after it."""
+
+
+State = Moving | Staying | Silent | None
 """None: before the first fix."""
 
 
@@ -191,20 +208,25 @@ def step(state: State, sample: Sample, params: MotionParams) -> tuple[State, tup
     last = _last(state)
     if sample.at_us <= last.at_us:
         raise ValueError("expected fixes in order of time, each once")
-    if params.is_gap(last, sample):
-        gap = Gap(
-            began_us=last.at_us,
-            ended_us=sample.at_us,
-            straight_m=metres(last.lat, last.lon, sample.lat, sample.lon),
-        )
-        return _begin(sample), (*(Closed(s) for s in _finish(state, is_open=False)), Closed(gap))
-    if isinstance(state, Moving):
-        return _move(state, sample, params)
-    return _stay(state, sample, params)
+    if isinstance(state, Silent):
+        return _tell(state, sample, params)
+    silent_us = sample.at_us - last.at_us
+    if silent_us > params.gap_s * MICROS:
+        if silent_us > params.interval_s * MICROS or not params.is_still(last, sample):
+            return _gap(state, sample)
+        if silent_us > params.still_gap_s * MICROS and not _is_usual(state, silent_us, params):
+            return Silent(state, sample), ()
+    return _go_on(state, sample, params)
 
 
-def current(state: State) -> tuple[Stay | Trip, ...]:
-    """The segments that are not over: a stay, with what may be its noise or the next trip, or a trip."""
+def current(state: State) -> tuple[Segment, ...]:
+    """
+    The segments that are not over: a stay, with what may be its noise or the next trip, or a trip.
+
+    A silence that nobody can tell yet is taken for a gap.
+    """
+    if isinstance(state, Silent):
+        return tuple(event.segment for event in _gap(state.before, state.sample)[1] if isinstance(event, Closed))
     return () if state is None else _finish(state, is_open=True)
 
 
@@ -227,11 +249,14 @@ def segments(samples: Iterable[Sample], params: MotionParams) -> list[Segment]:
     return [*closed, *current(state)]
 
 
-def staying(stay: Stay, until_us: int) -> Staying:
-    """The state in a stay that is known to go on, by what was recorded of it, so that a fold may begin in its midst."""
-    return Staying(
-        Sample(stay.arrived_us, stay.lat, stay.lon), Sample(until_us, stay.lat, stay.lon), 0.0, 0.0, stay.n_fixes
-    )
+def staying(stay: Stay, until_us: int, silent_us: int = 0) -> Staying:
+    """
+    The state in a stay that is known to go on, by what was recorded of it, so that a fold may begin in its midst.
+
+    `until_us`: its last fix so far; `silent_us`: the longest silence known of it.
+    """
+    middle = Sample(until_us, stay.lat, stay.lon)
+    return Staying(middle._replace(at_us=stay.arrived_us), middle, 0.0, 0.0, stay.n_fixes, silent_us=silent_us)
 
 
 def ends_us(segment: Segment) -> tuple[int, int]:
@@ -245,10 +270,43 @@ def _begin(sample: Sample) -> Moving:
     return Moving(sample, (_Trace(sample, 0.0, 1),))
 
 
-def _last(state: Moving | Staying) -> Sample:
+def _last(state: Moving | Staying | Silent) -> Sample:
+    if isinstance(state, Silent):
+        return state.sample
     if isinstance(state, Moving):
         return state.recent[-1].sample
     return state.outside[-1] if state.outside else state.last
+
+
+def _is_usual(state: Moving | Staying, silent_us: int, params: MotionParams) -> bool:
+    """Whether the phone was silent for about so long, or for longer, during the stay before."""
+    return isinstance(state, Staying) and silent_us <= state.silent_us * (1 + params.interval_share)
+
+
+def _tell(state: Silent, sample: Sample, params: MotionParams) -> tuple[State, tuple[Event, ...]]:
+    """The fix after one that a silence came before."""
+    last = _last(state.before)
+    silences_us = state.sample.at_us - last.at_us, sample.at_us - state.sample.at_us
+    if params.is_alike(*silences_us) and params.is_still(state.sample, sample):
+        after, events = _go_on(state.before, state.sample, params)
+    else:
+        after, events = _gap(state.before, state.sample)
+    then, more = step(after, sample, params)
+    return then, (*events, *more)
+
+
+def _gap(state: Moving | Staying, sample: Sample) -> tuple[Moving, tuple[Event, ...]]:
+    last = _last(state)
+    gap = Gap(
+        began_us=last.at_us,
+        ended_us=sample.at_us,
+        straight_m=metres(last.lat, last.lon, sample.lat, sample.lon),
+    )
+    return _begin(sample), (*(Closed(s) for s in _finish(state, is_open=False)), Closed(gap))
+
+
+def _go_on(state: Moving | Staying, sample: Sample, params: MotionParams) -> tuple[State, tuple[Event, ...]]:
+    return _move(state, sample, params) if isinstance(state, Moving) else _stay(state, sample, params)
 
 
 def _move(state: Moving, sample: Sample, params: MotionParams) -> tuple[State, tuple[Event, ...]]:
@@ -271,6 +329,7 @@ def _move(state: Moving, sample: Sample, params: MotionParams) -> tuple[State, t
         sum(t.sample.lat - arrived.lat for t in recent),
         sum(d_lon_deg(arrived.lon, t.sample.lon) for t in recent),
         len(recent),
+        silent_us=sample.at_us - before.sample.at_us,
     )
     events: tuple[Event, ...] = (Began(_as_stay(staying, is_open=True)),)
     if first.n_trip > 1:
@@ -289,6 +348,7 @@ def _stay(state: Staying, sample: Sample, params: MotionParams) -> tuple[State, 
                 state.sum_lat + sample.lat - arrived.lat,
                 state.sum_lon + d_lon_deg(arrived.lon, sample.lon),
                 state.n + 1,
+                silent_us=max(state.silent_us, sample.at_us - _last(state).at_us),
             ),
             (),
         )

@@ -246,7 +246,7 @@ class Track:
 
 
 def runs(fixes: Iterable[TrackFix], gap_s: int) -> Iterator[list[TrackFix]]:
-    """Cut sorted fixes where none came for longer than `gap_s`: there every fold begins anew."""
+    """Cut sorted fixes where none came for longer than `gap_s`."""
     run: list[TrackFix] = []
     for fix in fixes:
         if run and fix.at_us - run[-1].at_us > gap_s * MICROS:
@@ -255,6 +255,25 @@ def runs(fixes: Iterable[TrackFix], gap_s: int) -> Iterator[list[TrackFix]]:
         run.append(fix)
     if run:
         yield run
+
+
+def beginnings(fixes: Sequence[TrackFix], gap_s: int, params: TrackParams) -> Iterator[int]:
+    """
+    Times of the sorted fixes at which every fold begins anew, whatever lies before them.
+
+    That is after a silence longer than `gap_s`, unless it may be the interval of an app that saves its battery.
+    """
+    last: TrackFix | None = None
+    for run in runs(fixes, gap_s):
+        good = believable(run, params.limits)
+        if good and (last is None or _is_over(last, good[0], params.motion)):
+            yield run[0].at_us
+        last = good[-1] if good else last
+
+
+def _is_over(last: TrackFix, fix: TrackFix, params: MotionParams) -> bool:
+    a, b = Sample(*last[:3]), Sample(*fix[:3])
+    return b.at_us - a.at_us > params.interval_s * MICROS or not params.is_still(a, b)
 
 
 def believable(fixes: Sequence[TrackFix], limits: Limits) -> list[TrackFix]:

@@ -332,10 +332,11 @@ ALL_DAY = {
 }
 
 
+@pytest.mark.parametrize("every_s", [150, 900])
 @pytest.mark.parametrize("legs", ALL_DAY.values(), ids=ALL_DAY)
-async def test_a_restart_makes_no_other_stays_for_a_phone_that_is_on_all_day(world, legs):
+async def test_a_restart_makes_no_other_stays_for_a_phone_that_is_on_all_day(world, legs, every_s):
     ana = await world.hire()
-    fixes = recent(walk(legs, every_s=150))
+    fixes = recent(walk(legs, every_s=every_s))
     first, second = fixes[:-3], fixes[-3:]
     async with world.writing():
         async with world.watching():

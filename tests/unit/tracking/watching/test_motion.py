@@ -154,3 +154,38 @@ def test_a_silence_from_one_place_to_another_is_a_gap_as_ever_and_a_long_one_at_
         later = [at(x_m, 0, 95 + silent_s + 5 * k) for k in range(20)]
         found = segments(samples([*there, *later]), PARAMS)
         assert any(isinstance(s, Gap) for s in found) is is_gap
+
+
+@pytest.mark.parametrize("interval_s", [300, 600, 900, 1800])
+def test_a_phone_that_lies_still_for_a_day_is_one_stay_at_any_interval_of_its_app(interval_s):
+    """And is a little late each time, by another amount."""
+    legs = [(-3000, 0, 0), (0, 0, 400), (0, 0, 86_400), (3000, 0, 400)]
+    sent = as_traccar_client(walk(legs, noise_m=6), interval_s=interval_s)
+    lying_still = range(NOON_US + 500 * MICROS, NOON_US + 86_700 * MICROS)
+    late = [f._replace(at_us=f.at_us + n % 7 * 5 * MICROS * (f.at_us in lying_still)) for n, f in enumerate(sent)]
+    found = segments(samples(late), PARAMS)
+    left_unseen = [Gap] if interval_s > PARAMS.gap_s else []
+    assert [type(s) for s in found] == [Trip, Stay, *left_unseen, Trip]
+    assert (found[1].departed_us - found[1].arrived_us) / MICROS == pytest.approx(86_400, abs=interval_s + 40)
+
+
+def test_a_silence_longer_than_the_interval_of_the_app_is_a_gap():
+    silences_s = [900, 930, 910, 2100, 900, 890]
+    times_s = [sum(silences_s[:n]) for n in range(len(silences_s) + 1)]
+    found = segments(samples([at(0, 0, t) for t in times_s]), PARAMS)
+    assert [type(s) for s in found] == [Stay, Gap, Stay]
+    assert (found[1].ended_us - found[1].began_us) / MICROS == 2100
+
+
+@given(
+    silences_s=st.lists(st.sampled_from([5, 290, 340, 400, 450, 900, 1000, 2000, 4000]), min_size=1, max_size=14),
+    places_m=st.lists(st.sampled_from([0, 0, 0, 20, 48, 55, 300]), min_size=15, max_size=15),
+)
+def test_what_is_an_interval_is_the_same_wherever_a_fold_begins(silences_s, places_m):
+    times_s = [sum(silences_s[:n]) for n in range(len(silences_s) + 1)]
+    fixes = samples([at(x_m, 0, t) for x_m, t in zip(places_m, times_s, strict=False)])
+    whole = segments(fixes, PARAMS)
+    assert all(a[1] == b[0] for a, b in pairwise(ends_us(s) for s in whole))
+    for n, segment in enumerate(whole):
+        began_us, _ = ends_us(segment)
+        assert segments([s for s in fixes if s.at_us >= began_us], PARAMS) == whole[n:]
