@@ -9,11 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.waiting import PATIENCE_S, wait_until
 from tracking.position import LatLon, Mode
 
 ROOT = Path(__file__).parent.parent
@@ -65,11 +65,10 @@ class _Server:
         self._process = subprocess.Popen(
             self._command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 30
-        while not _answers(self.url):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self._command[0]} did not start")
-            time.sleep(0.02)
+        process = self._process
+        wait_until(lambda: _answers(self.url) or process.poll() is not None)
+        if process.poll() is not None:
+            raise RuntimeError(f"{self._command[0]} did not start")
 
     def pause(self) -> None:
         """Keep it alive and silent, as a machine that hangs."""
@@ -136,7 +135,7 @@ def free_port() -> int:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stdout[-500:]} {done.stderr[-500:]}")
     return done.stdout

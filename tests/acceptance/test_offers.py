@@ -8,7 +8,8 @@ import pytest_asyncio
 
 from app.web.auth import Role
 from tests.acceptance.test_asking import set_region, state_of
-from tests.acceptance.test_orders import HOME, dispatcher, eventually, town
+from tests.acceptance.test_orders import HOME, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "set_region", "town"]
 
@@ -35,7 +36,7 @@ async def bundle(town, name="Ana"):
     async def look():
         return next((offer for offer in await open_offers(phone) if len(offer.get("orders", ())) == 2), None)
 
-    return courier_id, phone, await eventually(look), [order["id"] for order in orders]
+    return courier_id, phone, await until(look), [order["id"] for order in orders]
 
 
 async def test_bundle_is_one_offer_that_is_accepted_as_a_whole(town, dispatcher):
@@ -65,7 +66,7 @@ async def test_bundle_is_refused_as_a_whole_and_goes_to_another_courier(town, di
     async def asked():
         return [await state_of(town, order_id) for order_id in ids] == [("assigned", rui)] * 2
 
-    await eventually(asked)
+    await until(asked)
     found = await open_offers(other)
     assert {order["order_id"] for order in found[0]["orders"]} == set(ids)
 
@@ -93,7 +94,7 @@ async def crowd(town, set_region, n=3, **offers):
         listed = (await town.staff.get("/v1/offers", params={"order_id": order["id"], "state": "open"})).json()["items"]
         return {offer["courier_id"]: offer for offer in listed} if len(listed) == n else None
 
-    offers_by = await eventually(asked)
+    offers_by = await until(asked)
     return phones, offers_by, order["id"], (await town.order(order["id"]))["courier_id"]
 
 
@@ -125,7 +126,7 @@ async def test_of_several_asked_the_first_who_accepts_has_it_and_the_others_are_
     async def asked():
         return set(phones) - {winner} <= set(await states_of(town, second["id"]))
 
-    await eventually(asked)
+    await until(asked)
 
 
 async def test_of_acceptances_at_the_same_instant_one_wins(town, dispatcher, set_region):
@@ -184,4 +185,4 @@ async def test_offer_to_several_that_ran_out_can_be_accepted_by_nobody(town, dis
         mine = (await town.staff.get(f"/v1/offers/{offers[holder]['id']}")).json()
         return mine["state"] == "expired"
 
-    await eventually(ended)
+    await until(ended)

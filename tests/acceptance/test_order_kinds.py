@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, eventually, town
+from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "town"]
 
@@ -30,7 +31,7 @@ async def reasons_of(town, order):
     async def explained():
         return (await town.order(order["id"])).get("decision", {}).get("reasons")
 
-    return [reason["code"] for reason in await eventually(explained, 60)]
+    return [reason["code"] for reason in await until(explained)]
 
 
 async def test_hot_food_goes_only_to_who_can_hand_it_over_in_time(town, dispatcher):
@@ -65,7 +66,7 @@ async def test_visit_has_one_stop_and_nothing_to_pick_up(town, dispatcher):
     async def foretold():
         return (await town.staff.get(f"/v1/orders/{order['id']}/eta")).json()["p50"]
 
-    assert await eventually(foretold, 60)
+    assert await until(foretold)
     done = (await phone.post(f"/v1/orders/{order['id']}/delivered", json={"code": "seen"})).json()
     assert (done["state"], "picked_up_at" in done) == ("delivered", False)
     assert await town.actions(order["id"]) == ["place", "assign", "accept", "delivered"]
@@ -107,7 +108,7 @@ async def test_pickup_is_brought_to_where_the_shift_ends(town, dispatcher):
     async def foretold():
         return (await town.staff.get(f"/v1/orders/{order['id']}/eta")).json()["p50"]
 
-    assert await eventually(foretold, 60)
+    assert await until(foretold)
     assert (await phone.post(f"/v1/orders/{order['id']}/picked-up")).json()["state"] == "picked_up"
     assert await stops_of(phone, ana) == [(order["id"], "dropoff", DEPOT["lat"], DEPOT["lon"])]
     assert (await phone.post(f"/v1/orders/{order['id']}/delivered")).json()["state"] == "delivered"

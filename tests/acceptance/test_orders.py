@@ -24,7 +24,6 @@ from tracking.position import Fix, LatLon, Position
 RESTAURANT = {"lat": 41.1496, "lon": -8.6109}
 HOME = {"lat": 41.1579, "lon": -8.6291}
 MINIMAL = {"pickup": RESTAURANT, "dropoff": HOME}
-eventually = until
 
 
 class Town:

@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from app.web.auth import Role
 from tests.acceptance.test_asking import set_region
-from tests.acceptance.test_orders import dispatcher, eventually, town
+from tests.acceptance.test_orders import dispatcher, town
+from tests.waiting import until
 from tracking import events
 
 __all__ = ["dispatcher", "set_region", "town"]
@@ -33,7 +34,7 @@ async def lapse(town, phone, rows):
     async def ended():
         return (await phone.get(f"/v1/offers/{offer_id}")).json()["state"] == "expired"
 
-    await eventually(ended)
+    await until(ended)
     await town.staff.post(f"/v1/orders/{order['id']}/cancel")
 
 
@@ -62,7 +63,7 @@ async def test_pause_is_shown_and_told_and_ended_by_support_and_by_going_on_duty
         reasons = (await town.order(order["id"])).get("decision", {}).get("reasons")
         return reasons and [reason["code"] for reason in reasons] == ["paused"]
 
-    await eventually(explained)
+    await until(explained)
     # By support, not by the courier; and it is in the audit log.
     assert (await phone.post(f"/v1/couriers/{ana}/pause/end")).status_code == 403
     support = await client_of(Role.SUPPORT)
@@ -79,7 +80,7 @@ async def test_pause_is_shown_and_told_and_ended_by_support_and_by_going_on_duty
     async def is_paused():
         return await paused_until(town, ana) is not None
 
-    await eventually(is_paused)
+    await until(is_paused)
     assert (await phone.post(f"/v1/couriers/{ana}/off-duty")).status_code == 200
     assert (await phone.post(f"/v1/couriers/{ana}/on-duty")).status_code == 200
     assert await paused_until(town, ana) is None
