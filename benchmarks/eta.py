@@ -29,7 +29,7 @@ from benchmarks.scores import best_factor, by_horizon, lower_pct, scores, table
 from dispatch.arrivals.eta import Eta, Journey, Span, StopAhead, foresee
 from dispatch.arrivals.progress import advance, depart, leg_ahead
 from dispatch.arrivals.steady import hold, settle
-from dispatch.arrivals.widths import Widths, unpack
+from dispatch.arrivals.widths import Stage, Widths, unpack
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE, Estimate, TrackedLeg, TravelModel, default_s, learn
 from dispatch.stop import OrderId, PlannedStop, StopKind
@@ -190,11 +190,11 @@ def en_route(points: Sequence[TrackPoint], model: TravelModel | None, factor: fl
         found = foresee(
             Journey(stops=(ahead,), fixed_at=point.unix_s),
             now=point.unix_s,
-            widen=lambda etas: widths.widen(etas, is_driven=True),
+            widen=lambda etas: widths.widen(etas, [Stage.ON_THE_WAY]),
         )
         is_measured = progress.standing or progress.is_behind(whole.p50_s)
         said = settle(said, found if is_measured else hold(said, found))
-        widths.hear(said, is_driven=True)
+        widths.hear(said, [Stage.ON_THE_WAY])
         nominal = distance_m(point.at, end.at) / (eta_legs.NOMINAL_KMH[mode] / 3.6)
         moments.append(
             Moment(

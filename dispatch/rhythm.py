@@ -17,8 +17,10 @@ from tracking.position import CourierId
 STEP_S: Final = 900
 N_STEPS: Final = 96
 """A day; later than that it goes on as it ended."""
-LEAST: Final = 0.01
-"""Smaller changes are none: a clock is not worth asking for them."""
+N_SOON: Final = 8
+"""Two hours: what is planned to be driven later is little, and is not searched for as closely."""
+LEAST: Final = 0.05
+"""Log durations are told in such steps: 2.5 % of a leg of ten minutes is 15 s. More steps cost more to plan with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +44,8 @@ class Rhythm:
 
     @property
     def fastest(self) -> float:
-        """No leg is shorter than this times what the matrix says; at most 1."""
-        return min(1.0, *self.slowness)
+        """No leg that is driven soon is shorter than this times what the matrix says; at most 1."""
+        return min(1.0, *self.slowness[:N_SOON])
 
     def leg_s(self, leaves_at: int, matrix_s: int) -> int:
         """What a leg takes that is left for then and takes `matrix_s` by the matrix."""

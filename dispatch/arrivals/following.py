@@ -13,7 +13,7 @@ from dispatch.arrivals.forecast import FALLBACK_SOURCES, Forecaster, Way
 from dispatch.arrivals.itinerary import Call, Itinerary, breaks_changed, continues, windows_changed
 from dispatch.arrivals.progress import Path, Progress, advance, depart, leg_ahead
 from dispatch.arrivals.steady import AT_ONCE, HOLD_S, REMEMBERED_S, SETTLE_S, hold, settle
-from dispatch.arrivals.widths import Widths
+from dispatch.arrivals.widths import Stage, Widths
 from dispatch.learning.conformal import Band
 from dispatch.learning.travel_model import GREAT_CIRCLE
 from dispatch.planning.params import Params
@@ -193,12 +193,13 @@ class Following:
             rests_until=self.itinerary.rests_until,
             leaves_at=leaves_at,
         )
-        is_driven = calls[0].is_assigned and arrived_at is None and self.progress is not None
+        is_driven = arrived_at is None and self.progress is not None
+        stages = [_stage(call, is_driven=is_driven and number == 0) for number, call in enumerate(calls)]
         found = foresee(
             journey,
             now=now,
             engine_expected=self.engine_expected,
-            widen=lambda etas: self.widths.widen(etas, is_driven=is_driven),
+            widen=lambda etas: self.widths.widen(etas, stages),
         )
         resumed = self._resumed_at is not None and now - self._resumed_at <= REMEMBERED_S
         found = tuple(
@@ -212,7 +213,7 @@ class Following:
         self._cause, self._has_new_ways = None, False
         if arrived_at is not None:
             self.widths.arrived(calls[0].stop, arrived_at)
-        self.widths.hear(self.said, is_driven=is_driven)
+        self.widths.hear(self.said, stages)
         return self.said
 
     def _prepare(self, forecaster: Forecaster, now: float) -> None:
@@ -291,6 +292,12 @@ class Following:
         if self._expected is not None and progress.is_behind(self._expected.p50_s):
             return Note.SLOWER_THAN_EXPECTED
         return None
+
+
+def _stage(call: Call, *, is_driven: bool) -> Stage:
+    if not call.is_assigned:
+        return Stage.INTENDED
+    return Stage.ON_THE_WAY if is_driven else Stage.BEFORE
 
 
 def _notes(call: Call, *, resumed: bool) -> Iterable[Note]:

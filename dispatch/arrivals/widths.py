@@ -13,6 +13,7 @@ recalibrating what is told by what it covered; here by quantiles of scores (see 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from math import inf
 from statistics import NormalDist
 
@@ -42,15 +43,26 @@ FARTHEST = 20.0
 _PRIOR_SCORES = np.array([NormalDist().inv_cdf((i + 0.5) / N_PRIOR) / NORMAL_P90 for i in range(N_PRIOR)])
 """Of intervals that hold as they are."""
 
-_Packed = tuple[bool, int, list[float], list[float]]
-Cell = tuple[bool, int]
-"""Whether the courier is on the way to the stop, and the number in HORIZONS_S."""
+
+class Stage(IntEnum):
+    """How far it has got with a stop when something is told of it."""
+
+    INTENDED = 0
+    """The planner only means to give the order to the courier."""
+    BEFORE = 1
+    """The courier has the order, and goes elsewhere before."""
+    ON_THE_WAY = 2
+
+
+_Packed = tuple[Stage, int, list[float], list[float]]
+Cell = tuple[Stage, int]
+"""With the number in HORIZONS_S."""
 
 
 class _Told(msgspec.Struct, array_like=True):
     """Something told of a stop: the arrival, and how wide the interval was before it was stretched."""
 
-    on_the_way: bool
+    stage: Stage
     horizon: int
     p50: float
     below_s: float
@@ -86,11 +98,11 @@ class Widths:
             self._stretch[cell] = known
         return known
 
-    def widen(self, etas: Sequence[Eta], *, is_driven: bool) -> list[Eta]:
-        """The arrivals with intervals that hold; `is_driven`: the courier is on the way to the first of them."""
+    def widen(self, etas: Sequence[Eta], stages: Sequence[Stage]) -> list[Eta]:
+        """The arrivals at the stops of a route with intervals that hold."""
         result: list[Eta] = []
-        for number, eta in enumerate(etas):
-            cell = cell_of(eta, on_the_way=is_driven and number == 0)
+        for eta, stage in zip(etas, stages, strict=True):
+            cell = cell_of(eta, stage)
             self._sides_s[eta.stop] = eta.p50 - eta.p10, eta.p90 - eta.p50
             p10, p90 = eta.p10, eta.p90
             if eta.p90 > eta.computed_at and cell in self.scores:
@@ -102,24 +114,23 @@ class Widths:
             result.append(replace(eta, p10=min(p10, eta.p50), p90=p90))
         return result
 
-    def hear(self, etas: Sequence[Eta], *, is_driven: bool) -> None:
+    def hear(self, etas: Sequence[Eta], stages: Sequence[Stage]) -> None:
         """Remember what is told of what `widen` was given, to be compared with what comes."""
-        for number, eta in enumerate(etas):
+        for eta, stage in zip(etas, stages, strict=True):
             heard_at, sides_s = self._heard_at.get(eta.stop, -inf), self._sides_s.pop(eta.stop, None)
             if sides_s is None or eta.p90 <= eta.computed_at or eta.computed_at - heard_at < EVERY_S:
                 continue
             self._heard_at[eta.stop] = eta.computed_at
-            cell = cell_of(eta, on_the_way=is_driven and number == 0)
-            self._pending.setdefault(eta.stop, []).append(_Told(*cell, eta.p50, *sides_s))
+            self._pending.setdefault(eta.stop, []).append(_Told(*cell_of(eta, stage), eta.p50, *sides_s))
             if len(self._pending) > MOST_STOPS:
                 self._forget(self._pending.popitem(last=False)[0])
 
     def arrived(self, stop: PlannedStop, at: float) -> None:
         """A courier has come to a stop; told again it changes nothing."""
         heard = self._pending.pop(stop, [])
-        n_of_cell = Counter((told.on_the_way, told.horizon) for told in heard)
+        n_of_cell = Counter((told.stage, told.horizon) for told in heard)
         for told in heard:
-            cell, late_s = (told.on_the_way, told.horizon), at - told.p50
+            cell, late_s = (told.stage, told.horizon), at - told.p50
             width_s = max(told.above_s if late_s > 0 else told.below_s, LEAST_WIDTH_S)
             score = min(max(late_s / width_s, -FARTHEST), FARTHEST)
             self.scores.setdefault(cell, deque(maxlen=MOST_SCORES)).append(score)
@@ -139,10 +150,10 @@ class Widths:
         )
 
 
-def cell_of(eta: Eta, *, on_the_way: bool) -> Cell:
+def cell_of(eta: Eta, stage: Stage) -> Cell:
     """The cell of something told."""
     ahead_s = eta.p50 - eta.computed_at
-    return on_the_way, next(number for number, ends_s in enumerate(HORIZONS_S) if ahead_s < ends_s)
+    return stage, next(number for number, ends_s in enumerate(HORIZONS_S) if ahead_s < ends_s)
 
 
 def unpack(packed: bytes | None) -> Widths:
@@ -152,10 +163,10 @@ def unpack(packed: bytes | None) -> Widths:
     except msgspec.DecodeError:
         cells = []
     widths = Widths()
-    for on_the_way, horizon, scores, weights in cells:
+    for stage, horizon, scores, weights in cells:
         pairs = [pair for pair in zip(scores, weights, strict=False) if abs(pair[0]) <= FARTHEST and 0 < pair[1] <= 1]
         if 0 <= horizon < len(HORIZONS_S) and pairs:
-            cell = (on_the_way, horizon)
+            cell = (stage, horizon)
             widths.scores[cell] = deque((score for score, _ in pairs), maxlen=MOST_SCORES)
             widths.weights[cell] = deque((weight for _, weight in pairs), maxlen=MOST_SCORES)
     return widths

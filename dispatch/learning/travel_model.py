@@ -175,8 +175,7 @@ class TravelModel:
         hours = hour + np.arange(N_STEPS) * (STEP_S / 3600.0)
         hours[1:] += STEP_S / 7200.0  # of the middle of a step; the first begins with what the matrix is of
         log_factors = np.interp(hours, np.arange(168.0), self.kriging.by_hour, period=168.0)
-        slowness = np.exp(log_factors - log_factors[0])
-        slowness[np.abs(slowness - 1.0) < LEAST] = 1.0
+        slowness = np.exp(np.rint((log_factors - log_factors[0]) / LEAST) * LEAST)
         if (slowness == 1.0).all():
             return None
         return Rhythm(begins_at=int(at.timestamp()), slowness=tuple(slowness.tolist()))

@@ -23,7 +23,7 @@ from dispatch.planning import cost
 from dispatch.planning.draft import Draft
 from dispatch.planning.insertion import cheapest
 from dispatch.planning.params import Params, ShouldEnd, never
-from dispatch.planning.problem import Problem, StopNo, Stops, lay_out
+from dispatch.planning.problem import Problem, StopNo, Stops, at_gait, lay_out
 from dispatch.planning.proposal import Plan, ReasonCode, Unassigned
 from dispatch.planning.reasons import exclusions
 from dispatch.planning.report import report
@@ -133,7 +133,7 @@ def task_of(problem: Problem, allowed: npt.NDArray[np.bool_]) -> tuple[Task, lis
                 places.append(0 if place is None else place)
     nowhere = number_of.get(None)
     distances: Mapping[Any, list[Any]] = {
-        gait: _rows(matrix, places, nowhere) for gait, matrix in problem.travel_s.items()
+        gait: _rows(at_gait(problem.travel_s[gait[0]], gait), places, nowhere) for gait in sorted(set(problem.gaits))
     }
     kinds = []
     for numbers in alike.values():

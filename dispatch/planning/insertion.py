@@ -87,7 +87,7 @@ def best_in_route(
         if i != collected_before:  # the first leg is common to all drop-off positions
             state = walk(problem, worker_no, states[i], new[:-1])
             collected_before = i
-            at_least = state.cost - states[i].cost + _to_door(problem, job_no, state.leaves_at)
+            at_least = state.cost - states[i].cost + _to_door(problem, worker_no, job_no, state.leaves_at)
             hopeless = state.excess > old_excess or (grows and old_cost + at_least >= best_cost)
         if hopeless:
             continue
@@ -104,10 +104,11 @@ def best_in_route(
     return Insertion(worker_no=worker_no, stops=best, delta=best_cost - old_cost)
 
 
-def _to_door(problem: Problem, job_no: int, leaves_at: UnixS) -> int:
+def _to_door(problem: Problem, worker_no: int, job_no: int, leaves_at: UnixS) -> int:
     """Least cost of a drop-off by a courier who leaves the pickup then."""
-    dropoff = 2 * job_no + 1
-    drops_at = max(leaves_at + problem.direct_s[job_no], problem.opens_at[dropoff])
+    dropoff, pace = 2 * job_no + 1, problem.clocks[worker_no][1] or 1.0
+    direct_s = problem.durations_s[worker_no].item(problem.place[2 * job_no], problem.place[dropoff])
+    drops_at = max(leaves_at + int(direct_s * pace * problem.fastest), problem.opens_at[dropoff])
     late_s = max(drops_at - problem.due_at[dropoff], 0)
     return problem.delivery_rate[job_no] * (drops_at - problem.ready_at[job_no]) + problem.late_rate[dropoff] * late_s
 
@@ -115,11 +116,9 @@ def _to_door(problem: Problem, job_no: int, leaves_at: UnixS) -> int:
 def earliest_pickups(draft: Draft, job_no: int) -> npt.NDArray[np.int64]:
     """By worker: when it could be at the job's pickup at the earliest, from any point of its route; or FOREVER."""
     problem = draft.problem
-    arrives_at = np.full(len(problem.workers), FOREVER, dtype=np.int64)
-    for gait, numbers in problem.workers_of_gait.items():
-        leg_s = problem.travel_s[gait][draft.place[numbers], problem.jobs[job_no].pickup.place]
-        arrives_at[numbers] = (draft.leaves_at[numbers] + leg_s).min(axis=1)
-    return arrives_at
+    legs_s = problem.legs_s(draft.place, problem.jobs[job_no].pickup.place)
+    earliest: npt.NDArray[np.int64] = (draft.leaves_at + legs_s).min(axis=1)
+    return earliest
 
 
 def nearest(
@@ -131,20 +130,18 @@ def nearest(
     """
     problem = draft.problem
     pickup, dropoff = 2 * job_no, 2 * job_no + 1
-    score = np.full(len(problem.workers), FOREVER, dtype=np.int64)
-    bound = np.full(len(problem.workers), FOREVER, dtype=np.int64)
-    to_door_s = problem.service_s[pickup] + problem.direct_s[job_no]
-    for gait, numbers in problem.workers_of_gait.items():
-        leg_s = problem.travel_s[gait][draft.place[numbers], problem.place[pickup]]
-        starts_at = np.maximum(draft.leaves_at[numbers] + leg_s, problem.opens_at[pickup])
-        score[numbers] = (starts_at + leg_s).min(axis=1)
-        if problem.fastest < 1.0:  # what is left later may take less
-            starts_at = np.maximum(draft.leaves_at[numbers] + problem.fastest * leg_s, problem.opens_at[pickup])
-        drops_at = np.maximum(starts_at.min(axis=1) + to_door_s, problem.opens_at[dropoff])
-        late_s = np.maximum(drops_at - problem.due_at[dropoff], 0)
-        bound[numbers] = (
-            problem.delivery_rate[job_no] * (drops_at - problem.ready_at[job_no]) + problem.late_rate[dropoff] * late_s
-        )
+    legs_s = problem.legs_s(draft.place, problem.place[pickup])
+    starts_at = np.maximum(draft.leaves_at + legs_s, problem.opens_at[pickup])
+    score = (starts_at + legs_s).min(axis=1)
+    here = np.full(len(problem.workers), problem.place[pickup], dtype=np.int32)
+    direct_s = problem.legs_s(here, problem.place[dropoff])
+    if problem.fastest < 1.0:  # what is left later may take less
+        starts_at = np.maximum(draft.leaves_at + (problem.fastest * legs_s).astype(np.int64), problem.opens_at[pickup])
+        direct_s = (problem.fastest * direct_s).astype(np.int64)
+    drops_at = starts_at.min(axis=1) + problem.service_s[pickup] + direct_s
+    drops_at = np.maximum(drops_at, problem.opens_at[dropoff])
+    late_s = np.maximum(drops_at - problem.due_at[dropoff], 0)
+    bound = problem.delivery_rate[job_no] * (drops_at - problem.ready_at[job_no]) + problem.late_rate[dropoff] * late_s
     (possible,) = np.nonzero(allowed & (score < FOREVER) & (bound < below))
     order = possible[np.argsort(score[possible], kind="stable")]
     return order.tolist(), bound[order].tolist()

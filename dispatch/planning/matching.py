@@ -14,7 +14,7 @@ from ortools.graph.python import min_cost_flow
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
-from dispatch.planning.problem import Problem, Stops
+from dispatch.planning.problem import Floats, Problem, Stops
 from dispatch.planning.schedule import RouteState, price, start, walk
 from dispatch.planning.snapshot import FOREVER
 
@@ -96,8 +96,8 @@ def _after_workers(
     leaves_at = np.array([end.leaves_at for end in ends], dtype=np.int64)
     places = np.array([end.place for end in ends])
     shift_ends_at = np.array([worker.shift_ends_at for worker in problem.workers], dtype=np.int64)
-    for gait, numbers in problem.workers_of_gait.items():
-        travel_s = problem.travel_s[gait]
+    for mode, numbers in problem.workers_of_mode.items():
+        travel_s = problem.travel_s[mode]
         costs[:, numbers] = _trip_costs(
             problem,
             travel_s,
@@ -105,6 +105,7 @@ def _after_workers(
             leaves_at=leaves_at[numbers],
             places=places[numbers],
             latest=shift_ends_at[numbers],
+            paces=None if problem.paces is None else problem.paces[numbers],
         )
     costs += np.array([0 if end.kind >= 0 else problem.idle_value[number] for number, end in enumerate(ends)])
     costs[~allowed[movable]] = FOREVER
@@ -114,8 +115,8 @@ def _after_workers(
 def _after_jobs(draft: Draft, movable: Sequence[int]) -> Ints:
     """[movable job, movable job before it]: cost of a trip after another; only later after earlier, so no rings."""
     problem = draft.problem
-    gait = max(problem.workers_of_gait, key=lambda gait: len(problem.workers_of_gait[gait]))
-    travel_s = problem.travel_s[gait]
+    mode = max(problem.workers_of_mode, key=lambda mode: len(problem.workers_of_mode[mode]))
+    travel_s = problem.travel_s[mode]
     starts_at = np.array([_start_in(draft, job_no) for job_no in movable], dtype=np.int64)
     pickups = np.array([problem.jobs[job_no].pickup.place for job_no in movable])
     dropoffs = np.array([problem.jobs[job_no].dropoff.place for job_no in movable])
@@ -148,6 +149,7 @@ def _trip_costs(
     leaves_at: Ints,
     places: Ints,
     latest: Ints,
+    paces: Floats | None = None,
 ) -> Ints:
     """[job, source]: cost of driving from the source over the pickup to the drop-off, as `route.walk` counts it."""
 
@@ -158,6 +160,8 @@ def _trip_costs(
     pickups, dropoffs = column(problem.place, 0), column(problem.place, 1)
     leg_s = travel_s[places, pickups].astype(np.int64)
     direct_s = travel_s[pickups, dropoffs].astype(np.int64)
+    if paces is not None:
+        leg_s, direct_s = (leg_s * paces).astype(np.int64), (direct_s * paces).astype(np.int64)
     starts_at = np.maximum(leaves_at + leg_s, column(problem.opens_at, 0))
     arrives_at = starts_at + column(problem.service_s, 0) + direct_s
     drops_at = np.maximum(arrives_at, column(problem.opens_at, 1))

@@ -9,7 +9,6 @@ Lists by stop are plain lists of ints: a route is walked some ten thousand times
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +19,14 @@ from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, Uni
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, Mode
 
-PACE_STEP = 0.03
-"""Couriers whose paces, in logs, are nearer than this share a matrix: 1.5 % of a leg of ten minutes is nine seconds."""
+PACE_STEP = 0.06
+"""Couriers whose paces, in logs, are nearer than this are alike to the long search: 3 % of ten minutes is 18 s."""
 Gait = tuple[Mode, int]
 """A mode, and by how many steps a courier's pace differs from everybody's."""
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+
+Later = Callable[[UnixS, int], int]
+"""What a leg takes that is left for then, and takes so long now."""
 
 StopNo = int
 """2 * job for its pickup, 2 * job + 1 for its drop-off."""
@@ -58,7 +60,7 @@ class Problem:
     ride_s: dict[int, int]
     """By job, where there is such a bound: at most so long from the end of the pickup to the drop-off."""
     direct_s: list[int]
-    """By job: from pickup to drop-off in the fastest mode, at the quickest pace and hour."""
+    """By job: from pickup to drop-off in the fastest mode, at the usual pace and this hour."""
     onboard: list[bool]
     single: list[bool]
     """By job: has one stop, being on board or of that kind."""
@@ -73,16 +75,18 @@ class Problem:
     gaits: list[Gait]
     """By worker."""
     durations_s: list[npt.NDArray[np.int32]]
-    """By worker: the matrix of its mode, at its pace; of legs left for now, see `leg_s`."""
+    """By worker: the matrix of its mode, at the usual pace and for legs that are left for now; see `leg_s`."""
+    paces: Floats | None
+    """By worker: its pace; None where all are as usual."""
     distances_m: list[npt.NDArray[np.int32]]
-    travel_s: Mapping[Gait, npt.NDArray[np.int32]]
-    workers_of_gait: dict[Gait, npt.NDArray[np.int64]]
+    travel_s: Mapping[Mode, npt.NDArray[np.int32]]
+    workers_of_mode: dict[Mode, npt.NDArray[np.int64]]
     fastest: float
-    """No leg is shorter than this times what the matrix says, whenever it is driven; at most 1."""
+    """No leg is shorter than this times what the matrix says, when it is driven soon; at most 1."""
     walk_weights: tuple[int, int, int, int]
     """Of travel, waiting, overtime and change: together with the next two what `route.walk` needs, unpacked at once."""
-    clocks: list[tuple[Callable[[Place, Place], int], float, Callable[[UnixS, int], int], UnixS, tuple[Break, ...]]]
-    """By worker: travel time, until when that holds, what it is later, end of shift, breaks."""
+    clocks: list[tuple[Callable[[Place, Place], int], float, float, Later, UnixS, tuple[Break, ...]]]
+    """By worker: travel time, pace (0: as usual), until when that holds, what it is later, end of shift, breaks."""
     lists: tuple[list[int], ...]
     """place, opens_at, uncertain_s, due_at, closes_at, service_s, ready_at, late_rate, delivery_rate, taken_from."""
     taken_from: list[int]
@@ -92,9 +96,20 @@ class Problem:
 
     def leg_s(self, worker_no: int, origin: Place, destination: Place, leaves_at: UnixS) -> int:
         """What a leg takes a worker who leaves then."""
-        duration, steady_until, later, _, _ = self.clocks[worker_no]
+        duration, pace, steady_until, later, _, _ = self.clocks[worker_no]
         leg_s = duration(origin, destination)
+        if pace:
+            leg_s = int(leg_s * pace)
         return leg_s if leaves_at + leg_s <= steady_until else later(leaves_at, leg_s)
+
+    def legs_s(self, places: npt.NDArray[np.int32], destination: Place) -> npt.NDArray[np.int32]:
+        """What legs take now from `places[worker, …]`, each worker as they ride."""
+        legs_s = np.empty(places.shape, dtype=np.int32)
+        for mode, numbers in self.workers_of_mode.items():
+            legs_s[numbers] = self.travel_s[mode][places[numbers], destination]
+        if self.paces is not None:
+            legs_s = (legs_s * self.paces.reshape(-1, *[1] * (places.ndim - 1))).astype(np.int32)
+        return legs_s
 
     def planned(self, stop: StopNo) -> PlannedStop:
         """The stop in the snapshot's terms."""
@@ -127,9 +142,8 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     shown = {order_id: number for number, worker in enumerate(workers) for order_id in worker.shown}
     job_no = {job.order_id: number for number, job in enumerate(jobs)}
     weights = params.weights
-    gaits = [_gait(worker) for worker in workers]
-    travel_s = {gait: _at_pace(snapshot.travel.durations_s[gait[0]], gait[1]) for gait in sorted(set(gaits))}
-    durations_s = [travel_s[gait] for gait in gaits]
+    durations_s = [snapshot.travel.durations_s[worker.mode] for worker in workers]
+    paces = np.array([worker.pace for worker in workers])
     habits = snapshot.travel.habits
     rhythms = [habits[worker.mode].rhythm if worker.mode in habits else None for worker in workers]
     fastest = min((rhythm.fastest for rhythm in rhythms if rhythm is not None), default=1.0)
@@ -169,26 +183,28 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
             for number, job in enumerate(jobs)
             if job.max_on_board_s is not None and job.onboard_of is None and job.only is None
         },
-        direct_s=_direct_s(snapshot, travel_s or snapshot.travel.durations_s, fastest),
+        direct_s=_direct_s(snapshot),
         onboard=onboard,
         single=[onboard[n] or n in lone for n in range(len(jobs))],
         lone=lone,
         kept=frozenset(n for n in lone if jobs[n].only is StopKind.PICKUP),
         shown_to=shown_to,
         idle_value=idle_values(snapshot, params),
-        gaits=gaits,
+        gaits=[(worker.mode, round(log(worker.pace) / PACE_STEP)) for worker in workers],
         durations_s=durations_s,
+        paces=None if (paces == 1.0).all() else paces,
         distances_m=[snapshot.travel.distances_m[worker.mode] for worker in workers],
-        travel_s=travel_s,
-        workers_of_gait={
-            gait: np.array([number for number, other in enumerate(gaits) if other == gait], dtype=np.int64)
-            for gait in travel_s
+        travel_s=snapshot.travel.durations_s,
+        workers_of_mode={
+            mode: np.array([number for number, worker in enumerate(workers) if worker.mode == mode], dtype=np.int64)
+            for mode in sorted({worker.mode for worker in workers})
         },
         fastest=fastest,
         walk_weights=(weights.travel, weights.waiting, weights.overtime, weights.change),
         clocks=[
             (
                 matrix.item,
+                0.0 if worker.pace == 1.0 else worker.pace,
                 FOREVER if rhythm is None else rhythm.steady_until,
                 _as_now if rhythm is None else rhythm.leg_s,
                 worker.shift_ends_at,
@@ -213,27 +229,23 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     )
 
 
-def _gait(worker: Worker) -> Gait:
-    return worker.mode, round(log(worker.pace) / PACE_STEP)
-
-
-def _at_pace(durations_s: npt.NDArray[np.int32], steps: int) -> npt.NDArray[np.int32]:
-    if not steps:
+def at_gait(durations_s: npt.NDArray[np.int32], gait: Gait) -> npt.NDArray[np.int32]:
+    """Times of a mode at a courier's pace, for searches that need them all at once; `walk` has them to the second."""
+    if not gait[1]:
         return durations_s
-    scaled: Floats = durations_s * np.float32(exp(steps * PACE_STEP))
-    return np.rint(scaled).astype(np.int32)
+    scaled: npt.NDArray[np.int32] = np.rint(durations_s * np.float32(exp(gait[1] * PACE_STEP))).astype(np.int32)
+    return scaled
 
 
 def _as_now(_: UnixS, leg_s: int) -> int:
     return leg_s
 
 
-def _direct_s(snapshot: Snapshot, travel_s: Mapping[Any, npt.NDArray[np.int32]], fastest: float) -> list[int]:
-    matrices = travel_s.values()
+def _direct_s(snapshot: Snapshot) -> list[int]:
+    matrices = snapshot.travel.durations_s.values()
     if not snapshot.jobs or not matrices:
         return [0] * len(snapshot.jobs)
     pickups = [job.pickup.place for job in snapshot.jobs]
     dropoffs = [job.dropoff.place for job in snapshot.jobs]
-    least = np.min([matrix[pickups, dropoffs] for matrix in matrices], axis=0)
-    direct_s: list[int] = (least if fastest == 1.0 else (least * fastest).astype(np.int64)).tolist()
-    return direct_s
+    fastest: list[int] = np.min([matrix[pickups, dropoffs] for matrix in matrices], axis=0).tolist()
+    return fastest

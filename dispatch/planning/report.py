@@ -71,7 +71,7 @@ def due_now(draft: Draft, worker_no: int, times: tuple[ScheduledStop, ...]) -> s
         return due
     first = times[0]
     worker = problem.workers[worker_no]
-    leg_s = problem.durations_s[worker_no].item(worker.start, first.place)
+    leg_s = problem.leg_s(worker_no, worker.start, first.place, problem.now)
     stay = [(stop, row) for stop, row in zip(stops, times, strict=True) if row.arrives_at == first.arrives_at]
     wanted_at = max(max(row.arrives_at, be_there_at(problem, stop)) for stop, row in stay)
     leave_by = max(wanted_at - leg_s, worker.available_at)

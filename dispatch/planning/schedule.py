@@ -46,7 +46,7 @@ def start(problem: Problem, worker_no: int) -> RouteState:
     return RouteState(free_at, worker.start, -1, free_at, 0, 0, 0)
 
 
-def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten thousand times a second
+def walk(  # noqa: C901, PLR0912, PLR0915 - one pass over the rules of time, taken ten thousand times a second
     problem: Problem, worker_no: int, state: RouteState, stops: Iterable[StopNo], until: int = FOREVER
 ) -> RouteState:
     """
@@ -54,14 +54,17 @@ def walk(  # noqa: C901, PLR0912 - one pass over the rules of time, taken ten th
 
     The cost is that of the terms in cost.py, fused into one pass because every decision hangs on this loop.
     """
-    duration, steady_until, later, shift_ends_at, breaks = problem.clocks[worker_no]
+    duration, pace, steady_until, later, shift_ends_at, breaks = problem.clocks[worker_no]
     travel_weight, waiting_weight, overtime_weight, change_weight = problem.walk_weights
     places, opens, uncertain, dues, closes, services, ready, late_rate, delivery_rate, taken_from = problem.lists
     leaves_at, place, kind, arrived_at, n_breaks, cost, excess = state
     for stop in stops:
         is_dropoff = stop & 1
         if places[stop] != place or is_dropoff != kind:
-            now_s = leg_s = duration(place, places[stop])
+            leg_s = duration(place, places[stop])
+            if pace:
+                leg_s = int(leg_s * pace)
+            now_s = leg_s
             if leaves_at + leg_s > steady_until:
                 leg_s = later(leaves_at, now_s)
             while n_breaks < len(breaks):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
-from dispatch.planning.problem import StopNo
+from dispatch.planning.problem import StopNo, at_gait
 from dispatch.planning.reasons import refusers
 from dispatch.planning.schedule import size_in
 from dispatch.planning.search.clusters import Cluster
@@ -177,7 +177,7 @@ def cut(
     piece = Piece(
         nodes=tuple(node(stop) for stop in stops),
         vehicles=tuple(vehicle(worker_no) for worker_no in cluster.worker_nos),
-        durations_s=tuple(problem.travel_s[gait][cells].astype(np.int64) for gait in gaits),
+        durations_s=tuple(at_gait(problem.travel_s[gait[0]][cells], gait).astype(np.int64) for gait in gaits),
         travel=problem.params.weights.travel,
         overtime=problem.params.weights.overtime,
         change=problem.params.weights.change,
