@@ -94,7 +94,8 @@ async def list_orders(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[OrderShape]:
     """
-    Newest first. `q` finds references, the beginning of an id, and parts of an address.
+    Newest first. `q` finds whole references and customers and the beginning of an id; among the newest 50,000 orders
+    also parts of them, of an address, a contact or a comment, and phone numbers by four or more of their digits.
 
     `unassigned=true`: those the planner found no courier for, each with its reasons.
     """

@@ -185,8 +185,9 @@ RETURNING
     kind, depot, group_id, max_on_board_s, return_lat, return_lon, return_address, updated_at;
 
 -- name: list
--- Newest first. Every filter may be NULL: $1 states, $2 region, $3 courier, $4 customer, $5 text found in a reference or
--- an address, $6 placed from, $7 placed before, $8 only those the planner found no courier for; $9, $10 the cursor
+-- Newest first. Every filter may be NULL: $1 states, $2 region, $3 courier, $4 customer, $5 text: a whole reference or
+-- customer or the beginning of an id in any order, and among the newest 50,000 (so long does it take that nothing is
+-- found) a part of them, of an address, of a contact, of a comment, or the digits of a number in a contact; $6 placed from, $7 placed before, $8 only those the planner found no courier for; $9, $10 the cursor
 -- (placed_at and id of the last one seen), $11 how many.
 SELECT
     o.id, o.region, o.external_id, o.customer_id, o.state, o.version, o.pickup_lat, o.pickup_lon, o.pickup_address,
@@ -205,8 +206,26 @@ WHERE
     AND ($4::text IS NULL OR o.customer_id = $4)
     AND (
         $5::text IS NULL OR o.external_id = $5 OR o.customer_id = $5 OR o.id::text LIKE lower($5) || '%'
-        OR strpos(lower(coalesce(o.dropoff_address, '')), lower($5)) > 0
-        OR strpos(lower(coalesce(o.pickup_address, '')), lower($5)) > 0
+        OR (
+            o.placed_at >= coalesce(
+                (SELECT n.placed_at FROM orders AS n ORDER BY n.placed_at DESC OFFSET 49999 LIMIT 1), '-infinity'
+            )
+            AND (
+                strpos(lower(concat_ws(
+                    ' ', o.external_id, o.customer_id, o.dropoff_address, o.pickup_address,
+                    jsonb_path_query_array(o.dropoff_contact, '$.*'), jsonb_path_query_array(o.pickup_contact, '$.*')
+                )), lower($5)) > 0
+                OR (
+                    length(regexp_replace($5, '[^0-9]+', '', 'g')) >= 4 AND $5 !~ '[[:alpha:]]'
+                    AND strpos(regexp_replace(concat_ws(
+                        ' ', jsonb_path_query_array(o.dropoff_contact, '$.*'), jsonb_path_query_array(o.pickup_contact, '$.*')
+                    ), '[^0-9]+', '', 'g'), regexp_replace($5, '[^0-9]+', '', 'g')) > 0
+                )
+                OR EXISTS (
+                    SELECT FROM order_comments AS c WHERE c.order_id = o.id AND strpos(lower(c.body), lower($5)) > 0
+                )
+            )
+        )
     )
     AND ($6::timestamptz IS NULL OR o.placed_at >= $6)
     AND ($7::timestamptz IS NULL OR o.placed_at < $7)

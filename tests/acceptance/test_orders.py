@@ -433,3 +433,28 @@ async def test_route_is_reordered_by_hand_in_the_version_seen(town, dispatcher):
     await asyncio.sleep(0.5)  # the dispatcher has looked again by then, and left it alone
     route = (await phone.get(f"/v1/couriers/{ana}/route")).json()
     assert [{"order_id": s["order_id"], "kind": s["kind"]} for s in route["stops"]] == wanted
+
+
+ODD_CONTACTS = ["null", '"Eva"', "[1, 2]", '{"phone": null, "x": {"y": 1}}']
+
+
+async def test_order_is_found_by_whatever_a_caller_says(town, database_url):
+    """References, names, addresses, phone numbers as they are dialled, comments; odd records hinder nothing."""
+    recipient = HOME | {"address": "Rua das Flores 12", "contact": {"name": "Inês Cruz", "phone": "+351 22-334 455"}}
+    wanted = await town.place(external_id="UX-1003", customer_id="Bakery", dropoff=recipient)
+    other = await town.place(external_id="UX-2000")
+    await town.staff.post(f"/v1/orders/{wanted['id']}/comments", json={"text": "rang, no answer"})
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        for contact in ODD_CONTACTS:
+            odd = (await town.place())["id"]
+            await pool.execute("UPDATE orders SET dropoff_contact = $2::text::jsonb WHERE id = $1", UUID(odd), contact)
+
+    async def found(text: str) -> list[str]:
+        answer = await town.staff.get("/v1/orders", params={"q": text})
+        return [item["external_id"] for item in answer.json()["items"]]
+
+    for text in ("1003", "ux-1003", "bakery", "flores", "inês", "334455", "22 334", wanted["id"][:8], "No Answer"):
+        assert await found(text) == ["UX-1003"], text
+    assert await found("UX-2000") == [other["external_id"]]
+    assert await found("phone") == []
+    assert await found("no 9999") == []

@@ -115,6 +115,19 @@ def test_people_of_an_order_are_shown_when_asked_for_and_its_link_can_be_copied(
     assert world.client.get(link).json()["state"] == "placed"
 
 
+def test_one_search_finds_an_order_by_what_a_caller_says(page, world):
+    contact = {"phone": f"+351 {uuid4().int % 10**9:09}"}
+    body = {"pickup": {"lat": 41.16, "lon": -8.62}, "dropoff": {"lat": 41.15, "lon": -8.62, "contact": contact}}
+    made = world.client.post("/v1/orders", json=body | {"external_id": f"web-{uuid4().hex[:6]}"}).raise_for_status()
+    world.client.post(f"/v1/orders/{made.json()['id']}/cancel", json={"reason": "test"}).raise_for_status()
+    page.get_by_label("Search couriers and orders").fill(contact["phone"][-6:])
+    expect(page.get_by_role("tab", name=re.compile("Orders"))).to_contain_text("1")
+    open_orders(page)
+    page.get_by_role("button", name=re.compile("Closed")).click()
+    expect(page.locator("tr[data-order]")).to_have_count(1)
+    expect(page.locator(f"tr[data-order='{made.json()['id']}']")).to_be_visible()
+
+
 def test_failed_order_is_tried_again_on_the_page(page, world, couriers, order):
     give(world, order, couriers["Eva"])
     world.client.post(f"/v1/orders/{order['id']}/failed", json={"reason": "nobody there"}).raise_for_status()

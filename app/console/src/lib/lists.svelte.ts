@@ -27,6 +27,8 @@ export class Lists {
   orders = $state.raw<ReadonlyMap<string, Order> | null>(null)
   alerts = $state.raw<Alert[]>([])
   hasAlerts = $state(false)
+  /** What the server found last, by what no list here has: a phone number, a comment, an order long closed. */
+  found = $state.raw<{ text: string; ids: ReadonlySet<string> }>({ text: '', ids: new Set() })
   readonly everyOrder: Order[] = $derived([...(this.orders?.values() ?? [])])
   readonly openAlerts: Alert[] = $derived(this.alerts.filter((alert) => !alert.resolved_at))
 
@@ -98,6 +100,21 @@ export class Lists {
     if (!this.orders || text.trim().length < 3) return
     const found = await api.get<Page<Order>>(`/v1/orders?limit=50&q=${encodeURIComponent(text.trim())}`)
     this.orders = new Map([...this.orders, ...found.items.map((order) => [order.id, order] as const)])
+    this.found = { text: text.trim(), ids: new Set(found.items.map((order) => order.id)) }
+  }
+
+  /** Orders that the search finds, here or on the server. */
+  matching(text: string): Order[] {
+    const needle = text.trim().toLowerCase()
+    if (!needle) return this.everyOrder
+    const ids = this.found.text === text.trim() ? this.found.ids : new Set<string>()
+    return this.everyOrder.filter(
+      (order) =>
+        ids.has(order.id) ||
+        [order.id, order.external_id, order.customer_id, order.pickup.address, order.dropoff.address, this.nameOf(order.courier_id)].some((one) =>
+          one?.toLowerCase().includes(needle),
+        ),
+    )
   }
 
   /** One order again, because we changed it or do not know it. */
