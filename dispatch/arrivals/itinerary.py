@@ -110,8 +110,12 @@ def _call(row: Mapping[str, Any]) -> Call:
         ready_error_s=row["ready_error_s"] if kind is StopKind.PICKUP else None,
         promised_at=promised_at.timestamp() if promised_at is not None else None,
         declared_s=row[f"{kind}_service_s"],
-        scheduled_at=row["scheduled_at"],
+        scheduled_at=_number(row["scheduled_at"]),
         is_assigned=row["is_assigned"],
-        break_at=row["break_at"] or 0.0,
-        break_s=row["break_s"],
+        break_at=_number(row["break_at"]) or 0.0,
+        break_s=_number(row["break_s"]) or 0.0,
     )
+
+
+def _number(text: str | None) -> float | None:
+    return None if text is None else float(text)

@@ -1,11 +1,12 @@
 -- name: stops
 -- $1 region, $2 couriers (NULL: all): the stops still to be made, in the order of each route, with what an arrival
 -- depends on. Stops that the planner only intends are among them. `rests_until`: a break of the courier's goes on. What
--- comes back is dropped off at its place for that or where it was picked up, and nobody was promised when.
+-- comes back is dropped off at its place for that or where it was picked up, and nobody was promised when. Numbers come as
+-- the text they are, for a cast would fail the region for one stop that makes no sense.
 SELECT
-    r.courier_id, c.mode, r.version, s.nth, (s.stop ->> 'arrives_at')::bigint AS scheduled_at,
-    (s.stop ->> 'break_at')::bigint AS break_at, coalesce((s.stop ->> 'break_s')::int, 0) AS break_s,
-    b.began_at + make_interval(secs => b.duration_s) AS rests_until,
+    r.courier_id, c.mode, r.version, s.nth, s.stop ->> 'arrives_at' AS scheduled_at,
+    s.stop ->> 'break_at' AS break_at, s.stop ->> 'break_s' AS break_s,
+    least(b.began_at, '2200-01-01T00:00:00Z') + make_interval(secs => b.duration_s) AS rests_until,
     o.id AS order_id, s.stop ->> 'kind' AS kind, o.courier_id IS NOT NULL AS is_assigned,
     o.pickup_lat, o.pickup_lon, greatest(o.pickup_opens_at, o.ready_at) AS pickup_opens_at,
     coalesce(o.pickup_due_at, o.pickup_closes_at) AS pickup_promised_at, o.pickup_service_s,
@@ -19,7 +20,8 @@ SELECT
 FROM routes AS r
 INNER JOIN couriers AS c ON r.courier_id = c.id
 CROSS JOIN jsonb_array_elements(r.stops) WITH ORDINALITY AS s (stop, nth)
-INNER JOIN orders AS o ON o.id = (s.stop ->> 'order_id')::uuid
+INNER JOIN orders AS o
+    ON o.id = CASE WHEN pg_input_is_valid(s.stop ->> 'order_id', 'uuid') THEN (s.stop ->> 'order_id')::uuid END
 LEFT JOIN breaks AS b ON b.courier_id = r.courier_id AND b.ended_at IS NULL
 WHERE
     r.region = $1 AND ($2::uuid[] IS NULL OR r.courier_id = ANY($2::uuid[]))

@@ -1,8 +1,8 @@
 -- name: placed
--- Where and when the orders of a region were placed after an instant, the newest first, at most $3.
+-- Where and when the orders of a region were placed after an instant, the newest first, at most $3. Infinity is no number.
 SELECT pickup_lat AS lat, pickup_lon AS lon, extract(epoch FROM placed_at)::bigint AS placed_at
 FROM orders
-WHERE region = $1 AND placed_at > $2
+WHERE region = $1 AND placed_at > $2 AND isfinite(placed_at)
 ORDER BY placed_at DESC
 LIMIT $3;
 

@@ -55,7 +55,9 @@ WITH found AS (
         CASE WHEN $4 = 'place' THEN round(pickup_lon * 1e4)::int END AS lon_e4,
         CASE WHEN $4 = 'place' THEN pickup_address END AS address,
         CASE
-            WHEN isfinite(placed_at) THEN greatest(date_part('epoch', closed_at - placed_at), 0)
+            -- No more than a year, for more tenths of a second than an integer counts would fail the region's report.
+            WHEN isfinite(placed_at)
+                THEN least(greatest(date_part('epoch', closed_at - placed_at), 0), 31622400)
         END AS door_s,
         CASE
             WHEN isfinite(coalesce(dropoff_due_at, dropoff_closes_at))
