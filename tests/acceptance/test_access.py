@@ -1,5 +1,7 @@
 """Who may call what: deny by default, and no route without a rule."""
 
+import re
+
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -23,6 +25,12 @@ def handlers(application: Litestar) -> list[tuple[str, str, HTTPRouteHandler]]:
 
 
 ALL = handlers(create_app(Settings()))
+SAMPLES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "1", "str": "x", "path": "x"}
+
+
+def filled(path: str) -> str:
+    """An address of the route, with something in each of its places that is of the right kind."""
+    return re.sub(r"\{[^}:]+:([a-z]+)\}", lambda place: SAMPLES[place.group(1)], path)
 
 
 @pytest.mark.parametrize(("path", "method", "handler"), ALL, ids=[f"{method} {path}" for path, method, _ in ALL])
@@ -38,8 +46,8 @@ async def test_stranger_gets_nowhere(api, client_of):
     stranger = await client_of(Role.VIEWER)
     stranger.headers.pop("Authorization")
     for path, method, handler in ALL:
-        if not handler.opt.get("public", False) and "{" not in path:
-            answer = await stranger.request(method, path)
+        if not handler.opt.get("public", False):
+            answer = await stranger.request(method, filled(path))
             assert (path, answer.status_code) == (path, 401)
 
 
@@ -48,8 +56,8 @@ async def test_courier_gets_no_staff_route(admin, client_of):
     phone = await client_of(Role.COURIER, courier=courier["id"])
     for path, method, handler in ALL:
         is_for_staff = any(hasattr(guard, "postrider_role") for guard in handler.guards or ())
-        if is_for_staff and "{" not in path:
-            answer = await phone.request(method, path)
+        if is_for_staff:
+            answer = await phone.request(method, filled(path))
             assert (path, answer.status_code) == (path, 403)
 
 
