@@ -6,7 +6,7 @@ from app.settings import Settings
 from app.web.auth import CACHE_SIZE
 from app.web.idempotency import REMEMBERED_FOR
 from app.web.metrics import METHODS
-from app.web.pages import LONGEST_CURSOR, PAGE_LIMIT
+from app.web.pages import FIXES_AT_ONCE, LONGEST_CURSOR, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT
 from app.web.rates import MOST_KEYS
 from app.wiring.day_plans import FORGOTTEN_AFTER, WAITING_AT_MOST
 from app.wiring.thinking import QUESTIONS, THINK_S
@@ -109,6 +109,16 @@ def bounds(settings: Settings) -> list[Bound]:
         ),
         Bound("answers to repeated requests", f"{REMEMBERED_FOR.days} day", "forgotten"),
         Bound("cells of a geofence", f"about {CELLS_PER_FENCE:,}", "coarser cells"),
+        Bound(
+            "fixes folded for one page of stops",
+            f"{MOST_FIXES:,} of {LONGEST_SPAN.days} days, {FIXES_AT_ONCE:,} at a time, beside the event loop",
+            "the next page, by its cursor",
+        ),
+        Bound(
+            "dead letters",
+            "none: what was answered 2xx is never thrown away",
+            "an alert and `postrider_dead_letters`, until they are replayed",
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool
 from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
-from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.pages import FIXES_AT_ONCE, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
 from dispatch.orders import courier_life
 from dispatch.stop import StopKind
@@ -35,14 +35,9 @@ from tracking.watching.motion import (
     fold,
 )
 
-LONGEST_SPAN = timedelta(days=7)
 MARGIN = timedelta(hours=2)
 """Read before and after the span, so that a stay at its ends is whole."""
-FIXES_AT_ONCE = 10_000
-"""Folded in one go, some 50 ms in a thread; more than half a day of 5-second fixes."""
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-MOST_FIXES = 200_000
-"""Folded for one page, about a second; a segment of still more fixes is cut there."""
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Cursor pagination: `{"items": […], "next"?: cursor}`, where a cursor is opaque to the caller."""
 
 import base64
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -13,6 +13,12 @@ T = TypeVar("T")
 
 PAGE_LIMIT = 1000
 """Most rows a page may have."""
+LONGEST_SPAN: Final = timedelta(days=7)
+"""Of the stays, trips and gaps that are asked for at once."""
+FIXES_AT_ONCE: Final = 10_000
+"""Folded in one go, some 50 ms in a thread; more than half a day of 5-second fixes."""
+MOST_FIXES: Final = 200_000
+"""Folded for one page, about a second; a segment of still more fixes is cut there."""
 LONGEST_CURSOR: Final = 500
 """Characters; ours have a hundred."""
 LARGEST_ID: Final = 2**63 - 1
