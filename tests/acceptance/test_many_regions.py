@@ -10,10 +10,10 @@ from app.machine.tokens import make_token
 from app.web.auth import Role
 from tests.acceptance.test_metrics import samples
 from tests.acceptance.test_slow_clients import api
+from tests.waiting import PATIENCE_S, until
 
 REGIONS, ROUNDS = 80, 3
-WAIT_S = 120.0
-"""Nothing here takes so long unless it never ends."""
+WAIT_S = 2 * PATIENCE_S
 
 
 async def event(lines, name):
@@ -44,17 +44,19 @@ async def test_many_regions_are_looked_at_over_http_while_uploads_go_on(database
                 couriers[region] = hired.json()["id"]
 
             async def upload(region, n):
-                fix = {"courier_id": couriers[region], "lat": 41.1 + n * 1e-5, "lon": -8.6}
-                return await client.post("/v1/positions", json=fix | {"fixed_at": datetime.now(UTC).isoformat()})
+                """As a phone does: what a busy machine refuses is sent again."""
+
+                async def is_taken():
+                    fix = {"courier_id": couriers[region], "lat": 41.1 + n * 1e-5, "lon": -8.6}
+                    answer = await client.post("/v1/positions", json=fix | {"fixed_at": datetime.now(UTC).isoformat()})
+                    assert answer.status_code in {202, 503}, answer.text
+                    return answer.status_code == 202 and answer.json()["accepted"] == 1
+
+                await until(is_taken)
 
             async def uploads():
-                answers = [
-                    answer
-                    for n in range(ROUNDS)
-                    for answer in await asyncio.gather(*(upload(region, n) for region in regions))
-                ]
-                assert {answer.status_code for answer in answers} == {202}
-                assert {answer.json()["accepted"] for answer in answers} == {1}
+                for n in range(ROUNDS):
+                    await asyncio.gather(*(upload(region, n) for region in regions))
 
             async def followed():
                 return samples((await client.get("/metrics")).text, "postrider_live_regions").get((), 0)
@@ -69,8 +71,10 @@ async def test_many_regions_are_looked_at_over_http_while_uploads_go_on(database
                     await asyncio.gather(*(event(view, "snapshot") for view in views))
                     assert await followed() == REGIONS
                     await asyncio.gather(uploads(), *(event(view, "delta") for view in views))
-            async with asyncio.timeout(WAIT_S):
-                while await followed():
-                    await asyncio.sleep(0.2)
+
+            async def nobody_looks():
+                return not await followed()
+
+            await until(nobody_looks)
             await uploads()
             assert (await client.get("/health/ready")).status_code == 200
