@@ -17,5 +17,7 @@ export default defineConfig({
       checks: { pluginTimings: false },
     },
   },
+  // The server knows the map's worker by this name, and gives it the page's policy (app/routes/console.py).
+  worker: { format: 'es', rolldownOptions: { output: { entryFileNames: 'assets/map-worker-[hash].js' } } },
   server: { proxy: { '/v1': server, '/ui': server } },
 })

@@ -14,12 +14,15 @@ from litestar.params import FromPath
 
 from app.settings import Settings
 from app.web.dependencies import CurrentSettings
-from app.web.static import Asset, answer, load
+from app.web.static import ASK_AGAIN, Asset, answer, load
 
 DIST: Final = Path(__file__).parents[1] / "console" / "dist"
 
 STREETS: Final = "/map/style.json"
 """The style of the installation's own tiles (app/routes/streets.py)."""
+
+WORKER: Final = "map-worker-"
+"""How the name of the script begins that reads the map's tiles; app/console/vite.config.ts names it."""
 
 _assets: dict[str, Asset] = {}
 
@@ -108,11 +111,15 @@ def _page(name: str, request: Request[Any, Any, Any], policy: str) -> Response[A
 
 
 @get("/assets/{name:str}", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-def file(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
+def file(name: FromPath[str], request: Request[Any, Any, Any], installation: CurrentSettings) -> Response[bytes]:
     """A script, a style, a shape."""
     asset = _asset(f"assets/{name}")
     if asset is None:
         raise NotFoundException
+    if name.startswith(WORKER):
+        # A worker lives by the policy of its own script, not by the page's; settings may change it, so it is not kept.
+        policy = str(Policy.of(installation))
+        return _respond(asset, request, **{"content-security-policy": policy, "cache-control": ASK_AGAIN})
     return _respond(asset, request)
 
 

@@ -82,6 +82,17 @@ async def test_page_and_its_files_are_cached_as_their_names_allow(stranger, monk
     assert (await stranger.get("/assets/nothing.js")).status_code == 404
 
 
+async def test_worker_of_the_map_may_load_what_the_page_may(stranger, monkeypatch):
+    """A worker lives by the policy of its own script: with `default-src 'none'` it would load no tile."""
+    worker = Asset(b"let a", "text/javascript", FOR_EVER)
+    assets = {"index.html": Asset(b"", "text/html", "no-cache"), f"assets/{console.WORKER}abc.js": worker}
+    monkeypatch.setattr(console, "_assets", assets)
+    script = await stranger.get(f"/assets/{console.WORKER}abc.js")
+    page = await stranger.get("/")
+    assert script.headers["content-security-policy"] == page.headers["content-security-policy"]
+    assert script.headers["cache-control"] == "no-cache"  # kept for ever, it would outlive a change of the settings
+
+
 async def test_map_hosts_and_nothing_else_are_let_through_by_the_policy(settings):
     chosen = replace(settings, map_style_url="https://tiles.example/style.json", map_hosts="https://glyphs.example")
     policy = str(console.Policy.of(chosen))

@@ -23,7 +23,7 @@ import { graticule } from './graticule'
 import { images } from './icons'
 import { layers, source, SOURCES, type Source } from './layers'
 import { circle, EMPTY, type Fix, track } from './shapes'
-import { builtIn, type Theme, world } from './style'
+import { builtIn, type Theme, themed, world } from './style'
 
 setWorkerUrl(workerUrl)
 
@@ -77,7 +77,7 @@ export class FleetMap {
     this.map.touchZoomRotate.disableRotation()
     this.map.keyboard.disableRotation()
     const credit = options.styleUrl ? options.attribution : 'Outlines: Natural Earth'
-    this.map.addControl(new AttributionControl({ compact: true, customAttribution: credit || undefined }), 'bottom-right')
+    this.map.addControl(new AttributionControl({ compact: false, customAttribution: credit || undefined }), 'bottom-right')
     this.map.addControl(new ScaleControl({ maxWidth: 120 }), 'bottom-right')
     this.map.addControl(new NavigationControl({ showCompass: false }), 'top-right')
     if (window.isSecureContext) this.map.addControl(new GeolocateControl({}), 'top-right')
@@ -160,7 +160,8 @@ export class FleetMap {
   }
 
   private style(): StyleSpecification | string {
-    return this.options.styleUrl || builtIn(this.theme)
+    const { styleUrl } = this.options
+    return styleUrl ? themed(styleUrl, this.theme, document.baseURI) : builtIn(this.theme)
   }
 
   private put(name: Source, data: GeoJSON.FeatureCollection): void {

@@ -12,6 +12,14 @@ export const PALETTE = {
   dark: { sea: '#0b1220', land: '#151e2e', border: '#33415a', grid: '#22304a', gridText: '#7386a3', text: '#f1f5f9', halo: '#0b1220' },
 } as const
 
+/** Our own style comes in both colours; one from elsewhere is taken as it is. */
+export function themed(styleUrl: string, theme: Theme, base: string): string {
+  const url = new URL(styleUrl, base)
+  if (url.origin !== new URL(base).origin) return styleUrl
+  url.searchParams.set('theme', theme)
+  return url.href
+}
+
 export function builtIn(theme: Theme): StyleSpecification {
   const colours = PALETTE[theme]
   const empty = { type: 'FeatureCollection' as const, features: [] }
