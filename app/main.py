@@ -19,6 +19,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import logs
+from app.geocoding.chain import geocoding
 from app.machine.orphan import end_with_parent
 from app.routes import (
     alerts,
@@ -28,6 +29,7 @@ from app.routes import (
     couriers,
     day_plans,
     eta,
+    geocode,
     geofences,
     health,
     live,
@@ -93,6 +95,7 @@ ROUTES = [
     *console.route_handlers,
     *couriers.route_handlers,
     *day_plans.route_handlers,
+    *geocode.route_handlers,
     *geofences.route_handlers,
     *eta.route_handlers,
     *health.route_handlers,
@@ -157,6 +160,7 @@ def create_app(settings: Settings) -> Litestar:
             stop = asyncio.Event()
             async with (
                 live.open_feed(settings, opened.redis, opened.tails) as app.state.feed,
+                geocoding(settings, opened.redis) as app.state.geocoding,
                 asyncio.TaskGroup() as group,
             ):
                 if settings.metrics_port:
@@ -196,6 +200,7 @@ def create_app(settings: Settings) -> Litestar:
             "travel": Provide(_travel, sync_to_thread=False),
             "locator": Provide(_locator, sync_to_thread=False),
             "arrivals": Provide(_arrivals, sync_to_thread=False),
+            "geocoding": Provide(_geocoding, sync_to_thread=False),
             "what_if": Provide(_what_if, sync_to_thread=False),
             "channels": Provide(_channels, sync_to_thread=False),
             "day_plans": Provide(_day_plans, sync_to_thread=False),
@@ -282,6 +287,10 @@ def _locator(state: State) -> Any:
 
 def _arrivals(state: State) -> Any:
     return state.arrivals
+
+
+def _geocoding(state: State) -> Any:
+    return state.geocoding
 
 
 def _what_if(state: State) -> Any:

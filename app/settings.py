@@ -149,6 +149,10 @@ class Settings:
     """Shown on the map; required by most tile providers."""
     map_hosts: str = ""
     """Further hosts the map may load tiles, glyphs and sprites from, as `https://host` separated by spaces."""
+    geocoders: str = "own,nominatim,google,yandex"
+    """Who finds addresses, in the order they are asked; `own`: the file beside the tiles."""
+    nominatim_url: str = ""
+    """Address of a Nominatim; the public one allows a request a second, so run one of your own."""
     live_tick_s: float = 1.0
     """The live stream sends changes at most so often."""
     travel_engines: str = "osrm,valhalla,google,yandex"
@@ -158,9 +162,9 @@ class Settings:
     valhalla_url: str = ""
     """Address of a Valhalla service; it serves every mode."""
     google_key: str = field(default="", repr=False)
-    """Key of the Google Routes API."""
+    """Key of the Google Routes API, and of its geocoder."""
     yandex_key: str = field(default="", repr=False)
-    """Key of the Yandex Distance Matrix and Router APIs."""
+    """Key of the Yandex Distance Matrix and Router APIs, and of its geocoder."""
     travel_timeout_s: float = 2.0
     """One request to a maps API may take so long."""
     travel_recovery_s: float = 5.0
@@ -241,6 +245,7 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "database_url": ("postgresql", "postgres"),
     "redis_url": ("redis", "rediss", "unix"),
     "valhalla_url": ("http", "https"),
+    "nominatim_url": ("http", "https"),
 }
 AT_LEAST_ONE: Final = ("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size")
 LAST_PORT: Final = 65_535

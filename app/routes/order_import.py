@@ -1,6 +1,7 @@
 """Many orders at once: `POST /v1/orders/import`."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Literal, NoReturn
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import msgspec
 from litestar import Request, post
 from litestar.params import FromQuery
 
+from app.commands.locating import CurrentGeocoding, in_words, located_lines
 from app.commands.orders import place_one
 from app.shapes.order_lines import Batch, Line, batch_of
 from app.web.actors import actor_of
@@ -56,6 +58,7 @@ async def import_orders(
     pool: Pool,
     redis: RedisClient,
     caller: CurrentCaller,
+    geocoding: CurrentGeocoding,
     idempotency_key: IdempotencyKey = None,
     preview: FromQuery[bool] = False,
 ) -> Imported:
@@ -67,12 +70,14 @@ async def import_orders(
     `pickup_address`, `pickup_from`, `pickup_to`, `pickup_name`, `pickup_phone`, the same with `dropoff_`,
     `dropoff_latest`, `ready_at`, `units`, `weight_g`, `volume_ml`, `mode`, `skills` (joined by `;` or `|`), `priority`,
     …; separated by comma, semicolon or tab, in UTF-8 or in what `charset=` of the content type says. Each record
-    stands for itself, with its own line number; what nobody reads is told in `warnings`.
+    stands for itself, with its own line number; what nobody reads is told in `warnings`. Coordinates that are missing
+    are looked up by the address, of the first 200 such lines.
 
     `preview=true` places nothing and answers what would become of each line; what is not there has no `id`.
     """
     body = await request.body()
     batch = batch_of(body, request.headers.get("content-type", ""))
+    batch = replace(batch, lines=await located_lines(batch.lines, geocoding))
     if preview:
         return await _look_at(batch, pool, redis, caller)
     async with at_desk(pool, redis, actor_of(caller)) as desk:
@@ -122,8 +127,7 @@ async def _place(desk: Desk, line: Line, caller: Caller) -> ImportedLine:
     except ExternalIdInUse as exc:
         return ImportedLine(line=line.number, status="exists", id=exc.facts.get("id"))  # type: ignore[arg-type]  # our own fact
     except BadInput as exc:
-        text = "; ".join(f"{pointer}: {detail}" for pointer, detail in exc.errors) or str(exc)
-        return ImportedLine(line=line.number, status="invalid", error=text)
+        return ImportedLine(line=line.number, status="invalid", error=in_words(exc))
     return ImportedLine(line=line.number, status="created", id=order.id)
 
 

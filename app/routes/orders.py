@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from app.commands.locating import CurrentGeocoding, located
 from app.commands.orders import change_one, place_one
 from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, shape_of, with_version
 from app.web.actors import actor_of
@@ -63,18 +64,21 @@ async def place_order(
     pool: Pool,
     redis: RedisClient,
     caller: CurrentCaller,
+    geocoding: CurrentGeocoding,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[OrderShape]:
     """
     Place an order; the dispatcher looks for a courier at once.
 
+    An end may have an `address` and no coordinates: they are looked up (`/v1/geocode`), or the answer says why not.
     An `external_id` that is in use answers 409 and names the order; a repeated `Idempotency-Key` answers as before.
     """
+    order = await located(data, geocoding)  # before the desk: others may take a while, and hold no connection meanwhile
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         before = await answered_before(desk.connection, caller, idempotency_key, data)
         if before is not None:
             return with_version(msgspec.convert(before, OrderShape), status=201, replayed=True)
-        shape = shape_of(await place_one(desk, data, caller))
+        shape = shape_of(await place_one(desk, order, caller))
         await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
     return with_version(shape, status=201)
 

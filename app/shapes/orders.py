@@ -54,6 +54,13 @@ class StopShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     service_s: ServiceS = DEFAULT_SERVICE_S
 
 
+class NewStopShape(StopShape, kw_only=True, omit_defaults=True):
+    """One end of an order to be: both coordinates, or an address that a geocoder knows."""
+
+    lat: Latitude | None = None  # type: ignore[assignment]  # filled in before an order is made of it
+    lon: Longitude | None = None  # type: ignore[assignment]
+
+
 class StopPatch(msgspec.Struct, kw_only=True):
     """What shall change of one end of an order; a new place needs both `lat` and `lon`."""
 
@@ -70,8 +77,8 @@ class StopPatch(msgspec.Struct, kw_only=True):
 class NewOrderShape(msgspec.Struct, kw_only=True):
     """An order to be; only the two places are needed, or the one that its kind has."""
 
-    pickup: StopShape | None = None
-    dropoff: StopShape | None = None
+    pickup: NewStopShape | None = None
+    dropoff: NewStopShape | None = None
     kind: OrderKind = OrderKind.DELIVERY
     """`dropoff`, `pickup` and `service`, a visit without goods, have one stop."""
     external_id: Reference | None = None

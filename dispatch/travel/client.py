@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from time import monotonic
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import stamina
 
 from dispatch.travel.guards import Circuit, CircuitBreaker, Meter
 from dispatch.travel.metrics import BREAKER_OPEN, REQUEST_SECONDS, REQUESTS
-from dispatch.travel.times import EngineFailed, Source
+from dispatch.travel.times import EngineFailed
 
 # httpx logs every URL at INFO, with the key and the coordinates in its query.
 for _name in ("httpx", "httpcore"):
@@ -49,7 +50,7 @@ class EngineClient:
     def __init__(
         self,
         *,
-        source: Source,
+        source: StrEnum,
         http: httpx.AsyncClient,
         timeout_s: float = 2.0,
         breaker: CircuitBreaker | None = None,

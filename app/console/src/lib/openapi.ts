@@ -119,6 +119,11 @@ export interface components {
          * @enum {string}
          */
         AlertState: "open" | "acknowledged" | "resolved";
+        /** Answer */
+        Answer: {
+            items: components["schemas"]["Found"][];
+            warnings?: string[];
+        };
         /** AppliedShape */
         AppliedShape: {
             orders: components["schemas"]["OrderShape"][];
@@ -549,6 +554,15 @@ export interface components {
             utilisation_pct: number | null;
             distance_m: number;
         };
+        /** Found */
+        Found: {
+            label: string;
+            lat: number;
+            lon: number;
+            kind: components["schemas"]["Kind"];
+            source: components["schemas"]["Geocoder"];
+            distance_m?: number | null;
+        };
         /** GapView */
         GapView: {
             /** Format: date-time */
@@ -560,6 +574,12 @@ export interface components {
             /** @constant */
             kind: "gap";
         };
+        /**
+         * Geocoder
+         * @description Who finds.
+         * @enum {string}
+         */
+        Geocoder: "own" | "nominatim" | "google" | "yandex";
         /** Geofence */
         Geofence: {
             /** Format: uuid */
@@ -609,6 +629,12 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /**
+         * Kind
+         * @description How exact a find is.
+         * @enum {string}
+         */
+        Kind: "address" | "poi" | "street" | "place";
         /** LineString */
         LineString: {
             coordinates: [
@@ -709,8 +735,8 @@ export interface components {
         };
         /** NewOrderShape */
         NewOrderShape: {
-            pickup?: components["schemas"]["StopShape"] | null;
-            dropoff?: components["schemas"]["StopShape"] | null;
+            pickup?: components["schemas"]["NewStopShape"] | null;
+            dropoff?: components["schemas"]["NewStopShape"] | null;
             kind?: components["schemas"]["OrderKind"];
             external_id?: string | null;
             customer_id?: string | null;
@@ -759,6 +785,20 @@ export interface components {
             role: "viewer" | "support" | "dispatcher" | "admin" | "service";
             name: string;
             expires_at?: string | null;
+        };
+        /** NewStopShape */
+        NewStopShape: {
+            lat?: number | null;
+            lon?: number | null;
+            address?: string | null;
+            contact?: {
+                [key: string]: string;
+            } | null;
+            instructions?: string | null;
+            window?: components["schemas"]["WindowShape"] | null;
+            latest?: string | null;
+            /** @default 120 */
+            service_s?: number;
         };
         /** ObjectionShape */
         ObjectionShape: {
