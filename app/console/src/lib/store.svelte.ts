@@ -3,6 +3,7 @@
 import { Address } from './address.svelte'
 import * as api from './api'
 import { Drafts } from './drafts'
+import { isTold } from './lately'
 import type { Row } from './filter'
 import { Later } from './later'
 import { Lists } from './lists.svelte'
@@ -14,6 +15,8 @@ import type { Order } from './types'
 import { Undo } from './undo.svelte'
 import type { Frame, Happening } from './undescribed'
 
+const MOST_LATELY = 20
+
 export class Store {
   connection = $state<Connection>('connecting')
   asOf = $state<number | null>(null)
@@ -24,6 +27,8 @@ export class Store {
   routeVersion = $state(0)
   /** Counts the changes of the geofences. */
   fenceVersion = $state(0)
+  /** What happened lately to orders, the newest first; of what was seen while the page is open. */
+  lately = $state.raw<readonly Happening[]>([])
   /** What a screen reader is told. */
   announcement = $state('')
 
@@ -126,6 +131,7 @@ export class Store {
 
   private empty(): void {
     this.hasSnapshot = false
+    this.lately = []
     this.lists.empty()
     this.rows.empty()
   }
@@ -159,6 +165,7 @@ export class Store {
   }
 
   private happened(subject: string, event: Happening): void {
+    if (isTold(event)) this.lately = [event, ...this.lately].slice(0, MOST_LATELY)
     if (typeof event.order_id === 'string') this.lists.orderChanged(event.order_id)
     if (event.type === 'fence.changed') this.fenceVersion++
     if (subject === 'alert') this.lists.alertsChanged()
