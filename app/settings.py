@@ -145,6 +145,8 @@ class Settings:
     """MapLibre style for the live map; empty: the built-in outline that needs no internet."""
     map_tiles: str = ""
     """File of the installation's own street tiles, made by `postrider map`; a style URL wins over it."""
+    demo_osm: str = ""
+    """Cut-out of OpenStreetMap that `postrider demo` lives in; empty: one that is at hand, else a made-up town."""
     map_attribution: str = ""
     """Shown on the map; required by most tile providers."""
     map_hosts: str = ""

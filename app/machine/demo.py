@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
+from app.machine.routing import routing
+from app.machine.streets import streets
 from app.machine.up import connected_url, up
 from app.settings import Settings
 from app.simulation.params import SimulateParams
@@ -10,10 +13,14 @@ from app.simulation.phones import Counts
 from app.simulation.run import run as simulate
 from app.wiring.supervise import supervise
 from tracking.pause import pause
+from tracking.position import Mode
 
 COURIERS = {"postgres": 200, "timescale": 40}
 """The WebAssembly database has one session for everybody, so its fleet is a modest one."""
 ORDERS_PER_HOUR = {"postgres": 600.0, "timescale": 60.0}
+
+UNDER_WAY = 0.8
+"""Orders for each courier at the start: most have a job."""
 
 SUMMARY_EVERY_S = 60.0
 
@@ -36,16 +43,42 @@ async def demo(
     Run until `stop` is set; the address of the live map is printed by `up`.
 
     Some couriers get into trouble on purpose after a minute (one freezes, one falls silent, one drives elsewhere), so
-    that the alerts have something to say. Raises what `up` raises.
+    that the alerts have something to say. Raises what `up` raises, and SettingError for streets that cannot be used.
     """
+    lived_in = await streets(settings.demo_osm, settings.data_dir, _say)
+    source = None if lived_in is None else lived_in.source
+    graphs = settings.data_dir if lived_in is None else lived_in.tiles.with_suffix(".ways").absolute()
+    async with routing(source, graphs, _say) as engines:
+        chosen = {}
+        if lived_in is not None and not settings.map_tiles:
+            chosen["POSTRIDER_MAP_TILES"] = str(lived_in.tiles.absolute())
+        if engines and not settings.osrm_url:
+            chosen["POSTRIDER_OSRM_URL"] = ",".join(f"{mode}={url}" for mode, url in engines.items())
+        if Mode.CAR in engines:
+            engines[Mode.MOTORCYCLE] = engines[Mode.CAR]
+        await _run(settings, {**environ, **chosen}, stop, couriers, source, engines)
+
+
+async def _run(
+    settings: Settings,
+    environ: Mapping[str, str],
+    stop: asyncio.Event,
+    couriers: int | None,
+    source: Path | None,
+    engines: Mapping[Mode, str],
+) -> None:
 
     async def city(connected: Settings) -> None:
         token = (connected.data_dir / "admin.token").read_text().strip()
         url = connected_url(connected)
+        fleet = couriers or COURIERS[settings.engine]
         params = SimulateParams(
             url=url,
             token=token,
-            couriers=couriers or COURIERS[settings.engine],
+            couriers=fleet,
+            streets=source,
+            engines=engines,
+            under_way=round(UNDER_WAY * fleet),
             orders_per_hour=ORDERS_PER_HOUR[settings.engine],
             freeze=(3,),
             silence=(7,),
@@ -64,3 +97,7 @@ async def demo(
                 print(summary(counts), flush=True)  # noqa: T201 - what a person came for
 
     await up(settings, environ, stop, beside=city)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - what a person waits for

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -11,13 +10,14 @@ from typing import Any, Final
 
 import httpx
 
+from app.simulation.city import City
 from app.simulation.courier import SimulatedCourier
 from app.simulation.member import Member
 from app.simulation.names import NAMES
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts, Phone
-from app.simulation.town import Town
-from tracking.position import LatLon, Mode
+from app.simulation.ways import Ways
+from tracking.position import Mode
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,14 @@ WANDER_M: Final = 2000.0
 class Fleet:
     """The couriers, and the loop that moves them."""
 
-    def __init__(self, params: SimulateParams, client: httpx.AsyncClient, town: Town, counts: Counts) -> None:
+    def __init__(
+        self, params: SimulateParams, client: httpx.AsyncClient, city: City, ways: Ways, counts: Counts
+    ) -> None:
         self.params = params
-        self.town = town
+        self.town = city.town
+        self._waits_at = [kitchen.at for kitchen in city.kitchens]
+        """Couriers wait where the orders come from."""
+        self.ways = ways
         self.counts = counts
         self.members: list[Member] = []
         self._client = client
@@ -82,7 +87,7 @@ class Fleet:
         issued = await self._ask(
             "POST", f"/v1/couriers/{courier_id}/tokens", json={"name": "simulated", "expires_at": expires_at}
         )
-        start = random.randrange(len(self.town.corners))
+        start = self.town.nearest(random.choice(self._waits_at))
         return Member(
             number,
             courier_id,
@@ -120,12 +125,12 @@ class Fleet:
             self.counts.due += missed
             self.counts.skipped += missed
             due += (1 + missed) * every_s
-            self._move(member)
+            await self._move(member)
             member.phone.note(member.body.read(), datetime.now(UTC))
             if not self._has_trouble("silence", self.params.silence, member):
                 await member.phone.upload()
 
-    def _move(self, member: Member) -> None:
+    async def _move(self, member: Member) -> None:
         now = monotonic()
         body = member.body
         body.is_frozen = self._has_trouble("freeze", self.params.freeze, member)
@@ -137,8 +142,9 @@ class Fleet:
             member.heading_for = None
         elif member.stops:
             if member.heading_for != member.stops[0]:
-                member.heading_for = member.stops[0]
-                body.go([*self._way(body.at, member.stops[0].place), member.stops[0].place])
+                stop = member.stops[0]
+                body.go(await self.ways.between(body.at, stop.place, body.mode))
+                member.heading_for = stop  # only now: whoever heads for a stop and has no way left is there
         elif body.has_arrived and body.waits_s <= 0:
             member.heading_for = None
             self._wander(member)
@@ -153,9 +159,6 @@ class Fleet:
         if there != here:
             body.go(self.town.path(self.town.way(here, there)))
         body.waits_s = body.random.uniform(5, 60)
-
-    def _way(self, start: LatLon, end: LatLon) -> Sequence[LatLon]:
-        return self.town.path(self.town.way(self.town.nearest(start), self.town.nearest(end)))
 
     def _has_trouble(self, kind: str, numbers: tuple[int, ...], member: Member) -> bool:
         """Whether it is the courier's time of trouble; a freeze and a detour begin when the courier goes to a stop."""

@@ -16,17 +16,22 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from app.simulation.city import N_KITCHENS, City, Spot
 from app.simulation.fleet import Fleet
 from app.simulation.member import Member, Stop
+from app.simulation.names import NAMES
 from app.simulation.params import SimulateParams
 from tracking.pause import pause
 from tracking.position import LatLon
 
 log = logging.getLogger(__name__)
 
-KITCHENS: Final = 24
 LOOK_AGAIN_S: Final = 30.0
 """A courier with stops looks at the route so often even when nothing was told: events may be lost."""
+PROMISED: Final = timedelta(minutes=30)
+"""After the food is ready."""
+HOPELESS: Final = timedelta(minutes=2)
+N_HOPELESS: Final = 3
 REJECTED: Final = 0.04
 """Share of offers that couriers turn down."""
 
@@ -34,13 +39,16 @@ REJECTED: Final = 0.04
 class Business:
     """Places orders and plays the couriers' part in them."""
 
-    def __init__(self, params: SimulateParams, fleet: Fleet, client: httpx.AsyncClient) -> None:
+    def __init__(self, params: SimulateParams, fleet: Fleet, client: httpx.AsyncClient, city: City) -> None:
         self._params = params
         self._fleet = fleet
         self._client = client
         self._random = Random(f"orders {params.seed}")  # noqa: S311 - a simulation, no secret
-        corners = fleet.town.corners
-        self._kitchens = self._random.sample(corners, min(KITCHENS, len(corners)))
+        self._kitchens = self._random.sample(city.kitchens, min(N_KITCHENS, len(city.kitchens)))
+        self._homes = city.homes
+        self._series = f"{datetime.now(UTC):%d%H%M}"
+        self._n = 1000
+        """References of the orders: of each start their own."""
         self._by_id = {member.courier_id: member for member in fleet.members}
         self._dirty: set[str] = set(self._by_id)
         self._serving: set[str] = set()
@@ -50,34 +58,37 @@ class Business:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def place_orders(self, stop: asyncio.Event) -> None:
-        """Place orders at random moments, so many an hour on average."""
+        """Place those that are under way already, then orders at random moments, so many an hour on average."""
+        for n in range(self._params.under_way):
+            ready_at = datetime.now(UTC) - timedelta(seconds=self._random.uniform(0, 60))
+            # The first few were promised too early: there is somebody to look after at once.
+            promised = HOPELESS if n < N_HOPELESS else PROMISED
+            await self._place(self._order(ready_at, promised))
         while not stop.is_set():
             pause_s = self._random.expovariate(self._params.orders_per_hour / 3600)
             if await pause(stop, pause_s):
                 return
-            with suppress(httpx.TransportError):
-                answer = await self._client.post("/v1/orders", json=self._order(), headers=self._operator())
-                self._fleet.counts.placed += answer.is_success
+            ready_at = datetime.now(UTC) + timedelta(seconds=self._random.uniform(*self._params.ready_in_s))
+            await self._place(self._order(ready_at, PROMISED))
+
+    async def _place(self, order: dict[str, Any]) -> None:
+        with suppress(httpx.TransportError):
+            answer = await self._client.post("/v1/orders", json=order, headers=self._operator())
+            self._fleet.counts.placed += answer.is_success
 
     def _operator(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._params.token}"}
 
-    def _order(self) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        kitchen = self._random.choice(self._kitchens)
-        customer = self._random.choice(self._fleet.town.corners)
-        ready_at = now + timedelta(seconds=self._random.uniform(*self._params.ready_in_s))
+    def _order(self, ready_at: datetime, promised: timedelta) -> dict[str, Any]:
+        kitchen, home = self._random.choice(self._kitchens), self._random.choice(self._homes)
+        self._n += 1
         order: dict[str, Any] = {
-            "pickup": {
-                "lat": round(kitchen.lat, 6),
-                "lon": round(kitchen.lon, 6),
-                "address": f"Kitchen {self._kitchens.index(kitchen) + 1}",
-                "service_s": 60,
-            },
+            "external_id": f"{self._series}-{self._n}",
+            "pickup": {**_end(kitchen), "service_s": 60},
             "dropoff": {
-                "lat": round(customer.lat, 6),
-                "lon": round(customer.lon, 6),
-                "window": {"to": (ready_at + timedelta(minutes=30)).isoformat()},
+                **_end(home),
+                "contact": {"name": self._random.choice(NAMES)},
+                "window": {"to": (ready_at + promised).isoformat()},
                 "service_s": 90,
             },
             "ready_at": ready_at.isoformat(),
@@ -194,6 +205,13 @@ class Business:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _end(spot: Spot) -> dict[str, Any]:
+    end: dict[str, Any] = {"lat": round(spot.at.lat, 6), "lon": round(spot.at.lon, 6)}
+    if spot.address:
+        end["address"] = f"{spot.name}, {spot.address}" if spot.name else spot.address
+    return end
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -1,6 +1,10 @@
 """What to simulate."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracking.position import Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +40,9 @@ class SimulateParams:
     trouble_for_s: float = 600.0
     """How long they last; then all go on as if nothing had been."""
     region: str | None = None
+    streets: Path | None = None
+    """A cut-out of OpenStreetMap to work in; None: a made-up town."""
+    engines: Mapping[Mode, str] = field(default_factory=dict)
+    """osrm-routed by mode: couriers take its ways; a mode without one takes the town's streets."""
+    under_way: int = 0
+    """So many orders are placed at once at the start: the day is under way."""

@@ -10,15 +10,18 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from random import Random
 from typing import Final
 
 import httpx
 
+from app.simulation.city import City, made_up
 from app.simulation.fleet import MOST_REQUESTS, Fleet
 from app.simulation.orders import Business
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts
 from app.simulation.town import Town
+from app.simulation.ways import Ways
 from tracking.position import LatLon
 
 log = logging.getLogger(__name__)
@@ -44,18 +47,18 @@ async def run(
     stop = stop or _until_interrupted()
     counts = counts or Counts()
     limits = httpx.Limits(max_connections=MOST_REQUESTS, max_keepalive_connections=MOST_REQUESTS)
-    town = await asyncio.to_thread(Town.build, LatLon(params.lat, params.lon), params.radius_m, params.seed)
+    city = await asyncio.to_thread(_city, params)
     async with httpx.AsyncClient(base_url=params.url, timeout=TIMEOUT_S, limits=limits) as client:
         if say is not None:
             say(f"{params.couriers} couriers towards {params.url}")
-        fleet = Fleet(params, client, town, counts)
+        fleet = Fleet(params, client, city, Ways(city.town, params.engines, client), counts)
         await fleet.enlist()
         log.info("fleet enlisted", extra={"event": "fleet_enlisted", "couriers": len(fleet.members)})
         async with asyncio.TaskGroup() as group:
             for member in fleet.members:
                 group.create_task(fleet.live(member, stop))
             if params.orders_per_hour > 0:
-                business = Business(params, fleet, client)
+                business = Business(params, fleet, client, city)
                 group.create_task(business.place_orders(stop))
                 group.create_task(business.follow_events(stop))
                 group.create_task(business.serve_stops(stop))
@@ -65,6 +68,16 @@ async def run(
             if params.duration_s is not None:
                 group.create_task(_end_after(params.duration_s, stop))
     return counts
+
+
+def _city(params: SimulateParams) -> City:
+    """The streets of the file, else a made-up town whose kitchens have numbers and whose people have no address."""
+    if params.streets is not None:
+        from app.simulation.osm_city import city_of  # noqa: PLC0415 - of the extra `map`
+
+        return city_of(params.streets)
+    town = Town.build(LatLon(params.lat, params.lon), params.radius_m, params.seed)
+    return made_up(town, Random(f"orders {params.seed}"))  # noqa: S311 - a simulation, no secret
 
 
 async def _tell(counts: Counts, say: Callable[[str], None], stop: asyncio.Event) -> None:

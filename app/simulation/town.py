@@ -8,8 +8,12 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from tracking.geo import distance_m
 from tracking.position import LatLon
@@ -27,13 +31,18 @@ AVENUE_BONUS: Final = 0.72
 METRES_PER_DEGREE: Final = 111_195.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Town:
     """Corners and the streets between them."""
 
     corners: tuple[LatLon, ...]
     streets: tuple[tuple[tuple[int, float], ...], ...]
     """For each corner its neighbours: (corner, metres as they count when a way is chosen)."""
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.float64]:
+        """Latitude and longitude of each corner: a real city has tens of thousands, and the nearest is asked often."""
+        return np.array([corner.latlon for corner in self.corners])
 
     @classmethod
     def build(cls, centre: LatLon, radius_m: float, seed: int) -> Self:
@@ -59,7 +68,7 @@ class Town:
                     continue
                 length_m = math.dist(places[row, column], places[step]) * (AVENUE_BONUS if is_avenue else 1)
                 edges[number][numbers[step]] = edges[numbers[step]][number] = length_m
-        keep = _largest_part(edges)
+        keep = largest_part(edges)
         renumbered = {old: new for new, old in enumerate(keep)}
         spots = list(places.values())
         scale = math.cos(math.radians(centre.lat))
@@ -75,7 +84,9 @@ class Town:
 
     def nearest(self, place: LatLon) -> int:
         """The corner next to a place."""
-        return min(range(len(self.corners)), key=lambda corner: _rough(self.corners[corner], place))
+        scale = math.cos(math.radians(place.lat))
+        places = self.places
+        return int(np.argmin((places[:, 0] - place.lat) ** 2 + ((places[:, 1] - place.lon) * scale) ** 2))
 
     def way(self, start: int, end: int) -> tuple[int, ...]:
         """Corners of the best way from one corner to another, both included (A*)."""
@@ -106,7 +117,8 @@ class Town:
         return tuple(self.corners[corner] for corner in corners)
 
 
-def _largest_part(edges: dict[int, dict[int, float]]) -> list[int]:
+def largest_part(edges: dict[int, dict[int, float]]) -> list[int]:
+    """The corners of the largest part of which each can be reached from every other."""
     seen: set[int] = set()
     largest: list[int] = []
     for first in edges:
@@ -123,7 +135,3 @@ def _largest_part(edges: dict[int, dict[int, float]]) -> list[int]:
                     waiting.append(to)
         largest = max(largest, part, key=len)
     return sorted(largest)
-
-
-def _rough(a: LatLon, b: LatLon) -> float:
-    return (a.lat - b.lat) ** 2 + ((a.lon - b.lon) * math.cos(math.radians(a.lat))) ** 2

@@ -8,16 +8,19 @@ import httpx
 import pytest
 
 from app.simulation import fleet
+from app.simulation.city import made_up
 from app.simulation.courier import SimulatedCourier
 from app.simulation.fleet import Fleet
 from app.simulation.member import Member, Stop
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts, Phone
 from app.simulation.town import Town
+from app.simulation.ways import Ways
 from tracking.position import LatLon, Mode
 
 CENTRE = LatLon(41.1579, -8.6291)
 TOWN = Town.build(CENTRE, 400, 1)
+CITY = made_up(TOWN, Random(1))
 STOP = Stop(order_id="o", kind="pickup", place=TOWN.corners[5])
 
 
@@ -29,7 +32,7 @@ class World:
         monkeypatch.setattr(fleet, "monotonic", lambda: self.now)
         self.params = SimulateParams(url="http://postrider", token="t", trouble_after_s=60, trouble_for_s=100, **more)
         client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(500)))
-        self.fleet = Fleet(self.params, client, TOWN, Counts())
+        self.fleet = Fleet(self.params, client, CITY, Ways(TOWN, {}, client), Counts())
         phone = Phone(client, asyncio.Semaphore(1), "t", Counts())
         self.members = [
             Member(n, str(n), SimulatedCourier(mode=Mode.CAR, at=TOWN.corners[0], random=Random(n)), phone)

@@ -1,0 +1,77 @@
+"""The demo's city: what is chosen, made once, and kept."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.machine import streets as module
+from app.machine.routing import routing
+from app.machine.streets import streets
+from app.settings import SettingError
+from tests.engines import PORTO_CENTRE, grid_of_streets, missing_engine
+from tracking.position import Mode
+
+
+async def test_streets_are_made_once_told_while_they_are_and_kept(tmp_path):
+    source, said = grid_of_streets(tmp_path / "grid.osm", n=6), []
+    made = await streets(str(source), tmp_path / "data", said.append)
+    assert made is not None
+    assert made.tiles.is_file()
+    assert made.tiles.with_suffix(".addresses").is_file()
+    assert "streets of grid: tiles 1 of 8" in said
+    again = []
+    assert await streets(str(source), tmp_path / "data", again.append) == made
+    assert again == []
+
+
+async def test_chosen_file_that_cannot_be_used_is_told(tmp_path):
+    broken = tmp_path / "broken.osm"
+    broken.write_text("no map")
+    for chosen in (tmp_path / "nowhere.osm.pbf", broken):
+        with pytest.raises(SettingError, match="POSTRIDER_DEMO_OSM"):
+            await streets(str(chosen), tmp_path / "data", lambda _: None)
+
+
+async def test_streets_at_hand_that_are_broken_leave_the_town_made_up(tmp_path, monkeypatch):
+    said: list[str] = []
+    broken = tmp_path / "beside.osm.pbf"
+    broken.write_bytes(b"no map")
+    monkeypatch.setattr(module, "BESIDE", broken)
+    assert await streets("", tmp_path / "data", said.append) is None
+    assert "the town is made up" in said[-1]
+
+
+async def test_without_streets_at_hand_and_without_a_registry_the_town_is_made_up(tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(module, "BESIDE", Path(tmp_path / "nowhere"))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    assert await streets("", tmp_path / "data", said.append) is None
+    assert "the town is made up" in said[-1]
+
+
+@pytest.mark.skipif(missing_engine("osrm") is not None, reason=str(missing_engine("osrm")))
+async def test_engine_of_each_mode_knows_the_streets_and_ends_with_the_demo(tmp_path):
+    source = grid_of_streets(tmp_path / "grid.osm", n=6)
+    ends = ";".join(f"{PORTO_CENTRE.lon + step},{PORTO_CENTRE.lat}" for step in (-0.001, 0.001))
+    async with routing(source, tmp_path / "ways", lambda _: None) as engines, httpx.AsyncClient() as http:
+        assert set(engines) == {Mode.CAR, Mode.BICYCLE, Mode.FOOT}
+        for url in engines.values():
+            answer = None
+            async with asyncio.timeout(120):
+                while answer is None:
+                    try:
+                        answer = (await http.get(f"{url}/route/v1/driving/{ends}", timeout=60)).json()
+                    except httpx.ConnectError:
+                        await asyncio.sleep(0.05)
+            assert answer["routes"][0]["distance"] > 100
+    async with httpx.AsyncClient() as http:
+        for url in engines.values():
+            with pytest.raises(httpx.ConnectError):
+                await http.get(url, timeout=60)
+
+
+async def test_without_streets_there_is_no_engine(tmp_path):
+    async with routing(None, tmp_path, lambda _: None) as engines:
+        assert engines == {}
