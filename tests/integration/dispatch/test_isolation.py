@@ -127,6 +127,8 @@ class Beside:
         self.city = city
         self.seen = Seen()
         self.odd_orders: list[Any] = []
+        self.planned: Any = None
+        """Called when the dispatcher is done."""
 
     async def hire(self, facts: dict[str, Any]) -> Any:
         pool = self.city.pool
@@ -237,6 +239,8 @@ class Beside:
         assert left_out.issuperset(self.odd_orders)
         assert order.id not in left_out
 
+        if self.planned is not None:
+            await self.planned(self)
         await self._follow(plain)
         if watches:
             await self._watch(plain)
@@ -272,7 +276,9 @@ class Beside:
 def beside(database_url, redis_url):
     """Runs a check in an emptied city; not a fixture of the async kind, for hypothesis has a loop for every example."""
 
-    def run(*odd_orders, odd_couriers=(), odd_fences=(), settings_of_region=None, also=None, watches=False):
+    def run(
+        *odd_orders, odd_couriers=(), odd_fences=(), settings_of_region=None, also=None, planned=None, watches=False
+    ):
         async def in_the_city():
             async with (
                 aioredis.Redis.from_url(redis_url) as redis,
@@ -290,6 +296,7 @@ def beside(database_url, redis_url):
                     await world.place(facts, hired[number % len(hired)] if hired else None)
                 if also is not None:
                     await also(world)
+                world.planned = planned
                 await world.check(watches=watches)
 
         asyncio.run(in_the_city())
@@ -360,11 +367,13 @@ def test_shift_without_end_leaves_its_courier_out(beside):
 def test_route_that_cannot_be_read_leaves_its_courier_out(beside, stop):
     async def on_the_route(world):
         """Of an order that is there, for another is not looked at."""
-        order_id = await world.city.pool.fetchval("SELECT id FROM orders")
+        order_id = await world.city.pool.fetchval("SELECT id FROM orders WHERE state = 'placed'")
         text = json.dumps([stop]).replace("%s", str(order_id))
-        await world.city.pool.execute("UPDATE routes SET stops = $1::jsonb", text)
+        await world.city.pool.execute(
+            "UPDATE routes SET stops = $1::jsonb FROM couriers AS c WHERE c.id = courier_id AND c.name = 'Odd'", text
+        )
 
-    beside(PLAIN, odd_couriers=[ALWAYS | {"shift": None}], also=on_the_route)
+    beside(PLAIN, odd_couriers=[ALWAYS | {"shift": None}], planned=on_the_route)
 
 
 @pytest.mark.parametrize("placed_at", ["infinity", "1990-01-01T00:00:00Z"])
