@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from dispatch.alerts.facts import AlertParams
 from dispatch.errors import RegionExists, RegionNotFound, TooManyRegions, VersionConflict
-from dispatch.orders import returns
+from dispatch.orders import depots, returns
+from dispatch.orders.depots import DepotSettings
 from dispatch.orders.returns import ReturnSettings
 from dispatch.orders.rows import from_json, to_json
 from dispatch.region.params import CycleParams
@@ -67,6 +68,7 @@ def groups(params: CycleParams) -> dict[str, Any]:
         "offers": OfferSettings.of(params),
         "privacy": PrivacySettings(),
         returns.GROUP: ReturnSettings(),
+        depots.GROUP: DepotSettings(),
     }
 
 

@@ -13,6 +13,7 @@ from app.web.regions import known_region
 from app.web.versions import version_of
 from dispatch.errors import CourierUnsuitable
 from dispatch.orders import handover
+from dispatch.orders.depots import depots_of
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order
 from dispatch.planning.proposal import FOR_NOW, ReasonCode
@@ -22,7 +23,8 @@ from tracking.position import CourierId
 
 async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
     """Place an order within a desk's transaction; raises BadInput, and ExternalIdInUse, which leaves it usable."""
-    order = await desk.place(new_order_of(data, await known_region(desk.connection, data.region)))
+    region = await known_region(desk.connection, data.region)
+    order = await desk.place(new_order_of(data, region, await depots_of(desk.connection, region)))
     await audit(desk.connection, caller, "order.place", f"order:{order.id}")
     return order
 

@@ -31,8 +31,9 @@ from app.web.regions import known_region
 from app.wiring.whatif import Thinker, WhatIf, in_turn
 from dispatch.errors import OrderNotFound
 from dispatch.orders import duty
+from dispatch.orders.depots import depots_of
 from dispatch.orders.desk import Desk, at_desk
-from dispatch.orders.order import OrderStop
+from dispatch.orders.order import NewOrder
 from dispatch.planning.proposal import Plan, ReasonCode
 from dispatch.region import preview, store
 from dispatch.region.world import World
@@ -175,13 +176,14 @@ async def preview_plan(data: JSONBody[Changes], pool: Pool, what_if: Thinker) ->
     """
     region = await _region_of(pool, data)
     basis = await store.basis(pool, region)
+    new_orders = await _new_orders(pool, data.add_orders, region)
     world = await what_if.world(
         region,
-        places=[stop.at for shape in data.add_orders for stop in _stops(shape, region)],
+        places=[stop.at for new in new_orders for stop in (new.pickup, new.dropoff)],
         order_ids=_involved(data),
         courier_ids=[CourierId(id_) for id_ in (*data.remove_couriers, *(given.courier_id for given in data.assign))],
     )
-    changed, added = _changed(world, data, region)
+    changed, added = _changed(world, data, new_orders)
     now, then = await what_if.plans([world, changed])
     totals_now, totals_then = preview.totals(now), preview.totals(then)
     before, after = preview.fates(now), preview.fates(then)
@@ -231,7 +233,7 @@ async def apply_plan(
 async def windows_for(data: JSONBody[WindowQuestion], pool: Pool, what_if: Thinker) -> WindowAnswers:
     """Which windows could we promise for this address? Each is tried as a hard window beside all that is promised."""
     region = await known_region(pool, data.order.region)
-    new = new_order_of(data.order, region)
+    [new] = await _new_orders(pool, [data.order], region)
     now = datetime.now(UTC)
     starts = preview.slots(now, length_s=data.length_s, step_s=data.step_s, n=data.n)
     horizon_s = int((starts[-1] - now).total_seconds()) + data.length_s
@@ -246,7 +248,7 @@ async def windows_for(data: JSONBody[WindowQuestion], pool: Pool, what_if: Think
     )
 
 
-def _changed(world: World, data: Changes, region: Region) -> tuple[World, list[OrderId]]:
+def _changed(world: World, data: Changes, new_orders: Sequence[NewOrder]) -> tuple[World, list[OrderId]]:
     """The world with the changes, and the ids of added orders; raises OrderNotFound, CourierNotFound, BadInput."""
     known = {order.id: order for order in world.orders}
     couriers = {courier.id for courier in world.couriers}
@@ -265,8 +267,8 @@ def _changed(world: World, data: Changes, region: Region) -> tuple[World, list[O
         world = preview.with_assigned(world, OrderId(given.order_id), CourierId(given.courier_id))
     for courier_id in data.remove_couriers:
         world = preview.without_courier(world, CourierId(courier_id))
-    for shape in data.add_orders:
-        world, order_id = preview.with_order(world, new_order_of(shape, region))
+    for new in new_orders:
+        world, order_id = preview.with_order(world, new)
         added.append(order_id)
     return world, added
 
@@ -314,9 +316,9 @@ def _involved(data: Changes) -> list[OrderId]:
     return [OrderId(order_id) for order_id in named]
 
 
-def _stops(shape: NewOrderShape, region: Region) -> tuple[OrderStop, OrderStop]:
-    order = new_order_of(shape, region)
-    return order.pickup, order.dropoff
+async def _new_orders(pool: Any, shapes: Sequence[NewOrderShape], region: Region) -> list[NewOrder]:
+    depots = await depots_of(pool, region) if shapes else ()
+    return [new_order_of(shape, region, depots) for shape in shapes]
 
 
 async def _basis(desk: Desk, region: Region) -> str:

@@ -33,8 +33,8 @@ class BreakShape(msgspec.Struct, kw_only=True):
     duration_s: Annotated[int, msgspec.Meta(ge=60, le=86_400)]
 
 
-class EndShape(msgspec.Struct, kw_only=True):
-    """Where the courier must be at the end of the shift."""
+class ShiftPlace(msgspec.Struct, kw_only=True):
+    """Where the courier is at the beginning of a shift, or must be at its end. WGS 84 degrees."""
 
     lat: Latitude
     lon: Longitude
@@ -46,7 +46,8 @@ class NewShift(msgspec.Struct, kw_only=True):
     starts_at: Instant
     ends_at: Instant
     breaks: Annotated[list[BreakShape], msgspec.Meta(max_length=16)] = []
-    end: EndShape | None = None
+    start: ShiftPlace | None = None
+    end: ShiftPlace | None = None
 
 
 class NewShifts(NewShift, kw_only=True):
@@ -62,7 +63,8 @@ class ShiftChange(msgspec.Struct, kw_only=True):
     starts_at: Instant | msgspec.UnsetType = msgspec.UNSET
     ends_at: Instant | msgspec.UnsetType = msgspec.UNSET
     breaks: Annotated[list[BreakShape], msgspec.Meta(max_length=16)] | msgspec.UnsetType = msgspec.UNSET
-    end: EndShape | msgspec.UnsetType | None = msgspec.UNSET
+    start: ShiftPlace | msgspec.UnsetType | None = msgspec.UNSET
+    end: ShiftPlace | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ShiftShape(NewShift, kw_only=True, omit_defaults=True):
@@ -142,7 +144,7 @@ async def change_shift(
     caller: CurrentCaller,
 ) -> ShiftShape:
     """
-    Change when a shift is, its breaks or its end; one that would share time with another answers 409.
+    Change when a shift is, its breaks, where it begins or ends; one that would share time with another answers 409.
 
     Of a shift that was going on and is not any more, what is not collected goes to others.
     """
@@ -226,10 +228,19 @@ def _shift_of(data: NewShift) -> Shift:
                 ShiftBreak(opens_at=pause.from_, closes_at=pause.to, duration_s=pause.duration_s)
                 for pause in data.breaks
             ),
-            end=None if data.end is None else LatLon(data.end.lat, data.end.lon),
+            start=_place_of(data.start),
+            end=_place_of(data.end),
         )
     except ValueError as exc:
         raise BadInput(str(exc), ("", str(exc))) from exc
+
+
+def _place_of(place: ShiftPlace | None) -> LatLon | None:
+    return None if place is None else LatLon(place.lat, place.lon)
+
+
+def _place_shape(at: LatLon | None) -> ShiftPlace | None:
+    return None if at is None else ShiftPlace(lat=at.lat, lon=at.lon)
 
 
 def _shape(courier_id: UUID, shift: Shift) -> ShiftShape:
@@ -243,7 +254,8 @@ def _shape(courier_id: UUID, shift: Shift) -> ShiftShape:
         breaks=[
             BreakShape(from_=pause.opens_at, to=pause.closes_at, duration_s=pause.duration_s) for pause in shift.breaks
         ],
-        end=None if shift.end is None else EndShape(lat=shift.end.lat, lon=shift.end.lon),
+        start=_place_shape(shift.start),
+        end=_place_shape(shift.end),
     )
 
 

@@ -40,6 +40,8 @@ PLAIN = (
     "priority",
     "max_on_board_s",
     "kind",
+    "depot",
+    "group_id",
 )
 COLUMNS: Final = frozenset(
     {*PLAIN, *SIZES, "mode", "skills"}

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from app.web.instants import check_instants
 from app.web.problems import BadInput
+from dispatch.orders.depots import Depot, at_depot
 from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderKind, OrderStop, Window, mirrored
 from dispatch.orders.rows import from_json
 from dispatch.planning.proposal import ReasonCode
@@ -81,6 +82,8 @@ class NewOrderShape(msgspec.Struct, kw_only=True):
     dropoff: NewStopShape | None = None
     kind: OrderKind = OrderKind.DELIVERY
     """`dropoff`, `pickup` and `service`, a visit without goods, have one stop."""
+    depot: Reference | None = None
+    """Of a `dropoff` or `pickup`: the region's depot that is the other end; none: the nearest, if there is one."""
     external_id: Reference | None = None
     customer_id: Reference | None = None
     region: str | None = None
@@ -92,6 +95,8 @@ class NewOrderShape(msgspec.Struct, kw_only=True):
     """The mode, or modes, that may carry it; none: any."""
     skills: Skills = []
     priority: Priority = 0
+    group_id: Reference | None = None
+    """Orders of one pickup with the same are collected together, by one courier where one has the room."""
     max_on_board_s: OnBoardS | None = None
     """Handed over at most so long after it is collected, as hot food; nobody gets it who cannot."""
 
@@ -177,6 +182,7 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     mode: Mode | list[Mode] | None = None
     skills: list[str] = []
     priority: int = 0
+    group_id: str | None = None
     max_on_board_s: int | None = None
     courier_id: UUID | None = None
     pinned: bool = False
@@ -225,11 +231,11 @@ REASON_TEXTS: Mapping[str, str] = {
 }
 
 
-def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
-    """The domain's order to be; raises BadInput where rules between fields are broken."""
+def new_order_of(shape: NewOrderShape, region: Region, depots: Sequence[Depot]) -> NewOrder:
+    """The domain's order to be, by the depots of its region; raises BadInput where rules between fields are broken."""
     check_instants(shape)
     ends = _ends_of(shape)
-    return _checked(
+    order = _checked(
         NewOrder,
         region=region,
         pickup=ends.pickup,
@@ -244,8 +250,13 @@ def new_order_of(shape: NewOrderShape, region: Region) -> NewOrder:
         modes=_modes_of(shape.mode),
         skills=frozenset(shape.skills),
         priority=shape.priority,
+        group_id=shape.group_id,
         max_on_board_s=shape.max_on_board_s,
     )
+    try:
+        return at_depot(order, depots, shape.depot)
+    except ValueError as exc:
+        raise BadInput("There is no such depot.", ("/depot", str(exc))) from exc
 
 
 class _Ends(NamedTuple):
@@ -338,6 +349,7 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         mode=_mode_shape(order.modes),
         skills=sorted(order.skills),
         priority=order.priority,
+        group_id=order.group_id,
         max_on_board_s=order.max_on_board_s,
         courier_id=order.courier_id,
         pinned=order.pinned,

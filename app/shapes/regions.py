@@ -17,8 +17,8 @@ TimeZone = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description=
 Settings = Annotated[
     dict[str, Any],
     msgspec.Meta(
-        description="Groups `alerts`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation;"
-        " `GET /v1/regions/{name}/settings/schema` describes them."
+        description="Groups `alerts`, `depots`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the"
+        " installation; `GET /v1/regions/{name}/settings/schema` describes them."
     ),
 ]
 
@@ -106,7 +106,8 @@ def _schema_of(group: Any) -> dict[str, Any]:
     properties = {}
     for one in fields(group):
         value = getattr(group, one.name)
-        known = {"description": meanings[one.name], "default": msgspec.to_builtins(value)}
+        default = list(value) if isinstance(value, tuple) else value
+        known = {"description": meanings[one.name], "default": msgspec.to_builtins(default)}
         properties[one.name] = (_schema_of(value) if is_dataclass(value) else _value_schema(types[one.name])) | known
     return {"description": (inspect.getdoc(type(group)) or "").splitlines()[0], **_object(properties)}
 
@@ -117,7 +118,20 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _value_schema(kind: Any) -> dict[str, Any]:
     (schema,), components = msgspec.json.schema_components([kind])
-    return components[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    found: dict[str, Any] = _inlined(schema, components)
+    return found
+
+
+def _inlined(schema: Any, components: dict[str, Any]) -> Any:
+    """A schema that stands for itself."""
+    match schema:
+        case {"$ref": name}:
+            return _inlined(components[name.rpartition("/")[2]], components)
+        case dict():
+            return {name: _inlined(one, components) for name, one in schema.items()}
+        case list():
+            return [_inlined(one, components) for one in schema]
+    return schema
 
 
 def settings_table(params: CycleParams) -> str:
@@ -141,6 +155,8 @@ def _rows(path: str, schema: dict[str, Any]) -> list[str]:
 
 def _range(schema: dict[str, Any]) -> str:
     match schema:
+        case {"type": "array", "maxItems": most}:
+            return f"a list, at most {most}"
         case {"enum": choices}:
             return ", ".join(f"`{choice}`" for choice in choices)
         case {"minimum": least, "maximum": most}:

@@ -51,6 +51,8 @@ class Shift:
     ends_at: datetime
     id: UUID | None = None
     breaks: tuple[ShiftBreak, ...] = ()
+    start: LatLon | None = None
+    """Where the courier begins; None: where the shift ends, or anywhere."""
     end: LatLon | None = None
     """Where the courier must be at the end; None: anywhere."""
     series_id: UUID | None = None

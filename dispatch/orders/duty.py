@@ -14,7 +14,7 @@ from dispatch.orders.desk import Desk
 from dispatch.orders.rows import shift_from_row, to_json
 from sql import queries
 from tracking.errors import CourierNotFound
-from tracking.position import CourierId
+from tracking.position import CourierId, LatLon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +71,21 @@ async def add_shifts(desk: Desk, courier_id: CourierId, shifts: Sequence[Shift])
 
 
 async def _insert(desk: Desk, courier_id: CourierId, shift: Shift) -> Shift:
-    end = shift.end
     row = await desk.connection.fetchrow(
         queries["shifts.insert"],
         courier_id,
         shift.starts_at,
         shift.ends_at,
         to_json(shift.breaks),
-        None if end is None else end.lat,
-        None if end is None else end.lon,
+        *_latlon(shift.end),
+        *_latlon(shift.start),
         shift.series_id,
     )
     return shift_from_row(row)
+
+
+def _latlon(at: LatLon | None) -> tuple[float | None, float | None]:
+    return (None, None) if at is None else at.latlon
 
 
 async def zone_of(desk: Desk, courier_id: CourierId) -> tzinfo:
@@ -113,7 +116,6 @@ async def change_shift(desk: Desk, courier_id: CourierId, shift_id: UUID, change
     others = await list_shifts(desk.connection, courier_id, ending_after=shift.starts_at, starting_before=shift.ends_at)
     if (other := overlapping(shift, [one for one in others if one.id != shift_id])) is not None:
         raise ShiftOverlaps(shift_id=other.id)
-    end = shift.end
     row = await desk.connection.fetchrow(
         queries["shifts.update"],
         shift_id,
@@ -121,8 +123,8 @@ async def change_shift(desk: Desk, courier_id: CourierId, shift_id: UUID, change
         shift.starts_at,
         shift.ends_at,
         to_json(shift.breaks),
-        None if end is None else end.lat,
-        None if end is None else end.lon,
+        *_latlon(shift.end),
+        *_latlon(shift.start),
     )
     desk.tell_courier(courier["region"], courier_id)
     return shift_from_row(row)

@@ -141,6 +141,7 @@ def shift_from_row(row: Row) -> Shift:
             )
             for pause in from_json(row["breaks"])
         ),
+        start=None if row["start_lat"] is None else LatLon(row["start_lat"], row["start_lon"]),
         end=None if row["end_lat"] is None else LatLon(row["end_lat"], row["end_lon"]),
         series_id=row["series_id"],
     )

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
+from dispatch.planning.groups import gather
 from dispatch.planning.insertion import cheapest
 from dispatch.planning.params import Params, ShouldEnd, never
 from dispatch.planning.problem import Problem, StopNo, Stops, at_gait, lay_out
@@ -89,8 +90,10 @@ def plan_day(
 
         tour = fleet.solve(seconds=SEARCH_SHARE * seconds, steps=steps, should_end=should_end, tell=heard)
         put(draft, tour, workers_of)
+        gather(draft, allowed, should_end)
         place_rest(draft, allowed)
-        exact = RuinRecreate(draft, allowed, list(range(len(problem.jobs))), Random(params.seed))  # noqa: S311 - reproducible on purpose
+        movable = [job_no for job_no in range(len(problem.jobs)) if job_no not in problem.group_of]
+        exact = RuinRecreate(draft, allowed, movable, Random(params.seed))  # noqa: S311 - reproducible on purpose
         exact.run(
             should_end,
             seconds=(1 - SEARCH_SHARE) * seconds,
@@ -200,7 +203,8 @@ def place_rest(draft: Draft, allowed: npt.NDArray[np.bool_]) -> None:
     """What nobody has goes where it costs least, if that is less than leaving it; the most urgent first."""
     problem = draft.problem
     rest = sorted(
-        draft.unassigned(), key=lambda job_no: (-problem.jobs[job_no].priority, problem.due_at[2 * job_no + 1])
+        set(draft.unassigned()) - problem.group_of.keys(),
+        key=lambda job_no: (-problem.jobs[job_no].priority, problem.due_at[2 * job_no + 1], job_no),
     )
     for job_no in rest:
         found = cheapest(draft, job_no, allowed[job_no], cost.unassigned(problem, job_no))

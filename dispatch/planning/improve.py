@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
+from dispatch.planning.groups import gather
 from dispatch.planning.in_force import bound_worker, movable_jobs
 from dispatch.planning.insertion import best_in_route, cheapest
 from dispatch.planning.matching import chains
@@ -39,6 +40,7 @@ def settle(draft: Draft, allowed: Allowed, should_end: ShouldEnd) -> Draft:
     settled: list[Stops] = []
     for _ in range(draft.problem.params.n_rounds):
         shed(draft)
+        gather(draft, allowed, should_end)
         fill(draft, allowed, should_end)
         movable = movable_jobs(draft)
         while draft.routes != matched:
@@ -62,7 +64,7 @@ def shed(draft: Draft) -> None:
                 (price(problem, worker_no, rest)[1], job_no, rest)
                 for job_no in sorted(free)
                 if bound_worker(problem, job_no) is None
-                for rest in [draft.without(job_no)]
+                for rest in [_without(draft, worker_no, job_no)]
             ]
             best = min(shorter, default=None)
             if best is None or best[0] >= draft.excess[worker_no]:
@@ -70,11 +72,26 @@ def shed(draft: Draft) -> None:
             draft.put(worker_no, best[2])
 
 
+def _without(draft: Draft, worker_no: int, job_no: int) -> Stops:
+    """A route without a job, and without what is free of its group."""
+    problem = draft.problem
+    group = problem.group_of.get(job_no)
+    if group is None:
+        return draft.without(job_no)
+    locked = {stop >> 1 for stop in draft.routes[worker_no][: problem.n_locked[worker_no]]}
+    gone = {other for other in problem.groups[group] if bound_worker(problem, other) is None} - locked
+    return tuple(stop for stop in draft.routes[worker_no] if stop >> 1 not in gone)
+
+
 def fill(draft: Draft, allowed: Allowed, should_end: ShouldEnd) -> None:
     """Put jobs nobody has where they add least, the most urgent first; one that is not worth its cost stays out."""
     problem = draft.problem
     horizon = problem.now + problem.params.horizon_s
-    wanted = [job_no for job_no in draft.unassigned() if problem.jobs[job_no].pickup.opens_at <= horizon]
+    wanted = [
+        job_no
+        for job_no in draft.unassigned()
+        if problem.jobs[job_no].pickup.opens_at <= horizon and job_no not in problem.group_of
+    ]
     wanted.sort(key=lambda job_no: (-problem.jobs[job_no].priority, problem.jobs[job_no].placed_at, job_no))
     for job_no in wanted:
         if should_end():

@@ -18,10 +18,10 @@ def bound_worker(problem: Problem, job_no: int) -> int | None:
 
 
 def is_movable(draft: Draft, job_no: int, horizon: int) -> bool:
-    """Whether another courier may get a job: not held, no stop of it locked, and not too far ahead to plan."""
+    """Whether another courier may get a job: not held, not of a group, no stop of it locked, and not too far ahead."""
     problem, worker_no = draft.problem, draft.worker_of[job_no]
     job = problem.jobs[job_no]
-    if job.onboard_of is not None or job.pinned_to is not None:
+    if job.onboard_of is not None or job.pinned_to is not None or job_no in problem.group_of:
         return False
     if worker_no < 0:
         return job.pickup.opens_at <= horizon

@@ -80,7 +80,7 @@ def best_in_route(
     old_cost, old_excess = draft.cost[worker_no], draft.excess[worker_no] + allowance
     best: Stops | None = None
     best_cost = min(old_cost + below, FOREVER)
-    is_free = not worker.capacity and not problem.ride_s
+    is_free = not worker.capacity and not problem.ride_s and not problem.groups
     grows = not worker.breaks and not problem.params.weights.waiting
     collected_before, state, hopeless = -1, states[0], False
     for i, j in positions(problem, worker_no, stops, job_no):

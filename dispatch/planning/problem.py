@@ -57,6 +57,10 @@ class Problem:
     delivery_rate: list[int]
     """By job: cost of a second between ready and drop-off; dearer with priority."""
     ready_at: list[UnixS]
+    groups: list[tuple[int, ...]]
+    """Jobs to be collected together, two at least."""
+    group_of: dict[int, int]
+    """By job: the number of its group, where it has one."""
     ride_s: dict[int, int]
     """By job, where there is such a bound: at most so long from the end of the pickup to the drop-off."""
     direct_s: list[int]
@@ -154,7 +158,7 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     service_s = [visit.service_s for visit in visits]
     uncertain_s = [error_s for job in jobs for error_s in (job.ready_error_s, 0)]
     late_rate = [weights.lateness * factor for factor in urgency for _ in range(2)]
-    delivery_rate = [weights.delivery * factor for factor in urgency]
+    delivery_rate = [weights.delivery * factor * job.is_awaited for factor, job in zip(urgency, jobs, strict=True)]
     ready_at = [job.ready_at for job in jobs]
     shown_to = [shown.get(job.order_id, -1) for job in jobs]
     onboard = [job.onboard_of is not None for job in jobs]
@@ -162,6 +166,7 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
     taken_from = [
         shown_to[n] if is_dropoff == (n in lone) else -1 for n in range(len(jobs)) for is_dropoff in (False, True)
     ]
+    groups = _groups(jobs)
     return Problem(
         now=snapshot.now,
         params=params,
@@ -178,6 +183,8 @@ def lay_out(snapshot: Snapshot, params: Params) -> Problem:
         late_rate=late_rate,
         delivery_rate=delivery_rate,
         ready_at=ready_at,
+        groups=groups,
+        group_of={job_no: number for number, members in enumerate(groups) for job_no in members},
         ride_s={
             number: job.max_on_board_s
             for number, job in enumerate(jobs)
@@ -239,6 +246,14 @@ def at_gait(durations_s: npt.NDArray[np.int32], gait: Gait) -> npt.NDArray[np.in
 
 def _as_now(_: UnixS, leg_s: int) -> int:
     return leg_s
+
+
+def _groups(jobs: Sequence[Job]) -> list[tuple[int, ...]]:
+    found: dict[tuple[str, Place], list[int]] = {}
+    for number, job in enumerate(jobs):
+        if job.group is not None and job.onboard_of is None and job.only is None:
+            found.setdefault((job.group, job.pickup.place), []).append(number)
+    return [tuple(members) for members in found.values() if len(members) > 1]
 
 
 def _direct_s(snapshot: Snapshot) -> list[int]:

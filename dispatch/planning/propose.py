@@ -3,7 +3,8 @@ The method, on one page: from a snapshot to a proposed plan; no I/O.
 
     1. keep      the plan in force, less what can no longer be done                    (never worse than before)
     2. shed      what makes a courier break a hard rule, if it is free to go
-    3. fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
+    3. gather    groups of one pickup, each with one courier                           (groups.py)
+       fill      jobs nobody has, each where it adds least                             (an answer within milliseconds)
     4. rematch   all movable jobs anew as chains of trips: a min-cost flow, several trips ahead
        relocate  jobs one by one to where they cost less; 2 to 4 until nothing changes
     5. search    OR-Tools and ruin and recreate from there, given a time budget        (search/solver.py)

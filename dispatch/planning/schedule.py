@@ -176,9 +176,25 @@ def overstay(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
     return excess
 
 
+def scattered(problem: Problem, stops: Sequence[StopNo]) -> int:
+    """Excess for groups that are not collected in one stay: something else is done between two of their pickups."""
+    if not problem.groups:
+        return 0
+    last: dict[int, int] = {}
+    excess = 0
+    for at, stop in enumerate(stops):
+        group = None if stop & 1 else problem.group_of.get(stop >> 1)
+        if group is None:
+            continue
+        between = stops[last.get(group, at) : at]
+        excess += OVERLOAD_S * any(other & 1 or problem.place[other] != problem.place[stop] for other in between)
+        last[group] = at
+    return excess
+
+
 def broken(problem: Problem, worker_no: int, stops: Sequence[StopNo]) -> int:
     """Excess by the rules that only a whole route can be judged by."""
-    return overload(problem, worker_no, stops) + overstay(problem, worker_no, stops)
+    return overload(problem, worker_no, stops) + overstay(problem, worker_no, stops) + scattered(problem, stops)
 
 
 def size_in(problem: Problem, job_no: int, dimension: int) -> int:

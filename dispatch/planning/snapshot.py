@@ -62,6 +62,10 @@ class Job:
     """Picked up already: only the drop-off is left, and it stays with this courier."""
     pinned_to: CourierId | None = None
     """Accepted, or pinned by a dispatcher: stays with this courier, its place in the route may change."""
+    group: str | None = None
+    """Those of one pickup place with the same are collected together."""
+    is_awaited: bool = True
+    """False: nobody waits for it at the drop-off, a depot; only the way there costs."""
     only: StopKind | None = None
     """
     Not on board, and of one stop: a drop-off of what is on board from the beginning, a visit of no size, or a pickup of

@@ -1,7 +1,8 @@
 """
 A day that has not begun, as the planner sees it: its orders and everybody with a shift in it; no I/O.
 
-A courier begins where the shift ends, for that is the depot; or, where no such place is known, at the first pickup.
+A courier begins where the shift does, else where it ends, for that is the depot; or, where no such place is known, at
+the first pickup.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,10 @@ async def snapshot_of(
     places = Places()
     for at in seen.places:
         places.number(at)
-    depots = {name: places.number(end) for name, one in day.on_shift.items() if (end := one.shift.end) is not None}
+    on_shift = day.on_shift
+    ends = {name: places.number(end) for name, one in on_shift.items() if (end := one.shift.end) is not None}
+    begun = {name: places.number(start) for name, one in on_shift.items() if (start := one.shift.start) is not None}
+    starts = ends | begun
     known: Sequence[LatLon] = tuple(places.known)
     modes = sorted({one.courier.mode for one in day.on_shift.values()})
     matrix = await travel_matrix(travel, known, len(known), modes, day.starts_at, budget_s=budget_s)
@@ -77,9 +81,10 @@ async def snapshot_of(
     return Snapshot(
         region=day.region,
         now=unix_s(day.starts_at),
-        jobs=tuple(replace(job, size=_padded(job.size, 0, 1)) for job in seen.jobs),
+        # A visit has no size, and is never on board.
+        jobs=tuple(replace(job, size=_padded(job.size, 0, int(bool(job.size)))) for job in seen.jobs),
         workers=tuple(
-            matrix.at_own_pace(_worker(name, one, day, depots.get(name, nowhere), depots.get(name)), one.courier.id)
+            matrix.at_own_pace(_worker(name, one, day, starts.get(name, nowhere), ends.get(name)), one.courier.id)
             for name, one in day.on_shift.items()
         ),
         travel=_with_nowhere(matrix),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from dispatch.orders.order import NewOrder, Order, OrderState, Window
+from dispatch.orders.order import NewOrder, Order, OrderKind, OrderState, Window
 from dispatch.planning.proposal import Assignment, Plan, Unassigned
 from dispatch.planning.snapshot import UnixS
 from dispatch.region.world import World
@@ -106,9 +106,11 @@ def about(world: World, order_ids: Collection[OrderId], courier_ids: Collection[
 
 
 def with_window(new: NewOrder, opens_at: datetime, length_s: int) -> NewOrder:
-    """The order with a hard window for its drop-off."""
+    """The order with a hard window for its drop-off, or where it is only collected."""
     closes_at = opens_at + timedelta(seconds=length_s)
     window = Window(opens_at=opens_at, due_at=closes_at, closes_at=closes_at)
+    if new.kind is OrderKind.PICKUP:
+        return replace(new, pickup=replace(new.pickup, window=window))
     return replace(new, dropoff=replace(new.dropoff, window=window))
 
 

@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from dispatch.aside import REGION, Aside
-from dispatch.orders import returns
+from dispatch.orders import depots, returns
+from dispatch.orders.depots import DepotSettings
 from dispatch.orders.pauses import PauseParams
 from dispatch.orders.returns import ReturnSettings
 from dispatch.orders.rows import from_json
@@ -158,8 +159,10 @@ def in_force(params: CycleParams, settings: Any, aside: Aside) -> CycleParams:
                 params = params.by(base.profile)
                 base = overlaid(group.of(params), given)
             params = base.over(params)
-    with aside.bearing(REGION, doing=f"read settings.{returns.GROUP}"):  # the desk reads it; here it is told
-        overlaid(ReturnSettings(), group_of(settings, returns.GROUP))
+    # The desk reads these; here it is told where they cannot be read.
+    for name, places in ((returns.GROUP, ReturnSettings()), (depots.GROUP, DepotSettings())):
+        with aside.bearing(REGION, doing=f"read settings.{name}"):
+            overlaid(places, group_of(settings, name))
     return params
 
 

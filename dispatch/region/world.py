@@ -388,6 +388,8 @@ def _job(
         skills=order.skills,
         priority=order.priority,
         only=only,
+        group=order.group_id,
+        is_awaited=only is not None or order.kind is not OrderKind.PICKUP,
         max_on_board_s=order.max_on_board_s,
         onboard_of=order.courier_id if order.is_on_board else None,
         # While an offer is open its courier is being asked: nobody else is planned for the order.

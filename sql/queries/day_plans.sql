@@ -59,7 +59,7 @@ ORDER BY c.id;
 
 -- name: shifts
 -- Of couriers $1, those between $2 and $3.
-SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.created_at, s.series_id
+SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.start_lat, s.start_lon, s.created_at, s.series_id
 FROM shifts AS s
 WHERE s.courier_id = ANY($1::uuid[]) AND s.starts_at < $3 AND s.ends_at > $2
 ORDER BY s.courier_id, s.starts_at;

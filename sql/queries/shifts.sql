@@ -1,21 +1,21 @@
 -- name: of_courier
-SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id FROM shifts
+SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, start_lat, start_lon, created_at, series_id FROM shifts
 WHERE courier_id = $1 AND ($2::timestamptz IS NULL OR ends_at > $2) AND ($3::timestamptz IS NULL OR starts_at < $3)
 ORDER BY starts_at;
 
 -- name: get
-SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id FROM shifts
+SELECT id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, start_lat, start_lon, created_at, series_id FROM shifts
 WHERE id = $1 AND courier_id = $2;
 
 -- name: insert
-INSERT INTO shifts (courier_id, starts_at, ends_at, breaks, end_lat, end_lon, series_id)
-VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)
-RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id;
+INSERT INTO shifts (courier_id, starts_at, ends_at, breaks, end_lat, end_lon, start_lat, start_lon, series_id)
+VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9)
+RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, start_lat, start_lon, created_at, series_id;
 
 -- name: update
-UPDATE shifts SET (starts_at, ends_at, breaks, end_lat, end_lon) = ($3, $4, $5::jsonb, $6, $7)
+UPDATE shifts SET (starts_at, ends_at, breaks, end_lat, end_lon, start_lat, start_lon) = ($3, $4, $5::jsonb, $6, $7, $8, $9)
 WHERE id = $1 AND courier_id = $2
-RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, created_at, series_id;
+RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, start_lat, start_lon, created_at, series_id;
 
 -- name: were_used
 -- $1 courier: works by shifts from now on, also when none is left.
@@ -43,7 +43,7 @@ WHERE c.id = $1 AND c.deleted_at IS NULL;
 -- name: of_couriers
 -- All shifts of couriers that have not ended a day before $2, and of each courier at least the last one: whoever has shifts
 -- works only inside them, also when all of them are over.
-SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.created_at, s.series_id
+SELECT s.id, s.courier_id, s.starts_at, s.ends_at, s.breaks, s.end_lat, s.end_lon, s.start_lat, s.start_lon, s.created_at, s.series_id
 FROM shifts AS s
 WHERE
     s.courier_id = ANY($1::uuid[])

@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
 
+from app.web.auth import Role
+from tests.acceptance.test_day_plans import HOUR, intended, planned
 from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, town
 from tests.waiting import until
 
@@ -147,3 +150,120 @@ async def test_the_one_stop_of_an_order_can_be_moved(town):
     assert (moved["dropoff"]["lat"], moved["pickup"]["lat"]) == (DEPOT["lat"], DEPOT["lat"])
     refused = await town.staff.patch(f"/v1/orders/{order['id']}", json={"pickup": DEPOT})
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/pickup")
+
+
+NORTH = {"name": "north", "lat": 41.17, "lon": -8.62, "address": "Gate 2"}
+SOUTH = {"name": "south", "lat": 41.14, "lon": -8.60}
+
+
+@pytest_asyncio.fixture
+async def depots(client_of):
+    admin = await client_of(Role.ADMIN)
+    answer = await admin.patch("/v1/regions/default", json={"settings": {"depots": {"places": [NORTH, SOUTH]}}})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_drop_off_is_loaded_at_the_nearest_depot_or_at_the_one_named(town, dispatcher, depots):
+    ana, phone = await town.hire("Ana")
+    order = await town.accepted(phone, **DROPOFF)
+    assert (order["depot"], order["pickup"]["address"]) == ("north", "Gate 2")
+    assert await stops_of(phone, ana) == [
+        (order["id"], "pickup", NORTH["lat"], NORTH["lon"]),
+        (order["id"], "dropoff", HOME["lat"], HOME["lon"]),
+    ]
+    # It is collected there as any other, and comes back there.
+    assert (await phone.post(f"/v1/orders/{order['id']}/delivered")).status_code == 409
+    await phone.post(f"/v1/orders/{order['id']}/picked-up")
+    await phone.post(f"/v1/orders/{order['id']}/failed", json={"reason": "nobody there"})
+    assert await stops_of(phone, ana) == [(order["id"], "dropoff", NORTH["lat"], NORTH["lon"])]
+    named = await town.place(**DROPOFF, depot="south")
+    assert (named["depot"], named["pickup"]["lat"]) == ("south", SOUTH["lat"])
+
+
+async def test_pickup_is_brought_to_a_depot(town, dispatcher, depots):
+    ana, phone = await town.hire("Ana")
+    order = await town.accepted(phone, **PICKUP, depot="south")
+    assert await stops_of(phone, ana) == [
+        (order["id"], "pickup", RESTAURANT["lat"], RESTAURANT["lon"]),
+        (order["id"], "dropoff", SOUTH["lat"], SOUTH["lon"]),
+    ]
+    assert (await phone.post(f"/v1/orders/{order['id']}/picked-up")).json()["state"] == "picked_up"
+    assert (await phone.post(f"/v1/orders/{order['id']}/delivered")).json()["state"] == "delivered"
+
+
+@pytest.mark.parametrize("facts", [DROPOFF | {"depot": "east"}, VISIT | {"depot": "north"}, {"depot": "north"}])
+async def test_depot_that_there_is_none_of_is_refused(town, depots, facts):
+    answer = await town.staff.post("/v1/orders", json=MINIMAL | facts)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/depot")
+
+
+@pytest.mark.parametrize(
+    ("places", "pointer"),
+    [
+        ([SOUTH, SOUTH], "/settings/depots"),
+        ([SOUTH | {"lat": 91}], "/settings/depots/places"),
+        ([{"name": "nowhere"}], "/settings/depots/places"),
+    ],
+)
+async def test_depots_that_cannot_be_used_are_refused(client_of, places, pointer):
+    admin = await client_of(Role.ADMIN)
+    answer = await admin.patch("/v1/regions/default", json={"settings": {"depots": {"places": places}}})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+
+
+@pytest.mark.timeout(240)
+async def test_day_ahead_is_reloaded_at_the_depot_and_kept_by_the_dispatcher(town, dispatcher, depots):
+    day = (datetime.now(UTC) + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    ana, _ = await town.hire("Ana", mode="car", capacity=[2])
+    shift = {"starts_at": (day + 8 * HOUR).isoformat(), "ends_at": (day + 14 * HOUR).isoformat()}
+    answer = await town.staff.post(
+        f"/v1/couriers/{ana}/shifts", json=shift | {"start": DEPOT, "end": {"lat": SOUTH["lat"], "lon": SOUTH["lon"]}}
+    )
+    assert (answer.status_code, answer.json()["start"]) == (201, DEPOT)
+    window = {"from": (day + 9 * HOUR).isoformat(), "to": (day + 13 * HOUR).isoformat(), "hard": True}
+    for _ in range(3):
+        await town.place(**DROPOFF | {"dropoff": HOME | {"window": window}}, depot="south")
+    plan = await planned(town, day, day + 24 * HOUR)
+    assert plan["unassigned"] == []
+    load = most = 0
+    for stop in plan["routes"][0]["stops"]:
+        load += 1 if stop["kind"] == "pickup" else -1
+        most = max(most, load)
+    assert most == 2
+    applied = await town.staff.post(f"/v1/plans/day/{plan['id']}/apply")
+    assert applied.json()["n_orders"] == 3
+    kept = await intended(town, ana)
+    assert kept == [(stop["order_id"], stop["kind"]) for stop in plan["routes"][0]["stops"]]
+    urgent = await town.place()
+    assert await reasons_of(town, urgent) == ["no_couriers"]  # the dispatcher has planned meanwhile
+    assert await intended(town, ana) == kept
+
+
+async def test_drop_offs_of_one_pickup_go_to_one_courier_as_a_group(town, dispatcher):
+    orders = [await town.place(group_id="party", dropoff=door) for door in (HOME, DEPOT, SOUTH_DOOR)]
+    assert orders[0]["group_id"] == "party"
+    people = dict([await town.hire(name, at) for name, at in (("Ana", RESTAURANT), ("Rui", HOME), ("Eva", DEPOT))])
+
+    async def holders():
+        told = [await town.order(order["id"]) for order in orders]
+        return {order.get("courier_id") for order in told} if all("courier_id" in order for order in told) else None
+
+    [holder] = await until(holders)
+    stops = await stops_of(people[holder], holder)
+    assert [kind for _, kind, _, _ in stops] == ["pickup"] * 3 + ["dropoff"] * 3
+
+
+SOUTH_DOOR = {"lat": 41.143, "lon": -8.605}
+
+
+async def test_group_is_split_where_nobody_has_the_room(town, dispatcher):
+    for name in ("Ana", "Rui"):
+        await town.hire(name, capacity=[2])
+    orders = [await town.place(group_id="party", size={"units": 1}) for _ in range(3)]
+
+    async def holders():
+        told = [await town.order(order["id"]) for order in orders]
+        return [order["courier_id"] for order in told] if all("courier_id" in order for order in told) else None
+
+    given = await until(holders)
+    assert sorted(given.count(one) for one in set(given)) == [1, 2]

@@ -59,7 +59,7 @@ class RuinRecreate:
         began = perf_counter()
         done = 0
         progress = 0.0 if (seconds > 0 if iterations is None else iterations > 0) else 1.0
-        while progress < 1.0 and not should_end():
+        while progress < 1.0 and self._movable and not should_end():
             temperature = START_TEMPERATURE * (END_TEMPERATURE / START_TEMPERATURE) ** progress
             self._step(temperature)
             done += 1

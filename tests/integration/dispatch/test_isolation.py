@@ -75,6 +75,7 @@ orders = st.fixed_dictionaries(
         "is_accepted": st.booleans(),
         "max_on_board_s": st.sampled_from([None, None, 1, 2**31 - 1]),
         "kind": st.sampled_from(["delivery", "delivery", "dropoff", "pickup", "service"]),
+        "group_id": st.sampled_from([None, None, "", "a"]),
     }
 ).filter(lambda facts: facts["closes_at"] is None or facts["handed_over_from"] is None)
 odd_stops = values | st.fixed_dictionaries(
@@ -101,7 +102,8 @@ couriers = st.fixed_dictionaries(
     }
 )
 region_settings = (
-    st.fixed_dictionaries({}, optional=dict.fromkeys(("alerts", "boundary", "dispatch", "offers"), values)) | values
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("alerts", "boundary", "depots", "dispatch", "offers"), values))
+    | values
 )
 geometries = values | st.fixed_dictionaries(
     {
@@ -182,10 +184,11 @@ class Beside:
         order_id = await self.city.pool.fetchval(
             "INSERT INTO orders (region, pickup_lat, pickup_lon, pickup_service_s, dropoff_lat, dropoff_lon,"
             " dropoff_service_s, size, priority, modes, ready_at, pickup_opens_at, dropoff_closes_at,"
-            " dropoff_opens_at, skills, state, courier_id, accepted_at, max_on_board_s, kind, placed_at)"
+            " dropoff_opens_at, skills, state, courier_id, accepted_at, max_on_board_s, kind, placed_at,"
+            " group_id)"
             " VALUES ('default', $1, $2, $5, $3, $4, $5, $6::jsonb, $7, $8, $9::text::timestamptz,"
             " $10::text::timestamptz, $11::text::timestamptz, $12::text::timestamptz, '{odd}', $13, $14, $15, $16, $17,"
-            " coalesce($18::text::timestamptz, now())) RETURNING id",
+            " coalesce($18::text::timestamptz, now()), $19) RETURNING id",
             *facts["pickup"],
             *facts["dropoff"],
             facts["service_s"],
@@ -202,6 +205,7 @@ class Beside:
             facts["max_on_board_s"],
             facts["kind"],
             facts["placed_at"],
+            facts["group_id"],
         )
         asked = {facts["ready_at"], facts["opens_at"], facts["closes_at"], facts["handed_over_from"]}
         if facts["service_s"] == 666 or not asked.isdisjoint(ODD_INSTANTS):
@@ -330,6 +334,7 @@ PLAIN = {
     "is_accepted": False,
     "max_on_board_s": None,
     "kind": "delivery",
+    "group_id": None,
 }
 ALWAYS = {
     "mode": "foot",

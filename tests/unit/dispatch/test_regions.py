@@ -31,7 +31,13 @@ def of_schema(schema):
     """Values that it allows, the edges among them."""
     match schema:
         case {"properties": properties}:
-            return st.fixed_dictionaries({}, optional={name: of_schema(one) for name, one in properties.items()})
+            needed = set(schema.get("required", ()))
+            return st.fixed_dictionaries(
+                {name: of_schema(one) for name, one in properties.items() if name in needed},
+                optional={name: of_schema(one) for name, one in properties.items() if name not in needed},
+            )
+        case {"type": "array", "items": items}:
+            return st.lists(of_schema(items), max_size=2)
         case {"enum": choices}:
             return st.sampled_from(choices)
         case {"anyOf": kinds}:
@@ -47,7 +53,7 @@ def of_schema(schema):
         case {"type": "number", "exclusiveMinimum": least, "maximum": most}:
             return st.floats(least, most, exclude_min=True)
         case {"type": "string", "maxLength": most}:
-            return st.text("ab/~", max_size=most)
+            return st.text("ab/~", min_size=schema.get("minLength", 0), max_size=most)
     raise AssertionError(schema)
 
 
@@ -89,7 +95,11 @@ def test_what_is_taken_is_read_and_what_is_refused_says_where(settings):
 @given(allowed)
 def test_what_the_schema_allows_is_taken_unless_two_settings_do_not_fit_each_other(settings):
     assert VALID.is_valid(settings)
-    assert {pointer for pointer, _ in refused(settings)} <= {"/settings/alerts", "/settings/returns"}
+    assert {pointer for pointer, _ in refused(settings)} <= {
+        "/settings/alerts",
+        "/settings/depots",
+        "/settings/returns",
+    }
 
 
 @given(of_schema(SCHEMA["properties"]["dispatch"]), worlds(max_jobs=4, max_workers=3))

@@ -42,6 +42,7 @@ export interface components {
             skills?: string[];
             /** @default 0 */
             priority?: number;
+            group_id?: string | null;
             max_on_board_s?: number | null;
             courier_id?: string | null;
             /** @default false */
@@ -459,11 +460,6 @@ export interface components {
         EndOfBreak: {
             at?: string | null;
         };
-        /** EndShape */
-        EndShape: {
-            lat: number;
-            lon: number;
-        };
         /** EtaShape */
         EtaShape: {
             /** Format: date-time */
@@ -738,6 +734,7 @@ export interface components {
             pickup?: components["schemas"]["NewStopShape"] | null;
             dropoff?: components["schemas"]["NewStopShape"] | null;
             kind?: components["schemas"]["OrderKind"];
+            depot?: string | null;
             external_id?: string | null;
             customer_id?: string | null;
             region?: string | null;
@@ -752,6 +749,7 @@ export interface components {
             skills?: string[];
             /** @default 0 */
             priority?: number;
+            group_id?: string | null;
             max_on_board_s?: number | null;
         };
         /** NewRegion */
@@ -764,7 +762,7 @@ export interface components {
              */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `depots`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -776,7 +774,8 @@ export interface components {
             /** Format: date-time */
             ends_at: string;
             breaks?: components["schemas"]["BreakShape"][];
-            end?: components["schemas"]["EndShape"] | null;
+            start?: components["schemas"]["ShiftPlace"] | null;
+            end?: components["schemas"]["ShiftPlace"] | null;
             repeats?: string | null;
         };
         /** NewStaffToken */
@@ -917,6 +916,7 @@ export interface components {
             skills?: string[];
             /** @default 0 */
             priority?: number;
+            group_id?: string | null;
             max_on_board_s?: number | null;
             courier_id?: string | null;
             /** @default false */
@@ -1087,7 +1087,7 @@ export interface components {
             /** @description IANA name, such as Europe/Lisbon. */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `depots`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -1218,7 +1218,13 @@ export interface components {
             starts_at?: string;
             ends_at?: string;
             breaks?: components["schemas"]["BreakShape"][];
-            end?: components["schemas"]["EndShape"] | null;
+            start?: components["schemas"]["ShiftPlace"] | null;
+            end?: components["schemas"]["ShiftPlace"] | null;
+        };
+        /** ShiftPlace */
+        ShiftPlace: {
+            lat: number;
+            lon: number;
         };
         /** ShiftShape */
         ShiftShape: {
@@ -1227,7 +1233,8 @@ export interface components {
             /** Format: date-time */
             ends_at: string;
             breaks?: components["schemas"]["BreakShape"][];
-            end?: components["schemas"]["EndShape"] | null;
+            start?: components["schemas"]["ShiftPlace"] | null;
+            end?: components["schemas"]["ShiftPlace"] | null;
             /** Format: uuid */
             id: string;
             /** Format: uuid */

@@ -8,6 +8,7 @@ from dispatch.planning.day import DayProgress, plan_day
 from dispatch.planning.profiles import DAYS, PROFILES, Profile
 from dispatch.planning.proposal import ReasonCode
 from dispatch.planning.snapshot import Break, Visit
+from dispatch.stop import StopKind
 from tests.unit.dispatch.planning.worlds import NOW, courier_id, job, order_id, worker, world
 
 HOUR = 3600
@@ -114,3 +115,31 @@ def test_progress_is_told_and_the_search_can_be_ended():
     assert orders_of(planned(jobs, [van(0)], should_end=lambda: True)) == {
         courier_id(0): {order_id(0), order_id(1), order_id(2)}
     }
+
+
+def single(n, place, only, **facts):
+    visit = Visit(place=place, closes_at=NOW + 12 * HOUR, service_s=120)
+    wanted = job(n, place, place, **facts)
+    return replace(wanted, only=only, pickup=Visit(place=place), dropoff=visit)
+
+
+@pytest.mark.parametrize(("only", "n_fit"), [(StopKind.DROPOFF, 2), (StopKind.PICKUP, 2)])
+def test_what_is_loaded_before_or_kept_takes_its_room_all_day(only, n_fit):
+    jobs = [single(n, place, only, size=(1,)) for n, place in enumerate((EAST, WEST, NORTH))]
+    plan = planned(jobs, [van(0, capacity=(2,))])
+    (route,) = [route for route in plan.routes if route.stops]
+    assert {row.stop.kind for row in route.stops} == {only}
+    assert (len(route.stops), len(plan.unassigned)) == (n_fit, 1)
+
+
+def test_what_is_handed_over_makes_room_for_what_is_collected_and_visits_need_none():
+    jobs = [
+        single(0, EAST, StopKind.DROPOFF, size=(1,)),
+        single(1, EAST, StopKind.PICKUP, size=(1,)),
+        single(2, NORTH, StopKind.DROPOFF),
+    ]
+    plan = planned(jobs, [van(0, capacity=(1,))])
+    (route,) = [route for route in plan.routes if route.stops]
+    order = [row.stop.order_id for row in route.stops]
+    assert plan.unassigned == ()
+    assert order.index(order_id(0)) < order.index(order_id(1))

@@ -146,6 +146,7 @@ def _jobs(draw, n, place, courier_ids):
         onboard_of=draw(some) if held == "onboard" else None,
         pinned_to=draw(some) if held == "pinned" else None,
         max_on_board_s=draw(st.sampled_from([None, None, None, 300, 900])),
+        group=draw(st.sampled_from([None, None, None, "a"])),
         refused_by=frozenset(draw(st.lists(st.sampled_from(courier_ids), max_size=2))) if courier_ids else frozenset(),
     )
 
