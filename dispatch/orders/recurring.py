@@ -4,8 +4,9 @@ back; no I/O.
 """
 
 import re
+from calendar import isleap
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 from itertools import islice, pairwise
 from typing import Final
 
@@ -16,7 +17,7 @@ from dispatch.orders.courier import Shift
 MOST: Final = 400
 """Shifts of one rule."""
 FARTHEST: Final = timedelta(days=400)
-"""After the first one; a rule that finds no day would be looked through until the year 9999."""
+"""After the first one: three calendar years at most."""
 PARTS: Final = frozenset(
     {"INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYMONTH", "BYSETPOS", "WKST"}
 )
@@ -36,8 +37,11 @@ def shifts_by(rule: str, first: Shift, zone: tzinfo) -> tuple[Shift, ...]:
         until = min(until, _instant(parts.pop("UNTIL")))
     count = int(parts.pop("COUNT", MOST + 1))
     text = ";".join(f"{name}={value}" for name, value in parts.items())
-    found = rrulestr(f"RRULE:{text};UNTIL={until.astimezone(UTC):%Y%m%dT%H%M%SZ}", dtstart=began)
-    shifts = tuple(_moved(first, at, began) for at in islice(found, min(count, MOST + 1)))
+    later = _late_twin(began.year) - began.year
+    ends = _in_year(max(until, began - timedelta(seconds=1)).astimezone(zone), later)
+    found = rrulestr(f"RRULE:{text};UNTIL={ends:%Y%m%dT%H%M%S}", dtstart=_in_year(began, later))
+    days = (_in_year(at, -later) for at in found)
+    shifts = tuple(_moved(first, at, began) for at in islice(days, min(count, MOST + 1)))
     if len(shifts) > MOST:
         raise ValueError(f"expected at most {MOST} shifts")
     if not shifts:
@@ -45,6 +49,26 @@ def shifts_by(rule: str, first: Shift, zone: tzinfo) -> tuple[Shift, ...]:
     if any(one.ends_at > next_one.starts_at for one, next_one in pairwise(shifts)):
         raise ValueError("expected shifts that do not overlap")
     return shifts
+
+
+def _late_twin(year: int) -> int:
+    """
+    The last year that has, with the two after it, the calendar of `year`.
+
+    A rule that finds no day (30 February; every seventh day from a Monday on, if it is a Tuesday) is looked through by
+    dateutil until the year 9999, which takes a minute from now, and a quarter of a second from there.
+    """
+
+    def calendar(first: int) -> list[tuple[int, bool]]:
+        return [(date(one, 1, 1).weekday(), isleap(one)) for one in range(first, first + 3)]
+
+    wanted = calendar(year)
+    return next(twin for twin in range(MAXYEAR - 3, year - 1, -1) if calendar(twin) == wanted)
+
+
+def _in_year(at: datetime, later: int) -> datetime:
+    """The hands of the clock so many years later, on no clock in particular."""
+    return at.replace(year=at.year + later, tzinfo=None)
 
 
 def _parts(rule: str) -> dict[str, str]:

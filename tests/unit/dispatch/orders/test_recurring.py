@@ -2,11 +2,12 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil import rrule
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.orders.courier import Shift, ShiftBreak
-from dispatch.orders.recurring import MOST, shifts_by
+from dispatch.orders.recurring import FARTHEST, MOST, shifts_by
 
 LISBON = ZoneInfo("Europe/Lisbon")
 
@@ -55,6 +56,7 @@ def test_a_rule_until_an_instant_ends_there():
         ("FREQ=DAILY;COUNT=401", "at most 400"),
         ("FREQ=DAILY;UNTIL=20261201", "UTC"),
         ("FREQ=DAILY;UNTIL=20261101T000000Z", "some day"),
+        ("FREQ=DAILY;UNTIL=20240229T000000Z", "some day"),
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=1", "some day"),
         ("FREQ=DAILY;BYHOUR=1,2;COUNT=2", "each once"),
         ("FREQ=DAILY;COUNT=2\nEXDATE:20261126", "each once"),
@@ -90,3 +92,37 @@ def test_any_rule_gives_shifts_in_order_or_says_why_not(rule):
     assert 1 <= len(found) <= MOST
     assert list(found) == sorted(found, key=lambda one: one.starts_at)
     assert found[-1].starts_at <= found[0].starts_at + timedelta(days=401)
+
+
+@pytest.mark.parametrize("zone", [LISBON, ZoneInfo("Asia/Tokyo")])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;INTERVAL=7;BYDAY=WE",
+        "FREQ=MONTHLY;INTERVAL=12;BYMONTH=3",
+        "FREQ=YEARLY;BYWEEKNO=1;BYMONTH=6",
+    ],
+)
+def test_a_rule_that_no_day_follows_is_not_looked_for_until_the_end_of_time(rule, zone, monkeypatch):
+    looked_through = []
+    rebuild = rrule._iterinfo.rebuild
+    monkeypatch.setattr(
+        rrule._iterinfo, "rebuild", lambda self, *when: (looked_through.append(when[0]), rebuild(self, *when))[1]
+    )
+    with pytest.raises(ValueError, match="some day"):
+        shifts_by(f"{rule};COUNT=1", shift((2026, 11, 26), zone=zone), zone)
+    assert len(set(looked_through)) < 60
+
+
+@given(
+    day=st.dates(date(1990, 1, 1), date(2190, 1, 1)), step=st.integers(1, 3), freq=st.sampled_from(["DAILY", "WEEKLY"])
+)
+def test_shifts_are_as_the_calendar_of_their_own_years_has_them(day, step, freq):
+    """By the library alone, of a rule that does find days."""
+    began = datetime(day.year, day.month, day.day, 10, tzinfo=UTC)
+    rule = f"FREQ={freq};INTERVAL={step};BYDAY=MO,TU,WE,TH,FR,SA,SU;COUNT=60"
+    found = shifts_by(rule, shift((day.year, day.month, day.day), zone=UTC), UTC)
+    assert [one.starts_at for one in found] == [
+        at for at in rrule.rrulestr(rule, dtstart=began) if at < began + FARTHEST
+    ]
