@@ -29,6 +29,8 @@ NO_WHEREABOUTS = {
     "/v1/couriers": "who there is, without places",
     "/v1/couriers/{courier_id:uuid}": "who it is, without places",
     "/v1/couriers/{courier_id:uuid}/shifts": "when a courier shall work",
+    "/v1/geocode": "addresses of the town",
+    "/v1/geocode/reverse": "addresses of the town",
     "/v1/geofences": "places of the town",
     "/v1/geofences/{fence_id:uuid}": "a place of the town",
     "/v1/offers": "what was offered",
