@@ -57,11 +57,19 @@ class Town:
         return (await self.staff.get(f"/v1/orders/{order_id}")).json()
 
     async def offered(self, phone: httpx.AsyncClient, order_id: str) -> str:
-        """Id of the open offer of an order to a courier, once it is there."""
+        """Id of the open offer of an order to a courier, alone or among others, once it is there."""
 
         async def look():
             items = (await phone.get("/v1/offers", params={"state": "open"})).json()["items"]
-            return next((offer["id"] for offer in items if offer["order_id"] == order_id), None)
+            return next(
+                (
+                    offer["id"]
+                    for offer in items
+                    for one in (offer, *offer.get("orders", ()))
+                    if one["order_id"] == order_id
+                ),
+                None,
+            )
 
         return await until(look)
 
