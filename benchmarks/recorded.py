@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tracking.quality import Limits
+from tracking.watching.fix_columns import TrackFix
 from tracking.watching.motion import Sample
-from tracking.watching.track import TrackFix, believable
+from tracking.watching.track import believable
 
 
 def data_folder() -> Path:

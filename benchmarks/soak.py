@@ -66,11 +66,15 @@ def measures(pids: Sequence[int]) -> dict[str, dict[str, float]]:
     for pid in pids:
         with suppress(OSError, IndexError, ValueError):
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            pss_kb = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-            n_files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-            row = found.setdefault(name_of(pid), {"memory_mb": 0.0, "files": 0.0})
-            row["memory_mb"] += pss_kb / 1024
-            row["files"] += n_files
+            kb = {key: int(rest.split()[0]) for key, _, rest in (line.partition(":") for line in lines[1:])}
+            n_files, name = len(list(Path(f"/proc/{pid}/fd").iterdir())), name_of(pid)
+            # What PostgreSQL's processes share is its buffers: of a fixed size, told as used when first touched.
+            shared_kb = kb["Pss_Shmem"] if name == "postgres" else 0
+            for part, part_kb, files in ((name, kb["Pss"] - shared_kb, n_files), (f"{name}, buffers", shared_kb, 0)):
+                if part_kb:
+                    row = found.setdefault(part, {"memory_mb": 0.0, "files": 0.0})
+                    row["memory_mb"] += part_kb / 1024
+                    row["files"] += files
     return found
 
 

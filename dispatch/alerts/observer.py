@@ -42,7 +42,7 @@ from tracking.log import RegionKeys
 from tracking.position import CourierId, LatLon, Region
 from tracking.quality import Limits
 from tracking.watching.findings import NOTIFY_WITHIN_S
-from tracking.watching.track import TrackFix
+from tracking.watching.fix_columns import TrackFix
 
 log = logging.getLogger(__name__)
 
@@ -205,6 +205,7 @@ class Vigilance:
         watched.aside.causes |= facts.set_aside
         await self._recall(watched, list(facts.couriers), now)
         await self._hear(watched, region)
+        _let_go(watched, facts, microseconds(now))
         watched.intake_silent = await self._intake.judge(lease, facts, watched.contact_us, now)
         open_keys: dict[CourierId, set[AlertKey]] = {}
         for row in await self._pool.fetch(queries["alerts.open_in_region"], region, ""):
@@ -328,6 +329,16 @@ class Vigilance:
         counts = {row["kind"]: row["n"] for row in await self._pool.fetch(queries["alerts.counts"], region)}
         for kind in AlertKind:
             OPEN.labels(region, kind.value).set(counts.get(kind.value, 0))
+
+
+def _let_go(watched: _Watched, facts: RegionFacts, now_us: int) -> None:
+    """Forget who is not of the region any more and was not heard of for long; who comes back is found in history."""
+    since_us = now_us - facts.params.silent_at_most_s * vigil.MICROS
+    of_courier: tuple[dict[CourierId, Any], ...] = (watched.vigils, watched.arrivals, watched.contact_us)
+    for courier_id in watched.vigils.keys() | watched.arrivals.keys() | watched.contact_us.keys():
+        if courier_id not in facts.couriers and watched.contact_us.get(courier_id, 0) < since_us:
+            for known in of_courier:
+                known.pop(courier_id, None)
 
 
 def _resumed(rows: Iterable[Mapping[str, Any]]) -> dict[CourierId, ArrivalState]:

@@ -19,9 +19,10 @@ from tracking.batch import E7, instant, microseconds
 from tracking.lease import Lease
 from tracking.position import CourierId, Mode, Region
 from tracking.watching.fence import FenceId, FenceIndex
+from tracking.watching.fix_columns import TrackFix
 from tracking.watching.geofence import FenceEvent, FenceState, inside_since
 from tracking.watching.motion import Began, Closed, Stay
-from tracking.watching.track import Said, TrackFix
+from tracking.watching.track import Said
 
 NOTIFY_WITHIN_S: Final = 900
 """Older events are recorded and told to nobody."""

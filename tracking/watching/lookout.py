@@ -34,10 +34,11 @@ from tracking.watching import motion
 from tracking.watching.fence import FenceIndex
 from tracking.watching.fence_rows import fence_from_row
 from tracking.watching.findings import Batch, Findings, Happening
+from tracking.watching.fix_columns import TrackFix
 from tracking.watching.geofence import FenceParams
 from tracking.watching.motion import DEFAULT_PARAMS, MotionParams
 from tracking.watching.observer import Observer, bearing
-from tracking.watching.track import State, TooLate, Track, TrackFix, TrackParams, beginnings, believable
+from tracking.watching.track import State, TooLate, Track, TrackParams, beginnings, believable
 
 log = logging.getLogger(__name__)
 
@@ -291,6 +292,7 @@ class Lookout:
     async def _recount(self, courier_id: CourierId, from_us: int, *, noted_at: datetime | None = None) -> None:
         """Find a courier's stays and fence events again, from the last beginning before an instant, and go on there."""
         waited = tuple(self._waiting.setdefault(courier_id, []))
+        self._heard_at.setdefault(courier_id, monotonic())  # or what is built now would never be forgotten
         try:
             track = await self._count(courier_id, from_us, waited, noted_at)
         except LeaseLost:

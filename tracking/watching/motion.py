@@ -2,8 +2,8 @@
 Stays, trips and gaps of a courier: a fold over the fixes in order of their time; no I/O.
 
 `step` takes one more fix; `segments` is the same fold over many. What comes out depends only on the set of fixes:
-late ones are put in their place by `track.Track`, which folds again from the state before them. States are
-immutable, so keeping an old one costs nothing.
+late ones are put in their place by `track.Track`, which folds again from a state before them. States are immutable,
+so an old one may be kept.
 
 A *stay* begins with the first fix of a window of `stay_s` seconds in which no two fixes are farther apart than
 `within_m`. It ends with the last fix before the courier was farther than `leave_m` from the mean of the stay's fixes
@@ -15,7 +15,8 @@ unless it is about as long as the silence before or after it at that place: that
 Fixes marked as jumps or of poor accuracy should not be passed in.
 """
 
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -129,20 +130,28 @@ class Gap:
 Segment = Stay | Trip | Gap
 
 
-class _Trace(NamedTuple):
-    sample: Sample
-    trip_m: float
-    """Length of the trip up to here."""
-    n_trip: int
-    """Fixes of the trip up to here, this one included."""
-
-
 class Moving(NamedTuple):
-    """No stay is going on; `recent` is the shortest tail of the trip that lasts `stay_s`, or all of it."""
+    """No stay is going on."""
 
     origin: Sample
     """Where the trip began."""
-    recent: tuple[_Trace, ...]
+    recent: "array[float]"
+    """
+    The shortest tail of the trip that lasts `stay_s`, or all of it: of each fix at_us, lat, lon and the metres of the
+    trip up to it, in one row of numbers, which is never changed in place. A watcher keeps several for each courier.
+    """
+    n_trip: int
+    """Fixes of the trip so far."""
+
+    @property
+    def last(self) -> Sample:
+        """The newest fix."""
+        at_us, lat, lon, _ = self.recent[-_ROW:]
+        return Sample(int(at_us), lat, lon)
+
+
+_ROW = 4
+"""Numbers of a fix in `Moving.recent`. Times are whole and below 2^53, so floats have them exactly."""
 
 
 class Staying(NamedTuple):
@@ -267,14 +276,14 @@ def ends_us(segment: Segment) -> tuple[int, int]:
 
 
 def _begin(sample: Sample) -> Moving:
-    return Moving(sample, (_Trace(sample, 0.0, 1),))
+    return Moving(sample, array("d", (*sample, 0.0)), 1)
 
 
 def _last(state: Moving | Staying | Silent) -> Sample:
     if isinstance(state, Silent):
         return state.sample
     if isinstance(state, Moving):
-        return state.recent[-1].sample
+        return state.last
     return state.outside[-1] if state.outside else state.last
 
 
@@ -310,30 +319,29 @@ def _go_on(state: Moving | Staying, sample: Sample, params: MotionParams) -> tup
 
 
 def _move(state: Moving, sample: Sample, params: MotionParams) -> tuple[State, tuple[Event, ...]]:
-    recent = state.recent
-    before = recent[-1]
-    trip_m = before.trip_m + metres(before.sample.lat, before.sample.lon, sample.lat, sample.lon)
-    recent = (*recent, _Trace(sample, trip_m, before.n_trip + 1))
-    start, stay_us = 0, params.stay_s * MICROS
-    while start < len(recent) - 1 and sample.at_us - recent[start + 1].sample.at_us >= stay_us:
-        start += 1
-    if start:
-        recent = recent[start:]
-    first = recent[0]
-    if sample.at_us - first.sample.at_us < stay_us or not _is_within([t.sample for t in recent], params.within_m):
-        return Moving(state.origin, recent), ()
-    arrived = first.sample
+    recent, stay_us = state.recent, params.stay_s * MICROS
+    before_us, lat, lon, trip_m = recent[-_ROW:]
+    trip_m += metres(lat, lon, sample.lat, sample.lon)
+    start = 0
+    while start + _ROW < len(recent) and sample.at_us - recent[start + _ROW] >= stay_us:
+        start += _ROW
+    recent = recent[start:] + array("d", (*sample, trip_m))
+    n_trip = state.n_trip + 1
+    if sample.at_us - recent[0] < stay_us or not _is_within(recent[1::_ROW], recent[2::_ROW], params.within_m):
+        return Moving(state.origin, recent, n_trip), ()
+    at_us, lat, lon, first_m = recent[:_ROW]
+    arrived, n = Sample(int(at_us), lat, lon), len(recent) // _ROW
     staying = Staying(
         arrived,
         sample,
-        sum(t.sample.lat - arrived.lat for t in recent),
-        sum(d_lon_deg(arrived.lon, t.sample.lon) for t in recent),
-        len(recent),
-        silent_us=sample.at_us - before.sample.at_us,
+        sum(one - lat for one in recent[1::_ROW]),
+        sum(d_lon_deg(lon, one) for one in recent[2::_ROW]),
+        n,
+        silent_us=sample.at_us - int(before_us),
     )
     events: tuple[Event, ...] = (Began(_as_stay(staying, is_open=True)),)
-    if first.n_trip > 1:
-        events = (Closed(_as_trip(state.origin, first, is_open=False)), *events)
+    if (n_before := n_trip - n + 1) > 1:
+        events = (Closed(_as_trip(state.origin, arrived, first_m, n_before, is_open=False)), *events)
     return staying, events
 
 
@@ -366,13 +374,14 @@ def _stay(state: Staying, sample: Sample, params: MotionParams) -> tuple[State, 
 
 def _finish(state: Moving | Staying, *, is_open: bool) -> tuple[Stay | Trip, ...]:
     if isinstance(state, Moving):
-        trace = state.recent[-1]
-        return (_as_trip(state.origin, trace, is_open=is_open),) if trace.n_trip > 1 else ()
+        if state.n_trip <= 1:
+            return ()
+        return (_as_trip(state.origin, state.last, state.recent[-1], state.n_trip, is_open=is_open),)
     stay = _as_stay(state, is_open=is_open)
     if is_open or not state.outside:
         return (stay,)
     length_m = sum(metres(a.lat, a.lon, b.lat, b.lon) for a, b in pairwise((state.last, *state.outside)))
-    return stay, _as_trip(state.last, _Trace(state.outside[-1], length_m, len(state.outside) + 1), is_open=False)
+    return stay, _as_trip(state.last, state.outside[-1], length_m, len(state.outside) + 1, is_open=False)
 
 
 def _as_stay(state: Staying, *, is_open: bool) -> Stay:
@@ -387,30 +396,30 @@ def _as_stay(state: Staying, *, is_open: bool) -> Stay:
     )
 
 
-def _as_trip(origin: Sample, end: _Trace, *, is_open: bool) -> Trip:
+def _as_trip(origin: Sample, end: Sample, trip_m: float, n_fixes: int, *, is_open: bool) -> Trip:
     return Trip(
         began_us=origin.at_us,
-        ended_us=end.sample.at_us,
-        distance_m=end.trip_m,
-        n_fixes=end.n_trip,
+        ended_us=end.at_us,
+        distance_m=trip_m,
+        n_fixes=n_fixes,
         from_lat=origin.lat,
         from_lon=origin.lon,
-        to_lat=end.sample.lat,
-        to_lon=end.sample.lon,
+        to_lat=end.lat,
+        to_lon=end.lon,
         open=is_open,
     )
 
 
-def _is_within(samples: list[Sample], within_m: float) -> bool:
-    """No two fixes are farther apart; the cheap tests first, as this runs for every fix that moves."""
-    first, last = samples[0], samples[-1]
-    if metres(first.lat, first.lon, last.lat, last.lon) > within_m:
+def _is_within(lats: Sequence[float], places_lon: Sequence[float], within_m: float) -> bool:
+    """No two places are farther apart; the cheap tests first, as this runs for every fix that moves."""
+    lat, lon = lats[0], places_lon[0]
+    if metres(lat, lon, lats[-1], places_lon[-1]) > within_m:
         return False
-    lats = [s.lat for s in samples]
-    lons = [d_lon_deg(first.lon, s.lon) for s in samples]
+    lons = [d_lon_deg(lon, one) for one in places_lon]
     south, north, west, east = min(lats), max(lats), min(lons), max(lons)
-    if metres(south, 0.0, north, 0.0) > within_m or metres(first.lat, west, first.lat, east) > within_m * 1.001:
+    if metres(south, 0.0, north, 0.0) > within_m or metres(lat, west, lat, east) > within_m * 1.001:
         return False
     if metres(south, west, north, east) <= within_m:
         return True
-    return all(metres(a.lat, a.lon, b.lat, b.lon) <= within_m for i, a in enumerate(samples) for b in samples[i + 1 :])
+    places = list(zip(lats, places_lon, strict=True))
+    return all(metres(*a, *b) <= within_m for i, a in enumerate(places) for b in places[i + 1 :])

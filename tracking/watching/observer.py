@@ -13,7 +13,7 @@ from tracking.batch import PositionColumns
 from tracking.errors import LeaseLost
 from tracking.lease import Lease
 from tracking.position import CourierId, Region
-from tracking.watching.track import TrackFix
+from tracking.watching.fix_columns import TrackFix
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from tests.unit.tracking.watching.tracks import MICROS, at, walk
 from tests.waiting import PATIENCE_S, until
 from tracking import events
 from tracking import lease as leases
-from tracking.batch import MODES
+from tracking.batch import MODES, microseconds
 from tracking.dead_letters import DeadLetters
 from tracking.errors import LeaseLost
 from tracking.history.history import History, erase
@@ -27,7 +27,7 @@ from tracking.log import WATCH, PositionLog
 from tracking.position import Mode, Region
 from tracking.quarantine import QuarantineStore
 from tracking.watching.findings import Batch, Findings
-from tracking.watching.lookout import WatchParams
+from tracking.watching.lookout import Lookout, WatchParams
 from tracking.watching.motion import DEFAULT_PARAMS, Sample, Stay, segments
 from tracking.watching.watch import SLICE_FIXES, Watcher
 
@@ -456,3 +456,33 @@ async def test_what_one_without_the_lease_has_found_is_refused(world):
     with pytest.raises(LeaseLost):
         await Findings(world.pool).apply(stale, batch, now=datetime.now(UTC))
     assert await world.stays(ana.courier_id) == []
+
+
+async def test_one_counted_again_and_never_heard_of_is_forgotten_with_the_others(world):
+    ana, ben = await world.hire(), await world.hire()
+    lease = await leases.take(world.pool, "watch", CITY, "test", ttl_s=600)
+    lookout = Lookout(
+        lease,
+        pool=world.pool,
+        redis=world.redis,
+        findings=Findings(world.pool),
+        position_log=world.log,
+        observers=(),
+        params=replace(FAST, recount_after_s=0.0, forget_after_s=0.0),
+    )
+    async with world.writing():
+        for sender in (ana, ben):
+            await world.post(sender, recent(walk(ROUND)))
+        await until(lambda: _stored(world, ana, ben))
+    now = datetime.now(UTC)
+    from_us = {sender.courier_id: microseconds(now - timedelta(hours=1)) for sender in (ana, ben)}
+    await lookout._findings.note_late(CITY, from_us, now=now)
+    assert await lookout._recount_due(now=now + timedelta(seconds=60)) == 2
+    assert set(lookout._tracks) == {ana.courier_id, ben.courier_id}
+    lookout.forget_silent()
+    assert not lookout._tracks
+
+
+async def _stored(world, *senders):
+    n = await world.pool.fetchval("SELECT count(DISTINCT courier_id) FROM positions")
+    return n == len(senders)

@@ -1,6 +1,9 @@
 """Whatever the order in which fixes arrive, a track says the same."""
 
+import gc
+import tracemalloc
 from collections import Counter
+from contextlib import suppress
 from random import Random
 from uuid import UUID
 
@@ -13,9 +16,10 @@ from tracking.position import LatLon
 from tracking.quality import Limits
 from tracking.watching.area import Area
 from tracking.watching.fence import Fence, FenceId, FenceIndex
+from tracking.watching.fix_columns import TrackFix
 from tracking.watching.geofence import FenceParams
 from tracking.watching.motion import MotionParams
-from tracking.watching.track import KEEP, TooLate, Track, TrackFix, TrackParams, runs
+from tracking.watching.track import BLOCK, KEEP, TooLate, Track, TrackParams, runs
 
 PARAMS = TrackParams(motion=MotionParams(), fences=FenceParams(), limits=Limits())
 
@@ -48,6 +52,8 @@ def heard(batches):
     said += Counter()  # drops zeroes
     return said, track.state
 
+
+AT_WORK = [(0, 0, 0), (900, 0, 120), (900, 0, 300), (300, 0, 60), (300, 0, 200), (0, 900, 180), (0, 900, 400)]
 
 legs = st.lists(
     st.tuples(st.floats(-1500, 1500).map(round), st.floats(-1500, 1500).map(round), st.integers(10, 400)),
@@ -126,7 +132,32 @@ def test_memory_is_bounded():
     track = Track(PARAMS, INDEX)
     for fix in walk([(0, 0, 0), (0, 0, 5 * 1000)]):
         track.add(fix)
-    assert len(track.fixes) <= 2 * KEEP
+    assert KEEP <= len(track.fixes) <= KEEP + BLOCK
+
+
+def test_memory_is_bounded_also_where_all_fixes_come_late_and_lie_between_others():
+    track = Track(PARAMS, INDEX)
+    for fix in walk([(0, 0, 0), (0, 0, 5 * 60)]):
+        track.add(fix)
+    for fix in walk([(0, 0, 0), (0, 0, 5 * 60)], every_s=1.0)[::-1]:
+        with suppress(TooLate):
+            track.add(fix)
+    assert len(track.fixes) <= KEEP + BLOCK
+
+
+@pytest.mark.parametrize("legs", [[(0, 0, 0), (0, 0, 1500)], [(0, 0, 0), (9000, 0, 1500)], AT_WORK])
+def test_a_track_takes_at_most_fifteen_kilobytes(legs):
+    fixes, n = walk(legs), 10
+    tracemalloc.start()
+    tracks = [Track(PARAMS, INDEX) for _ in range(n)]
+    for track in tracks:
+        for at_us, lat, lon, accuracy_m in fixes:
+            track.add(TrackFix(at_us + 0, lat + 0.0, lon + 0.0, accuracy_m))  # numbers of its own, as from the log
+    gc.collect()  # and what Python keeps to use again
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(tracks[0].fixes) >= KEEP
+    assert held / n <= 15_000
 
 
 def test_folding_from_a_gap_says_what_the_whole_fold_says_after_it():

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from tracking.plane import METRES_PER_DEGREE
-from tracking.watching.track import TrackFix
+from tracking.watching.fix_columns import TrackFix
 
 MICROS = 1_000_000
 NOON_US = 1_795_435_200 * MICROS
