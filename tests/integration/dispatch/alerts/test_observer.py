@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dispatch.alerts.facts import AlertParams
 from dispatch.alerts.observer import Vigilance
 from dispatch.alerts.region_facts import FactsOfRegion
 from dispatch.orders import handover
@@ -255,3 +256,18 @@ async def test_one_without_the_lease_raises_nothing_and_notes_no_arrivals(city, 
     with pytest.raises(LeaseLost):
         await watch.wait(1)
     assert await alerts(city) == []
+
+
+async def test_who_is_not_of_the_region_any_more_is_forgotten_and_found_again_in_history(city, watch, ana):
+    ben = await city.hire("Ben")
+    await watch.drive(ana, STREET, 10, store=True)
+    await watch.drive(ben, STREET, 10, store=True)
+    known = watch.vigilance._regions[REGION]
+    await city.pool.execute("UPDATE couriers SET region = 'elsewhere' WHERE id = $1", ana)
+    await watch.wait(60)
+    assert ana in known.vigils  # fixes of hers may be on their way
+    await watch.wait(AlertParams().silent_at_most_s)
+    assert set(known.vigils) == set(known.contact_us) == {ben}
+    await city.pool.execute("UPDATE couriers SET region = $2 WHERE id = $1", ana, REGION)
+    await watch.drive(ana, STREET, 5)
+    assert known.vigils[ana].last is not None
