@@ -14,6 +14,7 @@ What can go wrong in dispatch.
     ├── ExternalIdInUse       another order or courier has it
     ├── ShiftNotFound
     ├── ShiftOverlaps         the courier has another shift at that time
+    ├── AreaInUse             couriers serve that fence
     ├── NotAtWork             the courier is off duty
     ├── NoBreak               there is no break that could end
     ├── ShareNotFound         the recipient's link is unknown, or its order is closed
@@ -84,6 +85,10 @@ class ShiftNotFound(DispatchError):
 
 class ShiftOverlaps(DispatchError):
     """The courier has a shift at that time."""
+
+
+class AreaInUse(DispatchError):
+    """Couriers serve this area: give them another one first."""
 
 
 class NotAtWork(DispatchError):

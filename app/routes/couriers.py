@@ -19,7 +19,7 @@ from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from app.web.problems import Conflict
+from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
 from app.web.versions import version_of
 from app.wiring.whatif import Thinker, WhatIf
@@ -29,7 +29,7 @@ from dispatch.orders.desk import at_desk
 from sql import queries
 from tracking import outages
 from tracking.live import LivePositions
-from tracking.position import CourierId, Mode, Region
+from tracking.position import CourierId, LatLon, Mode, Region
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,16 @@ RegionId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
 Capacity = Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]], msgspec.Meta(max_length=8)]
 Skills = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=64)]
 MaxOrders = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+AreaIds = Annotated[list[UUID], msgspec.Meta(max_length=32)]
+RangeM = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+
+class Home(msgspec.Struct, kw_only=True, frozen=True):
+    """Where a courier's range counts from."""
+
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
 
 
 class NewCourier(msgspec.Struct, kw_only=True):
@@ -52,6 +62,11 @@ class NewCourier(msgspec.Struct, kw_only=True):
     skills: Skills = []
     max_orders: MaxOrders = 8
     on_duty: bool = True
+    areas: AreaIds = []
+    """Geofences the courier serves: both ends of an order lie in one of them; none: everywhere."""
+    home: Home | None = None
+    range_m: RangeM | None = None
+    """Nothing farther from home; without a home, no pickup farther from where the courier is."""
     attributes: dict[str, Any] = {}
 
 
@@ -66,6 +81,9 @@ class CourierPatch(msgspec.Struct, kw_only=True):
     skills: Skills | msgspec.UnsetType = msgspec.UNSET
     max_orders: MaxOrders | msgspec.UnsetType = msgspec.UNSET
     on_duty: bool | msgspec.UnsetType = msgspec.UNSET
+    areas: AreaIds | msgspec.UnsetType = msgspec.UNSET
+    home: Home | msgspec.UnsetType | None = msgspec.UNSET
+    range_m: RangeM | msgspec.UnsetType | None = msgspec.UNSET
     attributes: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] | msgspec.UnsetType = msgspec.UNSET
 
@@ -82,6 +100,9 @@ class Courier(msgspec.Struct, kw_only=True):
     skills: list[str]
     max_orders: int
     on_duty: bool
+    areas: list[UUID]
+    home: Home | None
+    range_m: int | None
     attributes: dict[str, Any]
     version: int
     created_at: datetime
@@ -91,8 +112,9 @@ class Courier(msgspec.Struct, kw_only=True):
 
 
 def _shape(courier: CourierRecord, paused_until: datetime | None = None) -> Courier:
-    names = set(Courier.__struct_fields__) - {"paused_until"}
-    return Courier(**{name: getattr(courier, name) for name in names}, paused_until=paused_until)
+    names = set(Courier.__struct_fields__) - {"paused_until", "home"}
+    home = None if courier.home is None else Home(lat=courier.home.lat, lon=courier.home.lon)
+    return Courier(**{name: getattr(courier, name) for name in names}, home=home, paused_until=paused_until)
 
 
 async def _shapes(pool: Any, what_if: WhatIf, couriers: Sequence[CourierRecord]) -> list[Courier]:
@@ -104,8 +126,16 @@ async def _shapes(pool: Any, what_if: WhatIf, couriers: Sequence[CourierRecord])
 
 
 def _facts(courier: NewCourier | Courier, region: Region) -> CourierFacts:
-    names = {field.name for field in fields(CourierFacts)} - {"region"}
-    return CourierFacts(region=region, **{name: getattr(courier, name) for name in names})
+    names = {field.name for field in fields(CourierFacts)} - {"region", "home"}
+    home = None if courier.home is None else LatLon(courier.home.lat, courier.home.lon)
+    return CourierFacts(region=region, home=home, **{name: getattr(courier, name) for name in names})
+
+
+async def _check_areas(connection: Any, areas: Sequence[UUID], region: Region) -> None:
+    unknown = {row["id"] for row in await connection.fetch(queries["planning.unknown_areas"], region, areas)}
+    if unknown:
+        wrong = [(f"/areas/{i}", "expected a geofence of the region") for i, one in enumerate(areas) if one in unknown]
+        raise BadInput("The region has no such geofence.", *wrong)
 
 
 @post("/v1/couriers", guards=[requires(Role.DISPATCHER)], tags=["couriers"])
@@ -126,6 +156,7 @@ async def add_courier(
         if before is not None:
             return msgspec.convert(before, Courier)
         region = await known_region(connection, data.region)
+        await _check_areas(connection, data.areas, region)
         added = await courier_life.add(connection, _facts(data, region))
         await audit(connection, caller, "courier.add", f"courier:{added.id}")
         courier = _shape(added)
@@ -196,6 +227,8 @@ async def change_courier(
         before = _shape(await courier_life.get(connection, courier_id))
         after = msgspec.structs.replace(before, **wanted)
         region = await known_region(connection, after.region)
+        if region != before.region or after.areas != before.areas:
+            await _check_areas(connection, after.areas, region)
         if before.on_duty and not after.on_duty:
             await goods.leave_behind(desk, {CourierId(courier_id): "off duty"})
         changed = await courier_life.change(

@@ -16,6 +16,7 @@ from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
+from dispatch.errors import AreaInUse
 from sql import queries
 from tracking.errors import GeofenceNotFound
 from tracking.watching.area import Area
@@ -167,8 +168,11 @@ async def get_geofence(fence_id: FromPath[UUID], pool: Pool) -> Geofence:
 
 @delete("/v1/geofences/{fence_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["geofences"])
 async def remove_geofence(fence_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> None:
-    """Remove a fence; what happened at it stays on record."""
+    """Remove a fence; what happened at it stays on record. One that couriers serve as their area stays: 409."""
     async with pool.acquire() as connection, connection.transaction():
+        serve = await connection.fetch(queries["planning.serve"], fence_id)
+        if serve:
+            raise AreaInUse(fence_id=fence_id, courier_ids=[row["id"] for row in serve])
         row = await connection.fetchrow(queries["geofences.remove"], fence_id)
         if row is None:
             raise GeofenceNotFound(fence_id=fence_id)

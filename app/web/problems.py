@@ -110,6 +110,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.ExternalIdInUse: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.ShiftNotFound: Problem("shift-not-found", "The courier has no such shift", 404),
     dispatch_errors.ShiftOverlaps: Problem("conflict", "It was changed meanwhile", 409),
+    dispatch_errors.AreaInUse: Problem("area-in-use", "Couriers serve this area", 409),
     dispatch_errors.NotAtWork: Problem("not-at-work", "The courier is off duty", 409),
     dispatch_errors.NoBreak: Problem("no-break", "The courier has begun no break", 409),
     dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),

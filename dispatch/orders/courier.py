@@ -96,6 +96,11 @@ class Courier:
     """Breaks of late, and the one going on."""
     by_shifts: bool = False
     """Works only inside shifts, also while there are none."""
+    areas: frozenset[UUID] = frozenset()
+    """Fences of the region that the courier serves; none: everywhere."""
+    home: LatLon | None = None
+    range_m: int | None = None
+    """Nothing farther from home, or, without one, no pickup farther from where the courier is; None: no limit."""
 
     @property
     def rest(self) -> Rest | None:

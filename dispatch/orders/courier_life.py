@@ -12,7 +12,7 @@ from dispatch.errors import ExternalIdInUse
 from dispatch.orders.rows import from_json, to_json
 from sql import queries
 from tracking.errors import CourierNotFound
-from tracking.position import CourierId, Mode, Region
+from tracking.position import CourierId, LatLon, Mode, Region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,9 @@ class CourierFacts:
     skills: Sequence[str] = ()
     max_orders: int = 8
     on_duty: bool = True
+    areas: Sequence[UUID] = ()
+    home: LatLon | None = None
+    range_m: int | None = None
     attributes: Mapping[str, Any]
 
 
@@ -119,6 +122,9 @@ async def _written(connection: Any, facts: CourierFacts, query: str, *before: ob
                 facts.max_orders,
                 facts.on_duty,
                 to_json(facts.attributes),
+                facts.areas,
+                *((None, None) if facts.home is None else facts.home.latlon),
+                facts.range_m,
             )
     except asyncpg.UniqueViolationError as exc:
         raise ExternalIdInUse("A courier with this external_id exists.", external_id=facts.external_id) from exc
@@ -126,5 +132,7 @@ async def _written(connection: Any, facts: CourierFacts, query: str, *before: ob
 
 def _record(row: Any) -> CourierRecord:
     """The only place that knows the columns."""
-    values = {field.name: row[field.name] for field in fields(CourierRecord)}
-    return CourierRecord(**{**values, "mode": Mode(row["mode"]), "attributes": from_json(row["attributes"])})
+    values = {field.name: row[field.name] for field in fields(CourierRecord) if field.name != "home"}
+    home = None if row["home_lat"] is None or row["home_lon"] is None else LatLon(row["home_lat"], row["home_lon"])
+    values |= {"mode": Mode(row["mode"]), "attributes": from_json(row["attributes"]), "home": home}
+    return CourierRecord(**values)

@@ -164,6 +164,9 @@ def courier_from_row(row: Row, shifts: Sequence[Shift], rests: Sequence[Rest] = 
         max_orders=row["max_orders"],
         on_duty=row["on_duty"],
         by_shifts=row["by_shifts"],
+        areas=frozenset(row["areas"]),
+        home=None if row["home_lat"] is None or row["home_lon"] is None else LatLon(row["home_lat"], row["home_lon"]),
+        range_m=row["range_m"],
         shifts=tuple(shifts),
         rests=tuple(rests),
     )

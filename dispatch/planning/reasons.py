@@ -88,6 +88,16 @@ def _exclude_by_range(problem: Problem, table: Exclusions) -> None:
             table[too_far & (table[:, worker_no] == 0), worker_no] = number(ReasonCode.RANGE)
 
 
+def _exclude_by_zone(problem: Problem, table: Exclusions) -> None:
+    served = [(worker.serves, worker.in_range) for worker in problem.workers]
+    for column, code in ((0, ReasonCode.OUT_OF_AREA), (1, ReasonCode.RANGE)):
+        for places in {pair[column] for pair in served} - {None}:
+            assert places is not None
+            outside = [not {job.pickup.place, job.dropoff.place} <= places for job in problem.jobs]
+            theirs = [pair[column] == places for pair in served]
+            np.copyto(table, number(code), where=np.outer(outside, theirs) & (table == 0))
+
+
 def _exclude_too_far(problem: Problem, table: Exclusions) -> None:
     furthest_s = problem.params.furthest_s
     pickups = np.array([job.pickup.place for job in problem.jobs])
@@ -110,6 +120,7 @@ RULES: Sequence[Callable[[Problem, Exclusions], None]] = (
     _exclude_stale,
     _exclude_by_mode_and_skills,
     _exclude_by_capacity,
+    _exclude_by_zone,
     _exclude_by_range,
     _exclude_too_far,
     _exclude_too_long_on_board,

@@ -116,6 +116,10 @@ class Worker:
     """Let offers run out, one after the other: gets nothing new for a while."""
     range_m: int | None = None
     """Longest distance from `start` to a pickup; None: no limit."""
+    serves: frozenset[Place] | None = None
+    """Both ends of an order are among these: the areas of the courier and of the region; None: everywhere."""
+    in_range: frozenset[Place] | None = None
+    """The same by the distance from the courier's home."""
     breaks: tuple[Break, ...] = ()
     """Those still to be taken, the earliest first."""
     has_fresh_position: bool = True

@@ -22,7 +22,7 @@ from dispatch.orders.rows import from_json, order_from_row, shift_from_row, to_j
 from dispatch.planning.proposal import Plan
 from dispatch.region.day_process import DayFailed
 from dispatch.region.day_world import Day
-from dispatch.region.store import courier_of
+from dispatch.region.store import courier_of, load_areas
 from dispatch.stop import OrderId
 from sql import queries
 from tracking.position import CourierId, Region
@@ -126,6 +126,7 @@ async def load(connection: Any, region: Region, starts_at: datetime, ends_at: da
                 doing="read",
             )
         ),
+        areas=await load_areas(connection, region, aside),
     )
 
 

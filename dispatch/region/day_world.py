@@ -6,7 +6,7 @@ the first pickup.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -19,6 +19,7 @@ from dispatch.orders.order import DIMENSIONS, Order
 from dispatch.planning.snapshot import FOREVER, Break, Place, Snapshot, TravelMatrix, Worker
 from dispatch.region.matrix import Places, travel_matrix
 from dispatch.region.world import Stays, World, as_declared, survey, unix_s
+from dispatch.region.zones import Areas, Served
 from dispatch.travel.times import TravelTimes
 from tracking.position import CourierId, LatLon, Region
 
@@ -53,6 +54,8 @@ class Day:
     orders: tuple[Order, ...]
     couriers: tuple[Courier, ...]
     """With their shifts of that day only."""
+    areas: Areas = field(default_factory=Areas)
+    """Where they work."""
 
     @property
     def on_shift(self) -> Mapping[CourierId, OnShift]:
@@ -75,6 +78,7 @@ async def snapshot_of(
     begun = {name: places.number(start) for name, one in on_shift.items() if (start := one.shift.start) is not None}
     starts = ends | begun
     known: Sequence[LatLon] = tuple(places.known)
+    served = Served(day.areas, places.known)
     modes = sorted({one.courier.mode for one in day.on_shift.values()})
     matrix = await travel_matrix(travel, known, len(known), modes, day.starts_at, budget_s=budget_s)
     nowhere = len(known)
@@ -84,14 +88,16 @@ async def snapshot_of(
         # A visit has no size, and is never on board.
         jobs=tuple(replace(job, size=_padded(job.size, 0, int(bool(job.size)))) for job in seen.jobs),
         workers=tuple(
-            matrix.at_own_pace(_worker(name, one, day, starts.get(name, nowhere), ends.get(name)), one.courier.id)
+            matrix.at_own_pace(
+                _worker(name, one, day, starts.get(name, nowhere), ends.get(name), served), one.courier.id
+            )
             for name, one in day.on_shift.items()
         ),
         travel=_with_nowhere(matrix),
     )
 
 
-def _worker(name: CourierId, one: OnShift, day: Day, start: Place, end: Place | None) -> Worker:
+def _worker(name: CourierId, one: OnShift, day: Day, start: Place, end: Place | None, served: Served) -> Worker:
     courier, shift = one.courier, one.shift
     return Worker(
         courier_id=name,
@@ -102,6 +108,8 @@ def _worker(name: CourierId, one: OnShift, day: Day, start: Place, end: Place | 
         end=end,
         capacity=_padded(courier.capacity, FOREVER, courier.max_orders),
         skills=courier.skills,
+        serves=served.by_area(courier),
+        in_range=served.by_range(courier),
         max_orders=MANY,  # of a day; so many at once is the last dimension of the capacity
         breaks=tuple(
             Break(opens_at=unix_s(pause.opens_at), closes_at=unix_s(pause.closes_at), duration_s=pause.duration_s)

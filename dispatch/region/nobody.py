@@ -8,7 +8,8 @@ offered has nobody yet, and somebody soon.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from uuid import UUID
 
 from msgspec import Meta
 
@@ -16,9 +17,12 @@ from dispatch.alert_kind import AlertKind
 from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, OrderState, size_in
 from dispatch.planning.proposal import ReasonCode
-from tracking.position import Mode
+from dispatch.region.zones import Areas
+from tracking.geo import distance_m
+from tracking.position import LatLon, Mode
 
 Seconds = Annotated[int, Meta(ge=0, le=7 * 86_400)]
+EVERYWHERE: Final = Areas()
 SETTLES_IN = timedelta(seconds=60)
 """A new order finds its courier within this time, or does not."""
 FOR_GOOD = frozenset(
@@ -52,6 +56,15 @@ class Ability:
     mode: Mode
     skills: frozenset[str]
     capacity: tuple[int, ...]
+    areas: frozenset[UUID] = frozenset()
+    home: LatLon | None = None
+    range_m: int | None = None
+
+    def is_in_range(self, order: Order) -> bool:
+        """Whether both ends of an order are near enough to the courier's home, if that is known."""
+        if self.home is None or self.range_m is None:
+            return True
+        return all(distance_m(self.home, at) <= self.range_m for at in (order.pickup.at, order.dropoff.at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +82,12 @@ Verdicts = Mapping[AlertKind, Mapping[str, Any] | None]
 
 
 def judge(
-    order: Order, story: Story, abilities: Collection[Ability], params: OrderAlertParams, now: datetime
+    order: Order,
+    story: Story,
+    abilities: Collection[Ability],
+    params: OrderAlertParams,
+    now: datetime,
+    areas: Areas = EVERYWHERE,
 ) -> Verdicts:
     """What to tell of an open order."""
     if order.state not in {OrderState.PLACED, OrderState.ASSIGNED}:
@@ -81,7 +99,7 @@ def judge(
     if order.state is OrderState.ASSIGNED:
         return found
     found[AlertKind.UNASSIGNED] = _unassigned(order, story, params, now)
-    if reasons := sorted({*_over(order, now), *_beyond(order, abilities), *_excluded(story)}):
+    if reasons := sorted({*_over(order, now), *_beyond(order, abilities, areas), *_excluded(story)}):
         found[AlertKind.IMPOSSIBLE] = {"reasons": [reason.value for reason in reasons]}
     return found
 
@@ -113,13 +131,22 @@ def _over(order: Order, now: datetime) -> Iterable[ReasonCode]:
     return [code for code, window in ends.items() if window.closes_at is not None and window.closes_at <= now]
 
 
-def _beyond(order: Order, abilities: Collection[Ability]) -> Iterable[ReasonCode]:
+def _beyond(order: Order, abilities: Collection[Ability], areas: Areas) -> Iterable[ReasonCode]:
     """What nobody of the region can do, at work or not; where there is nobody at all it is not the order."""
     size = size_in(order.size)
+    known: dict[frozenset[UUID], bool] = {}
+
+    def serves(one: Ability) -> bool:
+        if one.areas not in known:
+            known[one.areas] = all(areas.serves(one.areas, at) for at in (order.pickup.at, order.dropoff.at))
+        return known[one.areas]
+
     by_code: Mapping[ReasonCode, Callable[[Ability], bool]] = {
         ReasonCode.MODE: lambda one: order.modes is None or one.mode in order.modes,
         ReasonCode.SKILLS: lambda one: order.skills <= one.skills,
         ReasonCode.CAPACITY: lambda one: all(s <= c for s, c in zip(size, one.capacity, strict=False)),
+        ReasonCode.OUT_OF_AREA: serves,
+        ReasonCode.RANGE: lambda one: one.is_in_range(order),
     }
     if not abilities or any(all(can(one) for can in by_code.values()) for one in abilities):
         return ()

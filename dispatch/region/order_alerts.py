@@ -23,7 +23,7 @@ from dispatch.stop import OrderId
 from sql import queries
 from tracking import outages
 from tracking.lease import Lease
-from tracking.position import CourierId, Mode, Region
+from tracking.position import CourierId, LatLon, Mode, Region
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class OrderAlerts:
             with aside.bearing(asides.order(order.id), doing="judge"):
                 if order.id in offered:
                     order = replace(order, state=OrderState.ASSIGNED)  # noqa: PLW2901 - as it is now
-                found = judge(order, stories.get(order.id, Story()), abilities, params, world.now)
+                found = judge(order, stories.get(order.id, Story()), abilities, params, world.now, world.areas)
                 verdicts |= {(kind, None, order.id): facts for kind, facts in found.items()}
         on_board = _on_board(world)
         for courier in world.couriers:
@@ -100,7 +100,14 @@ class OrderAlerts:
     async def _abilities(self, region: Region) -> list[Ability]:
         rows = await self._pool.fetch(queries["planning.abilities"], region)
         return [
-            Ability(mode=Mode(row["mode"]), skills=frozenset(row["skills"]), capacity=tuple(row["capacity"]))
+            Ability(
+                mode=Mode(row["mode"]),
+                skills=frozenset(row["skills"]),
+                capacity=tuple(row["capacity"]),
+                areas=frozenset(row["areas"]),
+                home=None if row["home_lat"] is None else LatLon(row["home_lat"], row["home_lon"]),
+                range_m=row["range_m"],
+            )
             for row in rows
         ]
 

@@ -55,6 +55,8 @@ class DispatchSettings:
     """Time for the search that improves the plan after offers are made; 0: none."""
     radius_m: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     """Nobody is sent to a pickup farther away; none: no limit."""
+    area: Literal["anywhere", "boundary"] = "anywhere"
+    """With `boundary` nobody is sent to a place outside the region's boundary."""
     move_accepted: bool = False
     """Accepted orders go to another courier when that saves more than `weights.change`; nobody is asked twice."""
     collect_ahead_s: Annotated[int, Meta(ge=0, le=2 * DAY_S)] = 3600

@@ -6,6 +6,7 @@ Orders' steps and events are written by `dispatch.orders.desk`.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -14,16 +15,18 @@ import asyncpg
 
 from dispatch import aside as asides
 from dispatch.alert_kind import TROUBLE_KINDS
-from dispatch.aside import Aside
+from dispatch.aside import REGION, Aside
 from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, Window
 from dispatch.orders.pauses import PauseParams, paused
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, rest_from_row, shift_from_row
 from dispatch.region.world import COLLECT_AHEAD_S, RouteInForce, StopInForce, World
+from dispatch.region.zones import Areas
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from sql import queries
 from tracking.instants import FIRST, LAST, is_believable
 from tracking.position import CourierId, Region
+from tracking.watching.area import Area
 
 LOST_AFTER = timedelta(minutes=3)
 """So long after the alert a silent courier's orders go to others: tunnels and lifts are shorter."""
@@ -164,7 +167,29 @@ async def read(
         paused=frozenset(await paused(connection, region, now, pauses or PauseParams())),
         also_asked={row["courier_id"]: row["n"] for row in also_asked},
         asked=frozenset(asked),
+        areas=await load_areas(connection, region, aside),
     )
+
+
+async def load_areas(connection: Any, region: Region, aside: Aside | None = None) -> Areas:
+    """Where couriers of a region work; `aside` is told of what is no area. `connection` may be a pool."""
+    aside = Aside() if aside is None else aside
+    fences: dict[UUID, Area] = {}
+    boundary: Area | None = None
+    for row in await connection.fetch(queries["planning.areas"], region):
+        with aside.bearing(REGION, doing="read an area"):
+            area = _area(row["geometry"], row["radius_m"])
+            if row["id"] is None:
+                boundary = area
+            else:
+                fences[row["id"]] = area
+    return Areas(fences=fences, boundary=boundary)
+
+
+@lru_cache(maxsize=512)
+def _area(geometry: str, radius_m: float | None) -> Area:
+    """The area of a fence or boundary as it is stored; of a few hundred none changes between two looks."""
+    return Area.from_geojson(from_json(geometry), radius_m=radius_m)
 
 
 def usable(orders: Iterable[Order]) -> tuple[Order, ...]:

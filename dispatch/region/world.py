@@ -19,6 +19,7 @@ from dispatch.orders.courier import Courier
 from dispatch.orders.order import COURIER_STATES, Order, OrderKind, OrderState, Window, size_in
 from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, TravelMatrix, UnixS, Visit, Worker
 from dispatch.region.matrix import Places
+from dispatch.region.zones import Areas, Served
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from tracking.position import CourierId, LatLon, Mode, Region
 
@@ -154,6 +155,8 @@ class World:
     """Somebody asks about them: in the picture even when they are not at work and have nothing."""
     demand: Mapping[LatLon, float] = field(default_factory=dict)
     """Orders expected an hour, by where they will be collected."""
+    areas: Areas = field(default_factory=Areas)
+    """Where couriers work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +281,7 @@ def survey(
     most = nlargest(MOST_EXPECTED, world.demand.items(), key=lambda one: one[1])
     demand = {places.number(at): per_hour for at, per_hour in most}
     n_destinations = len(places.known)
+    served = Served(world.areas, places.known.copy())
     open_orders = {order.id: order for order in orders if asides.order(order.id) not in aside.causes}
     workers = tuple(
         aside.each(
@@ -291,6 +295,7 @@ def survey(
                 end=end_places.get(courier.id),
                 places=places,
                 params=params,
+                served=served,
             ),
             lambda courier: asides.courier(courier.id),
             doing="plan",
@@ -449,12 +454,14 @@ def _worker(
     end: Place | None,
     places: Places,
     params: SurveyParams,
+    served: Served,
 ) -> Worker:
     now = unix_s(world.now)
     shift = courier.shift_at(world.now)
     takes_more = courier.works_at(world.now) and courier.id not in world.troubled | world.paused
     route = _route_left(courier.id, world, open_orders)
     at = seen.at if seen is not None else _believed_at(route, open_orders)
+    from_here_m = courier.range_m if courier.home is None else None
     # What is on board and has no place to be brought to takes its room all the same.
     kept = [size_in(order.size) for order in orders if not order.open_stops]
     load = [sum(amounts) for amounts in zip(*kept, strict=True)]
@@ -475,7 +482,9 @@ def _worker(
         takes_more=courier.works_at(world.now),
         in_trouble=courier.id in world.troubled,
         is_paused=courier.id in world.paused,
-        range_m=params.radius_m,
+        range_m=min((r for r in (params.radius_m, from_here_m) if r is not None), default=None),
+        serves=served.by_area(courier),
+        in_range=served.by_range(courier),
         breaks=_breaks(courier, world.now),
         has_fresh_position=seen is not None and seen.is_fresh(params),
         route=tuple(stop.stop for stop in route),

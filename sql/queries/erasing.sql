@@ -9,6 +9,7 @@ SELECT courier_id FROM routes WHERE courier_id = $1 FOR UPDATE;
 UPDATE couriers
 SET
     name = 'erased', external_id = NULL, attributes = '{}', skills = '{}', capacity = '{}', on_duty = false,
+    areas = '{}', home_lat = NULL, home_lon = NULL, range_m = NULL,
     deleted_at = coalesce(deleted_at, now()), updated_at = now()
 WHERE id = $1;
 

@@ -5,7 +5,7 @@ SELECT id, settings FROM regions ORDER BY id;
 -- Everybody who is on duty in a region ($1), is asked about ($2), still has an order there (and may be off duty, gone or
 -- elsewhere now), or has a route that was planned ahead for a shift that has not begun, or has just.
 SELECT
-    c.id, $1::text AS region, c.mode, c.name, c.capacity, c.skills, c.max_orders,
+    c.id, $1::text AS region, c.mode, c.name, c.capacity, c.skills, c.max_orders, c.areas, c.home_lat, c.home_lon, c.range_m,
     c.on_duty AND c.deleted_at IS NULL AND c.region = $1 AS on_duty,
     -- As the region says, else whoever has had a shift: without one they are off, not at work around the clock.
     CASE r.settings -> 'dispatch' ->> 'without_shift'
@@ -34,7 +34,27 @@ ORDER BY updated_at DESC, id LIMIT $2;
 
 -- name: abilities
 -- What the couriers of region $1 can do, at work or not.
-SELECT DISTINCT mode, skills, capacity FROM couriers WHERE region = $1 AND deleted_at IS NULL;
+SELECT DISTINCT mode, skills, capacity, areas, home_lat, home_lon, range_m
+FROM couriers WHERE region = $1 AND deleted_at IS NULL;
+
+-- name: areas
+-- Fences of region $1 that couriers serve, and the region's boundary (without an id).
+SELECT g.id, g.geometry::text AS geometry, g.radius_m FROM geofences AS g
+WHERE
+    g.region = $1 AND g.deleted_at IS NULL
+    AND g.id IN (SELECT unnest(c.areas) FROM couriers AS c WHERE c.region = $1 AND c.deleted_at IS NULL)
+UNION ALL
+SELECT NULL, r.settings ->> 'boundary', NULL FROM regions AS r
+WHERE r.id = $1 AND r.settings -> 'dispatch' ->> 'area' = 'boundary' AND r.settings -> 'boundary' <> 'null';
+
+-- name: serve
+-- Who serves fence $1.
+SELECT id FROM couriers WHERE $1::uuid = ANY(areas) AND deleted_at IS NULL ORDER BY id LIMIT 20;
+
+-- name: unknown_areas
+-- Which of fences ($2) region $1 does not have.
+SELECT given.id FROM unnest($2::uuid[]) AS given (id)
+WHERE NOT EXISTS (SELECT FROM geofences AS g WHERE g.id = given.id AND g.region = $1 AND g.deleted_at IS NULL);
 
 -- name: courier_region
 SELECT region FROM couriers WHERE id = $1 AND deleted_at IS NULL;

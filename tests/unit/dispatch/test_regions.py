@@ -117,8 +117,8 @@ def settings_of(group, path=()):
 
 @pytest.mark.parametrize(
     ("group", "path"),
-    # `without_shift` is read with the couriers; tests/acceptance/test_nobody_has_it.py shows what it does.
-    [("dispatch", path) for path in settings_of(DispatchSettings()) if path != ("without_shift",)]
+    # Read with the couriers and their areas; test_nobody_has_it.py and test_zones.py show what they do.
+    [("dispatch", path) for path in settings_of(DispatchSettings()) if path[0] not in {"without_shift", "area"}]
     + [("offers", path) for path in settings_of(OfferSettings()) if path != ("ask",)],
 )
 def test_every_setting_changes_how_the_region_is_run(group, path):

@@ -290,6 +290,9 @@ export interface components {
             skills: string[];
             max_orders: number;
             on_duty: boolean;
+            areas: string[];
+            home: components["schemas"]["Home"] | null;
+            range_m: number | null;
             attributes: {
                 [key: string]: unknown;
             };
@@ -310,6 +313,9 @@ export interface components {
             skills?: string[];
             max_orders?: number;
             on_duty?: boolean;
+            areas?: string[];
+            home?: components["schemas"]["Home"] | null;
+            range_m?: number | null;
             attributes?: {
                 [key: string]: unknown;
             };
@@ -600,6 +606,11 @@ export interface components {
             reason: string;
             at?: string | null;
         };
+        /** Home */
+        Home: {
+            lat: number;
+            lon: number;
+        };
         /** Imported */
         Imported: {
             n_created: number;
@@ -705,6 +716,9 @@ export interface components {
             max_orders?: number;
             /** @default true */
             on_duty?: boolean;
+            areas?: string[];
+            home?: components["schemas"]["Home"] | null;
+            range_m?: number | null;
             attributes?: {
                 [key: string]: unknown;
             };
