@@ -215,7 +215,8 @@ async def apply_plan(
     region = await _region_of(pool, data)
     against = await _against(what_if, data.assign)
     async with in_turn(what_if.applying), at_desk(pool, redis, actor_of(caller)) as desk:
-        if data.basis is not None and await _basis(desk, region) != data.basis:
+        await _hold(desk, region, data)
+        if data.basis is not None and await store.basis(desk.connection, region) != data.basis:
             raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
         expires_in = await what_if.offer_for(desk.connection, region)
         touched = await _apply(desk, data, caller, expires_in=expires_in, against=against)
@@ -321,10 +322,11 @@ async def _new_orders(pool: Any, shapes: Sequence[NewOrderShape], region: Region
     return [new_order_of(shape, region, depots) for shape in shapes]
 
 
-async def _basis(desk: Desk, region: Region) -> str:
-    """What the region is now; nothing of it changes until the transaction ends."""
-    await store.hold(desk.connection, region)
-    return await store.basis(desk.connection, region)
+async def _hold(desk: Desk, region: Region, data: Changes) -> None:
+    """What the plan touches does not change until it is applied."""
+    order_ids = {*data.cancel_orders, *(c.id for c in data.change_orders), *(a.order_id for a in data.assign)}
+    to = {given.courier_id for given in data.assign}
+    await store.hold(desk.connection, region, order_ids, to, data.remove_couriers)
 
 
 async def _region_of(pool: Any, data: Changes) -> Region:

@@ -80,14 +80,19 @@ async def put_off(
     await pool.execute(queries["decisions.put_not_yet"], region, until, now, float(collect_ahead_s))
 
 
-async def hold(connection: Any, region: Region) -> None:
+async def hold(
+    connection: Any, region: Region, order_ids: Collection[UUID], to: Collection[UUID], off: Collection[UUID]
+) -> None:
     """
-    Let nobody else change the region's open orders, or their places in routes, until the transaction ends.
+    Let nobody else change orders, and what couriers have, until the transaction ends; the rest of the region goes on.
 
-    For what compares the region with how it was, and then changes it: two of those go one after the other.
+    For what compares the region with how it was, and then changes those orders, gives some `to` couriers and sends
+    others `off`: two of those go one after the other. Orders and then routes, each in sequence, as everybody does.
     """
     await connection.execute(queries["planning.lock_region"], region)
-    await connection.execute(queries["orders.lock_open_in_region"], region)
+    held = await connection.fetch(queries["orders.lock_touched"], list(order_ids), list(off))
+    holders = {row["courier_id"] for row in held if row["courier_id"] is not None}
+    await connection.fetch(queries["routes.lock_many"], sorted({*holders, *to, *off}))
 
 
 async def basis(connection: Any, region: Region) -> str:

@@ -104,10 +104,18 @@ FROM orders AS b
 WHERE o.id = ANY($1::uuid[]) AND b.id = o.id AND o.state = ANY($2::text[])
 RETURNING o.id, o.region, o.version, b.state AS from_state, b.courier_id;
 
--- name: lock_open_in_region
-SELECT id FROM orders
-WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
-ORDER BY id FOR UPDATE;
+-- name: lock_touched
+-- Orders ($1), and all that couriers ($2) have or are asked for and have not collected.
+SELECT id, courier_id FROM orders
+WHERE id IN (
+    SELECT given.id FROM unnest($1::uuid[]) AS given (id)
+    UNION ALL
+    SELECT o.id FROM orders AS o WHERE o.courier_id = ANY($2::uuid[]) AND o.state IN ('assigned', 'accepted')
+    UNION ALL
+    SELECT f.order_id FROM offers AS f WHERE f.courier_id = ANY($2::uuid[]) AND f.state = 'open'
+)
+ORDER BY id
+FOR UPDATE;
 
 -- name: move
 -- $1 order, $2 version it must have, $3 state it must have, $4 new state, $5 when, $6 courier (NULL: as it was),

@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
+
 from tests.acceptance.test_orders import HOME, MINIMAL, RESTAURANT, dispatcher, town
 from tests.waiting import until
 
@@ -98,6 +100,45 @@ async def test_a_preview_is_applied_once_however_many_press_the_button(town):
     assert set(statuses) <= {200, 409, 503}
     assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 503)
     assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
+
+
+async def test_plan_waits_for_the_orders_it_touches_and_for_no_others(town, database_url):
+    mine, other = await town.place(), await town.place()
+    told = await preview(town, cancel_orders=[mine["id"]])
+    wanted = {"cancel_orders": [mine["id"]], "basis": told["basis"]}
+    connection = await asyncpg.connect(database_url)
+    busy = connection.transaction()
+    await busy.start()
+    try:  # somebody is at work on the other order, and takes as long as that takes
+        await connection.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", other["id"])
+        applied = await town.staff.post("/v1/plans/apply", json=wanted, timeout=60)
+        assert applied.status_code == 200, applied.text
+        # What it touches may be changing: then it is not the plan that was looked at.
+        told = await preview(town, cancel_orders=[other["id"]])
+        wanted = {"cancel_orders": [other["id"]], "basis": told["basis"]}
+        applying = asyncio.create_task(town.staff.post("/v1/plans/apply", json=wanted, timeout=60))
+
+        async def waits():
+            return await somebody_waits(database_url)
+
+        await until(waits)
+        await connection.execute("UPDATE orders SET version = version + 1, priority = 1 WHERE id = $1", other["id"])
+    finally:
+        await busy.commit()
+        await connection.close()
+    assert (await applying).json()["code"] == "conflict"
+    assert (await town.order(other["id"]))["state"] == "placed"
+
+
+async def somebody_waits(database_url):
+    """Whether somebody waits for a lock."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        return await connection.fetchval(
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+    finally:
+        await connection.close()
 
 
 async def test_plan_that_cannot_be_applied_as_a_whole_is_not_applied_at_all(town):
