@@ -16,7 +16,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from app.shapes.arrivals import EtaShape, eta_shape
 from app.shapes.offers import offer_shape
 from app.shapes.orders import Version, plan_cost_shape
-from app.shapes.route import RouteShape, view
+from app.shapes.route import RouteShape, SuggestionShape, view
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
@@ -29,10 +29,12 @@ from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.channel import CourierChannels
 from dispatch.orders.desk import at_desk
+from dispatch.region import advice
 from dispatch.region.courier_route import CourierRoute, changes_between, load_route
 from dispatch.region.whereabouts import Locator
 from dispatch.stop import OrderId, StopKind
 from dispatch.travel.times import TravelTimes
+from tracking import outages
 from tracking.position import CourierId, LatLon
 
 LOOK_EVERY_S = 15.0
@@ -71,6 +73,7 @@ async def get_route(
     travel: Travel,
     locator: Whereabouts,
     arrivals: Arriving,
+    redis: RedisClient,
     planned: FromQuery[bool] = False,
     geometry: FromQuery[bool] = True,
 ) -> Response[RouteShape]:
@@ -82,6 +85,7 @@ async def get_route(
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose, planned=planned and caller.is_at_least(Role.VIEWER))
     shape = await _view(route, travel, locator, arrivals, geometry=geometry)
+    shape.suggestion = await _suggestion(redis, route)
     return Response(shape, headers={"ETag": f'"{shape.version}"'})
 
 
@@ -101,10 +105,12 @@ async def stream_route(
     arrivals: Arriving,
     channels: Channels,
     authenticator: Tokens,
+    redis: RedisClient,
 ) -> ServerSentEvent:
     """
-    Server-Sent Events: `route` at once and whenever it changes, `offer` for each open offer and every new one,
-    `offer_closed` when one was answered, taken back or has expired.
+    Server-Sent Events: `route` at once and whenever it changes, `offer` for each open offer and every new one (or one
+    that has lost an order), `offer_closed` when one was answered, taken back or has expired, `suggestion` with another
+    place to wait, or `{}` when there is none any more.
     """
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose)
@@ -117,6 +123,7 @@ async def stream_route(
             locator=locator,
             arrivals=arrivals,
             channels=channels,
+            redis=redis,
             is_allowed=is_allowed,
         ),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -161,12 +168,16 @@ async def _stream(
     locator: Locator,
     arrivals: Arrivals,
     channels: CourierChannels,
+    redis: Any,
     is_allowed: Callable[[], Awaitable[bool]],
 ) -> AsyncIterator[ServerSentEventMessage]:
     async with channels.listen(route.region, route.courier_id) as woken:
         yield await _route_message(route, travel, locator, arrivals)
         for offered in route.offers:
             yield _message("offer", offer_shape(offered))
+        suggested = await _suggestion(redis, route)
+        if suggested is not None:
+            yield _message("suggestion", suggested)
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
@@ -183,8 +194,22 @@ async def _stream(
                 yield _message("offer_closed", {"id": offer_id})
             if route.fingerprint != before.fingerprint or route.version != before.version:
                 yield await _route_message(route, travel, locator, arrivals)
+            before_it, suggested = suggested, await _suggestion(redis, route)
+            if suggested != before_it:
+                yield _message("suggestion", suggested or {})
             elif not made and not gone:
                 yield ServerSentEventMessage(data=None, comment="still here", sep="\n")
+
+
+async def _suggestion(redis: Any, route: CourierRoute) -> SuggestionShape | None:
+    """Where a courier who has nothing to do might wait; nothing while Redis is away."""
+    if route.stops or route.offers:
+        return None
+    try:
+        found = await advice.read(redis, route.region, route.courier_id)
+    except outages.REDIS:
+        return None
+    return None if found is None else SuggestionShape(**msgspec.structs.asdict(found))
 
 
 async def _is_still_allowed(authenticator: Authenticator, token: str) -> bool:

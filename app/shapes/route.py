@@ -51,6 +51,16 @@ class LineString(msgspec.Struct, kw_only=True):
     type: str = "LineString"
 
 
+class SuggestionShape(msgspec.Struct, kw_only=True):
+    """A place to wait for orders that are expected: advice to who has nothing to do, never an order."""
+
+    lat: float
+    lon: float
+    saves_s: int
+    """By how much orders expected soon would wait less, in all."""
+    advised_at: datetime
+
+
 class RouteShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a courier is to do, in order."""
 
@@ -61,6 +71,7 @@ class RouteShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     planned_at: datetime | None = None
     geometry: LineString | None = None
     geometry_source: str | None = None
+    suggestion: SuggestionShape | None = None
     plan_cost: PlanCostShape | None = None
     """Only where the stops were put in order by hand."""
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dispatch.rhythm import Habits
 from dispatch.stop import OrderId, PlannedStop, StopKind
-from tracking.position import CourierId, Mode, Region
+from tracking.position import CourierId, LatLon, Mode, Region
 
 UnixS = int
 """Seconds since the Unix epoch: the planner's instants are whole numbers, whatever their names end in."""
@@ -165,3 +165,5 @@ class Snapshot:
     travel: TravelMatrix
     demand: Mapping[Place, float] = field(default_factory=dict)
     """Orders expected at pickup places, per hour; empty: the planner takes no thought for what is not placed yet."""
+    places: tuple[LatLon, ...] = ()
+    """Where the places are, for who reads a plan: the planner itself does not look."""

@@ -29,7 +29,8 @@ from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan, joined
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
-from dispatch.region import commit, store
+from dispatch.region import advice, commit, store
+from dispatch.region.advice import Advice
 from dispatch.region.agenda import Agenda
 from dispatch.region.commit import Committed, all_of
 from dispatch.region.matrix import travel_matrix
@@ -42,7 +43,7 @@ from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Stays, Whereabouts, World, as_declared, survey
 from dispatch.travel.times import TravelTimes
-from tracking import events
+from tracking import events, outages
 from tracking.errors import LeaseLost
 from tracking.lease import Lease
 from tracking.outages import is_outage, words
@@ -146,6 +147,7 @@ class Planning:
             snapshot, plan = await self._quick_plan(part, seen, params, aside)
             plan = await _asking(part, snapshot, plan, params)
             committed.append(await self._commit(part, plan, lease, params))
+            await self._advise(part, snapshot, plan, params)
             agenda.planned(part, plan, committed[-1].given, monotonic())
             plans += [] if plan is None else [plan]
             if urgent.is_set() or monotonic() - began > params.at_once_s:
@@ -183,7 +185,8 @@ class Planning:
         self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside
     ) -> tuple[Snapshot | None, Plan | None]:
         """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
-        if not world.orders:
+        advises = params.plan.reposition_above_s is not None and world.demand and world.couriers
+        if not world.orders and not advises:
             return None, None
         snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
         wanted = params.quick_plan
@@ -250,6 +253,27 @@ class Planning:
         )
         await events.tell(self._redis, committed.events)
         return committed
+
+    async def _advise(self, world: World, snapshot: Snapshot | None, plan: Plan | None, params: CycleParams) -> None:
+        """Show couriers who have nothing to do where they might wait, if the region wants that."""
+        if snapshot is None or plan is None or params.plan.reposition_above_s is None:
+            return
+        out = world.troubled | world.paused
+        free = {c.id for c in world.couriers if c.works_at(world.now) and c.rest is None and c.id not in out}
+        found = {
+            move.courier_id: Advice(
+                lat=snapshot.places[move.place].lat,
+                lon=snapshot.places[move.place].lon,
+                saves_s=move.saves_s,
+                advised_at=world.now,
+            )
+            for move in plan.moves
+            if move.courier_id in free
+        }
+        try:
+            await advice.put(self._redis, world.region, [courier.id for courier in world.couriers], found)
+        except outages.REDIS as exc:
+            outages.tell(log, "couriers not advised", exc, event="couriers_not_advised", region=world.region)
 
     async def _expire(self, lease: Lease, params: CycleParams) -> None:
         async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:

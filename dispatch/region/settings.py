@@ -29,7 +29,15 @@ Group = TypeVar("Group")
 BOUNDARY: Final = "boundary"
 """Among the settings, the region's outline: GeoJSON."""
 DAY_S: Final = 86_400
-_OF_PLAN: Final = ("weights", "bundling", "horizon_s", "furthest_s", "commit_lead_s", "min_gain")
+_OF_PLAN: Final = (
+    "weights",
+    "bundling",
+    "horizon_s",
+    "furthest_s",
+    "commit_lead_s",
+    "min_gain",
+    "reposition_above_s",
+)
 _OF_SURVEY: Final = ("radius_m", "move_accepted", "collect_ahead_s", "fresh_within_s", "at_rest_within_s")
 
 
@@ -51,6 +59,9 @@ class DispatchSettings:
     """An order is offered when its courier must leave within this time."""
     min_gain: Annotated[int, Meta(ge=1, le=100_000)] = 30
     """A change of the plan must save at least this much cost, so that plans are calm."""
+    reposition_above_s: Annotated[int, Meta(ge=0, le=DAY_S)] | None = None
+    """Couriers with nothing to do are shown a better place to wait when orders expected soon then wait so many seconds
+    less in all; none: nobody is."""
     search_s: Annotated[float, Meta(ge=0, le=10)] = 2.0
     """Time for the search that improves the plan after offers are made; 0: none."""
     radius_m: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None

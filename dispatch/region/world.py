@@ -197,7 +197,15 @@ class Survey:
         jobs = tuple(_in_time(job, travel, self.collect_ahead_s) for job in self.jobs)
         by_id = {job.order_id: job for job in jobs}
         workers = tuple(self._on_the_way(travel.at_own_pace(worker), by_id, travel) for worker in self.workers)
-        return Snapshot(region=self.region, now=self.now, jobs=jobs, workers=workers, travel=travel, demand=self.demand)
+        return Snapshot(
+            region=self.region,
+            now=self.now,
+            jobs=jobs,
+            workers=workers,
+            travel=travel,
+            demand=self.demand,
+            places=self.places,
+        )
 
     def _on_the_way(self, worker: Worker, jobs: Mapping[OrderId, Job], travel: TravelMatrix) -> Worker:
         """A courier who must have left by now, to be there when planned, is driving: however long the leg is."""

@@ -1157,6 +1157,7 @@ export interface components {
             planned_at?: string | null;
             geometry?: components["schemas"]["LineString"] | null;
             geometry_source?: string | null;
+            suggestion?: components["schemas"]["route_SuggestionShape"] | null;
             plan_cost?: components["schemas"]["PlanCostShape"] | null;
         };
         /** RouteStop */
@@ -1307,29 +1308,11 @@ export interface components {
             /** @default 120 */
             service_s?: number;
         };
-        /** SuggestionShape */
-        SuggestionShape: {
-            cost: number;
-            terms: {
-                [key: string]: number;
-            };
-            /** Format: date-time */
-            dropoff_at: string;
-            pickup_at?: string | null;
-            /** @default 0 */
-            late_s?: number;
-            /** @default false */
-            refused?: boolean;
-            /** Format: uuid */
-            order_id: string;
-            pickup: components["schemas"]["StopShape"];
-            dropoff: components["schemas"]["StopShape"];
-        };
         /** SuggestionsShape */
         SuggestionsShape: {
             /** Format: uuid */
             courier_id: string;
-            suggestions: components["schemas"]["SuggestionShape"][];
+            suggestions: components["schemas"]["weighing_SuggestionShape"][];
             excluded: components["schemas"]["UnfitShape"][];
             n_suggestions: number;
             n_excluded: number;
@@ -1446,6 +1429,32 @@ export interface components {
             to?: string | null;
             /** @default false */
             hard?: boolean;
+        };
+        /** SuggestionShape */
+        route_SuggestionShape: {
+            lat: number;
+            lon: number;
+            saves_s: number;
+            /** Format: date-time */
+            advised_at: string;
+        };
+        /** SuggestionShape */
+        weighing_SuggestionShape: {
+            cost: number;
+            terms: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            dropoff_at: string;
+            pickup_at?: string | null;
+            /** @default 0 */
+            late_s?: number;
+            /** @default false */
+            refused?: boolean;
+            /** Format: uuid */
+            order_id: string;
+            pickup: components["schemas"]["StopShape"];
+            dropoff: components["schemas"]["StopShape"];
         };
         /**
          * Problem
