@@ -1,8 +1,9 @@
 """
 How well a region was served: figures by hour, day, courier or pickup place, and in all.
 
-Orders and offers are counted where they are, exactly; the way and the hours at work come from `courier_hours`, which is
-summed from the rollups of positions. Both engines answer the same.
+Orders and offers are counted where they are, exactly; by day over more than a month those of hours that are long over
+come from `order_hours`, where they were counted the same way. The way and the hours at work come from `courier_hours`,
+which is summed from the rollups of positions. Both engines answer the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,6 +71,8 @@ class Figures:
     """Of the late ones together."""
     door_s: tuple[float, float] | None = None
     """From placed to delivered: p50, p90."""
+    doors: list[tuple[Sequence[int], Sequence[int]]] = field(default_factory=list)
+    """What that is made of: times, rounded, and how many took so long."""
     offers: int = 0
     answered: int = 0
     """Neither open nor withdrawn."""
@@ -83,6 +86,9 @@ class Figures:
     def size(self) -> tuple[float, ...]:
         """By which the largest rows are chosen."""
         return (self.placed + self.delivered, self.offers, self.worked_s)
+
+
+_SUMMED: Final = tuple(name for name in Figures.__slots__ if name not in {"door_s", "doors"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,17 +128,25 @@ async def service_level(
         starts = [row["at"] for row in await connection.fetch(queries["reports.buckets"], since, until, by, timezone)]
     lines = {key: Line(key=key) for key in (Key(at=start) for start in starts)}
     total = Figures()
-    asked = (region, since, until, by.value, starts, MOST_ROWS * SLACK + 1)
     to_s = FINE_S if until - since <= FINE else COARSE_S
+    kept = await _kept(connection, since, until, by, starts)
     for name, more in (("placed", ()), ("delivered", (to_s,)), ("offers", ()), ("worked", ())):
-        for row in await connection.fetch(queries[f"reports.{name}"], *asked, *more):
-            if row["is_total"]:
-                _take(total, row, to_s)
-            elif not (by is By.PLACE and name == "worked"):
-                key = _key(row, starts)
-                line = lines.setdefault(key, Line(key=key))
-                line.name = row.get("address") or line.name
-                _take(line.figures, row, to_s)
+        for span in [(since, until)] if kept is None or name == "worked" else [(since, kept[0]), (kept[1], until)]:
+            asked = (region, *span, by.value, starts, MOST_ROWS * SLACK + 1)
+            for row in await connection.fetch(queries[f"reports.{name}"], *asked, *more) if span[0] < span[1] else ():
+                if row["is_total"]:
+                    _add(total, row)
+                elif not (by is By.PLACE and name == "worked"):
+                    key = _key(row, starts)
+                    line = lines.setdefault(key, Line(key=key))
+                    line.name = row.get("address") or line.name
+                    _add(line.figures, row)
+    if kept is not None:
+        for row in await connection.fetch(queries["order_hours.of_region"], region, *kept, starts):
+            _add(total, row)
+            _add(lines[Key(at=starts[row["bucket"] - 1])].figures, row)
+    for figures in (total, *(line.figures for line in lines.values())):
+        _finish(figures, to_s)
     found = sorted(lines.values(), key=_order_of(by))
     await _name(connection, found[:MOST_ROWS])
     return Report(timezone=timezone, lines=found[:MOST_ROWS], total=total, left_out=max(0, len(found) - MOST_ROWS))
@@ -156,13 +170,36 @@ async def _known(connection: Any, timezone: str) -> str:
     return timezone
 
 
-def _take(figures: Figures, row: Mapping[str, Any], to_s: float) -> None:
+async def _kept(
+    connection: Any, since: datetime, until: datetime, by: By, starts: Sequence[datetime]
+) -> tuple[datetime, datetime] | None:
+    """Of which whole hours the counts that were kept are good for the report; None: of none."""
+    if by is not By.DAY or until - since <= FINE or any(start != _whole(start) for start in starts[1:]):
+        return None  # kept hours are of UTC, and times to the door are kept to ten seconds
+    kept_until = await connection.fetchval(queries["order_hours.kept_until"])
+    first = _whole(since + timedelta(hours=1) - timedelta(microseconds=1))
+    last = _whole(min(until, max(kept_until, since)))
+    return (first, last) if first < last else None
+
+
+def _whole(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _add(figures: Figures, row: Mapping[str, Any]) -> None:
     if row.get("doors"):
-        p50, p90 = np.percentile(np.repeat(row["doors"], row["n_doors"]), (50, 90))
-        figures.door_s = (float(p50) * to_s, float(p90) * to_s)
-    for name in Figures.__slots__:
+        figures.doors.append((row["doors"], row["n_doors"]))
+    for name in _SUMMED:
         if (value := row.get(name)) is not None:
-            setattr(figures, name, value)
+            setattr(figures, name, getattr(figures, name) + value)
+
+
+def _finish(figures: Figures, to_s: float) -> None:
+    if figures.doors:
+        times = np.concatenate([times for times, _ in figures.doors])
+        p50, p90 = np.percentile(np.repeat(times, np.concatenate([n for _, n in figures.doors])), (50, 90))
+        figures.door_s = (float(p50) * to_s, float(p90) * to_s)
+        figures.doors.clear()
 
 
 def _order_of(by: By) -> Any:

@@ -70,7 +70,7 @@ WITH found AS (
 binned AS (
     SELECT
         bucket, courier_id, lat_e4, lon_e4,
-        round(door_s / $7::double precision)::int AS door,
+        round(least(door_s / $7::double precision, 1e9))::int AS door,
         max(address) AS address,
         count(*) AS n,
         count(late_s) AS promised,

@@ -40,6 +40,8 @@ HOLDS_NOBODY = {
     "position_turns": "a counter a region",
     "rollup_horizons": "how far rollups are kept",
     "courier_hours_horizon": "how far hours are summed",
+    "order_hours": "counts of a region's orders, of everybody together",
+    "order_hours_horizon": "how far hours are counted",
     "speeds_1h_kept": "speeds by place, of everybody together",
     "geofences": "places, drawn by staff",
     "leases": "processes",
@@ -248,7 +250,14 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
         admin,
         "POST",
         "/v1/couriers",
-        {"name": FORMER_NAME, "mode": "bicycle", "external_id": EXTERNAL_ID, "attributes": {"home": HOME}},
+        {
+            "name": FORMER_NAME,
+            "mode": "bicycle",
+            "external_id": EXTERNAL_ID,
+            "attributes": {"home": HOME},
+            "home": HOME,
+            "range_m": 50_000,
+        },
         headers={"Idempotency-Key": "hire"},
     )
     courier_id = CourierId(UUID(hired["id"]))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from statistics import fmean
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ import pytest
 from app.commands.forgetting import Forgetting, Retention
 from app.settings import Settings
 from dispatch.reports.courier_hours import CourierHours
+from dispatch.reports.order_hours import OrderHours
 from dispatch.reports.service_level import By, service_level
 from tests.integration.tracking.history.conftest import storage
 from tests.integration.tracking.history.test_contract import walk
@@ -40,6 +42,8 @@ async def city(storage):
     await pool.execute("DELETE FROM orders")
     await pool.execute("TRUNCATE courier_hours, courier_hours_due")
     await pool.execute("UPDATE courier_hours_horizon SET kept_until = '-infinity'")
+    await pool.execute("TRUNCATE order_hours")
+    await pool.execute("UPDATE order_hours_horizon SET kept_until = '-infinity'")
 
 
 async def add_order(pool, placed_at, *, courier=None, door_s=None, promise_s=None, place=0):
@@ -218,3 +222,54 @@ async def test_sums_go_with_the_courier_and_with_time(city):
     await city.pool.execute("UPDATE courier_hours_horizon SET kept_until = $1", START - HOUR)
     await sums.once()
     assert await city.pool.fetchval(count) == 0
+
+
+def flat(found):
+    """What a report says, number by number."""
+    numbers = []
+    for at, figures in [(START, found.total), *((line.key.at, line.figures) for line in found.lines)]:
+        summed = [getattr(figures, name) for name in ("placed", "delivered", "promised", "late", "late_s")]
+        asked = [figures.offers, figures.answered, figures.accepted]
+        numbers += [at.timestamp(), *summed, *asked, *(figures.door_s or (-1, -1))]
+    return numbers
+
+
+async def test_what_was_counted_before_gives_what_counting_gives(city):
+    """Orders and offers at random over seven weeks; any span and zone, before and after they were counted, and late."""
+    random, first = Random(7), START - timedelta(days=50)
+
+    async def add(n, since=first, within=timedelta(days=50)):
+        for _ in range(n):
+            at = since + random.random() * within
+            courier, door_s = random.choice([None, ANA, RUI]), random.choice([None, *range(300, 9000, 7)])
+            promise_s = random.choice([None, 1800, 4000])
+            await add_order(city.pool, at, courier=courier, door_s=door_s, promise_s=promise_s)
+
+    spans = [(first + timedelta(minutes=random.randrange(9000)), START + timedelta(minutes=1)) for _ in range(3)]
+    spans += [(first - timedelta(days=3), NOW), (first + timedelta(days=3), first + timedelta(days=40, minutes=17))]
+    asked = [(since, until, zone) for since, until in spans for zone in ("UTC", "Europe/Lisbon", "Asia/Kathmandu")]
+
+    async def told():
+        return [number for ask in asked for number in flat(await report(city, By.DAY, *ask))]
+
+    async def begin_anew():
+        await city.pool.execute("UPDATE order_hours_horizon SET kept_until = '-infinity'")
+
+    await add(120)
+    plain = await told()
+    counting = OrderHours(city.pool, now=lambda: NOW)
+    await counting.once()
+    assert await city.pool.fetchval("SELECT count(*) FROM order_hours") > 100
+    assert await told() == pytest.approx(plain)
+    await city.pool.execute("UPDATE order_hours SET placed = placed + 1")
+    assert await told() != pytest.approx(plain), "they are not read"
+    await begin_anew()  # as if it had been interrupted
+    await counting.once()
+    assert await told() == pytest.approx(plain)
+    # What comes late is counted with the next hour that is over.
+    await add(20, NOW - timedelta(hours=30), timedelta(hours=10))
+    await OrderHours(city.pool, now=lambda: NOW + 2 * HOUR).once()
+    corrected = await told()
+    await begin_anew()
+    assert corrected == pytest.approx(await told())
+    assert corrected != pytest.approx(plain)

@@ -1,0 +1,69 @@
+"""
+How well regions were served, by hour: counted once nothing can change it, so that a report over a year is quick.
+
+What phones tell late has its true time, half a day back at most; the hours of the last two days are counted anew with
+every step, which changes nothing that was right. What was not counted yet is counted when it is asked for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from dispatch.orders.happened import MAX_AGE
+from sql import queries
+from tracking import outages
+
+log = logging.getLogger(__name__)
+
+SETTLED: Final = MAX_AGE + timedelta(hours=1)
+"""After this nothing of an hour is told any more, and the longest offer has ended."""
+AGAIN: Final = timedelta(days=2)
+STEP: Final = timedelta(days=7)
+"""Counted in one transaction where much is to be caught up with."""
+OLDEST: Final = timedelta(days=400)
+"""A report reaches back a year."""
+HOUR: Final = timedelta(hours=1)
+EVERY_S: Final = 60.0
+
+
+class OrderHours:
+    """Counts the hours that are over; several may run at once, they take turns by a row lock."""
+
+    def __init__(self, pool: asyncpg.Pool, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._pool = pool
+        self._now = now
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Count what is due every minute, until `stop`; a database that is away is a reason to try again later."""
+        while not stop.is_set():
+            try:
+                await self.once()
+            except outages.DRIVERS as exc:
+                outages.tell(log, "counting of hours postponed", exc, event="order_hours_postponed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await stop.wait()
+
+    async def once(self) -> None:
+        """Everything that is due. Raises what asyncpg raises."""
+        now = self._now()
+        await self._pool.execute(queries["order_hours.begin"], now - OLDEST, now)
+        while await self._step(now - SETTLED):
+            pass
+
+    async def _step(self, before: datetime) -> bool:
+        """Count the next hours, and those just before them anew; False when there is no next one."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            kept_until = await connection.fetchval(queries["order_hours.take_horizon"])
+            if kept_until is None or kept_until + HOUR > before:
+                return False
+            until = min(kept_until + STEP, before.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+            await connection.execute(queries["order_hours.clear"], kept_until - AGAIN, until)
+            await connection.execute(queries["order_hours.count"], kept_until - AGAIN, until)
+            await connection.execute(queries["order_hours.move_horizon"], until)
+        return True
