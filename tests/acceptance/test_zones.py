@@ -2,7 +2,8 @@
 
 from app.web.auth import Role
 from tests.acceptance.test_asking import set_region
-from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, eventually, town
+from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, town
+from tests.waiting import until
 
 __all__ = ["dispatcher", "set_region", "town"]
 
@@ -28,7 +29,7 @@ async def alert_of(town, order_id):
         alerts = (await town.staff.get("/v1/alerts", params={"kind": "impossible"})).json()["items"]
         return next((one["facts"]["reasons"] for one in alerts if one.get("order_id") == order_id), None)
 
-    return await eventually(look)
+    return await until(look)
 
 
 async def test_courier_gets_orders_inside_the_own_areas_only(town, dispatcher):
