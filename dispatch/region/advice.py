@@ -71,7 +71,7 @@ async def read(redis: Redis, region: Region, courier_id: CourierId) -> Advice | 
         return _read(await redis.get(key(region, courier_id)))
 
 
-def _read(stored: bytes | None) -> Advice | None:
+def _read(stored: bytes | str | None) -> Advice | None:
     try:
         return None if stored is None else msgspec.json.decode(stored, type=Advice)
     except msgspec.DecodeError:
