@@ -19,7 +19,12 @@ DELETE FROM order_hours WHERE hour >= $1 AND hour < $2;
 
 -- name: count
 -- $1 since, $2 until before: whole hours.
-INSERT INTO order_hours SELECT * FROM order_hours_made($1, $2);
+INSERT INTO order_hours (
+    region, hour, placed, delivered, promised, late, late_s, offers, accepted, answered, doors, n_doors
+)
+SELECT
+    region, hour, placed, delivered, promised, late, late_s, offers, accepted, answered, doors, n_doors
+FROM order_hours_made($1, $2);
 
 -- name: move_horizon
 UPDATE order_hours_horizon SET kept_until = $1;
