@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
+from typer.testing import CliRunner
 
+from app.__main__ import cli
 from app.machine.servers import free_port
-from app.streets.build import build
 from tests.acceptance.browser.conftest import ROOT, _end
 from tests.engines import PORTO_CENTRE, grid_of_streets
 from tests.waiting import is_ready, wait_until
@@ -22,12 +23,19 @@ SIZES = {"wide-light": (1000, 600, "light"), "wide-dark": (1000, 600, "dark"), "
 GROUND = {"light": "#f6f6f2", "dark": "#151e2e"}
 
 
+HOUSE = f"""<node id="900001" lat="{PORTO_CENTRE.lat}" lon="{PORTO_CENTRE.lon}" version="1">
+  <tag k="addr:street" v="Rua das Flores"/><tag k="addr:housenumber" v="12"/></node>"""
+
+
 @pytest.fixture(scope="module")
 def streets(world, tmp_path_factory):
     """The address of an API beside the others that has tiles of its own."""
     folder = tmp_path_factory.mktemp("streets")
     tiles = folder / "grid.pmtiles"
-    build(grid_of_streets(folder / "grid.osm", n=12), tiles, lambda *_: None)
+    town = grid_of_streets(folder / "grid.osm", n=12)
+    town.write_text(town.read_text().replace("</osm>", f"{HOUSE}</osm>"))
+    made = CliRunner().invoke(cli, ["map", str(town), "-o", str(tiles)])
+    assert made.exit_code == 0, made.output
     url = f"http://127.0.0.1:{(port := free_port())}"
     environ = world.environ | {"POSTRIDER_PORT": str(port), "POSTRIDER_MAP_TILES": str(tiles)}
     process = subprocess.Popen([sys.executable, "-m", "app", "api"], cwd=ROOT, env=environ)
@@ -65,3 +73,18 @@ def test_page_draws_the_streets_of_its_own_installation(browser, world, streets,
     assert {url.netloc for url in asked if url.scheme.startswith("http")} == {own}
     assert any(url.path.endswith(".mvt") for url in asked)
     assert [line for line in failed if "GPU" not in line and "GL Driver" not in line] == []
+
+
+def test_address_is_found_while_it_is_typed(browser, world, streets):
+    context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
+    context.set_default_timeout(120_000)
+    context.request.post(f"{streets}/v1/sign-in", data={"token": world.token})
+    page = context.new_page()
+    page.goto(f"{streets}/?tab=orders")
+    page.get_by_role("button", name="New order").click()
+    page.get_by_label("Deliver: address").fill("flores 12")
+    page.get_by_label("Deliver: addresses found").get_by_role("button", name="Rua das Flores 12").click()
+    expect(page.get_by_role("group", name="Deliver")).to_contain_text(f"{PORTO_CENTRE.lat:.5f}, {PORTO_CENTRE.lon:.5f}")
+    page.get_by_label("Collect: address").fill("Nowhere Street 9")
+    expect(page.get_by_role("group", name="Collect")).to_contain_text("No such address is known")
+    context.close()

@@ -15,6 +15,9 @@ export type Comment = Shapes['CommentShape']
 export type Courier = Shapes['Courier']
 /** When somebody arrives at a stop, or an order at its door: null while nobody has it. */
 export type Eta = Shapes['EtaShape'] | Shapes['OrderEtaShape']
+/** An address that a geocoder knows. */
+export type Found = Shapes['Found']
+export type Geocoded = Shapes['Answer']
 /** What became of a batch of orders, or would. */
 export type Imported = Shapes['Imported']
 export type Mode = Shapes['Mode']
