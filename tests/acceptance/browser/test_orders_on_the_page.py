@@ -128,6 +128,19 @@ def test_one_search_finds_an_order_by_what_a_caller_says(page, world):
     expect(page.locator(f"tr[data-order='{made.json()['id']}']")).to_be_visible()
 
 
+def test_courier_is_put_off_and_on_duty_and_told_which_orders_suit(page, world, couriers):
+    world.client.patch(f"/v1/couriers/{couriers['Eva']}", json={"attributes": {"phone": "+351 91"}}).raise_for_status()
+    page.locator("tr[data-courier]", has_text="Eva").get_by_role("button").click()
+    expect(page.get_by_role("link", name="Call")).to_have_attribute("href", "tel:+35191")
+    page.get_by_role("button", name="Take off duty").click()
+    expect(page.locator("#courier-title + p")).to_contain_text("off duty")
+    assert world.client.get(f"/v1/couriers/{couriers['Eva']}").json()["on_duty"] is False
+    page.get_by_role("button", name="Put on duty").click()
+    expect(page.locator("#courier-title + p")).not_to_contain_text("off duty")
+    page.get_by_role("button", name="Which orders suit").click()
+    expect(page.get_by_role("list", name="Orders that suit")).to_be_visible()
+
+
 def test_failed_order_is_tried_again_on_the_page(page, world, couriers, order):
     give(world, order, couriers["Eva"])
     world.client.post(f"/v1/orders/{order['id']}/failed", json={"reason": "nobody there"}).raise_for_status()

@@ -29,3 +29,5 @@ export type Person = Shapes['Me']
 export type Place = Shapes['StopShape']
 export type Route = Shapes['RouteShape']
 export type ServiceLevel = Shapes['ServiceLevel']
+/** Orders that nobody has, by what each would cost with a courier. */
+export type Suggestions = Shapes['SuggestionsShape']
