@@ -141,6 +141,19 @@ def test_courier_is_put_off_and_on_duty_and_told_which_orders_suit(page, world, 
     expect(page.get_by_role("list", name="Orders that suit")).to_be_visible()
 
 
+def test_service_level_is_shown_by_hour_and_by_courier(page, world, couriers, order):
+    give(world, order, couriers["Eva"])
+    for step in ("picked-up", "delivered"):
+        world.client.post(f"/v1/orders/{order['id']}/{step}", json={}).raise_for_status()
+    page.get_by_role("button", name="Service level").click()
+    dialog = page.get_by_role("dialog", name=re.compile("Service level"))
+    expect(dialog.get_by_role("row", name=re.compile("Together"))).to_be_visible()
+    dialog.get_by_label("A row for each").select_option("courier")
+    expect(dialog.get_by_role("row", name=re.compile("Eva"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
 def test_failed_order_is_tried_again_on_the_page(page, world, couriers, order):
     give(world, order, couriers["Eva"])
     world.client.post(f"/v1/orders/{order['id']}/failed", json={"reason": "nobody there"}).raise_for_status()

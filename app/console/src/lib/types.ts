@@ -31,3 +31,5 @@ export type Route = Shapes['RouteShape']
 export type ServiceLevel = Shapes['ServiceLevel']
 /** Orders that nobody has, by what each would cost with a courier. */
 export type Suggestions = Shapes['SuggestionsShape']
+export type ReportBy = Shapes['By']
+export type ReportRow = Shapes['RowShape']
