@@ -35,6 +35,7 @@ class Retention:
     shifts: timedelta
     courier_hours: timedelta
     breaks: timedelta
+    order_hours: timedelta
     orders: timedelta
     audit_log: timedelta
     tokens: timedelta
@@ -49,7 +50,7 @@ class Retention:
             **dict.fromkeys(("order_contacts", "order_comments"), contacts),
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
-            "orders": orders,
+            **dict.fromkeys(("order_hours", "orders"), orders),
             **dict.fromkeys(("audit_log", "tokens"), audit),
         }
         return cls(**{name: timedelta(days=n) for name, n in days.items()})

@@ -72,3 +72,6 @@ DELETE FROM tokens WHERE id = ANY(ARRAY(
 
 -- name: courier_hours
 DELETE FROM courier_hours WHERE ctid = ANY(ARRAY(SELECT h.ctid FROM courier_hours AS h WHERE h.hour < $1 LIMIT $2));
+
+-- name: order_hours
+DELETE FROM order_hours WHERE ctid = ANY(ARRAY(SELECT h.ctid FROM order_hours AS h WHERE h.hour < $1 LIMIT $2));

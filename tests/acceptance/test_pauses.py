@@ -51,12 +51,12 @@ async def test_pause_is_shown_and_told_and_ended_by_support_and_by_going_on_duty
     assert await paused_until(town, ana) is None
     before = datetime.now(UTC)
     await lapse(town, phone, rows)
-    until = datetime.fromisoformat(await paused_until(town, ana))
-    assert before < until - timedelta(hours=1) < datetime.now(UTC)
+    ends_at = datetime.fromisoformat(await paused_until(town, ana))
+    assert before < ends_at - timedelta(hours=1) < datetime.now(UTC)
     listed = (await town.staff.get("/v1/couriers")).json()["items"]
     assert [(one["id"], one["paused_until"] is not None) for one in listed] == [(ana, True)]
     [event] = await told(town, "paused")
-    assert (event["courier_id"], datetime.fromisoformat(event["until"])) == (ana, until)
+    assert (event["courier_id"], datetime.fromisoformat(event["until"])) == (ana, ends_at)
     order = await town.place()
 
     async def explained():

@@ -14,6 +14,7 @@ from app.machine.tokens import make_token
 from app.web.auth import Role
 from tests.acceptance.test_metrics import workers_on
 from tests.acceptance.test_slow_clients import api
+from tests.waiting import until
 from tracking.log import HISTORY, PositionLog
 
 CONNECTIONS, N_FIXES, WORKERS = 40, 120, 3
@@ -33,10 +34,22 @@ def held_by(pid, port):
     return sum(name.removeprefix("socket:[").removesuffix("]") in inodes for name in names)
 
 
+async def all_serve(port):
+    """Whether every worker takes connections: the last one to be up may come a while after the first."""
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
+    workers = workers_on(port)
+    shares = [held_by(pid, port) for pid in workers]
+    for _, writer in opened:
+        writer.close()
+        await writer.wait_closed()
+    return len(workers) == WORKERS and min(shares) > 0
+
+
 async def test_phones_of_one_courier_are_served_by_all_workers_and_the_newest_fix_wins(database_url, redis_url):
     token = await make_token(database_url, Role.ADMIN, "many")
     began = datetime.now(UTC) - timedelta(seconds=N_FIXES)
     with api(database_url, redis_url, POSTRIDER_API_WORKERS=str(WORKERS)) as port:
+        await until(lambda: all_serve(port))
         async with AsyncExitStack() as stack:
             clients = [
                 await stack.enter_async_context(

@@ -30,6 +30,7 @@ OTHERWISE = {
     "recounts": "until they are made",
     "courier_hours_due": "until they are made",
     "courier_hours_horizon": "a row",
+    "order_hours_horizon": "a row",
     "day_plans": "gone over whenever one is asked for",
     "leases": "seconds",
     "lease_holders": "seconds",
@@ -86,6 +87,7 @@ async def fill(pool, at):
         at,
     )
     await pool.execute("INSERT INTO courier_hours VALUES ($1, $2, 'default', 1, 1, 1)", courier, at)
+    await pool.execute("INSERT INTO order_hours VALUES ('default', $1, 1, 1, 1, 0, 0, 1, 1, 1, '{6}', '{1}')", at)
     for hours in (0, 1):
         await pool.execute(
             "INSERT INTO shifts (courier_id, starts_at, ends_at) VALUES ($1, $2, $2::timestamptz + interval '1 min')",
