@@ -32,7 +32,8 @@ def page(browser: Browser):
 
 
 def signed_in(page: Page) -> str:
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    # The button is there before anybody is; its title says whom it would sign out.
+    expect(page.get_by_role("button", name="Sign out")).to_have_attribute("title", re.compile("Sign out ."))
     return page.evaluate("async () => (await (await fetch('/v1/me')).json()).name")
 
 
