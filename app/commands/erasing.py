@@ -9,7 +9,6 @@ erasure is finished. The bare id stays where orders need it (deploy/privacy.md):
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -21,7 +20,7 @@ from redis.asyncio import Redis
 from app.web.auth import redis_key
 from dispatch.arrivals.book import EtaBook
 from sql import queries
-from tracking import outages
+from tracking import outages, periodic
 from tracking.dead_letters import DeadLetters
 from tracking.history import history
 from tracking.live import LivePositions
@@ -93,14 +92,9 @@ class Erasing:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go over what is not finished, until `stop`; an outage is a reason to do so later."""
-        while not stop.is_set():
-            try:
-                await self.once()
-            except outages.DRIVERS as exc:
-                outages.tell(log, "erasures postponed", exc, event="erasures_postponed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await stop.wait()
+        await periodic.run(
+            self.once, stop, every_s=EVERY_S, log=log, message="erasures postponed", event="erasures_postponed"
+        )
 
     async def once(self) -> None:
         """Go over every erasure that is due; one that fails keeps no other from its turn."""

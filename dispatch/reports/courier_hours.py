@@ -8,7 +8,6 @@ made when it is asked for, by the same function of the database, so that the ans
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,7 +15,7 @@ from typing import Final
 import asyncpg
 
 from sql import queries
-from tracking import outages
+from tracking import periodic
 from tracking.history.late_hours import SETTLED, WAIT
 
 log = logging.getLogger(__name__)
@@ -48,14 +47,14 @@ class CourierHours:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sum every minute, until `stop`; a database that is away is a reason to try again later."""
-        while not stop.is_set():
-            try:
-                await self.once()
-            except outages.DRIVERS as exc:
-                outages.tell(log, "summing of hours postponed", exc, event="courier_hours_postponed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await stop.wait()
+        await periodic.run(
+            self.once,
+            stop,
+            every_s=EVERY_S,
+            log=log,
+            message="summing of hours postponed",
+            event="courier_hours_postponed",
+        )
 
     async def once(self) -> None:
         """Everything that is due. Raises what asyncpg raises."""

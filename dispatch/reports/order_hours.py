@@ -8,7 +8,6 @@ every step, which changes nothing that was right. What was not counted yet is co
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,7 +15,7 @@ import asyncpg
 
 from dispatch.orders.happened import MAX_AGE
 from sql import queries
-from tracking import outages
+from tracking import periodic
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +39,14 @@ class OrderHours:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Count what is due every minute, until `stop`; a database that is away is a reason to try again later."""
-        while not stop.is_set():
-            try:
-                await self.once()
-            except outages.DRIVERS as exc:
-                outages.tell(log, "counting of hours postponed", exc, event="order_hours_postponed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await stop.wait()
+        await periodic.run(
+            self.once,
+            stop,
+            every_s=EVERY_S,
+            log=log,
+            message="counting of hours postponed",
+            event="order_hours_postponed",
+        )
 
     async def once(self) -> None:
         """Everything that is due. Raises what asyncpg raises."""
