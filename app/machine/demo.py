@@ -22,6 +22,11 @@ ORDERS_PER_HOUR = {"postgres": 600.0, "timescale": 60.0}
 UNDER_WAY = 0.8
 """Orders for each courier at the start: most have a job."""
 
+SHUT_DOORS = 0.05
+ON_SHIFT = 0.2
+TOMORROW = 0.5
+"""Orders for tomorrow, for each courier: two to three for each of those who work by shifts."""
+
 SUMMARY_EVERY_S = 60.0
 
 
@@ -31,7 +36,9 @@ def summary(counts: Counts) -> str:
     level = f"{100 * on_time / counts.delivered:.0f} % in the customer's window" if counts.delivered else "none yet"
     return (
         f"orders placed {counts.placed}, offers accepted {counts.accepted_offers} and rejected"
-        f" {counts.rejected_offers}, collected {counts.picked_up}, delivered {counts.delivered} ({level});"
+        f" {counts.rejected_offers}, collected {counts.picked_up}, delivered {counts.delivered} ({level}),"
+        f" brought back {counts.returned}, breaks taken {counts.breaks},"
+        f" planned for tomorrow {counts.planned_ahead} of {counts.placed_ahead};"
         f" fixes sent {counts.sent}, accepted {counts.accepted}"
     )
 
@@ -42,8 +49,10 @@ async def demo(
     """
     Run until `stop` is set; the address of the live map is printed by `up`.
 
-    Some couriers get into trouble on purpose after a minute (one freezes, one falls silent, one drives elsewhere), so
-    that the alerts have something to say. Raises what `up` raises, and SettingError for streets that cannot be used.
+    Some couriers get into trouble on purpose after a minute (one freezes, one falls silent, one drives elsewhere, two
+    have flat tyres), so that the alerts have something to say, and what comes late goes to others. Some doors stay
+    shut and the goods go back; a fifth of the couriers works by shifts, takes a break, and has tomorrow planned ahead.
+    Raises what `up` raises, and SettingError for streets that cannot be used.
     """
     lived_in = await streets(settings.demo_osm, settings.data_dir, _say)
     source = None if lived_in is None else lived_in.source
@@ -83,6 +92,11 @@ async def _run(
             freeze=(3,),
             silence=(7,),
             detour=(11,),
+            slow=(5, 13),
+            shut_doors=SHUT_DOORS,
+            on_shift=ON_SHIFT,
+            tomorrow=round(TOMORROW * fleet),
+            dispatch={"move_accepted": True},
         )
 
         counts = Counts()

@@ -42,6 +42,9 @@ class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
     ready_at: datetime | None = None
     service_s: int = 0
     late_s: int = 0
+    break_at: datetime | None = None
+    """The plan has a break of the shift before the way there, which is to begin then."""
+    break_s: int = 0
 
 
 class LineString(msgspec.Struct, kw_only=True):
@@ -123,6 +126,8 @@ def _stop(stop: StopInForce, order: Order, route: CourierRoute, eta: EtaShape | 
         ready_at=order.ready_at if stop.stop.kind is StopKind.PICKUP else None,
         service_s=end.service_s,
         late_s=stop.late_s,
+        break_at=None if stop.break_at is None else datetime.fromtimestamp(stop.break_at, UTC),
+        break_s=stop.break_s,
     )
 
 

@@ -48,6 +48,8 @@ class SimulatedCourier:
     waits_s: float = 0.0
     """Stands still for so long before going on."""
     battery_pct: float = 100.0
+    slowed: float = 1.0
+    """Goes at this share of its speed."""
     is_frozen: bool = False
     """Does not move, whatever its path (for the alert demo)."""
     _pace: float = 1.0
@@ -76,7 +78,7 @@ class SimulatedCourier:
         if self.is_frozen or not self.path or left_s <= 0:
             self.speed_mps = 0.0
             return
-        self.speed_mps = CRUISE_MPS[self.mode] * self._pace * self.random.uniform(0.65, 1.2)
+        self.speed_mps = CRUISE_MPS[self.mode] * self._pace * self.slowed * self.random.uniform(0.65, 1.2)
         if self.mode is not Mode.FOOT and self.random.random() < 0.07:
             # A red light, or somebody crossing.
             self.waits_s = self.random.uniform(5, 25)

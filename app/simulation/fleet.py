@@ -1,7 +1,6 @@
 """The simulated couriers, and the loop that moves them."""
 
 import asyncio
-import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -14,12 +13,11 @@ from app.simulation.city import City
 from app.simulation.courier import SimulatedCourier
 from app.simulation.member import Member
 from app.simulation.names import NAMES
+from app.simulation.operator import Operator
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts, Phone
 from app.simulation.ways import Ways
 from tracking.position import Mode
-
-log = logging.getLogger(__name__)
 
 MODES: Final = ((Mode.BICYCLE, 0.4), (Mode.MOTORCYCLE, 0.3), (Mode.CAR, 0.2), (Mode.FOOT, 0.1))
 """Mix of a European city's couriers."""
@@ -27,6 +25,8 @@ MOST_REQUESTS: Final = 32
 """Requests under way at once, of the whole fleet."""
 TOKEN_LIFE: Final = timedelta(days=2)
 STAND_IN_AFTER_S: Final = 60.0
+FLAT_TYRE: Final = 0.15
+"""Share of the speed that is left, walking beside the bicycle: not stuck, but late."""
 WANDER_M: Final = 2000.0
 """A courier without orders drifts to places about this near."""
 
@@ -44,6 +44,7 @@ class Fleet:
         self.ways = ways
         self.counts = counts
         self.members: list[Member] = []
+        self.operator = Operator(params, client)
         self._client = client
         self._limit = asyncio.Semaphore(MOST_REQUESTS)
         self._began = monotonic()
@@ -66,7 +67,7 @@ class Fleet:
         found: dict[str, str] = {}
         query: dict[str, Any] = {"limit": 500}
         while True:
-            page = (await self._ask("GET", "/v1/couriers", params=query)).json()
+            page = (await self.operator.ask("GET", "/v1/couriers", params=query)).json()
             found |= {item["external_id"]: item["id"] for item in page["items"] if item.get("external_id")}
             if not page.get("next"):
                 return found
@@ -82,9 +83,9 @@ class Fleet:
             body: dict[str, Any] = {"name": name, "mode": mode, "external_id": external_id, "max_orders": 4}
             if self.params.region:
                 body["region"] = self.params.region
-            courier_id = (await self._ask("POST", "/v1/couriers", json=body)).json()["id"]
+            courier_id = (await self.operator.ask("POST", "/v1/couriers", json=body)).json()["id"]
         expires_at = (datetime.now(UTC) + TOKEN_LIFE).isoformat()
-        issued = await self._ask(
+        issued = await self.operator.ask(
             "POST", f"/v1/couriers/{courier_id}/tokens", json={"name": "simulated", "expires_at": expires_at}
         )
         start = self.town.nearest(random.choice(self._waits_at))
@@ -94,21 +95,6 @@ class Fleet:
             SimulatedCourier(mode=mode, at=self.town.corners[start], random=random),
             Phone(self._client, self._limit, issued.json()["token"], self.counts),
         )
-
-    async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """A request with the operator's token; a server that restarts is waited for. Raises HTTPStatusError."""
-        pause_s, is_told = 0.2, False
-        while True:
-            with suppress(httpx.TransportError):
-                headers = {"Authorization": f"Bearer {self.params.token}"}
-                answer = await self._client.request(method, path, headers=headers, **request)
-                if answer.status_code not in {502, 503, 504}:
-                    return answer.raise_for_status()
-            if not is_told:
-                log.warning("no answer yet from %s; trying again", self.params.url, extra={"event": "no_answer"})
-                is_told = True
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 5.0)
 
     async def live(self, member: Member, stop: asyncio.Event) -> None:
         """One courier's day: move, look, post, every few seconds, each at a moment of its own."""
@@ -134,6 +120,7 @@ class Fleet:
         now = monotonic()
         body = member.body
         body.is_frozen = self._has_trouble("freeze", self.params.freeze, member)
+        body.slowed = FLAT_TYRE if self._has_trouble("slow", self.params.slow, member) else 1.0
         body.step(now - member.stepped_at)
         member.stepped_at = now
         if self._has_trouble("detour", self.params.detour, member):
@@ -161,7 +148,7 @@ class Fleet:
         body.waits_s = body.random.uniform(5, 60)
 
     def _has_trouble(self, kind: str, numbers: tuple[int, ...], member: Member) -> bool:
-        """Whether it is the courier's time of trouble; a freeze and a detour begin when the courier goes to a stop."""
+        """Whether it is the courier's time of trouble; all but silence begin when the courier goes to a stop."""
         since_s = monotonic() - self._began - self.params.trouble_after_s
         if not numbers or since_s < 0:
             return False

@@ -7,7 +7,7 @@ the API with their own tokens.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -18,7 +18,8 @@ import msgspec
 
 from app.simulation.city import N_KITCHENS, City, Spot
 from app.simulation.fleet import Fleet
-from app.simulation.member import Member, Stop
+from app.simulation.habits import RETURNING, Habits, is_time_for_break, step_at
+from app.simulation.member import Member, Pause, Stop
 from app.simulation.names import NAMES
 from app.simulation.params import SimulateParams
 from tracking.pause import pause
@@ -46,6 +47,7 @@ class Business:
         self._random = Random(f"orders {params.seed}")  # noqa: S311 - a simulation, no secret
         self._kitchens = self._random.sample(city.kitchens, min(N_KITCHENS, len(city.kitchens)))
         self._homes = city.homes
+        self.habits = Habits(seed=params.seed, shut_doors=params.shut_doors, on_shift=params.on_shift)
         self._series = f"{datetime.now(UTC):%d%H%M}"
         self._n = 1000
         """References of the orders: of each start their own."""
@@ -63,13 +65,13 @@ class Business:
             ready_at = datetime.now(UTC) - timedelta(seconds=self._random.uniform(0, 60))
             # The first few were promised too early: there is somebody to look after at once.
             promised = HOPELESS if n < N_HOPELESS else PROMISED
-            await self._place(self._order(ready_at, promised))
+            await self._place(self.order(ready_at, promised))
         while not stop.is_set():
             pause_s = self._random.expovariate(self._params.orders_per_hour / 3600)
             if await pause(stop, pause_s):
                 return
             ready_at = datetime.now(UTC) + timedelta(seconds=self._random.uniform(*self._params.ready_in_s))
-            await self._place(self._order(ready_at, PROMISED))
+            await self._place(self.order(ready_at, PROMISED))
 
     async def _place(self, order: dict[str, Any]) -> None:
         with suppress(httpx.TransportError):
@@ -79,7 +81,8 @@ class Business:
     def _operator(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._params.token}"}
 
-    def _order(self, ready_at: datetime, promised: timedelta) -> dict[str, Any]:
+    def order(self, ready_at: datetime, promised: timedelta) -> dict[str, Any]:
+        """An order from a kitchen to a home, ready then and promised so long after."""
         kitchen, home = self._random.choice(self._kitchens), self._random.choice(self._homes)
         self._n += 1
         order: dict[str, Any] = {
@@ -152,13 +155,20 @@ class Business:
             while self._dirty:
                 await self._look(self._by_id[self._dirty.pop()])
             for member in self._fleet.members:
-                if self._is_there(member) and member.courier_id not in self._serving:
-                    self._serving.add(member.courier_id)
-                    self._keep(asyncio.create_task(self._serve(member, member.stops[0])))
+                if member.courier_id in self._serving:
+                    continue
+                if member.pause is not None and is_time_for_break(member, datetime.now(UTC)):
+                    self._begin(member, self._rest(member, member.pause))
+                elif self._is_there(member):
+                    self._begin(member, self._serve(member, member.stops[0]))
             self._woken.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._woken.wait()
+
+    def _begin(self, member: Member, doing: Coroutine[Any, Any, None]) -> None:
+        self._serving.add(member.courier_id)
+        self._keep(asyncio.create_task(doing))
 
     def _is_there(self, member: Member) -> bool:
         return bool(member.stops) and member.heading_for == member.stops[0] and member.body.has_arrived
@@ -174,6 +184,8 @@ class Business:
                 place=LatLon(stop["lat"], stop["lon"]),
                 ready_at=_instant(stop.get("ready_at")),
                 due_at=_instant((stop.get("window") or {}).get("to")),
+                state=stop["state"],
+                break_at=_instant(stop.get("break_at")),
             )
             for stop in route["stops"]
         ]
@@ -183,16 +195,36 @@ class Business:
 
     async def _serve(self, member: Member, stop: Stop) -> None:
         try:
-            service_s = self._random.uniform(20, 60)
+            service_s = self._random.uniform(*self._params.service_s)
             if stop.kind == "pickup" and stop.ready_at is not None:
                 service_s = max(service_s, (stop.ready_at - datetime.now(UTC)).total_seconds())
             await asyncio.sleep(service_s)
-            step = "picked-up" if stop.kind == "pickup" else "delivered"
-            if await member.phone.request("POST", f"/v1/orders/{stop.order_id}/{step}") is not None:
-                self._fleet.counts.picked_up += stop.kind == "pickup"
-                self._fleet.counts.delivered += stop.kind == "dropoff"
+            is_door = stop.kind == "dropoff" and stop.state != RETURNING
+            member.n_doors += is_door
+            is_shut = is_door and self.habits.stays_shut(member.number, member.n_doors)
+            step, said = step_at(stop, is_shut=is_shut)
+            if await member.phone.request("POST", f"/v1/orders/{stop.order_id}/{step}", said) is not None:
+                counts = self._fleet.counts
+                counts.picked_up += step == "picked-up"
+                counts.delivered += step == "delivered"
+                counts.failed_doors += step == "failed"
+                counts.returned += step == "returned"
                 is_late = stop.due_at is not None and stop.due_at < datetime.now(UTC)
-                self._fleet.counts.delivered_late += stop.kind == "dropoff" and is_late
+                counts.delivered_late += step == "delivered" and is_late
+            await self._look(member)
+        finally:
+            self._serving.discard(member.courier_id)
+
+    async def _rest(self, member: Member, planned: Pause) -> None:
+        """Take the break: told when it begins and when it is over; where the server refuses, it is not taken."""
+        try:
+            member.pause = None
+            url = f"/v1/couriers/{member.courier_id}/breaks"
+            if await member.phone.request("POST", f"{url}/start", {"duration_s": planned.duration_s}) is None:
+                return
+            member.body.waits_s = planned.duration_s
+            await asyncio.sleep(planned.duration_s)
+            self._fleet.counts.breaks += await member.phone.request("POST", f"{url}/end") is not None
             await self._look(member)
         finally:
             self._serving.discard(member.courier_id)

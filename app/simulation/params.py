@@ -29,14 +29,18 @@ class SimulateParams:
     """Orders are ready so long after they were placed, shortest and longest."""
     think_s: tuple[float, float] = (1, 6)
     """A courier looks at an offer for so long, shortest and longest."""
+    service_s: tuple[float, float] = (20, 60)
+    """A stop takes so long, shortest and longest."""
     freeze: tuple[int, ...] = ()
     """Numbers of couriers (from 1) that stop moving, though they go on posting."""
     silence: tuple[int, ...] = ()
     """Numbers of couriers that stop posting."""
     detour: tuple[int, ...] = ()
     """Numbers of couriers that drive somewhere else than their route says."""
+    slow: tuple[int, ...] = ()
+    """Numbers of couriers that have a flat tyre: they go on, much slower, and what they accepted comes late."""
     trouble_after_s: float = 60.0
-    """When those three begin; with orders, a freeze and a detour wait until the courier is on the way to a stop."""
+    """When those four begin; with orders, all but silence wait until the courier is on the way to a stop."""
     trouble_for_s: float = 600.0
     """How long they last; then all go on as if nothing had been."""
     region: str | None = None
@@ -44,5 +48,13 @@ class SimulateParams:
     """A cut-out of OpenStreetMap to work in; None: a made-up town."""
     engines: Mapping[Mode, str] = field(default_factory=dict)
     """osrm-routed by mode: couriers take its ways; a mode without one takes the town's streets."""
+    shut_doors: float = 0.0
+    """Share of doors that nobody opens: the goods go back."""
+    on_shift: float = 0.0
+    """Share of couriers who work by shifts, with a break that is planned and taken."""
+    tomorrow: int = 0
+    """So many orders for tomorrow, which is planned ahead for those who work by shifts."""
+    dispatch: Mapping[str, object] = field(default_factory=dict)
+    """Settings of the region's dispatch; what is not named stays. The token must be an administrator's."""
     under_way: int = 0
     """So many orders are placed at once at the start: the day is under way."""

@@ -35,7 +35,15 @@ class Counts:
     delivered: int = 0
     delivered_late: int = 0
     """After the end of the customer's window."""
+    failed_doors: int = 0
+    """Nobody opened."""
+    returned: int = 0
+    breaks: int = 0
     placed: int = 0
+    placed_ahead: int = 0
+    """For tomorrow."""
+    planned_ahead: int = 0
+    """Of these in routes."""
     due: int = 0
     """Fixes that the couriers' interval asks for."""
     skipped: int = 0

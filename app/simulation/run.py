@@ -20,6 +20,7 @@ from app.simulation.fleet import MOST_REQUESTS, Fleet
 from app.simulation.orders import Business
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts
+from app.simulation.tomorrow import run_days
 from app.simulation.town import Town
 from app.simulation.ways import Ways
 from tracking.position import LatLon
@@ -63,6 +64,8 @@ async def run(
                 group.create_task(business.follow_events(stop))
                 group.create_task(business.serve_stops(stop))
                 group.create_task(_close_at(stop, business))
+                by_shifts = [member for member in fleet.members if business.habits.works_by_shifts(member.number)]
+                group.create_task(run_days(params, fleet.operator, by_shifts, business.order, counts, stop))
             if say is not None:
                 group.create_task(_tell(counts, say, stop))
             if params.duration_s is not None:

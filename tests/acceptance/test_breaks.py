@@ -131,6 +131,9 @@ async def test_planned_break_is_taken_once(town, dispatcher, rows):  # noqa: F81
     before = await until(planned_at)
     assert before["break_s"] == "1800"
     assert before["at"] >= int((now + 30 * MINUTE).timestamp())
+    shown = (await town.staff.get(f"/v1/couriers/{ana}/route", params={"planned": True})).json()["stops"]
+    assert shown[0]["break_s"] == 1800
+    assert instant(shown[0]["break_at"]) <= instant(shown[0]["eta"]["p50"]) - 30 * MINUTE
     began = await phone.post(f"/v1/couriers/{ana}/breaks/start")
     assert began.json()["planned"]["duration_s"] == 1800
     await phone.post(f"/v1/couriers/{ana}/breaks/end")

@@ -8,7 +8,7 @@ from app.simulation.run import run as simulate
 from tests.waiting import PATIENCE_S
 
 
-async def test_simulated_fleet_posts_is_offered_orders_and_takes_them(world):
+async def test_simulated_fleet_posts_takes_what_it_is_offered_and_has_tomorrow_planned(world):
     stop, counts = asyncio.Event(), Counts()
     params = SimulateParams(
         url=world.url,
@@ -22,10 +22,12 @@ async def test_simulated_fleet_posts_is_offered_orders_and_takes_them(world):
         think_s=(0, 0.1),
         lat=60.17,
         lon=24.94,
+        on_shift=1,
+        tomorrow=2,
     )
     running = asyncio.create_task(simulate(params, stop, counts))
     async with asyncio.timeout(PATIENCE_S):
-        while not (counts.accepted_offers and counts.accepted > 10):
+        while not (counts.accepted_offers and counts.accepted > 10 and counts.planned_ahead):
             assert not running.done(), running.exception()
             await asyncio.sleep(0.1)
     stop.set()

@@ -1181,6 +1181,9 @@ export interface components {
             service_s?: number;
             /** @default 0 */
             late_s?: number;
+            break_at?: string | null;
+            /** @default 0 */
+            break_s?: number;
         };
         /** RowShape */
         RowShape: {

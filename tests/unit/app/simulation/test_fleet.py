@@ -78,6 +78,16 @@ def test_somebody_under_way_stands_in_for_a_courier_without_orders(monkeypatch: 
     assert world.frozen() == []
 
 
+def test_flat_tyre_makes_a_courier_slow_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, slow=(1,), orders_per_hour=60)
+    world.send(1)
+    paces = []
+    for world.now in (50, 60, 160):
+        asyncio.run(world.fleet._move(world.members[0]))
+        paces.append(world.members[0].body.slowed)
+    assert paces == [1.0, fleet.FLAT_TYRE, 1.0]
+
+
 def test_without_orders_the_named_courier_freezes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, freeze=(3,))
     world.now = 60

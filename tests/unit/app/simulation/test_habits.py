@@ -1,0 +1,141 @@
+"""What couriers do beside delivering: shut doors, breaks, and tomorrow."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import httpx
+import msgspec
+
+from app.simulation.city import made_up
+from app.simulation.courier import SimulatedCourier
+from app.simulation.fleet import Fleet
+from app.simulation.habits import Habits, is_time_for_break, pause_of, shift_now, step_at
+from app.simulation.member import Member, Pause, Stop
+from app.simulation.operator import Operator
+from app.simulation.orders import Business
+from app.simulation.params import SimulateParams
+from app.simulation.phones import Counts, Phone
+from app.simulation.tomorrow import run_days, tomorrow_of
+from app.simulation.town import Town
+from app.simulation.ways import Ways
+from tracking.position import LatLon, Mode
+
+NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+TOWN = Town.build(LatLon(41.1579, -8.6291), 400, 1)
+DOOR = Stop(order_id="o", kind="dropoff", place=TOWN.corners[5], state="picked_up")
+BACK = replace(DOOR, state="returning")
+
+
+class Server:
+    """Answers everything, and remembers it."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.answers = answers
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        sent = msgspec.json.decode(request.content) if request.content else None
+        self.asked.append((request.method, request.url.path, sent))
+        return httpx.Response(200, json=self.answers.get(f"{request.method} {request.url.path}", {"stops": []}))
+
+
+def member_with(client: httpx.AsyncClient, number: int = 1) -> Member:
+    body = SimulatedCourier(mode=Mode.CAR, at=DOOR.place, random=Random(number))
+    return Member(number, str(number), body, Phone(client, asyncio.Semaphore(1), "t", Counts()))
+
+
+def test_the_same_seed_makes_the_same_oddities_in_the_shares_asked_for() -> None:
+    habits = Habits(seed=1, shut_doors=0.2, on_shift=0.5)
+    shut = [habits.stays_shut(1, nth) for nth in range(500)]
+    assert shut == [Habits(seed=1, shut_doors=0.2).stays_shut(1, nth) for nth in range(500)]
+    assert shut != [Habits(seed=2, shut_doors=0.2).stays_shut(1, nth) for nth in range(500)]
+    assert 70 < sum(shut) < 130
+    assert 200 < sum(habits.works_by_shifts(number) for number in range(500)) < 300
+    assert not any(Habits(seed=1).stays_shut(1, nth) for nth in range(50))
+
+
+def test_goods_that_nobody_took_go_back() -> None:
+    assert step_at(replace(DOOR, kind="pickup"), is_shut=False) == ("picked-up", None)
+    assert step_at(DOOR, is_shut=False) == ("delivered", None)
+    assert step_at(DOOR, is_shut=True)[0] == "failed"
+    assert step_at(BACK, is_shut=True) == ("returned", None)
+
+
+def test_courier_takes_the_break_when_the_plan_says_and_at_once_with_nothing_to_do() -> None:
+    member = member_with(httpx.AsyncClient())
+    pause = Pause(opens_at=NOW, closes_at=NOW + 20 * MINUTE, duration_s=300)
+    assert not is_time_for_break(member, NOW)
+    member.pause = pause
+    assert [is_time_for_break(member, NOW + n * MINUTE) for n in (-1, 0, 21)] == [False, True, False]
+    member.stops = [DOOR]
+    assert not is_time_for_break(member, NOW + MINUTE)
+    member.stops = [replace(DOOR, break_at=NOW + 5 * MINUTE)]
+    assert [is_time_for_break(member, NOW + n * MINUTE) for n in (4, 5)] == [False, True]
+
+
+def test_todays_shift_has_a_break_and_ends_before_the_next() -> None:
+    shift = shift_now(NOW, NOW + 60 * MINUTE)
+    assert datetime.fromisoformat(shift["ends_at"]) == NOW + 60 * MINUTE
+    pause = pause_of([shift], NOW)
+    assert pause is not None
+    assert NOW < pause.opens_at < pause.closes_at < NOW + 60 * MINUTE
+    assert pause_of([shift], NOW - MINUTE) is None
+
+
+async def test_shut_door_is_told_goods_are_brought_back_and_the_break_is_taken() -> None:
+    server = Server()
+    async with httpx.AsyncClient(base_url="http://p", transport=httpx.MockTransport(server)) as client:
+        params = SimulateParams(url="http://p", token="t", shut_doors=1.0, service_s=(0, 0))
+        city = made_up(TOWN, Random(1))
+        fleet = Fleet(params, client, city, Ways(TOWN, {}, client), Counts())
+        fleet.members = [member_with(client)]
+        business = Business(params, fleet, client, city)
+        await business._serve(fleet.members[0], DOOR)
+        await business._serve(fleet.members[0], BACK)
+        await business._rest(fleet.members[0], Pause(opens_at=NOW, closes_at=NOW, duration_s=0))
+    told = [path for method, path, _ in server.asked if method == "POST"]
+    assert told == [
+        "/v1/orders/o/failed",
+        "/v1/orders/o/returned",
+        "/v1/couriers/1/breaks/start",
+        "/v1/couriers/1/breaks/end",
+    ]
+    counts = fleet.counts
+    assert (counts.failed_doors, counts.returned, counts.delivered, counts.breaks) == (1, 1, 0, 1)
+
+
+async def test_tomorrow_is_given_shifts_orders_and_an_applied_plan() -> None:
+    starts_at, ends_at = tomorrow_of(datetime.now(UTC))
+    shift = {"id": "s", "starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat(), "breaks": []}
+    server = Server(
+        **{
+            "GET /v1/regions": {"items": [{"name": "porto"}]},
+            "GET /v1/couriers/1/shifts": {"items": []},
+            "POST /v1/couriers/1/shifts": shift,
+            "POST /v1/plans/day": {"id": "p"},
+            "GET /v1/plans/day/p": {"state": "ready"},
+            "POST /v1/plans/day/p/apply": {"n_orders": 2},
+        }
+    )
+    counts = Counts()
+    async with httpx.AsyncClient(base_url="http://p", transport=httpx.MockTransport(server)) as client:
+        params = SimulateParams(url="http://p", token="t", tomorrow=2, dispatch={"move_accepted": True})
+
+        def order(ready_at: datetime, promised: timedelta) -> dict[str, Any]:
+            return {"ready_at": ready_at.isoformat(), "to": (ready_at + promised).isoformat()}
+
+        await run_days(params, Operator(params, client), [member_with(client)], order, counts, asyncio.Event())
+    sent = {f"{method} {path}": body for method, path, body in server.asked}
+    assert sent["PATCH /v1/regions/porto"] == {"settings": {"dispatch": {"move_accepted": True}}}
+    assert sent["POST /v1/plans/day"] | {"seconds": 0} == {
+        "region": "porto", "from": shift["starts_at"], "to": shift["ends_at"], "seconds": 0,
+    }  # fmt: skip
+    placed = [body for method, path, body in server.asked if (method, path) == ("POST", "/v1/orders")]
+    assert all(shift["starts_at"] < body["ready_at"] < body["to"] <= shift["ends_at"] for body in placed)
+    assert (counts.placed_ahead, counts.planned_ahead) == (2, 2)
+    shifts = [body for method, path, body in server.asked if (method, path) == ("POST", "/v1/couriers/1/shifts")]
+    assert [body["starts_at"] == shift["starts_at"] for body in shifts] == [True, False]
