@@ -14,7 +14,7 @@ import hashlib
 import logging
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -399,10 +399,14 @@ class AuthenticationMiddleware:
         await self.app(scope, receive, send)
 
 
-def requires(role: Role) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    """A guard: staff of that rank or a higher one (a service counts as a dispatcher)."""
+def requires(role: Role) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+    """
+    A guard: staff of that rank or a higher one (a service counts as a dispatcher).
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    Guards are coroutines, for Litestar runs plain functions in a thread: a hop for every request, in the queue of all.
+    """
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         if connection.user is None or not connection.user.is_at_least(role):
             raise PermissionDeniedException(detail=f"This needs the role {role} or a higher one.")
 
@@ -410,13 +414,13 @@ def requires(role: Role) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRo
     return guard
 
 
-def requires_courier(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def requires_courier(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """A guard: a courier's device."""
     if connection.user is None or connection.user.courier_id is None:
         raise PermissionDeniedException(detail="This needs a courier's device token.")
 
 
-def requires_any(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def requires_any(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """A guard: anybody with a token; the handler itself looks at who it is."""
     if connection.user is None:
         raise PermissionDeniedException(detail="This needs a token.")

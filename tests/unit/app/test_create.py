@@ -1,5 +1,6 @@
 """The API can be put together; nothing is opened for that."""
 
+import inspect
 from typing import Any
 
 import msgspec
@@ -31,3 +32,15 @@ def test_no_field_of_a_body_has_the_name_of_a_dependency():
     }
     assert len(bodies) > 10
     assert {(body, name) for body in bodies for name in body.__struct_fields__ if name in APP.dependencies} == set()
+
+
+def test_no_request_waits_for_a_thread_to_learn_whether_it_is_allowed():
+    """Litestar runs a plain function in a thread, behind whatever else waits for one."""
+    guards = {
+        guard
+        for route in APP.routes
+        for handler in getattr(route, "route_handlers", ())
+        for guard in handler.guards or ()
+    }
+    assert len(guards) > 5
+    assert [guard for guard in guards if not inspect.iscoroutinefunction(guard)] == []
