@@ -50,6 +50,7 @@ STEPS: Final = (
     "learned_models",
     "tracked_stops",
     "answers",
+    "invitations",
 )
 """Blocks of sql/queries/erasing.sql in order; those that look for names come before the one that takes names away."""
 SETTLE: Final = timedelta(minutes=2)

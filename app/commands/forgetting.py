@@ -26,6 +26,7 @@ class Retention:
     """How long the rows of each block of sql/queries/retention.sql are kept; what others refer to comes last."""
 
     share_links: timedelta
+    invitations: timedelta
     order_contacts: timedelta
     order_comments: timedelta
     stays: timedelta
@@ -46,7 +47,7 @@ class Retention:
         contacts, findings = settings.retention_contacts_days, settings.retention_findings_days
         orders, audit = settings.retention_orders_days, settings.retention_audit_days
         days = {
-            "share_links": 1,
+            **dict.fromkeys(("share_links", "invitations"), 1),
             **dict.fromkeys(("order_contacts", "order_comments"), contacts),
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,

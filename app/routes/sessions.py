@@ -14,6 +14,7 @@ from litestar.params import JSONBody
 
 from app.logs import current_address
 from app.web.auth import SESSION_COOKIE, Caller, Role, is_of_session, requires_any
+from app.web.cookies import session_cookie
 from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.web.rates import Kind
 from app.web.sign_in import SESSION_S, end_session, redeem
@@ -83,7 +84,7 @@ async def _sign_in(
     life_s = SESSION_S
     if caller.expires_at is not None:
         life_s = max(0, min(life_s, int((caller.expires_at - datetime.now(UTC)).total_seconds())))
-    cookie = _cookie(request, token, life_s)
+    cookie = session_cookie(request, token, life_s)
     return Response(await _me(caller, pool), cookies=[cookie], headers={"cache-control": "no-store"})
 
 
@@ -154,23 +155,6 @@ async def _me(caller: Caller, pool: Any) -> Me:
         regions=regions,
         expires_at=caller.expires_at,
     )
-
-
-def _cookie(request: Request[Any, Any, Any], value: str, life_s: int) -> Cookie:
-    return Cookie(
-        key=SESSION_COOKIE,
-        value=value,
-        max_age=life_s,
-        httponly=True,
-        samesite="strict",
-        secure=_is_https(request),
-        path="/",
-    )
-
-
-def _is_https(request: Request[Any, Any, Any]) -> bool:
-    """Directly, or at the proxy in front of us (which can only make the cookie stricter by saying so)."""
-    return request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
 
 
 route_handlers: list[Any] = [

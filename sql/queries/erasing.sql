@@ -70,6 +70,9 @@ DELETE FROM tracked_stops WHERE courier_id = $1;
 DELETE FROM idempotency_keys
 WHERE caller IN (SELECT t.id::text FROM tokens AS t WHERE t.courier_id = $1) OR strpos(body::text, $1::uuid::text) > 0;
 
+-- name: invitations
+DELETE FROM invitations WHERE courier_id = $1;
+
 -- name: tokens
 -- The hashes, so that caches can forget them.
 UPDATE tokens SET name = 'erased', prefix = 'erased', revoked_at = coalesce(revoked_at, now())

@@ -62,6 +62,9 @@ DELETE FROM orders WHERE id = ANY(ARRAY(
 -- name: share_links
 DELETE FROM share_links WHERE hash = ANY(ARRAY(SELECT l.hash FROM share_links AS l WHERE l.expires_at < $1 LIMIT $2));
 
+-- name: invitations
+DELETE FROM invitations WHERE hash = ANY(ARRAY(SELECT i.hash FROM invitations AS i WHERE i.expires_at < $1 LIMIT $2));
+
 -- name: tokens
 DELETE FROM tokens WHERE id = ANY(ARRAY(
     SELECT t.id FROM tokens AS t WHERE least(t.revoked_at, t.expires_at) < $1

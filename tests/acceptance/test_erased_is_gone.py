@@ -264,6 +264,7 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
     path = f"/v1/couriers/{courier_id}"
     await ask(admin, "PATCH", path, {"name": NAME})
     token = (await ask(admin, "POST", f"{path}/tokens", {"name": PHONE}))["token"]
+    await ask(admin, "POST", f"{path}/invitations")
     phone = await client_of(Role.COURIER, courier=str(courier_id))
     phone.headers["Authorization"] = f"Bearer {token}"
     now = datetime.now(UTC)

@@ -110,6 +110,12 @@ async def fill(pool, at):
         at,
     )
     await pool.execute(
+        "INSERT INTO invitations (hash, courier_id, created_by, expires_at) VALUES (sha256($1), $2, 'a', $3)",
+        name.encode(),
+        courier,
+        at,
+    )
+    await pool.execute(
         "INSERT INTO tokens (kind, role, name, prefix, hash, revoked_at)"
         " VALUES ('staff', 'viewer', 'a', 'p', sha256($1), $2)",
         name.encode(),

@@ -627,6 +627,12 @@ export interface components {
             id?: string | null;
             error?: string | null;
         };
+        /** InvitationShape */
+        InvitationShape: {
+            url: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** IssuedToken */
         IssuedToken: {
             /** Format: uuid */
