@@ -2,8 +2,8 @@
 Orders of one pickup that are collected together: one courier gets all of a group, in one stay, or none of it; no I/O.
 
 A group is split only where nobody has the room for all of it, and then into as few parts as fill up; what a courier
-has accepted stays, and the rest of its group comes to it. Once with a courier a group moves only when that courier
-loses it: its orders are no others' business one by one, so that the steps that move single orders leave them alone.
+has accepted stays, and the rest of its group comes to it. Once with a courier a group moves as a whole, to whoever does
+it for less: its orders are no others' business one by one, so that the steps that move single orders leave them alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,6 +42,24 @@ def gather(draft: Draft, allowed: Allowed, should_end: ShouldEnd) -> None:
         _place(draft, allowed, free, sorted(bound))
 
 
+def transfer(draft: Draft, allowed: Allowed, members: Sequence[int]) -> bool:
+    """Move a group that one worker has, and nothing of it is held, to where it costs less, by `min_gain` at least."""
+    problem = draft.problem
+    with_whom = {draft.worker_of[job_no] for job_no in members}
+    if len(with_whom) > 1 or -1 in with_whom:
+        return False
+    if any(bound_worker(problem, job_no) is not None or not _may_go(draft, job_no) for job_no in members):
+        return False
+    [worker_no] = with_whom
+    before = draft.routes[worker_no]
+    rest = tuple(stop for stop in before if stop >> 1 not in members)
+    saved = draft.cost[worker_no] - price(problem, worker_no, rest)[0]
+    draft.put(worker_no, rest)
+    _, best = _cheapest(draft, allowed, members, limit=saved - problem.params.min_gain + 1)
+    draft.put(*(best or (worker_no, before)))
+    return best is not None
+
+
 def _may_go(draft: Draft, job_no: int) -> bool:
     worker_no = draft.worker_of[job_no]
     return all(stop >> 1 != job_no for stop in draft.routes[worker_no][: draft.problem.n_locked[worker_no]])
@@ -58,7 +76,7 @@ def _place(draft: Draft, allowed: Allowed, free: Sequence[int], bound: Sequence[
         left = _fill_up(draft, allowed, worker_no, left)
     if not left:
         return
-    can, best = _cheapest(draft, allowed, left)
+    can, best = _cheapest(draft, allowed, left, limit=sum(cost.unassigned(draft.problem, job_no) for job_no in left))
     if best is not None:
         draft.put(*best)
     elif -1 not in with_whom and not bound:
@@ -77,9 +95,10 @@ def _may(draft: Draft, allowed: Allowed, jobs: Iterable[int]) -> Allowed:
     return may
 
 
-def _cheapest(draft: Draft, allowed: Allowed, jobs: Sequence[int]) -> tuple[bool, tuple[int, Stops] | None]:
-    """Whether anybody can take all of some orders, and who does for least, if that is less than leaving them."""
-    limit = sum(cost.unassigned(draft.problem, job_no) for job_no in jobs)
+def _cheapest(
+    draft: Draft, allowed: Allowed, jobs: Sequence[int], *, limit: int
+) -> tuple[bool, tuple[int, Stops] | None]:
+    """Whether anybody can take all of some orders, and who does for least, if that is less than `limit`."""
     worker_nos, _ = nearest(draft, jobs[0], _may(draft, allowed, jobs))
     best: tuple[int, Stops] | None = None
     n_able = 0

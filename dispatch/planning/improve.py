@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
-from dispatch.planning.groups import gather
+from dispatch.planning.groups import gather, transfer
 from dispatch.planning.in_force import bound_worker, movable_jobs
 from dispatch.planning.insertion import best_in_route, cheapest
 from dispatch.planning.matching import chains
@@ -116,13 +116,17 @@ def force(draft: Draft, worker_no: int, job_no: int) -> None:
 def relocate(
     draft: Draft, allowed: Allowed, movable: Iterable[int], before: list[Stops], should_end: ShouldEnd
 ) -> None:
-    """Move jobs one at a time to where they cost less, by `min_gain` at least, until a pass moves none."""
+    """Move jobs one at a time, and whole groups, to where they cost less, by `min_gain` at least, until none moves."""
     for _ in range(draft.problem.params.n_rounds):
         moved = False
         for job_no in movable if draft.problem.params.thorough else worth_a_look(draft, movable, before):
             if should_end():
                 return
             moved |= _relocate_one(draft, allowed, job_no)
+        for members in draft.problem.groups:
+            if should_end():
+                return
+            moved |= transfer(draft, allowed, members)
         if not moved:
             return
 

@@ -25,9 +25,9 @@ Seconds = Annotated[int, Meta(ge=0, le=7 * 86_400)]
 EVERYWHERE: Final = Areas()
 SETTLES_IN = timedelta(seconds=60)
 """A new order finds its courier within this time, or does not."""
-FOR_GOOD = frozenset(
-    {ReasonCode.TOO_FAR, ReasonCode.OUT_OF_AREA, ReasonCode.MODE, ReasonCode.SKILLS, ReasonCode.CAPACITY}
-)
+BY_WAY = frozenset({ReasonCode.TOO_FAR, ReasonCode.OUT_OF_AREA, ReasonCode.MAX_ON_BOARD})
+"""What is of the order's own way, whoever would go it: goods are on board too long already on the straight way."""
+FOR_GOOD = BY_WAY | {ReasonCode.MODE, ReasonCode.SKILLS, ReasonCode.CAPACITY}
 """What excludes a courier from an order whatever the routes are."""
 SAYS_NOTHING = frozenset(
     {ReasonCode.NO_FRESH_POSITION, ReasonCode.NOT_AT_WORK, ReasonCode.IN_TROUBLE, ReasonCode.PAUSED}
@@ -155,9 +155,9 @@ def _beyond(order: Order, abilities: Collection[Ability], areas: Areas) -> Itera
 
 
 def _excluded(story: Story) -> Iterable[ReasonCode]:
-    """The distance or the area, when these keep it from everybody whom nothing else does for good."""
+    """What is of its way, when that keeps it from everybody whom nothing else does for good."""
     codes = {ReasonCode(code) for code, n in story.reasons.items() if n and code in _CODES} - SAYS_NOTHING
-    return codes if codes <= FOR_GOOD and codes & {ReasonCode.TOO_FAR, ReasonCode.OUT_OF_AREA} else ()
+    return codes if codes <= FOR_GOOD and codes & BY_WAY else ()
 
 
 _CODES = frozenset(code.value for code in ReasonCode)

@@ -60,7 +60,9 @@ async def test_impossible_orders_are_told_with_their_reasons_and_stop_no_others(
     over = await town.place(dropoff=HOME | {"latest": (datetime.now(UTC) - MINUTE).isoformat()})
     crane = await town.place(skills=["crane"])
     far = await town.place(dropoff={"lat": 59.93, "lon": 30.36})
-    for order, reason in ((over, "dropoff_window"), (crane, "skills"), (far, "too_far")):
+    cold = await town.place(max_on_board_s=60)
+    reasons = ((over, "dropoff_window"), (crane, "skills"), (far, "too_far"), (cold, "max_on_board"))
+    for order, reason in reasons:
         alert = await told(town, kind="impossible", order_id=order["id"])
         assert alert["facts"]["reasons"] == [reason]
     plain = await town.place()

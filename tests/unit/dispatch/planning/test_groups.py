@@ -55,6 +55,21 @@ def test_rest_of_a_group_comes_to_who_has_accepted_some_of_it():
     assert list(orders_of(plan)) == [courier_id(1)]
 
 
+def test_group_moves_as_a_whole_to_who_does_it_for_less_and_only_while_nothing_of_it_is_held():
+    first = world(STREET, party(), [worker(0, EAST)])
+    plan = propose(first, Params())
+    assert list(orders_of(plan)) == [courier_id(0)]
+    in_force = with_plan(first, plan)
+    nearer = replace(in_force, workers=(*in_force.workers, worker(1, KITCHEN)))
+    moved = propose(nearer, Params())
+    assert orders_of(moved) == {courier_id(1): {order_id(n) for n in range(4)}}
+    assert propose(with_plan(nearer, moved), Params()).source == "kept"
+    assert list(orders_of(propose(nearer, Params(min_gain=100_000)))) == [courier_id(0)]
+    # What is accepted of it keeps all of it.
+    held = replace(nearer, jobs=(replace(nearer.jobs[0], pinned_to=courier_id(0)), *nearer.jobs[1:]))
+    assert list(orders_of(propose(held, Params()))) == [courier_id(0)]
+
+
 def test_whole_group_goes_to_others_when_one_of_its_orders_was_refused():
     jobs = party()
     jobs[3] = replace(jobs[3], refused_by=frozenset({courier_id(0)}))

@@ -59,6 +59,8 @@ def test_offers_that_ran_out_or_were_refused_are_counted_together():
         ({"modes": frozenset({Mode.CAR})}, Story(), ["mode"]),
         ({}, Story(reasons={"too_far": 2, "no_fresh_position": 1}), ["too_far"]),
         ({}, Story(reasons={"out_of_area": 1, "mode": 1}), ["mode", "out_of_area"]),
+        ({"max_on_board_s": 60}, Story(reasons={"max_on_board": 2, "mode": 1}), ["max_on_board", "mode"]),
+        ({"max_on_board_s": 60}, Story(reasons={"max_on_board": 2, "max_orders": 1}), None),
         ({}, Story(reasons={"too_far": 2, "max_orders": 1}), None),
         ({}, Story(reasons={"mode": 2}), None),  # of those at work; others of the region could
         ({}, Story(reasons={"a code of another version": 2}), None),
