@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from redis.asyncio import Redis
 
 from tracking import outages
+from tracking.pause import rest
 from tracking.streams import StreamEntry, Tails, entries_of, text_of
 
 log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ async def follow(
                         hear(told)
         except outages.DRIVERS as exc:
             outages.tell(log, "events not read", exc, event="events_not_read", region=region)
-        await asyncio.sleep(retry_s)
+        await rest(retry_s)
 
 
 async def last_id(redis: Redis, region: str) -> str:

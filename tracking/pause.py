@@ -1,4 +1,10 @@
-"""Waiting that ends early when it is time to stop."""
+"""
+Waiting that ends early when it is time to stop; and here whoever outlives errors hears that it was told to end.
+
+What cleans up after a cancelled statement may fail itself, as a rollback does on a connection that is gone: then its
+error takes the place of the cancellation. Whoever takes such an error for an outage, and tries again, would outlive its
+end, and whoever waits for that end would wait for ever. So whatever goes on after an error waits by one of these.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,8 +12,22 @@ from contextlib import suppress
 from typing import Any
 
 
+def heed_cancellation() -> None:
+    """Raises CancelledError when this task was cancelled and runs all the same."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+async def rest(seconds: float) -> None:
+    """Sleep."""
+    heed_cancellation()
+    await asyncio.sleep(seconds)
+
+
 async def pause(stop: asyncio.Event, seconds: float) -> bool:
     """Sleep, but not past `stop`; whether it is set."""
+    heed_cancellation()
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
@@ -16,6 +36,7 @@ async def pause(stop: asyncio.Event, seconds: float) -> bool:
 
 async def pause_until(seconds: float, *any_of: asyncio.Event) -> None:
     """Sleep until one of the events is set, at most so long."""
+    heed_cancellation()
     waits = [asyncio.create_task(event.wait()) for event in any_of]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

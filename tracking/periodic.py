@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from tracking import outages
+from tracking.pause import pause
 
 
 async def run(
@@ -28,6 +28,4 @@ async def run(
             await work()
         except outages.DRIVERS as exc:
             outages.tell(log, message, exc, event=event)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(every_s):
-                await stop.wait()
+        await pause(stop, every_s)

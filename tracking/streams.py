@@ -12,13 +12,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
+
+from tracking.pause import pause, rest
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +96,7 @@ class Tail:
 
         Raises what reading raised, after everything that came before; then there is no more.
         """
-        if not self.arrived.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    await self.arrived.wait()
+        await pause(self.arrived, timeout_s)
         if not self._entries and self._failure is not None:
             raise self._failure
         taken = list(self._entries)
@@ -231,7 +230,7 @@ class Tails:
                 return
         if not is_found:
             log.warning("read refused", extra={"event": "read_refused", "error": str(error)[:200]})
-            await asyncio.sleep(PAUSE_S)
+            await rest(PAUSE_S)
 
     def _fail(self, tails: list[Tail], error: Exception) -> None:
         for tail in tails:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
@@ -13,6 +12,7 @@ import asyncpg
 from app.settings import Settings
 from sql import queries
 from tracking import outages
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,7 @@ class Forgetting:
         """Forget every hour, until `stop`."""
         while not stop.is_set():
             await self.once()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await stop.wait()
+            await pause(stop, EVERY_S)
 
     async def once(self) -> None:
         """Everything that is due; a kind that cannot be forgotten now keeps no other."""

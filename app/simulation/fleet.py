@@ -1,7 +1,6 @@
 """The simulated couriers, and the loop that moves them."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 from time import monotonic
@@ -17,6 +16,7 @@ from app.simulation.operator import Operator
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts, Phone
 from app.simulation.ways import Ways
+from tracking.pause import pause
 from tracking.position import Mode
 
 MODES: Final = ((Mode.BICYCLE, 0.4), (Mode.MOTORCYCLE, 0.3), (Mode.CAR, 0.2), (Mode.FOOT, 0.1))
@@ -102,10 +102,7 @@ class Fleet:
         due = monotonic() + member.body.random.uniform(0, every_s)
         member.stepped_at = monotonic()
         while not stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, due - monotonic())):
-                    await stop.wait()
-            if stop.is_set():
+            if await pause(stop, max(0.0, due - monotonic())):
                 return
             missed = max(0, int((monotonic() - due) // every_s))
             self.counts.due += missed

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from random import Random
 from typing import Final
 
@@ -23,6 +22,7 @@ from app.simulation.phones import Counts
 from app.simulation.tomorrow import run_days
 from app.simulation.town import Town
 from app.simulation.ways import Ways
+from tracking.pause import pause
 from tracking.position import LatLon
 
 log = logging.getLogger(__name__)
@@ -87,10 +87,8 @@ async def _tell(counts: Counts, say: Callable[[str], None], stop: asyncio.Event)
     """A line every few seconds: how many fixes a second, and how things stand."""
     sent = counts.sent
     while not stop.is_set():
-        with suppress(TimeoutError):
-            async with asyncio.timeout(TELL_EVERY_S):
-                await stop.wait()
-                return
+        if await pause(stop, TELL_EVERY_S):
+            return
         rate, sent = (counts.sent - sent) / TELL_EVERY_S, counts.sent
         say(
             f"{rate:.0f} fixes/s; sent {counts.sent} of {counts.due}, accepted {counts.accepted},"
@@ -104,9 +102,7 @@ async def _close_at(stop: asyncio.Event, business: Business) -> None:
 
 
 async def _end_after(duration_s: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(duration_s):
-            await stop.wait()
+    await pause(stop, duration_s)
     stop.set()
 
 

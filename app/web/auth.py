@@ -35,6 +35,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from sql import queries
 from tracking import outages
 from tracking.memo import Memo
+from tracking.pause import pause
 from tracking.position import CourierId
 
 log = logging.getLogger(__name__)
@@ -207,9 +208,7 @@ class Authenticator:
         cache time. While the database is down, what is known is trusted.
         """
         while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._ttl_s / 3):
-                    await stop.wait()
+            await pause(stop, self._ttl_s / 3)
             await self._check_all()
 
     async def _check_all(self) -> None:

@@ -9,13 +9,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError as NotInTime
-from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Final
 
 from app.web.metrics import exposition
+from tracking.pause import pause
 
 LOOP_ANSWERS_WITHIN_S: Final = 5.0
 TRY_AGAIN_S: Final = 2.0
@@ -74,9 +74,7 @@ async def listen(host: str, port: int, questions: dict[str, Look], stop: asyncio
         try:
             server = _Server((host, port), questions, loop)
         except OSError:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TRY_AGAIN_S):
-                    await stop.wait()
+            await pause(stop, TRY_AGAIN_S)
             continue
         thread = Thread(target=partial(server.serve_forever, poll_interval=0.2), name="health", daemon=True)
         thread.start()

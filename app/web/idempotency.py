@@ -7,7 +7,6 @@ Keys are remembered per caller for a day.
 
 import asyncio
 import hashlib
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -17,6 +16,7 @@ from litestar.params import HeaderParameter
 from app.web.auth import Caller
 from dispatch.errors import IdempotencyKeyReused
 from sql import queries
+from tracking.pause import pause
 
 REMEMBERED_FOR: Final = timedelta(days=1)
 """A client that repeats a request does so within minutes."""
@@ -56,6 +56,4 @@ async def forget_answers(pool: Any, stop: asyncio.Event) -> None:
     """Delete old keys now and every hour, until `stop` is set."""
     while not stop.is_set():
         await pool.execute(queries["idempotency_keys.delete_before"], datetime.now(UTC) - REMEMBERED_FOR)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FORGET_EVERY_S):
-                await stop.wait()
+        await pause(stop, FORGET_EVERY_S)

@@ -7,7 +7,6 @@ While the database is away, looks wait in memory, a bounded number of them, and 
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from app.web.auth import Caller
 from sql import queries
 from tracking import outages
 from tracking.memo import Memo
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,7 @@ class Looks:
     async def run(self, stop: asyncio.Event) -> None:
         """Write what waits, until `stop`."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await stop.wait()
+            await pause(stop, EVERY_S)
             await self._write()
 
     async def _write(self) -> None:

@@ -11,7 +11,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -24,6 +23,7 @@ from app.settings import Settings
 from app.web.auth import Caller, Role
 from app.web.problems import TooManyRequests
 from tracking import outages
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -127,9 +127,7 @@ class Rates:
                 await self.share()
             except outages.DRIVERS as exc:
                 outages.tell(log, "rates not shared", exc, event="rates_not_shared")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SHARE_EVERY_S):
-                    await stop.wait()
+            await pause(stop, SHARE_EVERY_S)
 
     async def share(self) -> None:
         """Tell Redis what was counted since the last time, and learn what the others counted."""

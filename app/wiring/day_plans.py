@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import deque
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -26,6 +25,7 @@ from dispatch.region.world import Stays
 from dispatch.travel.times import TravelTimes
 from sql import queries
 from tracking import outages
+from tracking.pause import pause
 from tracking.position import Region
 
 log = logging.getLogger(__name__)
@@ -102,9 +102,7 @@ class DayPlans:
     async def _beat(self, stop: asyncio.Event) -> None:
         """Say that the plans of this process go on, and hear which are not wanted any more."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_S):
-                    await stop.wait()
+            await pause(stop, BEAT_S)
             mine = [*self._waiting, *([] if self._making is None else [self._making])]
             if not mine:
                 continue

@@ -7,6 +7,8 @@ from time import monotonic
 
 from prometheus_client import Counter
 
+from tracking.pause import pause
+
 log = logging.getLogger(__name__)
 
 TASK_DEATHS = Counter("postrider_task_deaths_total", "Background tasks that ended with an error.", ["task"])
@@ -32,8 +34,5 @@ async def supervise(name: str, start: Callable[[asyncio.Event], Awaitable[None]]
                 log.warning("task ended early", extra={"event": "task_ended", "task": name})
         if monotonic() - began > STEADY_AFTER_S:
             wait_s = WAIT_S
-        try:
-            async with asyncio.timeout(wait_s):
-                await stop.wait()
-        except TimeoutError:
-            wait_s = min(wait_s * 2, WAIT_AT_MOST_S)
+        await pause(stop, wait_s)
+        wait_s = min(wait_s * 2, WAIT_AT_MOST_S)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import asyncpg
@@ -19,6 +18,7 @@ from dispatch.stop import StopKind
 from dispatch.travel.times import Source
 from sql import queries
 from tracking import outages
+from tracking.pause import pause
 from tracking.position import CourierId, LatLon, Mode, Region
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,4 @@ class Knowledge:
                 await self.refresh(pool)
             except outages.DRIVERS as exc:
                 outages.tell(log, "learned models not refreshed", exc, event="learned_models_not_refreshed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(every_s):
-                    await stop.wait()
+            await pause(stop, every_s)

@@ -9,7 +9,6 @@ new.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import exp
@@ -31,6 +30,7 @@ from dispatch.visits.from_track import TrackPoint, find_visit
 from sql import queries
 from tracking import outages
 from tracking.batch import PositionColumns
+from tracking.pause import pause
 from tracking.position import LatLon, Mode, Region
 
 log = logging.getLogger(__name__)
@@ -115,9 +115,7 @@ class Learner:
                     await self._asides.tell(region, aside)
             except outages.DRIVERS as exc:
                 outages.tell(log, "not learned", exc, event="not_learned")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._params.every_s):
-                    await stop.wait()
+            await pause(stop, self._params.every_s)
 
     async def learn_region(self, region: Region, now: datetime, aside: Aside | None = None) -> bool:
         """One round: track what was done, make models when enough is new; whether models were made."""

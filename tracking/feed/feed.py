@@ -22,7 +22,7 @@ from tracking import events, outages
 from tracking.errors import LogUnavailable
 from tracking.feed.crowd import Crowd, Notice, Sighting, format_id, parse_id
 from tracking.feed.view import Frames, Freshness, Message, View
-from tracking.pause import first_to_end
+from tracking.pause import first_to_end, rest
 from tracking.streams import StreamEntry, Tails, text_of
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class RegionFeed:
                 outages.tell(log, "live reader failed", exc, event="live_reader_failed", region=self._region)
             self._set_connected(is_connected=False)
             READER_RESTARTS.inc()
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret
+            await rest(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads reconnects, no secret
             pause_s = min(pause_s * 2, 5.0)
 
     async def _load(self) -> None:

@@ -18,6 +18,7 @@ import asyncpg
 from sql import queries
 from tracking import outages
 from tracking.history.tracks import NO_COPY
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -82,11 +83,7 @@ class Housekeeping:
                 await self.once()
             except outages.DRIVERS as exc:
                 outages.tell(log, "housekeeping postponed", exc, event="housekeeping_postponed")
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(stop, self._every_s)
 
     async def once(self) -> None:
         """Everything that is due. Raises what asyncpg raises."""

@@ -13,6 +13,7 @@ from tracking.batch import PositionColumns
 from tracking.errors import LogUnavailable
 from tracking.intake.roster import Roster
 from tracking.live import LivePositions
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +58,7 @@ class Refill:
                     await self.prune()
             except POSTPONING as exc:
                 outages.tell(log, "refill postponed", exc, event="refill_postponed")
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(stop, self._every_s)
 
     async def refill_where_needed(self) -> int:
         """How many couriers were put back."""

@@ -1,0 +1,106 @@
+"""Who goes on after every error ends all the same when told to, whatever becomes of the cancellation on its way."""
+
+import ast
+import asyncio
+import logging
+
+import pytest
+
+from app.wiring.supervise import supervise
+from tests.unit.source import trees
+from tests.waiting import until
+from tracking import periodic
+from tracking.pause import first_to_end, pause, pause_until, rest
+from tracking.streams import GROUP, Tail
+from tracking.watching.observer import bearing
+
+log = logging.getLogger(__name__)
+LONG_S = 3600.0
+
+
+class Work:
+    """Ends with an error of the connection when it is cancelled, as a transaction does whose rollback fails."""
+
+    n_begun = 0
+
+    async def __call__(self, _stop=None):
+        self.n_begun += 1
+        try:
+            await asyncio.sleep(LONG_S)
+        finally:
+            raise ConnectionError("unexpected connection_lost() call")
+
+
+async def outlive(work, wait):
+    while True:
+        try:
+            await work()
+        except OSError:
+            await wait()
+
+
+def by(wait):
+    return lambda work: outlive(work, wait)
+
+
+def never():
+    return asyncio.Event()
+
+
+async def set_aside(work):
+    """As a reader of the log does with what it cannot bear."""
+    tail = Tail({"a": GROUP})
+    while True:
+        with bearing("default", "show fixes"):
+            try:
+                await work()
+            except OSError as exc:
+                raise ValueError from exc
+        await tail.take(LONG_S)
+
+
+OUTLIVING = {
+    "pause": by(lambda: pause(never(), LONG_S)),
+    "pause for no time": by(lambda: pause(never(), 0)),
+    "pause until": by(lambda: pause_until(LONG_S, never())),
+    "rest": by(lambda: rest(LONG_S)),
+    "tail": by(lambda: Tail({"a": GROUP}).take(LONG_S)),
+    "set aside": set_aside,
+    "side by side": lambda work: first_to_end(outlive(work, lambda: rest(LONG_S)), rest(LONG_S)),
+    "periodic": lambda work: periodic.run(work, never(), every_s=LONG_S, log=log, message="failed", event="failed"),
+    "supervised": lambda work: supervise("test", work, never()),
+}
+
+
+@pytest.mark.parametrize("how", OUTLIVING)
+async def test_who_outlives_errors_ends_when_an_error_took_the_place_of_the_cancellation(how):
+    work = Work()
+    task = asyncio.create_task(OUTLIVING[how](work))
+    await until(lambda: work.n_begun)
+    task.cancel()
+    await asyncio.wait([task], timeout=30)
+    assert task.cancelled()
+    assert work.n_begun == 1
+
+
+async def test_a_time_limit_that_has_passed_cancels_no_pause_after_it():
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await rest(LONG_S)
+    assert not await pause(never(), 0)
+
+
+def test_nobody_waits_for_its_end_in_a_way_of_its_own():
+    """`async with asyncio.timeout(...): await stop.wait()` does not heed a cancellation that was lost before."""
+    found = [
+        node.body
+        for tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncWith) and _is_limit(node.items[0].context_expr)
+    ]
+    of_pause = 1
+    assert sum("stop.wait()" in ast.unparse(body) for body in found) == of_pause
+
+
+def _is_limit(context):
+    return isinstance(context, ast.Call) and isinstance(context.func, ast.Attribute) and context.func.attr == "timeout"
