@@ -85,8 +85,18 @@ async def reassign_one(
     return order
 
 
-async def pin_one(desk: Desk, order_id: OrderId, caller: Caller, *, pinned: bool, version: int | None = None) -> Order:
+async def pin_one(
+    desk: Desk,
+    order_id: OrderId,
+    caller: Caller,
+    *,
+    pinned: bool,
+    reason: str | None = None,
+    version: int | None = None,
+) -> Order:
     """Pin an order to its courier, or let it go, within a desk's transaction; raises OrderNotFound, OrderNotOpen."""
-    order = await handover.pin(desk, await desk.lock_order(order_id, version=version), pinned=pinned)
-    await audit(desk.connection, caller, "order.pin" if pinned else "order.unpin", f"order:{order_id}")
+    order = await handover.pin(desk, await desk.lock_order(order_id, version=version), pinned=pinned, reason=reason)
+    await audit(
+        desk.connection, caller, "order.pin" if pinned else "order.unpin", f"order:{order_id}", {"reason": reason}
+    )
     return order

@@ -154,7 +154,7 @@ class _Work:
                 against=self.against.get(order_id, ()),
                 force=data.force,
             )
-        return await pin_one(desk, order_id, self.caller, pinned=data.action == "pin")
+        return await pin_one(desk, order_id, self.caller, pinned=data.action == "pin", reason=data.reason)
 
 
 route_handlers: list[Any] = [change_many]

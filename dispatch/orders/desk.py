@@ -375,9 +375,11 @@ class Desk:
         """Wake the dispatcher of a region after the commit."""
         self.events.append((region, "plan.wanted", {}))
 
-    async def note(self, order: Order, *, action: str, facts: Mapping[str, Any] | None = None) -> None:
+    async def note(
+        self, order: Order, *, action: str, reason: str | None = None, facts: Mapping[str, Any] | None = None
+    ) -> None:
         """Record a change of an order that is not a step of its life."""
-        await self._record(order, action=action, before=order.state, facts=facts)
+        await self._record(order, action=action, before=order.state, reason=reason, facts=facts)
         self.tell(order, "order.changed")
 
     async def _record(

@@ -188,13 +188,13 @@ async def reconsider(desk: Desk, order: Order, *, reason: str) -> Order:
     return await _back_to_placed(desk, order, action="reconsider", reason=reason)
 
 
-async def pin(desk: Desk, order: Order, *, pinned: bool) -> Order:
+async def pin(desk: Desk, order: Order, *, pinned: bool, reason: str | None = None) -> Order:
     """Keep a locked order with its courier whatever the planner thinks, or let the planner decide again."""
     row = await desk.connection.fetchrow(queries["orders.pin"], order.id, order.version, pinned, desk.now)
     if row is None:
         raise OrderNotOpen("Only an order that a courier has can be pinned.", order_id=str(order.id), state=order.state)
     changed = order_from_row(row)
-    await desk.note(changed, action="pin" if pinned else "unpin")
+    await desk.note(changed, action="pin" if pinned else "unpin", reason=reason)
     return changed
 
 

@@ -60,7 +60,9 @@ async def test_orders_are_reassigned_pinned_and_let_go_together(town, dispatcher
     assert [(one["state"], one["courier_id"]) for one in moved["results"]] == [("assigned", rui)] * 2
     for order_id in orders:
         assert (await far.post(f"/v1/offers/{await town.offered(far, order_id)}/accept")).status_code == 200
-    assert (await bulk(town, "pin", orders)).json()["n_done"] == 2
+    assert (await bulk(town, "pin", orders, reason="agreed")).json()["n_done"] == 2
+    told_of_pin = (await town.staff.get(f"/v1/orders/{orders[0]}/events")).json()["items"]
+    assert [event["reason"] for event in told_of_pin if event["action"] == "pin"] == ["agreed"]
     assert [(await town.order(order_id))["pinned"] for order_id in orders] == [True, True]
     assert (await bulk(town, "unpin", orders)).json()["n_done"] == 2
     assert not any([(await town.order(order_id)).get("pinned") for order_id in orders])

@@ -41,13 +41,14 @@ async function request(method: string, path: string, body?: unknown, kind?: stri
   if (response.ok) return response
   if (response.status === 401 && path !== '/v1/me' && path !== '/v1/sign-in') session.expired()
   const problem = await response.json().catch(() => ({}))
+  throw new Problem(response.status, problem.code ?? 'http', words(problem) || `The server answered ${response.status}.`)
+}
+
+/** What a problem (RFC 9457) says to a person. */
+export function words(problem: Record<string, any>): string {
   const reasons = (problem.reasons ?? []).map((reason: { text: string }) => reason.text).join('; ')
   const errors = (problem.errors ?? []).map((one: { pointer: string; detail: string }) => `${one.pointer}: ${one.detail}`).join('; ')
-  throw new Problem(
-    response.status,
-    problem.code ?? 'http',
-    (errors && `${problem.detail ?? problem.title} ${errors}`) || (reasons && `${problem.title}: ${reasons}.`) || (problem.detail ?? problem.title ?? `The server answered ${response.status}.`),
-  )
+  return (errors && `${problem.detail ?? problem.title} ${errors}`) || (reasons && `${problem.title}: ${reasons}.`) || (problem.detail ?? problem.title ?? '')
 }
 
 export async function get<T>(path: string): Promise<T> {

@@ -10,6 +10,7 @@ import { Lists } from './lists.svelte'
 import { type Connection, Live } from './live'
 import { Picking } from './picking.svelte'
 import { Rows } from './rows.svelte'
+import { Selection } from './selection.svelte'
 import { Session } from './session.svelte'
 import type { Order } from './types'
 import { Undo } from './undo.svelte'
@@ -35,6 +36,7 @@ export class Store {
   readonly session = new Session()
   readonly undo = new Undo()
   readonly picking = new Picking()
+  readonly selection = new Selection()
   /** An order is being written down. */
   isOrdering = $state(false)
   readonly address = new Address(() => this.session.person?.region)
@@ -133,6 +135,8 @@ export class Store {
     this.hasSnapshot = false
     this.lately = []
     this.lists.empty()
+    this.selection.clear()
+    this.selection.outcome = null
     this.rows.empty()
   }
 

@@ -9,6 +9,8 @@ type Shapes = components['schemas']
 
 export type Alert = Shapes['Alert']
 export type AlertKind = Shapes['AlertKind']
+export type BulkDone = Shapes['BulkDone']
+export type BulkResult = Shapes['BulkResult']
 /** Who could take an order, the cheapest first, and who could not. */
 export type Candidates = Shapes['CandidatesShape']
 export type Comment = Shapes['CommentShape']

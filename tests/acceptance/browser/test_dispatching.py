@@ -1,0 +1,98 @@
+"""A dispatcher works on many orders at once, in a real Chromium."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+KITCHEN = {"lat": -33.45, "lon": -70.66, "address": "Kitchen 1"}
+DOOR = {"lat": -33.46, "lon": -70.66, "address": "Door 2"}
+"""Far away from everybody: what nobody is given by the dispatcher's own planner stays where the test puts it."""
+
+
+@pytest.fixture
+def couriers(world):
+    """Two couriers close together, on the map."""
+    for name, lat in (("Eva", 41.16), ("Finn", 41.161)):
+        if name not in world.ids:
+            world.courier(name)
+        world.fix(name, lat, -8.62)
+    return world.ids
+
+
+@pytest.fixture
+def batch(world):
+    """The name that three new orders share; the first is listed last."""
+    name = f"batch-{uuid4().hex[:6]}"
+    for n in range(3):
+        order = {"pickup": KITCHEN, "dropoff": DOOR, "external_id": f"{name}-{n}"}
+        world.client.post("/v1/orders", json=order).raise_for_status()
+    return name
+
+
+def found(world, name: str) -> dict[str, dict]:
+    """Orders by the end of their reference."""
+    listed = world.client.get("/v1/orders", params={"q": name}).json()["items"]
+    return {order["external_id"].removeprefix(f"{name}-"): order for order in listed}
+
+
+def unhurried(page: Page) -> None:
+    """What can be taken back for ten seconds can be for an hour: a busy machine is slower than a person."""
+    page.evaluate("() => { const s = setTimeout; window.setTimeout = (f, ms) => s(f, ms === 10000 ? 3600000 : ms) }")
+
+
+def undo(page: Page) -> None:
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+
+
+def test_several_orders_are_ticked_reassigned_pinned_and_cancelled_and_each_says_what_became_of_it(
+    page, world, couriers, batch
+):
+    unhurried(page)
+    page.get_by_role("tab", name=re.compile("Orders")).click()
+    page.get_by_role("searchbox").fill(batch)
+    expect(page.locator("tr[data-order]")).to_have_count(3)
+    bar = page.get_by_role("group", name="What to do with the ticked orders")
+    outcome = page.get_by_role("region", name="What became of them")
+
+    # A range by shift, then all of the list.
+    page.get_by_role("checkbox", name=f"Tick {batch}-2").click()
+    page.get_by_role("checkbox", name=f"Tick {batch}-1").click(modifiers=["Shift"])
+    expect(bar).to_contain_text("2 orders ticked")
+    every = page.get_by_role("checkbox", name="Tick all 3")
+    every.check()
+    expect(bar).to_contain_text("3 orders ticked")
+
+    # So far away nobody should have them: each says so, and whoever has read that may go on.
+    bar.get_by_role("button", name="Reassign").click()
+    page.get_by_label("To", exact=True).select_option(couriers["Eva"])
+    page.get_by_role("button", name="Nearer courier").click()
+    page.get_by_role("button", name="Reassign 3 orders", exact=True).click()
+    expect(outcome.get_by_role("listitem").filter(has_text="too far")).to_have_count(3)
+    assert not any(order.get("courier_id") for order in found(world, batch).values())
+    outcome.get_by_role("button", name="Reassign 3 orders anyway").click()
+    expect(outcome).to_contain_text("3 done")
+    assert {order["courier_id"] for order in found(world, batch).values()} == {couriers["Eva"]}
+
+    every.check()
+    bar.get_by_role("button", name="Unpin").click()
+    page.get_by_label("Why?").fill("any will do")
+    page.get_by_role("button", name="Unpin 3 orders").click()
+    expect(outcome).to_contain_text("3 done")
+    assert not any(order.get("pinned") for order in found(world, batch).values())
+    undo(page)
+    expect(outcome).to_have_count(0)
+    assert all(order["pinned"] for order in found(world, batch).values())
+
+    # Somebody else is faster with one of them.
+    every.check()
+    bar.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Ordered twice").click()
+    first = found(world, batch)["0"]
+    world.client.post(f"/v1/orders/{first['id']}/cancel", json={"reason": "was faster"}).raise_for_status()
+    page.get_by_role("button", name="Cancel 3 orders").click()
+    page.get_by_role("status").get_by_role("button", name="Keep it so").click()
+    expect(outcome).to_contain_text("2 done, 1 not")
+    expect(outcome.get_by_role("listitem").first).to_contain_text("An order that is cancelled")
+    assert {order["reason"] for order in found(world, batch).values()} == {"Ordered twice", "was faster"}
