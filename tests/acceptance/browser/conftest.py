@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.machine.servers import PostgresServer, RedisServer, free_port
 from tests.waiting import PATIENCE_S, is_ready, wait_until
@@ -23,6 +23,11 @@ from tests.waiting import PATIENCE_S, is_ready, wait_until
 ROOT = Path(__file__).parents[3]
 CHROMIUM = os.environ.get("POSTRIDER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 DIST = ROOT / "app" / "console" / "dist" / "index.html"
+AXE = ROOT / "app" / "console" / "node_modules" / "axe-core" / "axe.min.js"
+VIOLATIONS = "async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])"
+"""What axe has against the page; for a context that goes round the policy, which keeps out the checker too."""
+FEATURES = "name => window.__map ? window.__map.getStyle().sources[name]?.data.features ?? [] : []"
+"""What the map was given to draw, in view or not."""
 FLAGS = [
     "--no-sandbox",
     "--disable-quic",
@@ -113,11 +118,17 @@ def world(database: str) -> Iterator[World]:
         yield made_world
 
 
+def patient(browser: Browser, **options: Any) -> BrowserContext:
+    """A context that waits as long as a busy machine may need."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(1000 * PATIENCE_S)
+    return context
+
+
 @pytest.fixture
 def page(browser: Browser, world: World) -> Iterator[Page]:
     """A signed-in page of its own context, that must not raise an error; small and calm, for pixels are slow here."""
-    context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
-    context.set_default_timeout(1000 * PATIENCE_S)
+    context = patient(browser, viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

@@ -1,13 +1,11 @@
 """The live map as support staff use it, in a real Chromium."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-ROOT = Path(__file__).parents[3]
-AXE = ROOT / "app" / "console" / "node_modules" / "axe-core" / "axe.min.js"
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient
 
 MAP_READY = "() => window.__map && window.__map.getLayer('couriers')"
 DRAWN = """name => window.__map.queryRenderedFeatures({layers: ['couriers']})
@@ -142,7 +140,7 @@ def test_lost_connection_is_said_with_the_age_of_the_data(page):
 
 
 def test_stranger_gets_the_login_and_a_wrong_token_is_refused(browser: Browser, world):
-    context = browser.new_context()
+    context = patient(browser)
     page = context.new_page()
     page.goto(world.url)
     page.get_by_label("Staff token").fill("pr_x_wrong")
@@ -151,13 +149,14 @@ def test_stranger_gets_the_login_and_a_wrong_token_is_refused(browser: Browser, 
     page.get_by_label("Staff token").fill(world.token)
     page.get_by_role("button", name="Sign in").click()
     expect(row(page, "Anna")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^You:")).click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Staff token")).to_be_visible()
     context.close()
 
 
 def test_without_webgl_the_list_stays(browser: Browser, world):
-    context = browser.new_context()
+    context = patient(browser)
     context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null;")
     page = context.new_page()
     page.goto(f"{world.url}/#token={world.token}")
@@ -170,16 +169,19 @@ def test_without_webgl_the_list_stays(browser: Browser, world):
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1000, 700), ("dark", 390, 844)])
 def test_page_is_accessible(browser: Browser, world, scheme, width, height):
     # The content security policy keeps out the checker too.
-    context = browser.new_context(
-        color_scheme=scheme, viewport={"width": width, "height": height}, bypass_csp=True, reduced_motion="reduce"
+    context = patient(
+        browser,
+        color_scheme=scheme,
+        viewport={"width": width, "height": height},
+        bypass_csp=True,
+        reduced_motion="reduce",
     )
     page = context.new_page()
     page.goto(f"{world.url}/#token={world.token}")
     row(page, "Boris").get_by_role("button").click()
     expect(page.get_by_role("heading", name="Boris")).to_be_visible()
     page.add_script_tag(path=AXE)
-    found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])")
-    assert found == []
+    assert page.evaluate(VIOLATIONS) == []
     context.close()
 
 
@@ -198,7 +200,7 @@ CONTRAST = """button => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_buttons_can_be_read_at_rest_under_the_mouse_and_in_focus(browser: Browser, world, scheme):
-    context = browser.new_context(color_scheme=scheme)
+    context = patient(browser, color_scheme=scheme)
     page = context.new_page()
     page.goto(world.url)
     page.get_by_label("Staff token").fill("pr_x")

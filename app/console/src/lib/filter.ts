@@ -7,31 +7,7 @@ import type { Position } from './undescribed'
 export const STATES = ['stuck', 'late', 'busy', 'online', 'stale', 'offline'] as const
 export type State = (typeof STATES)[number]
 
-export const STATE_WORDS: Record<State, string> = {
-  stuck: 'Trouble',
-  late: 'Late',
-  busy: 'On a job',
-  online: 'Free',
-  stale: 'Stale',
-  offline: 'Offline',
-}
-
-export const STATE_HELP: Record<State, string> = {
-  stuck: 'Does not move, or is off the route',
-  late: 'An order will be or is late',
-  busy: 'Has orders',
-  online: 'Has no order',
-  stale: 'No fix for a while',
-  offline: 'No fix for long, or never',
-}
-
 export const MODES: Mode[] = ['car', 'motorcycle', 'bicycle', 'foot']
-export const MODE_WORDS: Record<Mode, string> = {
-  car: 'Car',
-  motorcycle: 'Motorcycle',
-  bicycle: 'Bicycle',
-  foot: 'On foot',
-}
 
 export interface Row {
   id: string

@@ -6,7 +6,8 @@ import { Later } from './later'
 import { CLOSED_STATES, isClosed, OPEN_STATES } from './orders'
 import type { Alert, Courier, Order } from './types'
 import type { Page } from './undescribed'
-import { ALERTS } from './kinds'
+import { alerts as said } from '../words/alerts'
+import { lists as words } from '../words/lists'
 
 const MOST_CLOSED = 400
 /** More changed orders than this are read as a list. */
@@ -154,14 +155,14 @@ export class Lists {
     const fresh = page.items.filter((alert) => !alert.resolved_at && !this.knownAlerts.has(alert.id))
     if (this.knownAlerts.size && fresh.length) {
       const first = fresh[0]!
-      const more = fresh.length > 1 ? ` and ${fresh.length - 1} more` : ''
-      this.around.announce(`Alert: ${ALERTS[first.kind].title}, ${this.nameOf(first.courier_id)}${more}`)
+      const more = fresh.length > 1 ? said.andMore(fresh.length - 1) : ''
+      this.around.announce(said.announced(said.title[first.kind], this.nameOf(first.courier_id)) + more)
     }
     this.knownAlerts = new Set(page.items.map((alert) => alert.id))
   }
 
   nameOf(courierId: string | null | undefined): string {
-    if (!courierId) return 'nobody'
+    if (!courierId) return words.nobody
     return this.couriers.get(courierId)?.name || shortId(courierId)
   }
 }

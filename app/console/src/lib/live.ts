@@ -14,7 +14,7 @@ export interface LiveHandlers {
   onSignedOut(): void
 }
 
-const SUBJECTS = ['order', 'offer', 'route', 'alert', 'stay', 'fence', 'courier', 'stop', 'plan']
+const SUBJECTS = ['order', 'offer', 'route', 'alert', 'stay', 'fence', 'courier', 'stop', 'plan', 'region']
 /** The server says something every 5 s; silence for so long means that the connection is dead. */
 const SILENCE_MS = 16_000
 

@@ -1,7 +1,9 @@
 /** An order as it is written down, and as the API takes it. */
 
+import { locale } from './locale.svelte'
 import type { LatLon } from './picking.svelte'
 import type { NewOrder } from './types'
+import { instantOf, wallTime } from './zone'
 
 export interface End {
   address: string
@@ -44,13 +46,10 @@ export const WINDOWS = [
   { text: 'In 2–4 h', from: 120, to: 240 },
 ] as const
 
-const pad = (n: number) => String(n).padStart(2, '0')
-
-/** As `<input type="datetime-local">` wants it. */
-export function local(at: number): string {
-  const d = new Date(at)
-  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}T${pad(d.getHours())}:${pad(d.getMinutes())}`
-}
+/** As `<input type="datetime-local">` wants it: in the region's time zone, as all times of the page. */
+export const local = (at: number): string => wallTime(at, locale.zone)
+/** The instant that such a field means, as the API writes it. */
+export const instant = (wall: string): string => new Date(instantOf(wall, locale.zone)).toISOString()
 
 function stopOf(end: End) {
   const contact = Object.fromEntries(Object.entries({ name: end.name.trim(), phone: end.phone.trim() }).filter(([, value]) => value))
@@ -63,7 +62,6 @@ function stopOf(end: End) {
 }
 
 export function orderOf(sheet: Sheet, region: string, now: number): NewOrder {
-  const instant = (text: string) => new Date(text).toISOString()
   const window = { ...(sheet.from && { from: instant(sheet.from) }), ...(sheet.to && { to: instant(sheet.to) }) }
   return {
     pickup: stopOf(sheet.pickup),

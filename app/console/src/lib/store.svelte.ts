@@ -8,13 +8,14 @@ import type { Row } from './filter'
 import { Later } from './later'
 import { Lists } from './lists.svelte'
 import { type Connection, Live } from './live'
+import { locale } from './locale.svelte'
 import { Picking } from './picking.svelte'
 import { Rows } from './rows.svelte'
 import { Selection } from './selection.svelte'
 import { Session } from './session.svelte'
-import type { Order } from './types'
+import type { Order, Region } from './types'
 import { Undo } from './undo.svelte'
-import type { Frame, Happening } from './undescribed'
+import type { Frame, Happening, Page } from './undescribed'
 
 const MOST_LATELY = 20
 
@@ -30,6 +31,7 @@ export class Store {
   fenceVersion = $state(0)
   /** What happened lately to orders, the newest first; of what was seen while the page is open. */
   lately = $state.raw<readonly Happening[]>([])
+  regions = $state.raw<ReadonlyMap<string, Region>>(new Map())
   /** What a screen reader is told. */
   announcement = $state('')
 
@@ -144,6 +146,7 @@ export class Store {
     this.live?.close()
     const person = this.session.person
     if (!person?.regions.includes(this.address.region)) this.address.region = person?.region ?? ''
+    void this.readRegions()
     this.live = new Live(`/v1/live?${this.inRegion}`, {
       onSnapshot: (frame) => {
         this.rows.positions.clear()
@@ -163,6 +166,13 @@ export class Store {
     })
   }
 
+  /** Their names, settings and time zones; without them times are the viewer's own. */
+  private async readRegions(): Promise<void> {
+    const page = await api.find<Page<Region>>('/v1/regions').catch(() => null)
+    if (page) this.regions = new Map(page.items.map((region) => [region.name, region]))
+    locale.setZone(this.regions.get(this.address.region)?.timezone)
+  }
+
   private take(frame: Frame): void {
     this.offsetMs = Date.parse(frame.at) - Date.now()
     if (this.rows.take(frame)) this.lists.couriersChanged()
@@ -172,6 +182,7 @@ export class Store {
     if (isTold(event)) this.lately = [event, ...this.lately].slice(0, MOST_LATELY)
     if (typeof event.order_id === 'string') this.lists.orderChanged(event.order_id)
     if (event.type === 'fence.changed') this.fenceVersion++
+    if (event.type === 'region.changed') this.later.run('regions', 400, () => this.readRegions())
     if (subject === 'alert') this.lists.alertsChanged()
     if (subject === 'courier') {
       if (event.deleted === true) {

@@ -1,7 +1,7 @@
 /** Light or dark: as the person chose, else as the system is. */
 
 export type ThemeChoice = 'auto' | 'light' | 'dark'
-const CHOICES: ThemeChoice[] = ['auto', 'light', 'dark']
+export const CHOICES: ThemeChoice[] = ['auto', 'light', 'dark']
 const KEY = 'theme'
 
 export class Theme {
@@ -17,9 +17,5 @@ export class Theme {
       document.documentElement.dataset.theme = this.now
       localStorage.setItem(KEY, this.choice)
     })
-  }
-
-  next(): void {
-    this.choice = CHOICES[(CHOICES.indexOf(this.choice) + 1) % CHOICES.length]!
   }
 }

@@ -30,6 +30,7 @@ export type OrderEvent = Shapes['EventShape']
 export type Person = Shapes['Me']
 export type Place = Shapes['StopShape']
 export type Route = Shapes['RouteShape']
+export type Region = Shapes['Region']
 export type ServiceLevel = Shapes['ServiceLevel']
 /** Orders that nobody has, by what each would cost with a courier. */
 export type Suggestions = Shapes['SuggestionsShape']
