@@ -35,7 +35,8 @@ async def change_one(
     """Change an order within a desk's transaction; raises VersionConflict, OrderNotOpen, BadInput."""
     expected = version_of(if_match, None if data.version is UNSET else data.version)
     order = await desk.lock_order(order_id, version=expected)
-    wanted, names = patched(order, data)
+    depots = () if data.depot is UNSET else await depots_of(desk.connection, order.region)
+    wanted, names = patched(order, data, depots)
     if not names:
         return wanted
     await audit(desk.connection, caller, "order.change", f"order:{order_id}", {"changed": names})

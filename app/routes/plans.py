@@ -31,7 +31,7 @@ from app.web.regions import known_region
 from app.wiring.whatif import Thinker, WhatIf, in_turn
 from dispatch.errors import OrderNotFound
 from dispatch.orders import duty
-from dispatch.orders.depots import depots_of
+from dispatch.orders.depots import Depot, depots_of
 from dispatch.orders.desk import Desk, at_desk
 from dispatch.orders.order import NewOrder
 from dispatch.planning.proposal import Plan, ReasonCode
@@ -183,7 +183,8 @@ async def preview_plan(data: JSONBody[Changes], pool: Pool, what_if: Thinker) ->
         order_ids=_involved(data),
         courier_ids=[CourierId(id_) for id_ in (*data.remove_couriers, *(given.courier_id for given in data.assign))],
     )
-    changed, added = _changed(world, data, new_orders)
+    depots = await depots_of(pool, region) if data.change_orders else ()
+    changed, added = _changed(world, data, new_orders, depots)
     now, then = await what_if.plans([world, changed])
     totals_now, totals_then = preview.totals(now), preview.totals(then)
     before, after = preview.fates(now), preview.fates(then)
@@ -249,7 +250,9 @@ async def windows_for(data: JSONBody[WindowQuestion], pool: Pool, what_if: Think
     )
 
 
-def _changed(world: World, data: Changes, new_orders: Sequence[NewOrder]) -> tuple[World, list[OrderId]]:
+def _changed(
+    world: World, data: Changes, new_orders: Sequence[NewOrder], depots: Sequence[Depot]
+) -> tuple[World, list[OrderId]]:
     """The world with the changes, and the ids of added orders; raises OrderNotFound, CourierNotFound, BadInput."""
     known = {order.id: order for order in world.orders}
     couriers = {courier.id for courier in world.couriers}
@@ -261,7 +264,7 @@ def _changed(world: World, data: Changes, new_orders: Sequence[NewOrder]) -> tup
             raise CourierNotFound("There is no such courier on duty in the region.", courier_id=str(courier_id))
     added = []
     for change in data.change_orders:
-        world = preview.with_changed(world, patched(known[OrderId(change.id)], change)[0])
+        world = preview.with_changed(world, patched(known[OrderId(change.id)], change, depots)[0])
     for order_id in data.cancel_orders:
         world = preview.without_order(world, OrderId(order_id))
     for given in data.assign:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from app.web.instants import check_instants
 from app.web.problems import BadInput
-from dispatch.orders.depots import Depot, at_depot
+from dispatch.orders.depots import Depot, Ordered, at_depot
 from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderKind, OrderStop, Window, mirrored
 from dispatch.orders.rows import from_json
 from dispatch.planning.proposal import ReasonCode
@@ -113,6 +113,9 @@ class OrderPatch(msgspec.Struct, kw_only=True):
     mode: Mode | list[Mode] | UnsetType | None = UNSET
     skills: Skills | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
+    group_id: Reference | UnsetType | None = UNSET
+    depot: Reference | UnsetType | None = UNSET
+    """Of a `dropoff` or `pickup`; null: the nearest, if there is one."""
     max_on_board_s: OnBoardS | UnsetType | None = UNSET
     version: Version | UnsetType = UNSET
 
@@ -253,8 +256,12 @@ def new_order_of(shape: NewOrderShape, region: Region, depots: Sequence[Depot]) 
         group_id=shape.group_id,
         max_on_board_s=shape.max_on_board_s,
     )
+    return _at_depot(order, depots, shape.depot)
+
+
+def _at_depot(order: Ordered, depots: Sequence[Depot], name: str | None) -> Ordered:
     try:
-        return at_depot(order, depots, shape.depot)
+        return at_depot(order, depots, name)
     except ValueError as exc:
         raise BadInput("There is no such depot.", ("/depot", str(exc))) from exc
 
@@ -299,8 +306,8 @@ def _size_of(shape: NewOrderShape) -> dict[str, int]:
     return {}
 
 
-def patched(order: Order, patch: OrderPatch) -> tuple[Order, list[str]]:
-    """The order with the changes, and the names of the fields that really changed; raises BadInput."""
+def patched(order: Order, patch: OrderPatch, depots: Sequence[Depot]) -> tuple[Order, list[str]]:
+    """The order with the changes, by its region's depots, and the names of what really changed; raises BadInput."""
     check_instants(patch)
     wanted: dict[str, Any] = {}
     one_stop = _ONE_STOP.get(order.kind)
@@ -314,13 +321,17 @@ def patched(order: Order, patch: OrderPatch) -> tuple[Order, list[str]]:
         wanted["dropoff" if end == "pickup" else "pickup"] = mirrored(stop)
     if order.kind is OrderKind.SERVICE and patch.size is not UNSET and patch.size:
         raise BadInput("A visit has no goods.", ("/size", "expected none for service"))
-    for name in ("ready_at", "ready_is_estimate", "ready_error_s", "size", "priority", "max_on_board_s"):
+    for name in ("ready_at", "ready_is_estimate", "ready_error_s", "size", "priority", "max_on_board_s", "group_id"):
         if (value := getattr(patch, name)) is not UNSET:
             wanted[name] = value
     if patch.mode is not UNSET:
         wanted["modes"] = _modes_of(patch.mode)
     if patch.skills is not UNSET:
         wanted["skills"] = frozenset(patch.skills)
+    if patch.depot is not UNSET:
+        ends = {end: wanted[end] for end in ("pickup", "dropoff") if end in wanted}
+        moved = _at_depot(replace(order, **ends), depots, patch.depot)
+        wanted |= {"depot": moved.depot, "pickup": moved.pickup, "dropoff": moved.dropoff}
     wanted = {name: value for name, value in wanted.items() if value != getattr(order, name)}
     try:
         return replace(order, **wanted), sorted(wanted)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ from tracking.position import LatLon, Region
 
 log = logging.getLogger(__name__)
 
+Ordered = TypeVar("Ordered", bound=NewOrder)
 GROUP: Final = "depots"
 """Among a region's settings."""
 
@@ -63,7 +64,7 @@ async def depots_of(connection: Any, region: Region) -> tuple[Depot, ...]:
         return ()
 
 
-def at_depot(order: NewOrder, depots: Sequence[Depot], name: str | None) -> NewOrder:
+def at_depot(order: Ordered, depots: Sequence[Depot], name: str | None) -> Ordered:
     """
     An order of one stop with a depot for its other end: the one that is named, or the nearest.
 

@@ -111,6 +111,8 @@ class Desk:
             *stop_values(changed.pickup),
             *stop_values(changed.dropoff),
             *demand_values(changed),
+            changed.group_id,
+            changed.depot,
         )
         if row is None:
             raise VersionConflict(order_id=str(order.id))

@@ -21,7 +21,7 @@ from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Region
 
-DEMANDS = frozenset({"modes", "skills", "size"})
+DEMANDS = frozenset({"modes", "skills", "size", "group_id", "depot"})
 """A change of these may make the courier the wrong one."""
 
 

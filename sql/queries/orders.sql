@@ -182,7 +182,7 @@ UPDATE orders SET
     dropoff_instructions = $17, dropoff_opens_at = $18, dropoff_due_at = $19, dropoff_closes_at = $20,
     dropoff_service_s = $21,
     ready_at = $22, ready_is_estimate = $23, ready_error_s = $24, size = $25::jsonb, modes = $26, skills = $27,
-    priority = $28, max_on_board_s = $29
+    priority = $28, max_on_board_s = $29, group_id = $30, depot = $31
 WHERE id = $1 AND version = $2 AND state IN ('placed', 'assigned', 'accepted', 'picked_up')
 RETURNING
     id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,

@@ -180,6 +180,28 @@ async def test_drop_off_is_loaded_at_the_nearest_depot_or_at_the_one_named(town,
     assert (named["depot"], named["pickup"]["lat"]) == ("south", SOUTH["lat"])
 
 
+async def test_depot_and_group_of_an_order_can_be_changed(town, depots):
+    order = await town.place(**DROPOFF, group_id="party")
+    url = f"/v1/orders/{order['id']}"
+
+    async def changed(**facts):
+        return (await town.staff.patch(url, json=facts)).json()
+
+    south = await changed(depot="south", group_id=None)
+    assert (south["depot"], south["pickup"]["lat"], "group_id" in south) == ("south", SOUTH["lat"], False)
+    assert south["dropoff"]["lat"] == HOME["lat"]
+    # The nearest to where the door is now.
+    door = {"lat": SOUTH["lat"], "lon": SOUTH["lon"]}
+    assert (await changed(depot=None, dropoff=door))["depot"] == "south"
+    north = await changed(depot="north", group_id="others")
+    assert (north["depot"], north["pickup"]["address"], north["group_id"]) == ("north", "Gate 2", "others")
+    told = (await town.staff.get(f"{url}/events")).json()["items"][-1]
+    assert told["facts"]["changed"] == ["depot", "group_id", "pickup"]
+    assert await changed(depot="north", group_id="others") == north
+    refused = await town.staff.patch(url, json={"depot": "east"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/depot")
+
+
 async def test_pickup_is_brought_to_a_depot(town, dispatcher, depots):
     ana, phone = await town.hire("Ana")
     order = await town.accepted(phone, **PICKUP, depot="south")

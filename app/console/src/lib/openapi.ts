@@ -250,6 +250,8 @@ export interface components {
             mode?: components["schemas"]["Mode"] | components["schemas"]["Mode"][] | null;
             skills?: string[];
             priority?: number;
+            group_id?: string | null;
+            depot?: string | null;
             max_on_board_s?: number | null;
             version?: number;
             /** Format: uuid */
@@ -907,6 +909,8 @@ export interface components {
             mode?: components["schemas"]["Mode"] | components["schemas"]["Mode"][] | null;
             skills?: string[];
             priority?: number;
+            group_id?: string | null;
+            depot?: string | null;
             max_on_board_s?: number | null;
             version?: number;
         };
