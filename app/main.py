@@ -28,6 +28,7 @@ from app.routes import (
     console,
     couriers,
     day_plans,
+    demo,
     eta,
     geocode,
     geofences,
@@ -185,7 +186,7 @@ def create_app(settings: Settings) -> Litestar:
                     app.state.streets.close()
 
     app = Litestar(
-        route_handlers=ROUTES,
+        route_handlers=[*ROUTES, *(demo.route_handlers if settings.demo else ())],
         lifespan=[lifespan],
         state=State(
             {

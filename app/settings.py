@@ -147,6 +147,8 @@ class Settings:
     """File of the installation's own street tiles, made by `postrider map`; a style URL wins over it."""
     demo_osm: str = ""
     """Cut-out of OpenStreetMap that `postrider demo` lives in; empty: one that is at hand, else a made-up town."""
+    demo: bool = False
+    """The live map has a button that breaks something, and the API what it asks: `postrider demo` sets it."""
     map_attribution: str = ""
     """Shown on the map; required by most tile providers."""
     map_hosts: str = ""

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+from app.machine.opening import Opening
 from app.machine.routing import routing
 from app.machine.streets import streets
 from app.machine.up import connected_url, up
 from app.settings import Settings
+from app.simulation import asked
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts
 from app.simulation.run import run as simulate
+from app.wiring.resources import open_redis
 from app.wiring.supervise import supervise
 from tracking.pause import pause
 from tracking.position import Mode
@@ -18,9 +22,6 @@ from tracking.position import Mode
 COURIERS = {"postgres": 200, "timescale": 40}
 """The WebAssembly database has one session for everybody, so its fleet is a modest one."""
 ORDERS_PER_HOUR = {"postgres": 600.0, "timescale": 60.0}
-
-UNDER_WAY = 0.8
-"""Orders for each courier at the start: most have a job."""
 
 SHUT_DOORS = 0.05
 ON_SHIFT = 0.2
@@ -47,7 +48,8 @@ async def demo(
     settings: Settings, environ: Mapping[str, str], stop: asyncio.Event, *, couriers: int | None = None
 ) -> None:
     """
-    Run until `stop` is set; the address of the live map is printed by `up`.
+    Run until `stop` is set. When the day is under way three addresses are printed: of the live map, of a
+    courier's page, of a recipient's.
 
     Some couriers get into trouble on purpose after a minute (one freezes, one falls silent, one drives elsewhere, two
     have flat tyres), so that the alerts have something to say, and what comes late goes to others. Some doors stay
@@ -58,7 +60,7 @@ async def demo(
     source = None if lived_in is None else lived_in.source
     graphs = settings.data_dir if lived_in is None else lived_in.tiles.with_suffix(".ways").absolute()
     async with routing(source, graphs, _say) as engines:
-        chosen = {}
+        chosen = {"POSTRIDER_DEMO": "1"}
         if lived_in is not None and not settings.map_tiles:
             chosen["POSTRIDER_MAP_TILES"] = str(lived_in.tiles.absolute())
         if engines and not settings.osrm_url:
@@ -87,7 +89,6 @@ async def _run(
             couriers=fleet,
             streets=source,
             engines=engines,
-            under_way=round(UNDER_WAY * fleet),
             orders_per_hour=ORDERS_PER_HOUR[settings.engine],
             freeze=(3,),
             silence=(7,),
@@ -100,9 +101,14 @@ async def _run(
         )
 
         counts = Counts()
+        opening = Opening(connected, url, token, params.seed, source, _say)
 
         async def drive(over: asyncio.Event) -> None:
-            await simulate(params, over, counts)
+            redis = open_redis(connected, size=2)
+            try:
+                await simulate(params, over, counts, opening=opening, breaking=partial(asked.serve, redis))
+            finally:
+                await redis.aclose()
 
         async with asyncio.TaskGroup() as group:
             group.create_task(supervise("simulate", drive, stop))

@@ -57,8 +57,9 @@ async def up(
     Run until `stop` is set.
 
     Starts embedded servers where no URL is set, migrates, makes the first administrator's token, starts the roles, and
-    prints one line when they serve, and one with an address that signs that administrator in; then runs `beside`, if
-    given, until the end. Raises StartError when they do not serve.
+    prints one line when they serve; then one with an address that signs that administrator in, or, if given, runs
+    `beside` until the end, which says where to look when there is something to see. Raises StartError when they do not
+    serve.
     """
     async with servers(settings) as connected:
         await asyncio.to_thread(migrate, connected.database_url)
@@ -75,10 +76,8 @@ async def up(
                 await _wait_until_ready(connected, stop)
                 if not stop.is_set():
                     print(f"postrider ready {connected_url(connected)}", flush=True)  # noqa: T201 - the contract of `up`
-                    if token_file is not None:
-                        address = await make_address(connected, Role.ADMIN, FIRST_ADMIN)
-                        said = f"live map: {address} (signs in once, within 15 minutes)"
-                        print(said, flush=True)  # noqa: T201 - what a person came for
+                    if beside is None and token_file is not None:
+                        print(await desk_line(connected), flush=True)  # noqa: T201 - what a person came for
                     if beside is not None:
                         companion = group.create_task(beside(connected))
                 await stop.wait()
@@ -89,6 +88,12 @@ async def up(
                     tasks.append(companion)
                 for task in tasks:
                     task.cancel()
+
+
+async def desk_line(settings: Settings) -> str:
+    """Where the live map is, with a code that signs the first administrator in."""
+    address = await make_address(settings, Role.ADMIN, FIRST_ADMIN)
+    return f"live map: {address} (signs in once, within 15 minutes)"
 
 
 def connected_url(settings: Settings) -> str:

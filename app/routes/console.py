@@ -43,6 +43,8 @@ class ConsoleConfig(msgspec.Struct, kw_only=True):
     map_attribution: str
     online_within_s: float
     stale_within_s: float
+    demo: bool
+    """Something can be broken for a try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def config(installation: CurrentSettings) -> ConsoleConfig:
         map_attribution=installation.map_attribution,
         online_within_s=installation.online_within_s,
         stale_within_s=installation.stale_within_s,
+        demo=installation.demo,
     )
 
 

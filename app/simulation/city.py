@@ -19,6 +19,11 @@ class Spot:
     address: str
     name: str = ""
 
+    @property
+    def words(self) -> str:
+        """As it stands on an order."""
+        return f"{self.name}, {self.address}" if self.name else self.address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class City:
@@ -27,6 +32,11 @@ class City:
     town: Town
     kitchens: Sequence[Spot]
     homes: Sequence[Spot]
+
+    def busy_kitchens(self, seed: int) -> list[Spot]:
+        """Where the orders come from: the same for the same seed."""
+        random = Random(f"kitchens {seed}")  # noqa: S311 - a simulation, no secret
+        return random.sample(self.kitchens, min(N_KITCHENS, len(self.kitchens)))
 
 
 def made_up(town: Town, random: Random) -> City:

@@ -11,7 +11,7 @@ import httpx
 from app.simulation.city import City
 from app.simulation.courier import SimulatedCourier
 from app.simulation.member import Member
-from app.simulation.names import NAMES
+from app.simulation.names import name_of, phone_number
 from app.simulation.operator import Operator
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts, Phone
@@ -45,9 +45,12 @@ class Fleet:
         self.counts = counts
         self.members: list[Member] = []
         self.operator = Operator(params, client)
+        self.series = f"{datetime.now(UTC):%d%H%M}"
+        """References of orders begin with it: of each start their own."""
         self._client = client
         self._limit = asyncio.Semaphore(MOST_REQUESTS)
         self._began = monotonic()
+        self._stopped_until: dict[int, float] = {}
         self._victims: dict[str, dict[int, float]] = {}
         """For each trouble who has it, and since when."""
 
@@ -79,8 +82,9 @@ class Fleet:
         external_id = f"sim-{self.params.seed}-{number}"
         courier_id = known.get(external_id)
         if courier_id is None:
-            name = f"{NAMES[(number - 1) % len(NAMES)]} {number}"
-            body: dict[str, Any] = {"name": name, "mode": mode, "external_id": external_id, "max_orders": 4}
+            phone = {"phone": phone_number(random)}
+            body: dict[str, Any] = {"name": name_of(number), "mode": mode, "external_id": external_id}
+            body |= {"max_orders": 4, "attributes": phone}
             if self.params.region:
                 body["region"] = self.params.region
             courier_id = (await self.operator.ask("POST", "/v1/couriers", json=body)).json()["id"]
@@ -113,10 +117,16 @@ class Fleet:
             if not self._has_trouble("silence", self.params.silence, member):
                 await member.phone.upload()
 
+    def stop_moving(self, member: Member) -> None:
+        """The courier stays where that is, for as long as trouble lasts."""
+        self._stopped_until[member.number] = monotonic() + self.params.trouble_for_s
+        member.body.is_frozen = True
+
     async def _move(self, member: Member) -> None:
         now = monotonic()
         body = member.body
-        body.is_frozen = self._has_trouble("freeze", self.params.freeze, member)
+        is_stopped = now < self._stopped_until.get(member.number, now)
+        body.is_frozen = is_stopped or self._has_trouble("freeze", self.params.freeze, member)
         body.slowed = FLAT_TYRE if self._has_trouble("slow", self.params.slow, member) else 1.0
         body.step(now - member.stepped_at)
         member.stepped_at = now

@@ -1,5 +1,6 @@
-"""Given names of made-up couriers."""
+"""Names and phone numbers of made-up people."""
 
+from random import Random
 from typing import Final
 
 NAMES: Final = [
@@ -84,3 +85,67 @@ NAMES: Final = [
     "Yusuf",
     "Zoe",
 ]
+
+SURNAMES: Final = [
+    "Abreu",
+    "Alves",
+    "Amaral",
+    "Andrade",
+    "Antunes",
+    "Baptista",
+    "Barbosa",
+    "Borges",
+    "Braga",
+    "Brito",
+    "Campos",
+    "Cardoso",
+    "Castro",
+    "Coelho",
+    "Correia",
+    "Cruz",
+    "Dias",
+    "Duarte",
+    "Esteves",
+    "Faria",
+    "Ferraz",
+    "Fonseca",
+    "Freitas",
+    "Garcia",
+    "Gomes",
+    "Guerra",
+    "Leal",
+    "Lima",
+    "Lopes",
+    "Machado",
+    "Matos",
+    "Melo",
+    "Mendes",
+    "Moura",
+    "Neves",
+    "Nunes",
+    "Pinto",
+    "Ramos",
+    "Reis",
+    "Rocha",
+    "Sousa",
+    "Tavares",
+    "Teixeira",
+    "Vaz",
+    "Vieira",
+]
+
+
+def name_of(number: int) -> str:
+    """The courier of that number, from 1: thousands have names of their own."""
+    again, given = divmod(number - 1, len(NAMES))
+    return f"{NAMES[given]} {SURNAMES[(7 * given + again) % len(SURNAMES)]}"
+
+
+def full_name(random: Random) -> str:
+    """Somebody."""
+    return f"{random.choice(NAMES)} {random.choice(SURNAMES)}"
+
+
+def phone_number(random: Random) -> str:
+    """A number that nobody has: none begins with +351 900."""
+    return f"+351 900 {random.randrange(1000):03} {random.randrange(1000):03}"

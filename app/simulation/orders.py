@@ -16,11 +16,12 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from app.simulation.city import N_KITCHENS, City, Spot
+from app.simulation.city import City, Spot
+from app.simulation.day import PROMISED
 from app.simulation.fleet import Fleet
 from app.simulation.habits import RETURNING, Habits, is_time_for_break, step_at
 from app.simulation.member import Member, Pause, Stop
-from app.simulation.names import NAMES
+from app.simulation.names import full_name, phone_number
 from app.simulation.params import SimulateParams
 from tracking.pause import pause
 from tracking.position import LatLon
@@ -29,10 +30,8 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S: Final = 30.0
 """A courier with stops looks at the route so often even when nothing was told: events may be lost."""
-PROMISED: Final = timedelta(minutes=30)
-"""After the food is ready."""
-HOPELESS: Final = timedelta(minutes=2)
-N_HOPELESS: Final = 3
+FIRST: Final = 5000
+"""References are counted from here; below are those of the day before the start."""
 REJECTED: Final = 0.04
 """Share of offers that couriers turn down."""
 
@@ -45,12 +44,10 @@ class Business:
         self._fleet = fleet
         self._client = client
         self._random = Random(f"orders {params.seed}")  # noqa: S311 - a simulation, no secret
-        self._kitchens = self._random.sample(city.kitchens, min(N_KITCHENS, len(city.kitchens)))
+        self._kitchens = city.busy_kitchens(params.seed)
         self._homes = city.homes
         self.habits = Habits(seed=params.seed, shut_doors=params.shut_doors, on_shift=params.on_shift)
-        self._series = f"{datetime.now(UTC):%d%H%M}"
-        self._n = 1000
-        """References of the orders: of each start their own."""
+        self._n = FIRST
         self._by_id = {member.courier_id: member for member in fleet.members}
         self._dirty: set[str] = set(self._by_id)
         self._serving: set[str] = set()
@@ -60,20 +57,16 @@ class Business:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def place_orders(self, stop: asyncio.Event) -> None:
-        """Place those that are under way already, then orders at random moments, so many an hour on average."""
-        for n in range(self._params.under_way):
-            ready_at = datetime.now(UTC) - timedelta(seconds=self._random.uniform(0, 60))
-            # The first few were promised too early: there is somebody to look after at once.
-            promised = HOPELESS if n < N_HOPELESS else PROMISED
-            await self._place(self.order(ready_at, promised))
+        """Place orders at random moments, so many an hour on average."""
         while not stop.is_set():
             pause_s = self._random.expovariate(self._params.orders_per_hour / 3600)
             if await pause(stop, pause_s):
                 return
             ready_at = datetime.now(UTC) + timedelta(seconds=self._random.uniform(*self._params.ready_in_s))
-            await self._place(self.order(ready_at, PROMISED))
+            await self.place(self.order(ready_at, PROMISED))
 
-    async def _place(self, order: dict[str, Any]) -> None:
+    async def place(self, order: dict[str, Any]) -> None:
+        """Place one; it is counted if it was taken."""
         with suppress(httpx.TransportError):
             answer = await self._client.post("/v1/orders", json=order, headers=self._operator())
             self._fleet.counts.placed += answer.is_success
@@ -86,11 +79,11 @@ class Business:
         kitchen, home = self._random.choice(self._kitchens), self._random.choice(self._homes)
         self._n += 1
         order: dict[str, Any] = {
-            "external_id": f"{self._series}-{self._n}",
+            "external_id": f"{self._fleet.series}-{self._n}",
             "pickup": {**_end(kitchen), "service_s": 60},
             "dropoff": {
                 **_end(home),
-                "contact": {"name": self._random.choice(NAMES)},
+                "contact": {"name": full_name(self._random), "phone": phone_number(self._random)},
                 "window": {"to": (ready_at + promised).isoformat()},
                 "service_s": 90,
             },
@@ -241,8 +234,8 @@ class Business:
 
 def _end(spot: Spot) -> dict[str, Any]:
     end: dict[str, Any] = {"lat": round(spot.at.lat, 6), "lon": round(spot.at.lon, 6)}
-    if spot.address:
-        end["address"] = f"{spot.name}, {spot.address}" if spot.name else spot.address
+    if spot.words:
+        end["address"] = spot.words
     return end
 
 

@@ -56,5 +56,3 @@ class SimulateParams:
     """So many orders for tomorrow, which is planned ahead for those who work by shifts."""
     dispatch: Mapping[str, object] = field(default_factory=dict)
     """Settings of the region's dispatch; what is not named stays. The token must be an administrator's."""
-    under_way: int = 0
-    """So many orders are placed at once at the start: the day is under way."""

@@ -8,14 +8,16 @@ couriers; when orders are asked for, they are placed, offered, accepted, collect
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import Final
 
 import httpx
 
+from app.simulation.asked import Breakage, Broken
 from app.simulation.city import City, made_up
 from app.simulation.fleet import MOST_REQUESTS, Fleet
+from app.simulation.mischief import Mischief
 from app.simulation.orders import Business
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts
@@ -30,6 +32,9 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10.0
 TELL_EVERY_S: Final = 5.0
 
+Opening = Callable[[Fleet, City], Awaitable[None]]
+Breaking = Callable[[Callable[[Breakage], Awaitable[Broken]], asyncio.Event], Coroutine[None, None, None]]
+
 
 async def run(
     params: SimulateParams,
@@ -37,11 +42,15 @@ async def run(
     counts: Counts | None = None,
     *,
     say: Callable[[str], None] | None = None,
+    opening: Opening | None = None,
+    breaking: Breaking | None = None,
 ) -> Counts:
     """
     Simulate until `stop` is set, the time is over, or SIGINT or SIGTERM comes; returns what happened.
 
-    `counts` is kept up to date meanwhile, and `say` is told of it every few seconds.
+    `counts` is kept up to date meanwhile, and `say` is told of it every few seconds. `opening` is waited for before
+    anybody moves: it says where the couriers are, and what they have to do already. `breaking` runs
+    beside, and has something broken when somebody wants it.
 
     Raises httpx.HTTPStatusError when the token may not create couriers.
     """
@@ -55,6 +64,8 @@ async def run(
         fleet = Fleet(params, client, city, Ways(city.town, params.engines, client), counts)
         await fleet.enlist()
         log.info("fleet enlisted", extra={"event": "fleet_enlisted", "couriers": len(fleet.members)})
+        if opening is not None:
+            await opening(fleet, city)
         async with asyncio.TaskGroup() as group:
             for member in fleet.members:
                 group.create_task(fleet.live(member, stop))
@@ -64,6 +75,9 @@ async def run(
                 group.create_task(business.follow_events(stop))
                 group.create_task(business.serve_stops(stop))
                 group.create_task(_close_at(stop, business))
+                if breaking is not None:
+                    mischief = Mischief(fleet, business, Random())  # noqa: S311 - a simulation, no secret
+                    group.create_task(breaking(mischief.do, stop))
                 by_shifts = [member for member in fleet.members if business.habits.works_by_shifts(member.number)]
                 group.create_task(run_days(params, fleet.operator, by_shifts, business.order, counts, stop))
             if say is not None:

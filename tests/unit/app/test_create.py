@@ -15,6 +15,11 @@ def test_every_handler_and_its_dependencies_fit():
     assert APP.routes
 
 
+def test_only_the_demo_lets_people_break_something():
+    paths = [{route.path for route in app.routes} for app in (APP, create_app(Settings(demo=True)))]
+    assert paths[1] - paths[0] == {"/v1/demo/break"}
+
+
 def structs_in(kind: Any) -> list[type]:
     """The structs that a type is made of, at its top."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

@@ -51,4 +51,13 @@ export interface Config {
   map_attribution: string
   online_within_s: number
   stale_within_s: number
+  demo: boolean
+}
+
+// Only the API of the demo has it, and the OpenAPI describes every API.
+
+/** What was broken, for `POST /v1/demo/break`. */
+export interface Broken {
+  text: string
+  courier_id?: string
 }
