@@ -193,6 +193,41 @@ def token(
     typer.echo(made)
 
 
+@cli.command()
+def user(
+    name: Annotated[str, typer.Argument(help="What the person signs in with.")],
+    role: Annotated[str, typer.Option(help="viewer, auditor, support, dispatcher or admin")],
+    region: Annotated[list[str] | None, typer.Option(help="Only this region; may be given again.")] = None,
+    partner: Annotated[str | None, typer.Option(help="Only this partner's orders and couriers.")] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="Read the password from there, - for standard input; else an address asks for one, once."),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Add a person, and print an address that signs in once, within three days, to set a password."""
+    from app.machine.running import connected  # noqa: PLC0415
+    from app.machine.users import NameTaken, NewPerson, add_person  # noqa: PLC0415
+    from app.web.auth import PEOPLE, Role  # noqa: PLC0415
+    from app.web.problems import BadInput  # noqa: PLC0415
+
+    settings = connected(_settings(data_dir=data_dir))
+    if role not in PEOPLE:
+        raise typer.BadParameter(f"expected one of: {', '.join(PEOPLE)}")
+    password = None
+    if password_file is not None:
+        text = sys.stdin.read() if str(password_file) == "-" else password_file.read_text()
+        password = text.removesuffix("\n")
+    person = NewPerson(name=name, role=Role(role), regions=tuple(region or ()), partner=partner, password=password)
+    try:
+        address = asyncio.run(add_person(settings, person))
+    except NameTaken as exc:
+        raise typer.BadParameter(f"there is a person called {name}") from exc
+    except BadInput as exc:
+        raise typer.BadParameter("; ".join([str(exc), *(detail for _, detail in exc.errors)])) from exc
+    typer.echo(address or f"added {name}")
+
+
 Url = Annotated[str, typer.Option(help="Address of the API.", envvar="POSTRIDER_URL")]
 ApiToken = Annotated[str, typer.Option(help="Of a service or an administrator.", envvar="POSTRIDER_TOKEN")]
 

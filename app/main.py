@@ -22,6 +22,7 @@ from app import logs
 from app.geocoding.chain import geocoding
 from app.machine.orphan import end_with_parent
 from app.routes import (
+    account,
     alerts,
     audit,
     breaks,
@@ -56,6 +57,7 @@ from app.routes import (
     streets,
     tokens,
     tracks,
+    users,
     weighing,
 )
 from app.routes.positions_fast import FastPositions
@@ -68,6 +70,7 @@ from app.web.graceful import when_streams_must_end
 from app.web.health_listener import Look, listen
 from app.web.looks import LookMiddleware, Looks
 from app.web.metrics import ObserveMiddleware, metrics
+from app.web.passwords import Passwords
 from app.web.problems import describe_problem, exception_handlers
 from app.web.rates import Rates, limits_of
 from app.web.retries import RetryMiddleware
@@ -92,6 +95,7 @@ from tracking.live import LivePositions
 log = logging.getLogger(__name__)
 
 ROUTES = [
+    *account.route_handlers,
     *alerts.route_handlers,
     *audit.route_handlers,
     *console.route_handlers,
@@ -123,6 +127,7 @@ ROUTES = [
     *streets.route_handlers,
     *tokens.route_handlers,
     *tracks.route_handlers,
+    *users.route_handlers,
     *weighing.route_handlers,
     describe_problem,
     metrics,
@@ -156,6 +161,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis, opened.tails)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
+            app.state.passwords = Passwords()
             app.state.looks = Looks(opened.pool)
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             app.state.rates = Rates(opened.redis, limits_of(settings))

@@ -15,6 +15,10 @@ URL_NAMES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 """Two settings bear the names that every hosting platform uses; all others are `POSTRIDER_<FIELD>`."""
 
 
+SHORTEST_IDLE_S: Final = 120
+"""An API process tells now and then only which sessions were used."""
+
+
 class SettingError(ValueError):
     """A setting cannot be read."""
 
@@ -115,6 +119,12 @@ class Settings:
     """The same for one address: 10,000 phones behind it send 600,000 a minute, one a second each."""
     rate_sign_in: int = 120
     """The same for signing in, from one address."""
+    rate_password: int = 20
+    """The same for passwords and second factors of one name from one address; from all addresses ten times that."""
+    session_s: float = 43_200.0
+    """A session on the page is over so long after signing in."""
+    session_idle_s: float = 7_200.0
+    """And when the page asked for nothing for so long; at least two minutes."""
     trusted_proxies: str = ""
     """Addresses or networks of our proxies, separated by spaces: they say in `X-Forwarded-For` whom they speak for."""
     quarantine_courier_bytes: int = 262_144
@@ -195,6 +205,8 @@ class Settings:
                 f"<= POSTRIDER_RETENTION_1M_DAYS <= POSTRIDER_RETENTION_1H_DAYS, got {days[0] - 2:g}, "
                 f"{', '.join(f'{one:g}' for one in days[1:])} days"
             )
+        if self.session_idle_s < SHORTEST_IDLE_S:
+            raise SettingError(f"POSTRIDER_SESSION_IDLE_S: expected {SHORTEST_IDLE_S} or more")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:

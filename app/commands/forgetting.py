@@ -40,6 +40,7 @@ class Retention:
     orders: timedelta
     audit_log: timedelta
     tokens: timedelta
+    users: timedelta
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -52,7 +53,7 @@ class Retention:
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
             **dict.fromkeys(("order_hours", "orders"), orders),
-            **dict.fromkeys(("audit_log", "tokens"), audit),
+            **dict.fromkeys(("audit_log", "tokens", "users"), audit),
         }
         return cls(**{name: timedelta(days=n) for name, n in days.items()})
 

@@ -16,6 +16,7 @@ import httpx
 from app.machine.embedded import Embedded
 from app.machine.migrate import migrate
 from app.machine.tokens import FIRST_ADMIN, ensure_admin_token, make_address
+from app.machine.users import ensure_first
 from app.settings import Settings
 from app.web.auth import Role
 from app.web.together import MULTIPROCESS, share_metrics
@@ -57,9 +58,9 @@ async def up(
     Run until `stop` is set.
 
     Starts embedded servers where no URL is set, migrates, makes the first administrator's token, starts the roles, and
-    prints one line when they serve; then one with an address that signs that administrator in, or, if given, runs
-    `beside` until the end, which says where to look when there is something to see. Raises StartError when they do not
-    serve.
+    prints one line when they serve; then one with an address that signs that administrator in, and, where there are no
+    people, one for the first of them, or, if given, runs `beside` until the end, which says where to look when there is
+    something to see. Raises StartError when they do not serve.
     """
     async with servers(settings) as connected:
         await asyncio.to_thread(migrate, connected.database_url)
@@ -78,6 +79,9 @@ async def up(
                     print(f"postrider ready {connected_url(connected)}", flush=True)  # noqa: T201 - the contract of `up`
                     if beside is None and token_file is not None:
                         print(await desk_line(connected), flush=True)  # noqa: T201 - what a person came for
+                    if beside is None and (first := await ensure_first(connected)) is not None:
+                        said = f"first administrator: {first} (sets a password, once, within three days)"
+                        print(said, flush=True)  # noqa: T201 - shown once
                     if beside is not None:
                         companion = group.create_task(beside(connected))
                 await stop.wait()

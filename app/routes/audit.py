@@ -27,7 +27,7 @@ class AuditEntry(msgspec.Struct, kw_only=True):
     trace_id: str | None
 
 
-@get("/v1/audit", guards=[requires(Role.ADMIN)], tags=["audit"])
+@get("/v1/audit", guards=[requires(Role.ADMIN, Role.AUDITOR)], tags=["audit"])
 async def list_audit(
     pool: Pool,
     actor: FromQuery[str | None] = None,

@@ -32,7 +32,7 @@ class NewDeviceToken(msgspec.Struct, kw_only=True):
 class NewStaffToken(msgspec.Struct, kw_only=True):
     """A token for a person or a machine."""
 
-    role: Literal["viewer", "support", "dispatcher", "admin", "service"]
+    role: Literal["viewer", "auditor", "support", "dispatcher", "admin", "service"]
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
@@ -97,7 +97,7 @@ async def issue_staff_token(data: JSONBody[NewStaffToken], pool: Pool, caller: C
     return token
 
 
-@get("/v1/tokens", guards=[requires(Role.ADMIN)], tags=["tokens"])
+@get("/v1/tokens", guards=[requires(Role.ADMIN, Role.AUDITOR)], tags=["tokens"])
 async def list_tokens(
     pool: Pool,
     courier_id: FromQuery[UUID | None] = None,

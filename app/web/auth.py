@@ -58,6 +58,8 @@ class Role(StrEnum):
 
     COURIER = "courier"
     VIEWER = "viewer"
+    AUDITOR = "auditor"
+    """Sees what a viewer sees, and who did what; changes nothing."""
     SUPPORT = "support"
     DISPATCHER = "dispatcher"
     ADMIN = "admin"
@@ -66,7 +68,16 @@ class Role(StrEnum):
 
 
 ROLES: Final = {role.value: role for role in Role}
-STAFF_RANK: Final = {Role.VIEWER: 1, Role.SUPPORT: 2, Role.DISPATCHER: 3, Role.SERVICE: 3, Role.ADMIN: 4}
+PEOPLE: Final = (Role.VIEWER, Role.AUDITOR, Role.SUPPORT, Role.DISPATCHER, Role.ADMIN)
+"""What a person may be."""
+STAFF_RANK: Final = {
+    Role.VIEWER: 1,
+    Role.AUDITOR: 1,
+    Role.SUPPORT: 2,
+    Role.DISPATCHER: 3,
+    Role.SERVICE: 3,
+    Role.ADMIN: 4,
+}
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +97,14 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     speed_unit: str | None = None
     """Unit of speeds this device sends, where it differs from its format's (phones.md)."""
     expires_at: datetime | None = None
+    user_id: UUID | None = None
+    """Of a person who signed in."""
+    regions: tuple[str, ...] = ()
+    """Those the caller sees and handles; empty: all."""
+    partner: str | None = None
+    """Whose orders and couriers the caller sees and handles; None: everybody's."""
+    must_change_password: bool = False
+    """Until then nothing else is allowed."""
 
     @property
     def actor(self) -> str:
@@ -144,6 +163,11 @@ class Authenticator:
         self._known: Memo[bytes, Caller] = Memo(CACHE_SIZE)
         self._asked: dict[bytes, asyncio.Future[bool]] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._seen: set[UUID] = set()
+
+    def note_seen(self, caller: Caller) -> None:
+        """Somebody asked for something in a session: it is not idle. At most as many as there are sessions."""
+        self._seen.add(caller.token_id)
 
     def remembered(self, token: str) -> Caller | None:
         """The caller, if this process knows the token and still trusts that; never waits."""
@@ -209,7 +233,18 @@ class Authenticator:
         """
         while not stop.is_set():
             await pause(stop, self._ttl_s / 3)
+            await self._tell_seen()
             await self._check_all()
+
+    async def _tell_seen(self) -> None:
+        seen, self._seen = self._seen, set()
+        if not seen:
+            return
+        try:
+            await self._pool.execute(queries["tokens.seen"], list(seen), timeout=5)
+        except outages.DRIVERS as exc:
+            outages.tell(log, "sessions not seen", exc, event="sessions_not_seen")
+            self._seen |= seen
 
     async def _check_all(self) -> None:
         known = list(self._known.known())
@@ -238,6 +273,12 @@ class Authenticator:
         except outages.REDIS:
             # The entry expires by itself, and is asked for only while PostgreSQL is down.
             return
+
+    def forget_user(self, user_id: UUID) -> None:
+        """Look up the sessions of a person who was changed again."""
+        for digest, caller in self._known.known():
+            if caller.user_id == user_id:
+                self._known.forget(digest)
 
     def forget_courier(self, courier_id: UUID) -> None:
         """Look up the tokens of a courier that was changed or deleted again."""
@@ -298,7 +339,15 @@ def _caller_of(row: Any) -> Caller:
         external_id=row["external_id"],
         speed_unit=row["speed_unit"],
         expires_at=row["expires_at"],
+        user_id=row["user_id"],
+        regions=tuple(row["regions"]),
+        partner=row["partner"],
+        must_change_password=row["must_change_password"],
     )
+
+
+class PasswordChangeRequired(Exception):
+    """Set a password of your own first."""
 
 
 class AuthenticationUnavailable(Exception):
@@ -393,23 +442,31 @@ class AuthenticationMiddleware:
             )
         if not handler.opt.get("never_limited", False):
             connection.app.state.rates.admit_caller(caller)
+        if caller is not None and is_of_session(token):
+            authenticator.note_seen(caller)
+        if caller is not None and caller.must_change_password and not (is_public or handler.opt.get("before_password")):
+            raise PasswordChangeRequired
         scope["user"] = caller
         scope["auth"] = token
         await self.app(scope, receive, send)
 
 
-def requires(role: Role) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+def requires(
+    role: Role, *also: Role
+) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
     """
-    A guard: staff of that rank or a higher one (a service counts as a dispatcher).
+    A guard: staff of that rank or a higher one (a service counts as a dispatcher), and the roles named beside.
 
     Guards are coroutines, for Litestar runs plain functions in a thread: a hop for every request, in the queue of all.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        if connection.user is None or not connection.user.is_at_least(role):
+        caller = connection.user
+        if caller is None or not (caller.is_at_least(role) or caller.role in also):
             raise PermissionDeniedException(detail=f"This needs the role {role} or a higher one.")
 
     guard.postrider_role = role  # type: ignore[attr-defined]  # read by the permission matrix test
+    guard.postrider_also = also  # type: ignore[attr-defined]
     return guard
 
 

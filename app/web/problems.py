@@ -17,7 +17,7 @@ from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
 
 from app.logs import current_trace_id
-from app.web.auth import AuthenticationUnavailable
+from app.web.auth import AuthenticationUnavailable, PasswordChangeRequired
 from app.web.retries import COLLISIONS, note_collision
 from dispatch import errors as dispatch_errors
 from tracking import errors as tracking_errors
@@ -66,6 +66,18 @@ class TooManyRequests(Exception):
         self.retry_after_s = retry_after_s
 
 
+class UserNotFound(Exception):
+    """There is no such person."""
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.__doc__)
+        self.facts = facts
+
+
+class SecondFactorRequired(Exception):
+    """Name and password are right; send the code of the second factor, too, as `totp`."""
+
+
 class TooMuch(Exception):
     """The request is larger than this server takes."""
 
@@ -88,6 +100,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnsupportedEncoding: Problem("unsupported-media-type", "Unsupported Media Type", 415),
     BodyTooSlow: Problem("too-slow", "The request took too long to come", 408),
     AuthenticationUnavailable: UNAVAILABLE,
+    UserNotFound: Problem("user-not-found", "There is no such person", 404),
+    SecondFactorRequired: Problem("second-factor-required", "The second factor is missing", 401),
+    PasswordChangeRequired: Problem("password-change-required", "Set a password of your own first", 403),
     tracking_errors.TrackingError: Problem("tracking", "Tracking failed", 500),
     tracking_errors.CourierNotFound: Problem("courier-not-found", "There is no such courier", 404),
     tracking_errors.PositionNotFound: Problem("position-not-found", "No position is known", 404),

@@ -47,11 +47,16 @@ class Kind(StrEnum):
     SERVICE = "service"
     ADDRESS = "address"
     SIGN_IN = "sign_in"
+    PASSWORD = "password"  # noqa: S105 - the name of a count
+    """Of one name from one address."""
+    NAME = "name"
+    """Of one name from anywhere: whoever tries from elsewhere cannot keep the person out as easily."""
 
 
 KIND_OF: Final = {
     Role.COURIER: Kind.COURIER,
     Role.VIEWER: Kind.STAFF,
+    Role.AUDITOR: Kind.STAFF,
     Role.SUPPORT: Kind.STAFF,
     Role.DISPATCHER: Kind.STAFF,
     Role.ADMIN: Kind.SERVICE,
@@ -158,4 +163,6 @@ def limits_of(settings: Settings) -> dict[Kind, int]:
         Kind.SERVICE: settings.rate_service,
         Kind.ADDRESS: settings.rate_address,
         Kind.SIGN_IN: settings.rate_sign_in,
+        Kind.PASSWORD: settings.rate_password,
+        Kind.NAME: 10 * settings.rate_password,
     }

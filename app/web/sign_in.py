@@ -2,26 +2,38 @@
 Signing in on a page: a session in a cookie that scripts cannot read, and the codes that an address may carry.
 
 A code stands in an address in place of a token, for addresses are shared and remembered: it works once, for a quarter
-of an hour, and for the role that it was made for.
+of an hour, and for the role or the person that it was made for. A person who gets one sets a password with it.
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 import msgspec
 import redis.asyncio as aioredis
 
+from app.logs import current_address
 from app.web.audit import audit
-from app.web.auth import Caller, Role, new_secret
-from app.web.tokens import add_token
+from app.web.auth import Caller, Role, new_secret, new_token
 from sql import queries
 
-SESSION_S: Final = 12 * 3600
-"""A working day; then one signs in again."""
 CODE_S: Final = 900
 """So long after it was made a code can be used."""
+INVITED_S: Final = 3 * 24 * 3600
+"""The same of a person's, who is sent it."""
+LONGEST_AGENT: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lives:
+    """How long a session lasts (settings), and with which program it begins."""
+
+    session_s: float
+    idle_s: float
+    agent: str = ""
 
 
 class _Promise(msgspec.Struct, frozen=True):
@@ -29,16 +41,18 @@ class _Promise(msgspec.Struct, frozen=True):
 
     role: Role
     name: str
+    user_id: UUID | None = None
 
 
-async def make_code(redis: aioredis.Redis, role: Role, name: str) -> str:
-    """A code that signs somebody in as `role`, once; Redis keeps its hash only."""
+async def make_code(redis: aioredis.Redis, role: Role, name: str, user_id: UUID | None = None) -> str:
+    """A code that signs somebody in as `role`, or as the person, once; Redis keeps its hash only."""
     code = new_secret("o")
-    await redis.set(_key(code), msgspec.json.encode(_Promise(role, name)), ex=CODE_S)
+    life_s = CODE_S if user_id is None else INVITED_S
+    await redis.set(_key(code), msgspec.json.encode(_Promise(role, name, user_id)), ex=life_s)
     return code
 
 
-async def redeem(redis: aioredis.Redis, pool: asyncpg.Pool, code: str) -> str | None:
+async def redeem(redis: aioredis.Redis, pool: asyncpg.Pool, code: str, lives: Lives) -> str | None:
     """
     The token of a new session; None when the code was used, has expired, or never was.
 
@@ -50,12 +64,35 @@ async def redeem(redis: aioredis.Redis, pool: asyncpg.Pool, code: str) -> str | 
         if raw is None:
             return None
         promise = msgspec.json.decode(raw, type=_Promise)
-        expires_at = datetime.now(UTC) + timedelta(seconds=SESSION_S)
-        made, token_id, _ = await add_token(
-            connection, promise.role, promise.name, expires_at=expires_at, is_session=True
-        )
-        who = Caller(token_id=token_id, role=promise.role, name=promise.name)
-        await audit(connection, who, "session.begin", f"token:{token_id}", {"prefix": made.prefix})
+        if promise.user_id is not None:
+            person = await connection.fetchrow(queries["users.secrets_of"], promise.user_id)
+            if person is None:
+                return None
+            promise = _Promise(Role(person["role"]), person["name"], promise.user_id)
+        return await begin_session(connection, promise.role, promise.name, lives, user_id=promise.user_id)
+
+
+async def begin_session(
+    connection: Any, role: Role, name: str, lives: Lives, *, user_id: UUID | None = None, how: str = "address"
+) -> str:
+    """The token of a new session; in the caller's transaction."""
+    made = new_token(role, is_session=True)
+    token_id = await connection.fetchval(
+        queries["tokens.begin_session"],
+        role.value,
+        name,
+        made.prefix,
+        made.hash,
+        datetime.now(UTC) + timedelta(seconds=lives.session_s),
+        user_id,
+        int(lives.idle_s),
+        current_address(),
+        "".join(filter(str.isprintable, lives.agent))[:LONGEST_AGENT],
+    )
+    if user_id is not None:
+        await connection.execute(queries["users.signed_in"], user_id)
+    who = Caller(token_id=token_id, role=role, name=name, user_id=user_id)
+    await audit(connection, who, "session.begin", f"token:{token_id}", {"prefix": made.prefix, "by": how})
     return made.token
 
 

@@ -67,11 +67,19 @@ DELETE FROM invitations WHERE hash = ANY(ARRAY(SELECT i.hash FROM invitations AS
 
 -- name: tokens
 DELETE FROM tokens WHERE id = ANY(ARRAY(
-    SELECT t.id FROM tokens AS t WHERE least(t.revoked_at, t.expires_at) < $1
+    SELECT t.id FROM tokens AS t WHERE
+        least(
+            t.revoked_at, t.expires_at,
+            t.seen_at + make_interval(secs => t.idle_s)
+        ) < $1
     -- An erasure still needs their hashes.
     AND NOT EXISTS (SELECT FROM erased_couriers AS e WHERE e.courier_id = t.courier_id AND e.finished_at IS NULL)
     LIMIT $2
 ));
+
+-- name: users
+-- Those who were removed, when no audit row tells of them any more.
+DELETE FROM users WHERE id = ANY(ARRAY(SELECT u.id FROM users AS u WHERE u.deleted_at < $1 ORDER BY u.deleted_at LIMIT $2));
 
 -- name: courier_hours
 DELETE FROM courier_hours WHERE ctid = ANY(ARRAY(SELECT h.ctid FROM courier_hours AS h WHERE h.hour < $1 LIMIT $2));

@@ -48,6 +48,7 @@ HOLDS_NOBODY = {
     "lease_holders": "processes",
     "dispatch_leases": "processes",
     "watch_leases": "processes",
+    "users": "staff",
     "share_links": "a recipient's link, made by staff",
     "order_comments": "what staff wrote about an order",
 }

@@ -121,6 +121,7 @@ async def fill(pool, at):
         name.encode(),
         at,
     )
+    await pool.execute("INSERT INTO users (name, role, deleted_at) VALUES ($1, 'viewer', $2)", name, at)
 
 
 async def counts(pool):

@@ -280,6 +280,10 @@ export interface components {
             role: string;
             text: string;
         };
+        /** Confirmation */
+        Confirmation: {
+            totp: string;
+        };
         /** Courier */
         Courier: {
             /** Format: uuid */
@@ -325,6 +329,9 @@ export interface components {
         };
         /** Credentials */
         Credentials: {
+            name?: string | null;
+            password?: string | null;
+            totp?: string | null;
             token?: string | null;
             code?: string | null;
         };
@@ -447,7 +454,7 @@ export interface components {
             signature?: string | null;
             code?: string | null;
             name?: string | null;
-            proof?: components["schemas"]["Proof"] | null;
+            proof?: components["schemas"]["order_steps_Proof"] | null;
             at?: string | null;
         };
         /** DifferenceShape */
@@ -676,6 +683,9 @@ export interface components {
             region: string;
             regions: string[];
             expires_at: string | null;
+            user_id: string | null;
+            partner: string | null;
+            must_change_password: boolean;
         };
         /**
          * Mode
@@ -774,6 +784,11 @@ export interface components {
             group_id?: string | null;
             max_on_board_s?: number | null;
         };
+        /** NewPassword */
+        NewPassword: {
+            new: string;
+            current?: string | null;
+        };
         /** NewRegion */
         NewRegion: {
             name: string;
@@ -803,7 +818,7 @@ export interface components {
         /** NewStaffToken */
         NewStaffToken: {
             /** @enum {string} */
-            role: "viewer" | "support" | "dispatcher" | "admin" | "service";
+            role: "viewer" | "auditor" | "support" | "dispatcher" | "admin" | "service";
             name: string;
             expires_at?: string | null;
         };
@@ -820,6 +835,17 @@ export interface components {
             latest?: string | null;
             /** @default 120 */
             service_s?: number;
+        };
+        /** NewUser */
+        NewUser: {
+            name: string;
+            /** @enum {string} */
+            role: "viewer" | "support" | "dispatcher" | "admin" | "auditor";
+            regions?: string[];
+            partner?: string | null;
+            password?: string | null;
+            /** @default false */
+            must_change_password?: boolean;
         };
         /** ObjectionShape */
         ObjectionShape: {
@@ -1042,13 +1068,6 @@ export interface components {
             orders: components["schemas"]["DifferenceShape"][];
             added: components["schemas"]["AddedShape"][];
         };
-        /** Proof */
-        Proof: {
-            photo?: string | null;
-            signature?: string | null;
-            code?: string | null;
-            name?: string | null;
-        };
         /** QuarantineView */
         QuarantineView: {
             id: number;
@@ -1088,6 +1107,10 @@ export interface components {
             reason?: string | null;
             version?: number | null;
         };
+        /** RecoveryCodes */
+        RecoveryCodes: {
+            codes: string[];
+        };
         /** Region */
         Region: {
             name: string;
@@ -1120,6 +1143,11 @@ export interface components {
         /** Rejection */
         Rejection: {
             reason?: string | null;
+        };
+        /** Reset */
+        Reset: {
+            /** @default false */
+            second_factor?: boolean;
         };
         /** RestShape */
         RestShape: {
@@ -1156,7 +1184,7 @@ export interface components {
          * @description What a caller may do. Each staff role may do what the roles before it may.
          * @enum {string}
          */
-        Role: "courier" | "viewer" | "support" | "dispatcher" | "admin" | "service";
+        Role: "courier" | "viewer" | "auditor" | "support" | "dispatcher" | "admin" | "service";
         /** RouteShape */
         RouteShape: {
             /** Format: uuid */
@@ -1217,6 +1245,15 @@ export interface components {
             courier?: string | null;
             place?: components["schemas"]["PlaceShape"];
         };
+        /** SecondFactorSetup */
+        SecondFactorSetup: {
+            secret: string;
+            address: string;
+        };
+        /** SecondFactorState */
+        SecondFactorState: {
+            is_set: boolean;
+        };
         /** Sequence */
         Sequence: {
             stops: components["schemas"]["Visit"][];
@@ -1234,6 +1271,20 @@ export interface components {
             items: components["schemas"]["RowShape"][];
             total: components["schemas"]["FiguresShape"];
             left_out: number;
+        };
+        /** SessionShape */
+        SessionShape: {
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: date-time */
+            seen_at: string;
+            ip: string | null;
+            agent: string | null;
+            is_this: boolean;
         };
         /** Shape */
         Shape: {
@@ -1388,6 +1439,34 @@ export interface components {
             text: string;
             reasons: components["schemas"]["ObjectionShape"][];
         };
+        /** User */
+        User: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            role: "viewer" | "support" | "dispatcher" | "admin" | "auditor";
+            regions: string[];
+            partner: string | null;
+            has_password: boolean;
+            has_second_factor: boolean;
+            must_change_password: boolean;
+            version: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            signed_in_at: string | null;
+            address?: string | null;
+            address_expires_at?: string | null;
+        };
+        /** UserPatch */
+        UserPatch: {
+            role?: "viewer" | "support" | "dispatcher" | "admin" | "auditor";
+            regions?: string[];
+            partner?: string | null;
+            version?: number;
+        };
         /** Visit */
         Visit: {
             /** Format: uuid */
@@ -1442,6 +1521,17 @@ export interface components {
             to?: string | null;
             /** @default false */
             hard?: boolean;
+        };
+        /** Proof */
+        account_Proof: {
+            password: string;
+        };
+        /** Proof */
+        order_steps_Proof: {
+            photo?: string | null;
+            signature?: string | null;
+            code?: string | null;
+            name?: string | null;
         };
         /** SuggestionShape */
         route_SuggestionShape: {
