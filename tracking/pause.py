@@ -1,9 +1,10 @@
 """
 Waiting that ends early when it is time to stop; and here whoever outlives errors hears that it was told to end.
 
-What cleans up after a cancelled statement may fail itself, as a rollback does on a connection that is gone: then its
-error takes the place of the cancellation. Whoever takes such an error for an outage, and tries again, would outlive its
-end, and whoever waits for that end would wait for ever. So whatever goes on after an error waits by one of these.
+A cancellation may be lost on its way. What cleans up after a cancelled statement may fail itself, as a rollback does on
+a connection that is gone: then its error takes the place of the cancellation, and is taken for an outage. And redis-py
+sends by `asyncio.wait_for`, which until Python 3.12 drops one that comes in the moment of its answer. Who goes on then
+outlives its end, and whoever waits for that end waits for ever. So whatever goes on for long waits by one of these.
 """
 
 import asyncio
@@ -49,6 +50,7 @@ async def first_to_end(*work: Coroutine[Any, Any, None]) -> None:
     """Run side by side until one ends, then end the others; raises what that one raised."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
+        heed_cancellation()
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()

@@ -20,7 +20,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from tracking.pause import pause, rest
+from tracking.pause import heed_cancellation, pause, rest
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +165,7 @@ class Tails:
     async def _read_on(self) -> None:
         """Read for as long as somebody follows."""
         while self._tails:
+            heed_cancellation()
             self._changed.clear()
             tails = [tail for tail in self._tails if tail.room.is_set()]
             if not tails:

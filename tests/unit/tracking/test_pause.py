@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import logging
+from contextlib import suppress
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.unit.source import trees
 from tests.waiting import until
 from tracking import periodic
 from tracking.pause import first_to_end, pause, pause_until, rest
-from tracking.streams import GROUP, Tail
+from tracking.streams import GROUP, Tail, Tails
 from tracking.watching.observer import bearing
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,46 @@ async def test_who_outlives_errors_ends_when_an_error_took_the_place_of_the_canc
     await asyncio.wait([task], timeout=30)
     assert task.cancelled()
     assert work.n_begun == 1
+
+
+class OddRedis:
+    """Answers at once, and drops a cancellation that comes in that moment, as `asyncio.wait_for` does."""
+
+    n_asked = 0
+
+    async def xread(self, places, **_):
+        self.n_asked += 1
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        return []
+
+
+async def dropping(first):
+    """A turn that begins with a command whose cancellation is dropped."""
+    with suppress(asyncio.CancelledError):
+        first.set()
+        await asyncio.sleep(LONG_S)
+    await first_to_end(rest(LONG_S), rest(LONG_S))
+
+
+async def test_a_cancellation_that_a_driver_dropped_is_heard_by_what_runs_side_by_side():
+    first = asyncio.Event()
+    task = asyncio.create_task(dropping(first))
+    await first.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=30)
+    assert task.cancelled()
+
+
+async def test_who_reads_streams_stops_reading_though_redis_dropped_the_cancellation():
+    redis = OddRedis()
+    tails = Tails(redis)
+    with tails.follow({"a": "0-0"}):
+        await until(lambda: redis.n_asked)
+        reading = tails._reading
+    with tails.follow({"a": "0-0"}):  # somebody else follows at once, with a reading of their own
+        await asyncio.wait([reading], timeout=30)
+        assert reading.done()
 
 
 async def test_a_time_limit_that_has_passed_cancels_no_pause_after_it():
