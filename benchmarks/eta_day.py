@@ -104,7 +104,7 @@ class Learned:
 
     def stay_s(self, _: Region, kind: StopKind, at: LatLon, who: CourierId | None, declared_s: int) -> float:
         """See `dispatch.region.world.Stays`."""
-        return self._services.expect(kind, at, who, declared_s=declared_s)[0]
+        return self._services.mean_s(kind, at, who, declared_s=declared_s)
 
     def ready_error_s(self, _: Region, at: LatLon, ready_at: datetime) -> float:
         """See `dispatch.region.world.Stays`."""
@@ -168,7 +168,9 @@ class Rider:
     left_at: float = 0.0
     takes_s: float = 0.0
     busy_until: float | None = None
-    """At a stop until then."""
+    """At a stop until then ..."""
+    n_there: int = 0
+    """... and with so many stops at once: of one kind at one place they are one stay, services side by side."""
     version: int = 0
     following: Following | None = None
 
@@ -284,6 +286,7 @@ class Day:
         """What a courier does in a tick; whether the planner should know."""
         if rider.busy_until is not None:
             if now < rider.busy_until:
+                self._begin(rider, now)
                 return False
             self._done(rider, now)
             return True
@@ -302,12 +305,20 @@ class Day:
             rider.origin.lon + share * (first.at.lon - rider.origin.lon),
         )
         if share == 1.0:
-            arrived = max(rider.left_at + rider.takes_s, rider.left_at)
-            self.log.arrived.setdefault(first.stop, arrived)
-            begins = max(arrived, first.opens_at)
-            kitchen = self._kitchen_of[first.stop.order_id]
-            rider.busy_until = begins + self._city.stay_s(first.stop.kind, kitchen, self._dice)
+            self._begin(rider, max(rider.left_at + rider.takes_s, rider.left_at))
         return False
+
+    def _begin(self, rider: Rider, arrived: float) -> None:
+        """The services of the first stop, and of those that are the same stay, also of one that is added to it."""
+        calls = self._calls(rider)
+        for call in calls[rider.n_there :]:
+            if (call.at, call.stop.kind) != (calls[0].at, calls[0].stop.kind) or not call.is_assigned:
+                break
+            rider.n_there += 1
+            self.log.arrived.setdefault(call.stop, arrived)
+            kitchen = self._kitchen_of[call.stop.order_id]
+            ends = max(arrived, call.opens_at) + self._city.stay_s(call.stop.kind, kitchen, self._dice)
+            rider.busy_until = max(ends, rider.busy_until or 0.0)
 
     def _first(self, rider: Rider) -> Call | None:
         """Where the courier goes next: what was only planned waits."""
@@ -315,13 +326,14 @@ class Day:
         return calls[0] if calls and calls[0].is_assigned else None
 
     def _done(self, rider: Rider, now: float) -> None:
-        stop = rider.stops[0].stop
-        order = self._orders[stop.order_id]
-        rider.stops, rider.busy_until, rider.origin, rider.goal = rider.stops[1:], None, None, None
-        if stop.kind is StopKind.PICKUP:
-            self._orders[order.id] = replace(order, state=OrderState.PICKED_UP, version=order.version + 1)
-        else:
-            del self._orders[order.id]
+        done, rider.stops = rider.stops[: rider.n_there], rider.stops[rider.n_there :]
+        rider.n_there, rider.busy_until, rider.origin, rider.goal = 0, None, None, None
+        for row in done:
+            order = self._orders[row.stop.order_id]
+            if row.stop.kind is StopKind.PICKUP:
+                self._orders[order.id] = replace(order, state=OrderState.PICKED_UP, version=order.version + 1)
+            else:
+                del self._orders[order.id]
         self._follow(rider, now)
 
     def _calls(self, rider: Rider) -> tuple[Call, ...]:
@@ -375,7 +387,8 @@ class Day:
                 for row in route.stops
             )
             busy = rider.busy_until is not None
-            if busy and stops and stops[0].stop != rider.stops[0].stop:
+            served = [row.stop for row in rider.stops[: rider.n_there]]
+            if busy and stops and [row.stop for row in stops[: rider.n_there]] != served:
                 continue
             rider.stops = stops
             self._follow(rider, now)

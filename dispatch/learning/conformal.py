@@ -10,7 +10,8 @@ R. F. Barber et al., "Conformal Prediction Beyond Exchangeability", Ann. Statist
 """
 
 from dataclasses import dataclass, replace
-from math import log
+from math import exp, log
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ NORMAL_P90 = 1.2815515655446004
 MOST_NEWEST = 1_000
 """Older errors are not looked at: they count less than 1/32."""
 
+_NORMAL = NormalDist()
 _PRIOR_SCORES = np.array(
     [-1.83, -1.28, -0.97, -0.73, -0.52, -0.34, -0.17, 0.0, 0.17, 0.34, 0.52, 0.73, 0.97, 1.28, 1.83]
 )
@@ -56,6 +58,12 @@ class Band:
         slope = np.where(z < 0, self.middle - self.low, self.high - self.middle) / NORMAL_P90
         result: Floats = self.middle + slope * z
         return result
+
+    def mean(self) -> float:
+        """Mean of the factor itself: of a two-piece log-normal."""
+        above, below = (self.high - self.middle) / NORMAL_P90, (self.middle - self.low) / NORMAL_P90
+        upper = exp(above * above / 2) * _NORMAL.cdf(above)
+        return exp(self.middle) * (upper + exp(below * below / 2) * _NORMAL.cdf(-below))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,8 +71,8 @@ class Knowledge:
     def stay_s(
         self, region: Region, kind: StopKind, at: LatLon, courier_id: CourierId | None, declared_s: int
     ) -> float:
-        """What a stay at a stop is expected to take, as arrivals have it."""
-        return self.services(region).expect(kind, at, courier_id, declared_s=declared_s)[0]
+        """What a stay at a stop takes in a plan, from what arrivals know of it."""
+        return self.services(region).mean_s(kind, at, courier_id, declared_s=declared_s)
 
     def ready_error_s(self, region: Region, at: LatLon, ready_at: datetime) -> float:
         """How far off the time is at which goods of a place are to be ready, as arrivals have it."""

@@ -32,6 +32,13 @@ def test_a_plan_that_knows_nothing_of_what_was_learned_is_another_one():
     assert abs(found["planned_minus_told_s"]) > 15
 
 
+def test_what_is_told_to_have_happened_has(log):
+    """Stops of one stay are arrived at together; who is near the door is taken to be there."""
+    happened = [guess for guess in log.guesses if guess.told.p90 <= guess.told.computed_at]
+    assert happened
+    assert all(log.arrived[guess.stop] <= guess.told.computed_at + 60 for guess in happened)
+
+
 def test_no_arrival_of_an_order_moves_later_without_its_cause(log):
     """Also when it changes hands, and after a restart."""
     assert log.n_moved > 0

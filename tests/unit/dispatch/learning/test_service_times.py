@@ -63,6 +63,16 @@ def test_kinds_are_told_apart():
     assert times.expect(StopKind.DROPOFF, ELSEWHERE, None)[0] == pytest.approx(60, rel=0.2)
 
 
+def test_a_plan_adds_up_means_and_what_is_declared_where_no_stay_was_seen():
+    assert ServiceTimes().mean_s(StopKind.PICKUP, GRILL, ANA, declared_s=60) == pytest.approx(60)
+    times = learn_services(stays(400, 120, spread=0.6), now=NOW)
+    mean_s = times.mean_s(StopKind.PICKUP, ELSEWHERE, None)
+    assert mean_s == pytest.approx(120 * exp(0.6**2 / 2), rel=0.08)
+    assert mean_s > 1.1 * times.expect(StopKind.PICKUP, ELSEWHERE, None)[0]
+    wild = learn_services(stays(400, 120, spread=3.0), now=NOW)
+    assert wild.mean_s(StopKind.PICKUP, ELSEWHERE, None) < 2 * wild.expect(StopKind.PICKUP, ELSEWHERE, None)[0]
+
+
 def test_the_band_is_as_wide_as_the_stays_differ():
     narrow = learn_services(stays(200, 120, spread=0.05), now=NOW).expect(StopKind.PICKUP, ELSEWHERE, ANA)[1]
     wide = learn_services(stays(200, 120, spread=0.9), now=NOW).expect(StopKind.PICKUP, ELSEWHERE, ANA)[1]
