@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.mdrp_rules import measure, violations, write_solution
-from benchmarks.mdrp_world import Instance, Meal, Minute, Rider, Trip, drive, read_instance
+from benchmarks.mdrp_world import Instance, Meal, Minute, Rider, Trip, drive, read_instance, venture
 from dispatch.planning.demand import expected_per_hour
 from dispatch.planning.params import Params
 from dispatch.planning.profiles import Profile
@@ -58,6 +58,8 @@ class Day:
     trips: list[Trip] = field(default_factory=list)
     decisions_s: list[float] = field(default_factory=list)
 
+    left_behind: list[tuple[Minute, Meal]] = field(default_factory=list)
+    """Not ready by the off-time of who waited for it: open again from then on."""
     preparation_min: int | None = None
     """All that is known of ready times: so long after the order on average. None: they are known."""
     preparation_error_s: int = 0
@@ -164,16 +166,19 @@ def simulate(instance: Instance, params: Params = MEAL, *, preparation_min: int 
     meals = list(reversed(instance.meals))
     ends_at = max(rider.off_at for rider in instance.riders)
     day.now = meals[-1].placed_at
-    while day.now <= ends_at and (meals or day.open_meals):
+    while day.now <= ends_at and (meals or day.open_meals or day.left_behind):
         while meals and meals[-1].placed_at <= day.now:
             meal = meals.pop()
             day.open_meals[meal.name] = meal
             day.placed.append((meal.pickup_place, 60 * meal.placed_at))
+        day.open_meals |= {meal.name: meal for at, meal in day.left_behind if at <= day.now}
+        day.left_behind = [(at, meal) for at, meal in day.left_behind if at > day.now]
         for meal in [meal for meal in day.open_meals.values() if meal.placed_at + instance.latest_min <= day.now]:
             del day.open_meals[meal.name]
         leaves_at = decide(day, travel, params)
         events = [meals[-1].placed_at] if meals else []
-        events += [minute for minute in (*day.free_at.values(), leaves_at) if minute > day.now]
+        again = (at for at, _ in day.left_behind)
+        events += [minute for minute in (*day.free_at.values(), *again, leaves_at) if minute > day.now]
         day.now = min(events, default=ends_at + 1)
     return day
 
@@ -242,11 +247,7 @@ def carry_out(day: Day, riders: Sequence[Rider], plan: Plan) -> Minute:
         if stops and day.free_at[rider.name] <= day.now and stops[0].order_id in fixed:
             n_bundle = next((n for n in range(1, len(stops) // 2 + 1) if stops[n].kind is StopKind.DROPOFF), 1)
             bundle = [by_id[stop.order_id] for stop in stops[n_bundle : 2 * n_bundle]]
-            trip = drive(day.instance, rider, day.place[rider.name], day.now, bundle)
-            expected = drive(day.instance, rider, day.place[rider.name], day.now, [day.seen(meal) for meal in bundle])
-            day.expected_free_at[rider.name] = expected.free_at
-            day.trips.append(trip)
-            day.place[rider.name], day.free_at[rider.name] = trip.ends_at_place, trip.free_at
+            send(day, rider, bundle)
             for meal in bundle:
                 del day.open_meals[meal.name]
             stops = stops[2 * n_bundle :]
@@ -259,6 +260,23 @@ def carry_out(day: Day, riders: Sequence[Rider], plan: Plan) -> Minute:
             next_leave = min(next_leave, max(leaves_at, day.free_at[rider.name]))
         day.routes[rider.name] = stops
     return next_leave
+
+
+def send(day: Day, rider: Rider, bundle: Sequence[Meal]) -> None:
+    """A free courier goes for a bundle: as it was planned, or as it turns out."""
+    instance, place = day.instance, day.place[rider.name]
+    if day.preparation_min is None:
+        trip: Trip | None = drive(instance, rider, place, day.now, bundle)
+    else:
+        trip, missed = venture(instance, rider, place, day.now, bundle)
+        day.left_behind += [(rider.off_at, meal) for meal in missed]
+    expected = drive(instance, rider, place, day.now, [day.seen(meal) for meal in bundle])
+    day.expected_free_at[rider.name] = expected.free_at
+    if trip is None:
+        day.free_at[rider.name] = rider.off_at + 1  # and goes home: who waited in vain did so until the off-time
+        return
+    day.trips.append(trip)
+    day.place[rider.name], day.free_at[rider.name] = trip.ends_at_place, trip.free_at
 
 
 def travel_matrix(instance: Instance) -> TravelMatrix:

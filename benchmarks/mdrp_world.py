@@ -140,13 +140,19 @@ def _travel_min(points: Sequence[tuple[str, str]], metres_per_minute: float) -> 
     return minutes
 
 
-def drive(instance: Instance, rider: Rider, place: int, now: Minute, meals: Sequence[Meal]) -> Trip:
-    """What happens when a free rider at a place is sent now for meals of one restaurant, delivered in that order."""
+def drive(
+    instance: Instance, rider: Rider, place: int, now: Minute, meals: Sequence[Meal], *, waits_until: Minute = 0
+) -> Trip:
+    """
+    What happens when a free rider at a place is sent now for meals of one restaurant, delivered in that order.
+
+    `waits_until`: nothing is collected before, for the rider waits for more.
+    """
     travel = instance.travel_min
     restaurant = meals[0].pickup_place
     moves = [(now, place, restaurant)]
     arrives_at = now + int(travel[place, restaurant])
-    pickup_at = max(arrives_at + instance.pickup_min // 2, *(meal.ready_at for meal in meals))
+    pickup_at = max(arrives_at + instance.pickup_min // 2, waits_until, *(meal.ready_at for meal in meals))
     clock, place = pickup_at + instance.pickup_min - instance.pickup_min // 2, restaurant
     dropoff_at = []
     for meal in meals:
@@ -165,3 +171,28 @@ def drive(instance: Instance, rider: Rider, place: int, now: Minute, meals: Sequ
         free_at=clock,
         ends_at_place=place,
     )
+
+
+def venture(
+    instance: Instance, rider: Rider, place: int, now: Minute, meals: Sequence[Meal]
+) -> tuple[Trip | None, list[Meal]]:
+    """
+    The same where nobody knew when meals would be ready: the trip, and what the rider waited for until the off-time.
+
+    That is left behind, and may be collected by others. What cannot reach its recipient within the longest
+    click-to-door any more is left behind as well, for good. No trip: nothing could be collected.
+    """
+    missed = [meal for meal in meals if meal.ready_at > rider.off_at]
+    taken = [meal for meal in meals if meal.ready_at <= rider.off_at]
+    waits_until = rider.off_at if missed else 0
+    while taken:
+        trip = drive(instance, rider, place, now, taken, waits_until=waits_until)
+        too_late = [
+            meal
+            for meal, at in zip(trip.meals, trip.dropoff_at, strict=True)
+            if at - meal.placed_at > instance.latest_min
+        ]
+        if not too_late:
+            return trip, missed
+        taken.remove(too_late[0])
+    return None, missed

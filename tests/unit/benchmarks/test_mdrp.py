@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.mdrp import MEAL, mean_preparation_min, simulate
 from benchmarks.mdrp_rules import measure, violations, write_solution
-from benchmarks.mdrp_world import read_instance
+from benchmarks.mdrp_world import drive, read_instance, venture
 
 ORDERS = """order\tx\ty\tplacement_time\trestaurant\tready_time
 o1\t1000\t0\t10\tr1\t25
@@ -110,3 +110,28 @@ def test_solution_files_hold_every_order_and_move(instance, tmp_path):
     assert len(lines["orders"]) == 1 + 3
     assert len(lines["couriers"]) == 1 + sum(len(trip.moves) for trip in trips)
     assert lines["couriers"][1].split()[2] == "0"
+
+
+def test_goods_that_are_not_ready_within_the_shift_are_left_behind_and_collected_by_others(instance):
+    """Who was sent in good faith waits until the off-time; with the rest of the bundle it is collected then."""
+    [o1, o2, o3, _] = instance.meals
+    late = replace(o2, ready_at=70)
+    early, off = instance.riders
+    trip, missed = venture(instance, early, early.place, 20, [o1, late])
+    assert trip is not None
+    assert (trip.meals, trip.pickup_at, missed) == ((o1,), early.off_at, [late])
+    assert venture(instance, early, early.place, 20, [late]) == (None, [late])
+    assert venture(instance, off, off.place, 30, [o3])[0] == drive(instance, off, off.place, 30, [o3])
+    slow = replace(instance, meals=(o1, late, o3))
+    day = simulate(slow, preparation_min=mean_preparation_min(instance))
+    assert list(violations(slow, day.trips)) == []
+    assert [trip.rider.name for trip in day.trips if late in trip.meals] in ([], ["c2"])
+
+
+def test_what_cannot_be_there_in_time_any_more_is_left_behind_for_good(instance):
+    hasty = replace(instance, latest_min=40)
+    o1, o2, *_ = hasty.meals
+    trip, missed = venture(hasty, hasty.riders[0], hasty.riders[0].place, 20, [replace(o1, ready_at=58), o2])
+    assert missed == []
+    assert trip is None or all(at - meal.placed_at <= 40 for meal, at in zip(trip.meals, trip.dropoff_at, strict=True))
+    assert venture(hasty, hasty.riders[0], hasty.riders[0].place, 20, [replace(o1, ready_at=58)]) == (None, [])
