@@ -93,6 +93,16 @@ class Arrivals:
         await self._take_over(following)
         return await self._compute(following, now)
 
+    async def of_region(self, region: Region) -> dict[CourierId, Told]:
+        """Arrivals as they are kept, of every courier on a route; nothing of those that nobody has told lately."""
+        now = datetime.now(UTC).timestamp()
+        try:
+            told = await self._book.of_region(region)
+        except NO_BOOK as exc:
+            outages.tell(log, "arrivals not read", exc, event="etas_not_read", region=region)
+            return {}
+        return {courier_id: one for courier_id, one in told.items() if now - one.computed_at <= FRESH_S}
+
     async def of_order(self, order_id: UUID) -> OrderArrivals:
         """
         Arrivals at an order's stops; of one that was delivered, when that was.

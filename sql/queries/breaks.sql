@@ -35,3 +35,11 @@ ORDER BY began_at, id;
 SELECT id, courier_id, duration_s, began_at, ended_at FROM breaks
 WHERE courier_id = ANY($1::uuid[]) AND (ended_at IS NULL OR began_at > $2)
 ORDER BY courier_id, began_at, id;
+
+-- name: going_on
+-- $1 region: who is on a break there, and until when that is meant to last.
+SELECT b.courier_id, least(b.began_at, '2200-01-01T00:00:00Z') + make_interval(secs => b.duration_s) AS until
+FROM breaks AS b
+INNER JOIN couriers AS c ON b.courier_id = c.id
+WHERE c.region = $1 AND c.deleted_at IS NULL AND b.ended_at IS NULL
+ORDER BY b.courier_id;

@@ -61,3 +61,13 @@ WHERE
     AND coalesce(end_lat, start_lat) BETWEEN -90 AND 90 AND coalesce(end_lon, start_lon) BETWEEN -180 AND 180
 ORDER BY starts_at DESC
 LIMIT 1;
+
+-- name: of_region
+-- $1 region, $2 from, $3 to: the shifts that touch that span, of everybody there.
+SELECT
+    s.courier_id, greatest(s.starts_at, '2000-01-01T00:00:00Z') AS starts_at,
+    least(s.ends_at, '2200-01-01T00:00:00Z') AS ends_at, s.breaks
+FROM shifts AS s
+INNER JOIN couriers AS c ON s.courier_id = c.id
+WHERE c.region = $1 AND c.deleted_at IS NULL AND s.ends_at > $2 AND s.starts_at < $3
+ORDER BY s.courier_id, s.starts_at;

@@ -1,6 +1,8 @@
-"""A dispatcher works on many orders at once, in a real Chromium."""
+"""A dispatcher at work on many orders and routes, in a real Chromium."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -96,3 +98,47 @@ def test_several_orders_are_ticked_reassigned_pinned_and_cancelled_and_each_says
     expect(outcome).to_contain_text("2 done, 1 not")
     expect(outcome.get_by_role("listitem").first).to_contain_text("An order that is cancelled")
     assert {order["reason"] for order in found(world, batch).values()} == {"Ordered twice", "was faster"}
+
+
+def near(world, *, due_in: timedelta = timedelta(hours=1)) -> dict[str, Any]:
+    """An order that couriers of the town could bring."""
+    order = {
+        "pickup": {"lat": 41.162, "lon": -8.62, "address": "Kitchen 3"},
+        "dropoff": {
+            "lat": 41.165,
+            "lon": -8.625,
+            "address": "Door 4",
+            "window": {"to": (datetime.now(UTC) + due_in).isoformat()},
+        },
+        "external_id": f"b{uuid4().hex[:6]}",
+        "skills": ["nobody has it"],  # so the dispatcher's own planner leaves it alone
+    }
+    made: dict[str, Any] = world.client.post("/v1/orders", json=order).raise_for_status().json()
+    return made
+
+
+def test_board_shows_who_does_what_when_while_it_changes_and_is_walked_by_keys(page, world, couriers):
+    order = near(world, due_in=timedelta(seconds=1))
+    reference = order["external_id"]
+    page.get_by_role("button", name="Board").click()
+    row = page.get_by_role("group", name=re.compile("^Eva,"))
+    waiting = page.get_by_role("region", name="Unassigned").get_by_role("button", name=re.compile(reference))
+    expect(waiting).to_be_visible()
+    expect(row.get_by_role("button", name=re.compile(reference))).to_have_count(0)
+    body = {"reason": "test", "version": order["version"], "courier_id": couriers["Eva"], "force": True}
+    world.client.post(f"/v1/orders/{order['id']}/reassign", json=body).raise_for_status()
+    expect(row.get_by_role("button", name=re.compile(f"Deliver {reference} at .*promised by .*late"))).to_be_visible()
+    expect(waiting).to_have_count(0)
+
+    row.get_by_role("button", name=re.compile("^Eva")).focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    row.get_by_role("button", name=re.compile("^Eva")).focus()
+    for _ in range(row.locator("[data-stop]").count()):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+    assert "view=board" in page.url
+    page.get_by_role("button", name="Map").click()
+    expect(page.get_by_role("heading", name="Board")).to_have_count(0)
+    world.client.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "test"}).raise_for_status()

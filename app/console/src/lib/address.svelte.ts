@@ -12,6 +12,8 @@ export class Address {
   courierId = $state<string | null>(null)
   orderId = $state<string | null>(null)
   follows = $state(false)
+  /** The board of routes instead of the map. */
+  board = $state(false)
 
   /** `home`: the region that need not be named. */
   constructor(private readonly home: () => string | undefined) {
@@ -29,6 +31,11 @@ export class Address {
     this.write()
   }
 
+  setBoard(board: boolean): void {
+    this.board = board
+    this.write()
+  }
+
   setFollows(follows: boolean): void {
     this.follows = follows
     this.write()
@@ -42,6 +49,7 @@ export class Address {
     this.tab = tab === 'orders' || tab === 'alerts' ? tab : 'couriers'
     this.courierId = query.get('courier')
     this.orderId = query.get('order')
+    this.board = query.get('view') === 'board'
     this.follows = query.has('follow') && this.courierId !== null
   }
 
@@ -53,6 +61,7 @@ export class Address {
     put('region', this.region && this.region !== this.home() ? this.region : null)
     put('courier', this.courierId)
     put('order', this.orderId)
+    put('view', this.board ? 'board' : null)
     put('follow', this.follows ? '1' : null)
     const text = query.toString()
     history.replaceState(null, '', `${location.pathname}${text ? `?${text}` : ''}${location.hash}`)

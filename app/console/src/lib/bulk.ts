@@ -1,5 +1,6 @@
 /** One thing done to many orders, and undone. */
 
+import { bulk as said } from '../words/bulk'
 import * as api from './api'
 import type { BulkDone, BulkResult, Order } from './types'
 
@@ -76,5 +77,5 @@ export async function goBack(steps: readonly Step[]): Promise<void> {
     else for (const id of ids) await api.send('POST', `/v1/orders/${id}/unassign`, facts)
   }
   const left = results.filter((result) => result.problem)
-  if (left.length) throw new Error(`Not undone for ${left.length}: ${api.words(left[0]!.problem!)}`)
+  if (left.length) throw new Error(said.notUndone(left.length, api.words(left[0]!.problem!)))
 }

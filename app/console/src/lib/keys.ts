@@ -8,6 +8,8 @@ export interface Acts {
   step(by: 1 | -1): void
   follow(): void
   showAll(): void
+  /** The board of routes, or the map again. */
+  board(): void
   /** Write down a new order. */
   order(): void
   help(): void
@@ -23,6 +25,7 @@ export function onKey(acts: Acts): (event: KeyboardEvent) => void {
     k: () => acts.step(-1),
     f: acts.follow,
     a: acts.showAll,
+    b: acts.board,
     n: acts.order,
     '?': acts.help,
     1: () => acts.tab('couriers'),

@@ -164,6 +164,60 @@ export interface components {
             ip: string | null;
             trace_id: string | null;
         };
+        /** BoardBreak */
+        BoardBreak: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            duration_s: number;
+        };
+        /** BoardRoute */
+        BoardRoute: {
+            /** Format: uuid */
+            courier_id: string;
+            version: number;
+            stops: components["schemas"]["BoardStop"][];
+        };
+        /** BoardShape */
+        BoardShape: {
+            region: string;
+            /** Format: date-time */
+            at: string;
+            routes: components["schemas"]["BoardRoute"][];
+            shifts: components["schemas"]["BoardShift"][];
+            resting: components["schemas"]["Resting"][];
+            left_out: string[];
+        };
+        /** BoardShift */
+        BoardShift: {
+            /** Format: uuid */
+            courier_id: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            breaks: components["schemas"]["BoardBreak"][];
+        };
+        /** BoardStop */
+        BoardStop: {
+            /** Format: uuid */
+            order_id: string;
+            kind: string;
+            lat: number;
+            lon: number;
+            /** @default false */
+            planned?: boolean;
+            arrives_at?: string | null;
+            latest_at?: string | null;
+            opens_at?: string | null;
+            due_at?: string | null;
+            /** @default 0 */
+            service_s?: number;
+            break_at?: string | null;
+            /** @default 0 */
+            break_s?: number;
+        };
         /** BreakShape */
         BreakShape: {
             /** Format: date-time */
@@ -1161,6 +1215,13 @@ export interface components {
             until: string;
             ended_at?: string | null;
             planned?: components["schemas"]["PlannedBreak"] | null;
+        };
+        /** Resting */
+        Resting: {
+            /** Format: uuid */
+            courier_id: string;
+            /** Format: date-time */
+            until: string;
         };
         /** Retry */
         Retry: {

@@ -10,6 +10,7 @@ import { Lists } from './lists.svelte'
 import { type Connection, Live } from './live'
 import { locale } from './locale.svelte'
 import { Picking } from './picking.svelte'
+import { Routes } from './routes.svelte'
 import { Rows } from './rows.svelte'
 import { Selection } from './selection.svelte'
 import { Session } from './session.svelte'
@@ -47,6 +48,7 @@ export class Store {
     isOpened: (orderId) => orderId === this.address.orderId,
     announce: (text) => (this.announcement = text),
   })
+  readonly routes = new Routes(() => this.inRegion)
   readonly rows = new Rows(
     this.lists,
     () => this.now,
@@ -140,6 +142,7 @@ export class Store {
     this.selection.clear()
     this.selection.outcome = null
     this.rows.empty()
+    this.routes.empty()
   }
 
   private open(): void {
@@ -161,7 +164,10 @@ export class Store {
         this.connection = connection
         this.asOf = asOf
       },
-      onReset: () => this.routeVersion++,
+      onReset: () => {
+        this.routeVersion++
+        this.routes.changed()
+      },
       onSignedOut: () => this.signedOut(),
     })
   }
@@ -183,6 +189,7 @@ export class Store {
     if (typeof event.order_id === 'string') this.lists.orderChanged(event.order_id)
     if (event.type === 'fence.changed') this.fenceVersion++
     if (event.type === 'region.changed') this.later.run('regions', 400, () => this.readRegions())
+    if (['route', 'order', 'plan', 'courier'].includes(subject)) this.routes.changed()
     if (subject === 'alert') this.lists.alertsChanged()
     if (subject === 'courier') {
       if (event.deleted === true) {

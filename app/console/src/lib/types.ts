@@ -9,6 +9,11 @@ type Shapes = components['schemas']
 
 export type Alert = Shapes['Alert']
 export type AlertKind = Shapes['AlertKind']
+/** All routes of a region at one moment. */
+export type Board = Shapes['BoardShape']
+export type BoardRoute = Shapes['BoardRoute']
+export type BoardShift = Shapes['BoardShift']
+export type BoardStop = Shapes['BoardStop']
 export type BulkDone = Shapes['BulkDone']
 export type BulkResult = Shapes['BulkResult']
 /** Who could take an order, the cheapest first, and who could not. */

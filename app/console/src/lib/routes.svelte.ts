@@ -1,0 +1,57 @@
+/** All routes of the region, read in one request while something shows them, and again when something changed. */
+
+import * as api from './api'
+import { Later } from './later'
+import type { Board, BoardRoute, BoardShift } from './types'
+
+const AGAIN_MS = 2_000
+/** Arrivals move without an event: read so often at least. */
+const BEAT_MS = 20_000
+
+export class Routes {
+  board = $state.raw<Board | null>(null)
+  /** Why they could not be read the last time. */
+  problem = $state('')
+  readonly byCourier: ReadonlyMap<string, BoardRoute> = $derived(new Map((this.board?.routes ?? []).map((route) => [route.courier_id, route])))
+  readonly shifts: ReadonlyMap<string, BoardShift[]> = $derived.by(() => {
+    const shifts = new Map<string, BoardShift[]>()
+    for (const shift of this.board?.shifts ?? []) shifts.set(shift.courier_id, [...(shifts.get(shift.courier_id) ?? []), shift])
+    return shifts
+  })
+  readonly resting: ReadonlyMap<string, string> = $derived(new Map((this.board?.resting ?? []).map(({ courier_id, until }) => [courier_id, until])))
+  private readonly later = new Later()
+  private nUsers = 0
+  private beat: ReturnType<typeof setInterval> | undefined
+
+  constructor(private readonly inRegion: () => string) {}
+
+  /** From now on somebody looks, until the answer is called. */
+  use(): () => void {
+    if (this.nUsers++ === 0) this.beat = setInterval(() => void this.read(), BEAT_MS)
+    void this.read()
+    return () => {
+      if (--this.nUsers === 0) clearInterval(this.beat)
+    }
+  }
+
+  changed(): void {
+    if (this.nUsers) this.later.run('routes', AGAIN_MS, () => this.read())
+  }
+
+  empty(): void {
+    this.board = null
+    this.changed()
+  }
+
+  async read(): Promise<void> {
+    const region = this.inRegion()
+    try {
+      const board = await api.get<Board>(`/v1/routes?${region}`)
+      if (region !== this.inRegion()) return
+      this.board = board
+      this.problem = ''
+    } catch (error) {
+      this.problem = error instanceof Error ? error.message : String(error)
+    }
+  }
+}

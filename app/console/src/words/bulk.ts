@@ -1,0 +1,46 @@
+/** One thing done to many orders. */
+
+import { catalogue, english, russian } from '../lib/catalogue'
+
+export const bulk = catalogue(
+  {
+    what: 'What to do with the ticked orders',
+    orders: (n: number) => english(n, 'order', 'orders'),
+    ticked: (n: number) => `${english(n, 'order', 'orders')} ticked`,
+    actions: { cancel: 'Cancel', reassign: 'Reassign', pin: 'Pin', unpin: 'Unpin' },
+    untickAll: 'Untick all',
+    to: 'To',
+    chooseCourier: 'Choose a courier',
+    why: 'Why?',
+    quick: 'Quick reasons',
+    keep: 'Keep as it is',
+    act: (action: string, n: number) => `${action} ${english(n, 'order', 'orders')}`,
+    anyway: (n: number) => `Reassign ${english(n, 'order', 'orders')} anyway`,
+    cancelling: (n: number) => `Cancelling ${english(n, 'order', 'orders')} …`,
+    finished: (n: number, action: string) => `${english(n, 'order', 'orders')}: ${action.toLowerCase()} done.`,
+    became: 'What became of them',
+    outcome: (good: number, bad: number) => (bad ? `${good} done, ${bad} not` : `${good} done`),
+    dismiss: 'Dismiss',
+    notUndone: (n: number, why: string) => `Not undone for ${n}: ${why}`,
+  },
+  {
+    what: 'Что сделать с отмеченными заказами',
+    orders: (n) => russian(n, 'заказ', 'заказа', 'заказов'),
+    ticked: (n) => `Отмечено: ${russian(n, 'заказ', 'заказа', 'заказов')}`,
+    actions: { cancel: 'Отменить', reassign: 'Передать', pin: 'Закрепить', unpin: 'Открепить' },
+    untickAll: 'Снять отметки',
+    to: 'Кому',
+    chooseCourier: 'Выберите курьера',
+    why: 'Почему?',
+    quick: 'Частые причины',
+    keep: 'Оставить как есть',
+    act: (action, n) => `${action}: ${russian(n, 'заказ', 'заказа', 'заказов')}`,
+    anyway: (n) => `Всё равно передать: ${russian(n, 'заказ', 'заказа', 'заказов')}`,
+    cancelling: (n) => `Отменяем: ${russian(n, 'заказ', 'заказа', 'заказов')} …`,
+    finished: (n, action) => `${action}: ${russian(n, 'заказ', 'заказа', 'заказов')}, готово.`,
+    became: 'Что с ними стало',
+    outcome: (good, bad) => (bad ? `Готово: ${good}, не вышло: ${bad}` : `Готово: ${good}`),
+    dismiss: 'Скрыть',
+    notUndone: (n, why) => `Не отменено для ${n}: ${why}`,
+  },
+)
