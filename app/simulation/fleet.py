@@ -138,6 +138,7 @@ class Fleet:
             if member.heading_for != member.stops[0]:
                 stop = member.stops[0]
                 body.go(await self.ways.between(body.at, stop.place, body.mode))
+                body.waits_s = 0.0
                 member.heading_for = stop  # only now: whoever heads for a stop and has no way left is there
         elif body.has_arrived and body.waits_s <= 0:
             member.heading_for = None

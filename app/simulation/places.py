@@ -15,8 +15,6 @@ FIX_EVERY: Final = timedelta(seconds=10)
 LONGEST: Final = timedelta(minutes=25)
 """A phone tells of no more than this."""
 IDLE: Final = timedelta(minutes=8)
-GOES_ON_AFTER_S: Final = 420.0
-"""Who stands still at the beginning."""
 
 
 async def take_places(fleet: Fleet, stories: Iterable[Story], now: datetime) -> None:
@@ -31,7 +29,9 @@ async def take_places(fleet: Fleet, stories: Iterable[Story], now: datetime) -> 
         arrived_at = now - timedelta(seconds=leg.stands_s)
         _drove(member, behind, leg.began_at, arrived_at, now)
         member.body.go(ahead)
-        member.body.waits_s = GOES_ON_AFTER_S if leg.stands_s else 0.0
+        member.body.waits_s = 0.0
+        if leg.stands_s:
+            fleet.stop_moving(member)
     for number, member in enumerate(fleet.members):
         if number not in placed:
             _drove(member, [member.body.at], now - IDLE, now - IDLE, now)

@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10.0
 TELL_EVERY_S: Final = 5.0
 
-Opening = Callable[[Fleet, City], Awaitable[None]]
-Breaking = Callable[[Callable[[Breakage], Awaitable[Broken]], asyncio.Event], Coroutine[None, None, None]]
+Later = Coroutine[None, None, None]
+Opening = Callable[[Fleet, City], Awaitable[Later | None]]
+Breaking = Callable[[Callable[[Breakage], Awaitable[Broken]], asyncio.Event], Later]
 
 
 async def run(
@@ -49,8 +50,8 @@ async def run(
     Simulate until `stop` is set, the time is over, or SIGINT or SIGTERM comes; returns what happened.
 
     `counts` is kept up to date meanwhile, and `say` is told of it every few seconds. `opening` is waited for before
-    anybody moves: it says where the couriers are, and what they have to do already. `breaking` runs
-    beside, and has something broken when somebody wants it.
+    anybody moves: it says where the couriers are and what they have to do already, and what is to be done beside.
+    `breaking` runs beside, and has something broken when somebody wants it.
 
     Raises httpx.HTTPStatusError when the token may not create couriers.
     """
@@ -64,9 +65,9 @@ async def run(
         fleet = Fleet(params, client, city, Ways(city.town, params.engines, client), counts)
         await fleet.enlist()
         log.info("fleet enlisted", extra={"event": "fleet_enlisted", "couriers": len(fleet.members)})
-        if opening is not None:
-            await opening(fleet, city)
         async with asyncio.TaskGroup() as group:
+            if opening is not None and (later := await opening(fleet, city)) is not None:
+                group.create_task(later)
             for member in fleet.members:
                 group.create_task(fleet.live(member, stop))
             if params.orders_per_hour > 0:

@@ -33,9 +33,9 @@ class Made:
     n_bytes: int
 
 
-def build(source: Path, target: Path, progress: Progress) -> Made:
+def build(source: Path, target: Path, progress: Progress, attribution: str = ATTRIBUTION) -> Made:
     """
-    Make the tiles of a cut-out; the target is replaced once it is whole.
+    Make the tiles of a cut-out; the target is replaced once it is whole. `attribution`: what the map must say of it.
 
     Raises NoStreets, and what the operating system says of the files.
     """
@@ -52,7 +52,7 @@ def build(source: Path, target: Path, progress: Progress) -> Made:
     with writing(str(partial)) as writer:
         for tile_id, data in tiles:
             writer.write_tile(tile_id, data)
-        writer.finalize(*_described(bounds))
+        writer.finalize(*_described(bounds, attribution))
     partial.replace(target)
     return Made(n_shapes=len(shapes), n_left_out=n_left_out, n_tiles=len(tiles), n_bytes=target.stat().st_size)
 
@@ -103,7 +103,7 @@ def _tiles(shapes: Sequence[Shape], bounds: tuple[float, ...], progress: Progres
     progress("tiles", n_zooms, n_zooms)
 
 
-def _described(bounds: tuple[float, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _described(bounds: tuple[float, ...], attribution: str) -> tuple[dict[str, Any], dict[str, Any]]:
     west, north, east, south = _degrees_e7(bounds)
     header = {
         "tile_type": TileType.MVT,
@@ -118,7 +118,7 @@ def _described(bounds: tuple[float, ...]) -> tuple[dict[str, Any], dict[str, Any
     }
     layers = ("earth", "landuse", "water", "roads", "buildings", "places", "pois")
     known = [{"id": name, "fields": {}, "minzoom": FIRST_ZOOM, "maxzoom": LAST_ZOOM} for name in layers]
-    return header, {"name": "Postrider streets", "attribution": ATTRIBUTION, "vector_layers": known}
+    return header, {"name": "Postrider streets", "attribution": attribution, "vector_layers": known}
 
 
 def _degrees_e7(bounds: tuple[float, ...]) -> tuple[int, int, int, int]:

@@ -34,7 +34,9 @@ GREEN: Final = (
 """Kinds of `landuse` that are drawn green; the others as built-up."""
 
 
-def style(theme: Theme, tiles_url: str, bounds: tuple[float, float, float, float]) -> dict[str, Any]:
+def style(
+    theme: Theme, tiles_url: str, bounds: tuple[float, float, float, float], attribution: str = ATTRIBUTION
+) -> dict[str, Any]:
     """The style; `bounds`: west, south, east, north of the tiles, in degrees."""
     colours = COLOURS[theme]
     source = {
@@ -43,7 +45,7 @@ def style(theme: Theme, tiles_url: str, bounds: tuple[float, float, float, float
         "minzoom": FIRST_ZOOM,
         "maxzoom": LAST_ZOOM,
         "bounds": list(bounds),
-        "attribution": ATTRIBUTION,
+        "attribution": attribution,
     }
     return {
         "version": 8,

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.streets.features import ATTRIBUTION
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +45,17 @@ class TileFile:
     def header(self) -> dict[str, Any]:
         """What the file says of itself; empty without one."""
         return {} if self.version is None else dict(self._reader.header())
+
+    @property
+    def attribution(self) -> str:
+        """What the map must say of the file: whose data it is."""
+        if self.version is None:
+            return ATTRIBUTION
+        try:
+            said = self._reader.metadata().get("attribution")
+        except Exception:  # noqa: BLE001 - tiles by another program are drawn whatever it wrote beside them
+            said = None
+        return said if isinstance(said, str) and said else ATTRIBUTION
 
     def tile(self, zoom: int, column: int, row: int) -> bytes | None:
         """A tile, gzipped; None where there is none."""

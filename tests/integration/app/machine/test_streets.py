@@ -1,17 +1,27 @@
 """The demo's city: what is chosen, made once, and kept."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.geocoding.own import SUFFIX, Own
 from app.machine import streets as module
 from app.machine.routing import routing
 from app.machine.streets import streets
 from app.settings import SettingError
+from app.simulation import town_osm
+from app.simulation.osm_city import city_of
+from app.simulation.params import SimulateParams
+from app.streets.style import style
+from app.streets.tile_file import TileFile
 from tests.engines import PORTO_CENTRE, grid_of_streets, missing_engine
-from tracking.position import Mode
+from tracking.geo import distance_m
+from tracking.position import LatLon, Mode
+
+SMALL = SimulateParams(url="", token="", radius_m=500)
 
 
 async def test_streets_are_made_once_told_while_they_are_and_kept(tmp_path):
@@ -39,16 +49,30 @@ async def test_streets_at_hand_that_are_broken_leave_the_town_made_up(tmp_path, 
     broken = tmp_path / "beside.osm.pbf"
     broken.write_bytes(b"no map")
     monkeypatch.setattr(module, "BESIDE", broken)
-    assert await streets("", tmp_path / "data", said.append) is None
-    assert "the town is made up" in said[-1]
+    monkeypatch.setattr(module, "TOWN", SMALL)
+    made = await streets("", tmp_path / "data", said.append)
+    assert "streets of beside: cannot be read" in said[0]
+    assert made is not None
+    assert made.tiles.name.startswith("town-")
 
 
 async def test_without_streets_at_hand_and_without_a_registry_the_town_is_made_up(tmp_path, monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(module, "BESIDE", Path(tmp_path / "nowhere"))
+    monkeypatch.setattr(module, "TOWN", SMALL)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
-    assert await streets("", tmp_path / "data", said.append) is None
-    assert "the town is made up" in said[-1]
+    made = await streets("", tmp_path / "data", said.append)
+    assert "the town is made up" in said[1]
+    assert made is not None
+    city = city_of(made.source)
+    with closing(TileFile(made.tiles)) as tiles:
+        assert tiles.attribution == town_osm.ATTRIBUTION
+    drawn = style("light", "/t", (0, 0, 1, 1), town_osm.ATTRIBUTION)
+    assert drawn["sources"]["streets"]["attribution"] == town_osm.ATTRIBUTION
+    assert len(city.kitchens) > 10
+    assert len(city.homes) > 80
+    [found, *_] = await Own(made.tiles.with_suffix(SUFFIX)).find(city.homes[0].address, 1, None)
+    assert distance_m(LatLon(found.lat, found.lon), city.homes[0].at) < 10
 
 
 @pytest.mark.skipif(missing_engine("osrm") is not None, reason=str(missing_engine("osrm")))
