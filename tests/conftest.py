@@ -21,6 +21,8 @@ from hypothesis import settings
 from app.machine.migrate import migrate
 from app.machine.servers import NotInstalled, PostgresServer, RedisServer
 from app.machine.timescale import TimescaleServer
+from tests import emptied
+from tests.emptied import Emptied
 
 # Each client would read the certificates of all authorities anew, which takes longer than most requests here.
 httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
@@ -60,20 +62,22 @@ def template_database(postgres_server: PostgresServer) -> str:
 @pytest.fixture
 def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A database with nothing in it, not even the ledger."""
-    yield from _database(postgres_server, "template1", f"empty_{os.getpid()}")
+    name = f"empty_{os.getpid()}"
+    emptied.clone(postgres_server, "template1", name)
+    yield postgres_server.url_of(name)
+    emptied.drop(postgres_server, name)
+
+
+@pytest.fixture(scope="session")
+def emptied_database(postgres_server: PostgresServer, template_database: str) -> Emptied:
+    return Emptied(postgres_server, template_database, f"test_{os.getpid()}")
 
 
 @pytest.fixture
-def database_url(postgres_server: PostgresServer, template_database: str) -> Iterator[str]:
-    """A migrated database of its own for the test; its address is every test's, so that an API can serve the next."""
-    yield from _database(postgres_server, template_database, f"test_{os.getpid()}")
-
-
-def _database(server: PostgresServer, template: str, name: str) -> Iterator[str]:
-    with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-        yield server.url_of(name)
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+def database_url(emptied_database: Emptied) -> Iterator[str]:
+    """A migrated database with nothing in it; its address is every test's, so that an API can serve the next."""
+    yield emptied_database.ready()
+    emptied_database.empty()
 
 
 @pytest.fixture(scope="session")
