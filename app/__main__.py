@@ -145,6 +145,8 @@ for _name, _help in {
     "watch": "Finds stops, geofence events and alerts.",
     "dispatch": "Assigns orders to couriers.",
     "housekeeping": "Applies retention where the database does not do it itself.",
+    "gateway": "Sends events to other systems.",
+    "background": "Housekeeping and gateway in one process, as `up` has them.",
 }.items():
     cli.command(_name, help=_help)(_role(_name))
 

@@ -59,6 +59,7 @@ from app.routes import (
     tokens,
     tracks,
     users,
+    webhooks,
     weighing,
 )
 from app.routes.positions_fast import FastPositions
@@ -125,6 +126,7 @@ ROUTES = [
     *shifts.route_handlers,
     *breaks.route_handlers,
     *positions.route_handlers,
+    *webhooks.route_handlers,
     *stops.route_handlers,
     *streets.route_handlers,
     *tokens.route_handlers,

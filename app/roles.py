@@ -9,6 +9,8 @@ from prometheus_client import start_http_server
 
 from app.commands.erasing import Erasing
 from app.commands.forgetting import Forgetting, Retention
+from app.gateway.sender import Sender
+from app.gateway.webhooks import Webhooks
 from app.settings import Settings
 from app.web.idempotency import forget_answers
 from app.web.together import MULTIPROCESS
@@ -94,9 +96,26 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
     }
 
 
+def _gateway(settings: Settings, opened: Resources) -> dict[str, Start]:
+    """Events to other systems."""
+
+    async def send(stop: asyncio.Event) -> None:
+        async with Webhooks(allow_private=settings.webhooks_private) as webhooks:
+            await Sender(opened.pool, opened.redis, webhooks).run(stop)
+
+    return {"events": send}
+
+
+def _background(settings: Settings, opened: Resources) -> dict[str, Start]:
+    """What one machine does in one process: both wait most of the time."""
+    return _housekeeping(settings, opened) | _gateway(settings, opened)
+
+
 ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {
     "writer": _writer,
     "watch": _watch,
     "dispatch": _dispatch,
     "housekeeping": _housekeeping,
+    "gateway": _gateway,
+    "background": _background,
 }

@@ -75,8 +75,12 @@ class Settings:
     """Contacts, addresses, instructions, proofs and comments of closed orders are kept so long."""
     retention_orders_days: int = 730
     """Closed orders, with all that became of them, are kept so long."""
+    retention_events_days: int = 7
+    """Events for other systems are kept so long, sent or not, with what came of each attempt."""
     retention_audit_days: int = 730
     """Who did and who looked at what, and tokens that work no more, are kept so long."""
+    webhooks_private: bool = False
+    """Webhooks may go to addresses of private networks too; only where all administrators may reach those anyway."""
     compress_after_days: int = 2
     """TimescaleDB compresses fixes older than this; late ones still find their place."""
     log_level: str = "INFO"

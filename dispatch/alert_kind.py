@@ -27,6 +27,8 @@ class AlertKind(StrEnum):
     """A courier's shift is over, and what is on board was not handed over."""
     SET_ASIDE = "set_aside"
     """A part of the program cannot use a record and goes on without it; `facts.cause` says why."""
+    WEBHOOK_OFF = "webhook_off"
+    """Another system took no events for days and is sent none any more; `facts.reason` says why."""
 
 
 TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})

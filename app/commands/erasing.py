@@ -51,6 +51,9 @@ STEPS: Final = (
     "tracked_stops",
     "answers",
     "invitations",
+    "outbox",
+    "deliveries",
+    "outbox_orders",
 )
 """Blocks of sql/queries/erasing.sql in order; those that look for names come before the one that takes names away."""
 SETTLE: Final = timedelta(minutes=2)

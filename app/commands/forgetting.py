@@ -27,6 +27,8 @@ class Retention:
 
     share_links: timedelta
     invitations: timedelta
+    outbox: timedelta
+    outbox_heads: timedelta
     order_contacts: timedelta
     order_comments: timedelta
     stays: timedelta
@@ -49,10 +51,11 @@ class Retention:
         orders, audit = settings.retention_orders_days, settings.retention_audit_days
         days = {
             **dict.fromkeys(("share_links", "invitations"), 1),
+            "outbox": min(settings.retention_events_days, contacts),
             **dict.fromkeys(("order_contacts", "order_comments"), contacts),
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
-            **dict.fromkeys(("order_hours", "orders"), orders),
+            **dict.fromkeys(("order_hours", "orders", "outbox_heads"), orders),
             **dict.fromkeys(("audit_log", "tokens", "users"), audit),
         }
         return cls(**{name: timedelta(days=n) for name, n in days.items()})

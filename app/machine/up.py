@@ -24,7 +24,7 @@ from sql.ledger import Engine
 
 log = logging.getLogger(__name__)
 
-ROLES = ("api", "writer", "watch", "dispatch", "housekeeping")
+ROLES = ("api", "writer", "watch", "dispatch", "background")
 READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 15.0
 """Then a child is killed; nothing is lost by that, for what is accepted is in the log."""

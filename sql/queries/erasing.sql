@@ -39,6 +39,19 @@ WHERE
     role = 'courier' AND (reason IS NOT NULL OR actor <> 'courier:' || $1::uuid) AND courier_id = $1
     AND order_id IN (SELECT o.id FROM orders AS o WHERE o.courier_id = $1 UNION SELECT f.order_id FROM offers AS f WHERE f.courier_id = $1);
 
+-- name: outbox
+-- What was told of the courier, sent or not; of orders, only the courier's own words go.
+DELETE FROM outbox WHERE courier_id = $1 AND type NOT LIKE 'postrider.order.%';
+
+-- name: deliveries
+-- Whoever was sent an event may have said it back.
+UPDATE event_deliveries SET answer = NULL
+WHERE answer IS NOT NULL AND n IN (SELECT o.n FROM outbox AS o WHERE o.courier_id = $1);
+
+-- name: outbox_orders
+UPDATE outbox SET data = data #- '{change,reason}'
+WHERE courier_id = $1 AND type LIKE 'postrider.order.%' AND data -> 'change' ->> 'role' = 'courier';
+
 -- name: offers
 UPDATE offers SET reason = NULL, facts = '{}' WHERE courier_id = $1 AND (reason IS NOT NULL OR facts <> '{}');
 

@@ -65,6 +65,14 @@ DELETE FROM share_links WHERE hash = ANY(ARRAY(SELECT l.hash FROM share_links AS
 -- name: invitations
 DELETE FROM invitations WHERE hash = ANY(ARRAY(SELECT i.hash FROM invitations AS i WHERE i.expires_at < $1 LIMIT $2));
 
+-- name: outbox
+-- With what waits to be sent, and what was.
+DELETE FROM outbox WHERE n = ANY(ARRAY(SELECT o.n FROM outbox AS o WHERE o.written_at < $1 ORDER BY o.written_at LIMIT $2));
+
+-- name: outbox_heads
+-- Whatever happens to it after that begins to count anew.
+DELETE FROM outbox_heads WHERE subject = ANY(ARRAY(SELECT h.subject FROM outbox_heads AS h WHERE h.at < $1 LIMIT $2));
+
 -- name: tokens
 DELETE FROM tokens WHERE id = ANY(ARRAY(
     SELECT t.id FROM tokens AS t WHERE

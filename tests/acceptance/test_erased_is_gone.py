@@ -49,6 +49,7 @@ HOLDS_NOBODY = {
     "dispatch_leases": "processes",
     "watch_leases": "processes",
     "users": "staff",
+    "event_targets": "systems",
     "share_links": "a recipient's link, made by staff",
     "order_comments": "what staff wrote about an order",
 }
@@ -58,6 +59,8 @@ KEEPS_THE_ID = {
     "orders": "who carried it is part of the order's own record",
     "order_events": "the order's timeline",
     "offers": "the order's offers",
+    "outbox": "events of the order",
+    "outbox_heads": "a counter",
     "alerts": "that there was one, without what was seen",
     "audit_log": "that somebody looked or erased, without the facts",
 }
@@ -268,6 +271,7 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
     await ask(admin, "POST", f"{path}/invitations")
     phone = await client_of(Role.COURIER, courier=str(courier_id))
     phone.headers["Authorization"] = f"Bearer {token}"
+    await pool.execute("INSERT INTO event_targets (url, secrets) VALUES ('https://example.com', '{whsec_}')")
     now = datetime.now(UTC)
     ends = {"starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=8)).isoformat(), "end": HOME}
     await ask(admin, "POST", f"{path}/shifts", ends)
@@ -283,6 +287,12 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
         await until(lambda: pool.fetchval("SELECT count(*) FROM quarantine"))
     await pool.execute("UPDATE audit_log SET actor = 'courier:' || $1 WHERE role = 'courier'", PHONE)
     await pool.execute("UPDATE order_events SET actor = 'courier:' || $1 WHERE role = 'courier'", PHONE)
+    await pool.execute(
+        "INSERT INTO event_deliveries (target_id, n, at, attempt, status, took_ms, answer)"
+        " SELECT t.id, o.n, now(), 1, 200, 1, 'thanks for ' || $1 FROM event_targets AS t, outbox AS o"
+        " WHERE o.courier_id IS NOT NULL",
+        NAME,
+    )
     other = await put_what_roles_write(pool, redis, courier_id, order_id, open_order_id, [token])
     filled = await tables(pool)
     for table, text in filled.items():
@@ -349,10 +359,12 @@ async def test_every_table_that_background_roles_fill_with_couriers_leaves_out_t
         "orders": "keeps the id",
         "order_events": "keeps the id",
         "offers": "made for couriers of the fleet",
+        "invitations": "made for couriers of the fleet",
         "routes": "made for couriers of the fleet",
         "decisions": "made for couriers of the fleet",
         "shifts": "made for couriers of the fleet",
         "breaks": "made for couriers of the fleet",
+        "outbox": "told of rows that are guarded themselves",
     }
     rows = await pool.fetch(
         "SELECT table_name AS name FROM information_schema.columns JOIN information_schema.tables"

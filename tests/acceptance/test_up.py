@@ -167,7 +167,7 @@ def test_nothing_outlives_a_killed_up_and_the_next_one_starts(start):
 
 def test_role_that_dies_is_started_again(running):
     program, _ = running
-    (before,) = program.roles("housekeeping")
+    (before,) = program.roles("background")
     os.kill(before, signal.SIGKILL)
-    after = wait_until(lambda: program.roles("housekeeping") - {before})
+    after = wait_until(lambda: program.roles("background") - {before})
     assert len(after) == 1

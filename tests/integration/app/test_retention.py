@@ -32,6 +32,9 @@ OTHERWISE = {
     "courier_hours_horizon": "a row",
     "order_hours_horizon": "a row",
     "day_plans": "gone over whenever one is asked for",
+    "outbox_queue": "with their event",
+    "event_deliveries": "with their event",
+    "event_targets": "until an administrator deletes them",
     "leases": "seconds",
     "lease_holders": "seconds",
     "dispatch_leases": "seconds",
@@ -122,6 +125,15 @@ async def fill(pool, at):
         at,
     )
     await pool.execute("INSERT INTO users (name, role, deleted_at) VALUES ($1, 'viewer', $2)", name, at)
+    await pool.execute("DELETE FROM outbox WHERE type <> 'kept'")  # what was told of all that
+    await pool.execute(
+        "INSERT INTO outbox (type, subject, sequence, region, at, written_at, data)"
+        " VALUES ('kept', $1, 1, 'default', $2, $2, '{}')",
+        order,
+        at,
+    )
+    await pool.execute("DELETE FROM outbox_heads WHERE subject NOT IN (SELECT subject FROM outbox)")
+    await pool.execute("INSERT INTO outbox_heads (subject, sequence, at) VALUES ($1, 1, $2)", order, at)
 
 
 async def counts(pool):

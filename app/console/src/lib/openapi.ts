@@ -113,7 +113,7 @@ export interface components {
          * @description What may be wrong with a courier or an order.
          * @enum {string}
          */
-        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump" | "intake_silent" | "unassigned" | "unaccepted" | "impossible" | "goods_on_board" | "set_aside";
+        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump" | "intake_silent" | "unassigned" | "unaccepted" | "impossible" | "goods_on_board" | "set_aside" | "webhook_off";
         /**
          * AlertState
          * @description Where an alert stands.
@@ -320,6 +320,24 @@ export interface components {
             remove_couriers?: string[];
             assign?: components["schemas"]["AssignOrder"][];
         };
+        /** CloudEvent */
+        CloudEvent: {
+            /** @default 1.0 */
+            specversion?: string;
+            /** Format: uuid */
+            id: string;
+            source: string;
+            type: string;
+            /** Format: uuid */
+            subject: string;
+            sequence: number;
+            /** Format: date-time */
+            time: string;
+            region: string;
+            /** @default application/json */
+            datacontenttype?: string;
+            data: unknown;
+        };
         /** Collected */
         Collected: {
             note?: string | null;
@@ -510,6 +528,19 @@ export interface components {
             name?: string | null;
             proof?: components["schemas"]["order_steps_Proof"] | null;
             at?: string | null;
+        };
+        /** Delivery */
+        Delivery: {
+            id: number;
+            event: components["schemas"]["CloudEvent"];
+            /** Format: date-time */
+            tried_at: string;
+            attempt: number;
+            took_ms: number;
+            status?: number | null;
+            answer?: string | null;
+            error?: string | null;
+            again_at?: string | null;
         };
         /** DifferenceShape */
         DifferenceShape: {
@@ -858,6 +889,12 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** NewSecret */
+        NewSecret: {
+            secret: string;
+            /** Format: date-time */
+            old_until: string;
+        };
         /** NewShifts */
         NewShifts: {
             /** Format: date-time */
@@ -900,6 +937,14 @@ export interface components {
             password?: string | null;
             /** @default false */
             must_change_password?: boolean;
+        };
+        /** NewWebhook */
+        NewWebhook: {
+            url: string;
+            types?: string[];
+            region?: string | null;
+            /** @default  */
+            description?: string;
         };
         /** ObjectionShape */
         ObjectionShape: {
@@ -1136,6 +1181,11 @@ export interface components {
         QuarantinedFix: {
             index: number;
             reason: components["schemas"]["Reason"];
+        };
+        /** Queued */
+        Queued: {
+            /** Format: uuid */
+            event_id: string;
         };
         /**
          * Reason
@@ -1544,6 +1594,45 @@ export interface components {
             arrived_at: string;
             departed_at: string | null;
             pressed_at: string | null;
+        };
+        /** Webhook */
+        Webhook: {
+            /** Format: uuid */
+            id: string;
+            url: string;
+            types: string[];
+            description: string;
+            enabled: boolean;
+            /** Format: date-time */
+            created_at: string;
+            n_waiting: number;
+            region?: string | null;
+            off_reason?: string | null;
+            failing_since?: string | null;
+        };
+        /** WebhookPatch */
+        WebhookPatch: {
+            url?: string;
+            types?: string[];
+            region?: string | null;
+            description?: string;
+            enabled?: boolean;
+        };
+        /** WebhookWithSecret */
+        WebhookWithSecret: {
+            /** Format: uuid */
+            id: string;
+            url: string;
+            types: string[];
+            description: string;
+            enabled: boolean;
+            /** Format: date-time */
+            created_at: string;
+            n_waiting: number;
+            region?: string | null;
+            off_reason?: string | null;
+            failing_since?: string | null;
+            secret: string;
         };
         /** Why */
         Why: {

@@ -20,6 +20,7 @@ export const alerts = catalogue(
       impossible: 'Impossible',
       goods_on_board: 'Goods on board',
       set_aside: 'Set aside',
+      webhook_off: 'Webhook off',
     },
     means: {
       stuck: 'Has a way to go and has not moved for a while.',
@@ -37,6 +38,7 @@ export const alerts = catalogue(
       impossible: 'Nobody can take the order any more, or ever could.',
       goods_on_board: 'The shift is over, and goods were not handed over.',
       set_aside: 'A record that cannot be used; everything else goes on without it.',
+      webhook_off: 'Another system took no events for days and is sent none any more.',
     },
     nothing: 'Nothing needs you.',
     notHere: 'Alerts are not available here.',
@@ -65,6 +67,7 @@ export const alerts = catalogue(
       impossible: 'Невыполним',
       goods_on_board: 'Товар на руках',
       set_aside: 'Отложено',
+      webhook_off: 'Вебхук отключён',
     },
     means: {
       stuck: 'Ему есть куда ехать, но он давно не движется.',
@@ -82,6 +85,7 @@ export const alerts = catalogue(
       impossible: 'Заказ уже никто не может взять, а может, и не мог.',
       goods_on_board: 'Смена окончена, а товар не сдан.',
       set_aside: 'Запись, которую нельзя использовать; остальное идёт без неё.',
+      webhook_off: 'Другая система долго не принимала события, и ей их больше не отправляют.',
     },
     nothing: 'Вашего внимания ничто не требует.',
     notHere: 'Тревоги здесь недоступны.',

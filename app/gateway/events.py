@@ -1,0 +1,201 @@
+"""
+What other systems are told: rows of the outbox as CloudEvents 1.0; no I/O.
+
+The outbox is written by the database in the transaction that makes a change (sql/migrations, `put_event`), with the
+rows as they were then. `data` has the shapes of the HTTP API.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+
+from app.shapes.orders import OrderShape, shape_of
+from dispatch.orders.rows import from_json, order_from_row
+
+Row = Mapping[str, Any]
+
+SPECVERSION: Final = "1.0"
+TEST: Final = "postrider.test"
+"""Sent only to the target that asked for it."""
+
+
+class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What was done to an order: a line of its timeline."""
+
+    action: str
+    to_state: str
+    role: str
+    at: datetime
+    version: int
+    from_state: str | None = None
+    courier_id: UUID | None = None
+    """Who has it, or had it until then."""
+    reason: str | None = None
+    facts: dict[str, Any] = {}
+
+
+class Offered(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """To whom an order was offered, and until when."""
+
+    id: UUID
+    courier_id: UUID
+    offered_at: datetime
+    expires_at: datetime
+    bundle_id: UUID | None = None
+
+
+class OrderData(OrderShape, kw_only=True, omit_defaults=True):
+    """The order as it was then, and what happened."""
+
+    change: Change | None = None
+    offer: Offered | None = None
+
+
+class CourierData(msgspec.Struct, kw_only=True):
+    """The courier as it was then."""
+
+    id: UUID
+    external_id: str | None
+    name: str
+    mode: str
+    region: str
+    capacity: list[int]
+    skills: list[str]
+    max_orders: int
+    on_duty: bool
+    version: int
+    updated_at: datetime
+
+
+class BreakData(msgspec.Struct, kw_only=True):
+    """A break as it was taken."""
+
+    id: UUID
+    courier_id: UUID
+    duration_s: int
+    began_at: datetime
+    ended_at: datetime | None
+
+
+class AlertData(msgspec.Struct, kw_only=True):
+    """The alert as it was then."""
+
+    id: UUID
+    kind: str
+    region: str
+    courier_id: UUID | None
+    order_id: UUID | None
+    raised_at: datetime
+    facts: dict[str, Any]
+    expected: dict[str, Any]
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    resolution: dict[str, Any] | None
+
+
+class FenceData(msgspec.Struct, kw_only=True):
+    """A courier entered, left, or dwelt in a fence."""
+
+    courier_id: UUID
+    fence_id: UUID
+    kind: str
+    at: datetime
+    lat: float
+    lon: float
+    passed: bool
+    active: bool
+    recorded_at: datetime
+
+
+class TestData(msgspec.Struct, kw_only=True):
+    """Somebody wants to see whether events arrive."""
+
+    target_id: UUID
+
+
+Data = OrderData | CourierData | BreakData | AlertData | FenceData | TestData
+
+ORDER_STEPS: Final = (
+    *("placed", "changed", "assigned", "offered", "accepted", "rejected", "picked_up", "delivered", "failed"),
+    *("returning", "returned", "cancelled", "unassigned"),
+)
+SHAPES: Final[Mapping[str, type[msgspec.Struct]]] = {
+    **{f"postrider.order.{step}": OrderData for step in ORDER_STEPS},
+    **dict.fromkeys(("postrider.courier.on_duty", "postrider.courier.off_duty"), CourierData),
+    **dict.fromkeys(("postrider.courier.break_started", "postrider.courier.break_ended"), BreakData),
+    **{f"postrider.alert.{step}": AlertData for step in ("raised", "acknowledged", "resolved")},
+    **{f"postrider.geofence.{step}": FenceData for step in ("entered", "exited", "dwelled")},
+    TEST: TestData,
+}
+"""Every type of event, with the shape of its `data`."""
+
+
+class CloudEvent(msgspec.Struct, kw_only=True):
+    """
+    An event as it is sent. Source: CloudEvents 1.0.2, JSON event format.
+
+    `sequence` counts the events of one subject from 1, without gaps: a receiver that has seen a higher one can leave a
+    late one alone.
+    """
+
+    specversion: str = SPECVERSION
+    id: UUID
+    """Unique for ever; the same when it is sent again."""
+    source: str
+    type: str
+    subject: UUID
+    """Whose event it is: the id of the order, courier, alert or geofence."""
+    sequence: Annotated[int, msgspec.Meta(ge=1)]
+    time: datetime
+    region: str
+    datacontenttype: str = "application/json"
+    data: Any
+
+
+def event_of(row: Row) -> CloudEvent:
+    """The event of a row of the outbox; raises ValueError where the row cannot be read."""
+    facts = from_json(row["data"])
+    try:
+        data = _data_of(row["type"], facts)
+    except (msgspec.ValidationError, KeyError, TypeError) as exc:
+        raise ValueError(f"the row of event {row['id']} cannot be read: {exc}") from exc
+    return CloudEvent(
+        id=row["id"],
+        source=f"/postrider/regions/{row['region']}",
+        type=row["type"],
+        subject=row["subject"],
+        sequence=row["sequence"],
+        time=row["at"],
+        region=row["region"],
+        data=data,
+    )
+
+
+def _data_of(kind: str, facts: Any) -> Any:
+    shape = SHAPES[kind]
+    if shape is not OrderData:
+        return msgspec.convert(facts, shape)
+    order = shape_of(order_from_row(_typed(facts["order"])))
+    change, offer = facts.get("change"), facts.get("offer")
+    return OrderData(
+        **{name: getattr(order, name) for name in OrderShape.__struct_fields__},
+        change=None if change is None else msgspec.convert(change, Change),
+        offer=None if offer is None else msgspec.convert(offer, Offered),
+    )
+
+
+def _typed(row: Row) -> dict[str, Any]:
+    """A row that went through JSON, with its instants and ids as the database would give them."""
+    typed = dict(row)
+    for name, value in row.items():
+        if value is None:
+            continue
+        if name.endswith("_at"):
+            typed[name] = msgspec.convert(value, datetime)
+        elif name in {"id", "courier_id"}:
+            typed[name] = UUID(value)
+    return typed

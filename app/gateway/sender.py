@@ -1,0 +1,211 @@
+"""
+The outbox to everybody who wants it: a queue each, of one subject in order, by one process at a time.
+
+    outbox_queue ──claim a target──▶ drain: the first waiting event of each subject ──▶ receiver
+                                       taken: gone from the queue; not taken: again later, and later still
+
+A receiver that hangs or fails is left alone for a while and keeps nobody else waiting. At least once: whoever dies
+between the receiver's answer and the note of it sends that event again, with the same id.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from prometheus_client import Counter, Gauge
+from redis.asyncio import Redis
+
+from app.gateway import pace
+from app.gateway.events import event_of
+from app.gateway.webhooks import GONE, Outcome, Webhooks
+from dispatch import alert_rows
+from dispatch.alert_kind import AlertKind
+from dispatch.alert_rows import AlertChange
+from sql import queries
+from tracking import outages
+from tracking.lease import new_holder
+from tracking.position import Region
+
+log = logging.getLogger(__name__)
+
+SENT: Final = Counter(
+    "postrider_events_sent_total", "Attempts to send an event out, by what became of it.", ["outcome"]
+)
+WAITING: Final = Gauge("postrider_events_waiting", "Events that wait to be sent out.", multiprocess_mode="livemax")
+OLDEST: Final = Gauge("postrider_events_oldest_seconds", "Age of the oldest of them.", multiprocess_mode="livemax")
+
+POLL_S: Final = 0.25
+HELD_S: Final = 15.0
+END_WITHIN_S: Final = 3.0
+MEASURE_EVERY_S: Final = 5.0
+AT_ONCE: Final = 8
+"""Events of different subjects on their way to one receiver."""
+
+Row = Mapping[str, Any]
+
+
+class Sender:
+    """One per process; several processes share the receivers out."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        redis: Redis,
+        webhooks: Webhooks,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._pool = pool
+        self._redis = redis
+        self._webhooks = webhooks
+        self._now = now
+        self._chance = chance
+        self._holder = new_holder()
+        self._draining: dict[UUID, asyncio.Task[None]] = {}
+        self._is_ending = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop`; what is under way then ends within moments, or is sent again by whoever comes next."""
+        measured_at = self._now() - timedelta(seconds=MEASURE_EVERY_S)
+        try:
+            while not stop.is_set():
+                try:
+                    await self.turn()
+                    if (self._now() - measured_at).total_seconds() >= MEASURE_EVERY_S:
+                        measured_at = self._now()
+                        await self._measure()
+                except outages.DRIVERS as exc:
+                    outages.tell(log, "events not sent", exc, event="events_not_sent")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await stop.wait()
+        finally:
+            self._is_ending = True
+            await self._end()
+
+    async def turn(self) -> None:
+        """Take the receivers that have something due and nobody sends to, and begin with each."""
+        for target_id in [target_id for target_id, task in self._draining.items() if task.done()]:
+            del self._draining[target_id]
+        for row in await self._pool.fetch(queries["event_targets.claim"], self._holder, HELD_S, list(self._draining)):
+            if row["id"] not in self._draining:
+                task = asyncio.create_task(self._drain(row["id"]), name=f"events to {row['id']}")
+                self._draining[row["id"]] = task
+
+    async def _end(self) -> None:
+        if self._draining:
+            _, late = await asyncio.wait(self._draining.values(), timeout=END_WITHIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(*outages.DRIVERS):
+            await self._pool.execute(queries["event_targets.let_go"], self._holder)
+
+    async def _measure(self) -> None:
+        row = await self._pool.fetchrow(queries["outbox.waiting"])
+        WAITING.set(row["n"])
+        OLDEST.set(max(0.0, row["oldest_s"]))
+
+    async def _drain(self, target_id: UUID) -> None:
+        """Send what is due to one receiver, until nothing is or something fails."""
+        try:
+            while not self._is_ending:
+                # Anew each time: it may have been changed, turned off, or passed to another process.
+                target = await self._pool.fetchrow(queries["event_targets.held"], target_id, self._holder)
+                if target is None:
+                    return
+                rows = await self._pool.fetch(queries["outbox.due"], target_id, AT_ONCE)
+                if not rows:
+                    return
+                outcomes = await asyncio.gather(*(self._attempt(target, row) for row in rows))
+                if not await self._note(target, rows, outcomes):
+                    return
+        except outages.DRIVERS as exc:
+            outages.tell(log, "events not sent", exc, event="events_not_sent")
+        except Exception:
+            log.exception("sending failed", extra={"event": "sending_failed", "target": str(target_id)})
+
+    async def _attempt(self, target: Row, row: Row) -> Outcome | None:
+        """None: the row cannot be read, by nobody and never."""
+        try:
+            event = event_of(row)
+        except ValueError:
+            log.exception("event cannot be read", extra={"event": "event_unreadable", "n": row["n"]})
+            return None
+        return await self._webhooks.post(
+            target["url"], keys_of(target, self._now()), event, at_s=int(self._now().timestamp())
+        )
+
+    async def _note(self, target: Row, rows: Sequence[Row], outcomes: Sequence[Outcome | None]) -> bool:
+        """Write down what became of a few events; False: leave the receiver alone for now."""
+        now = self._now()
+        done: list[int] = []
+        again: list[tuple[UUID, int, datetime]] = []
+        attempts: list[tuple[Any, ...]] = []
+        given_up = False
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if outcome is None:
+                SENT.labels("unreadable").inc()
+                done.append(row["n"])
+                continue
+            wait = None if outcome.is_taken else pace.wait_after(row["attempts"] + 1, self._chance())
+            due_at = None if wait is None else now + wait
+            SENT.labels("taken" if outcome.is_taken else "given_up" if wait is None else "failed").inc()
+            given_up |= wait is None and not outcome.is_taken
+            if due_at is None:
+                done.append(row["n"])
+            else:
+                again.append((target["id"], row["n"], due_at))
+            attempt = (row["attempts"] + 1, outcome.status, outcome.took_ms, outcome.answer, outcome.error, due_at)
+            attempts.append((target["id"], row["n"], now, *attempt))
+        failed = [outcome for outcome in outcomes if outcome is not None and not outcome.is_taken]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(queries["outbox.sent"], target["id"], done)
+            await connection.executemany(queries["outbox.again"], again)
+            await connection.executemany(queries["event_deliveries.add"], attempts)
+            if not failed:
+                await connection.execute(queries["event_targets.is_well"], target["id"])
+                return True
+            rest = pace.rest_after(target["n_failures"] + 1, self._chance())
+            failing = await connection.fetchrow(queries["event_targets.has_failed"], target["id"], now, now + rest)
+        is_gone = any(outcome.status == GONE for outcome in failed)
+        if failing is not None and (is_gone or (given_up and now - failing["failing_since"] >= pace.OFF_AFTER)):
+            reason = "the receiver said 410: gone" if is_gone else "nothing was taken for three days"
+            await self._turn_off(failing, reason, now)
+        return False
+
+    async def _turn_off(self, target: Row, reason: str, now: datetime) -> None:
+        row = await self._pool.fetchrow(queries["event_targets.turn_off"], target["id"], now, reason)
+        if row is None:
+            return
+        log.warning("webhook off", extra={"event": "webhook_off", "target": str(target["id"]), "reason": reason})
+        facts = {"webhook_id": str(target["id"]), "description": row["description"], "reason": reason}
+        change = AlertChange(kind=AlertKind.WEBHOOK_OFF, facts=facts)
+        await alert_rows.write(
+            self._pool,
+            self._redis,
+            Region(row["alert_region"]),
+            source=alert_source(target["id"]),
+            raised=[change],
+            resolved=[],
+            now=now,
+        )
+
+
+def alert_source(target_id: UUID) -> str:
+    """Under which the alert of a receiver is raised and resolved."""
+    return f"webhook {target_id}"
+
+
+def keys_of(target: Row, now: datetime) -> list[str]:
+    """The secrets that sign: the newest, and the one before for a while."""
+    newest, *older = target["secrets"]
+    is_old_good = target["old_secret_until"] is not None and now < target["old_secret_until"]
+    return [newest, *older] if is_old_good else [newest]
