@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+import segno
 from litestar import Request, Response, get, post
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody
@@ -52,6 +53,8 @@ class SecondFactorSetup(msgspec.Struct, kw_only=True):
     secret: str
     address: str
     """`otpauth://…`, what an app reads as a QR code."""
+    qr: str
+    """That code, as the address of a picture."""
 
 
 class RecoveryCodes(msgspec.Struct, kw_only=True):
@@ -103,7 +106,9 @@ async def begin_second_factor(pool: Pool, caller: CurrentCaller) -> Response[Sec
     secret = second_factor.new_secret()
     if await pool.fetchval(queries["users.begin_totp"], _person(caller), secret) is None:
         raise Conflict("There is a second factor: remove it first.")
-    setup = SecondFactorSetup(secret=secret, address=second_factor.address_of(secret, caller.name))
+    address = second_factor.address_of(secret, caller.name)
+    picture = segno.make(address, error="m", micro=False).svg_data_uri(scale=4, border=4, light="white")
+    setup = SecondFactorSetup(secret=secret, address=address, qr=picture)
     return Response(setup, headers={"cache-control": "no-store"})
 
 

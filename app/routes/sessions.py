@@ -67,6 +67,7 @@ class Me(msgspec.Struct, kw_only=True):
     """Of a person who signed in."""
     partner: str | None
     """Whose orders and couriers can be looked at; null: everybody's."""
+    has_password: bool
     must_change_password: bool
     """Until then nothing else is allowed."""
 
@@ -222,6 +223,7 @@ async def _me(caller: Caller, pool: Any) -> Me:
         expires_at=caller.expires_at,
         user_id=caller.user_id,
         partner=caller.partner,
+        has_password=caller.has_password,
         must_change_password=caller.must_change_password,
     )
 

@@ -103,6 +103,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Those the caller sees and handles; empty: all."""
     partner: str | None = None
     """Whose orders and couriers the caller sees and handles; None: everybody's."""
+    has_password: bool = False
     must_change_password: bool = False
     """Until then nothing else is allowed."""
 
@@ -342,6 +343,7 @@ def _caller_of(row: Any) -> Caller:
         user_id=row["user_id"],
         regions=tuple(row["regions"]),
         partner=row["partner"],
+        has_password=row["has_password"],
         must_change_password=row["must_change_password"],
     )
 

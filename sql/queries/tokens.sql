@@ -4,7 +4,7 @@ SELECT t.id, t.hash, coalesce(u.role, t.role) AS role, coalesce(u.name, t.name) 
        t.expires_at, c.region, c.mode, c.external_id, t.user_id,
        coalesce(CASE WHEN u.id IS NULL THEN t.regions ELSE u.regions END, '{}') AS regions,
        CASE WHEN u.id IS NULL THEN t.partner ELSE u.partner END AS partner,
-       coalesce(u.must_change_password, false) AS must_change_password
+       u.password_hash IS NOT NULL AS has_password, coalesce(u.must_change_password, false) AS must_change_password
 FROM tokens t
 LEFT JOIN couriers c ON c.id = t.courier_id
 LEFT JOIN users u ON u.id = t.user_id

@@ -5,9 +5,12 @@ import base64
 import gzip
 import json
 import logging
+import time
 from uuid import uuid4
 
 import asyncpg
+import httpx
+import pyotp
 from litestar.handlers import HTTPRouteHandler
 
 from app.logs import JsonFormatter
@@ -151,3 +154,41 @@ async def test_a_token_sent_by_every_door_in_every_wrong_way_is_nowhere_afterwar
     forms = (token, token[5:], token.encode().hex(), base64.b64encode(f"anna:{token}".encode()).decode())
     told = [place for place in places for form in forms if form in place.replace(f"/{token}", "/")]
     assert told == []
+
+
+async def test_passwords_codes_and_sessions_of_people_are_nowhere_but_where_they_are_needed(
+    admin, api, settings, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    name, first, second = "Zoraida", "seven green lanterns", "eleven quiet harbours"
+    transport = httpx.ASGITransport(app=api)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", headers={"origin": "http://x"}) as page:
+        kept = {"name": name, "role": "viewer", "password": first}
+        answers = [await admin.post("/v1/users", json=kept, headers={"Idempotency-Key": "once"})]
+        invited = (await admin.post("/v1/users", json={"name": "Yaroslav", "role": "viewer"})).json()
+        answers.append(await page.post("/v1/sign-in", json={"name": name, "password": first}))
+        cookie = page.cookies["postrider_session"]
+        answers.append(await page.post("/v1/me/password", json={"new": second, "current": first}))
+        setup = (await page.post("/v1/me/second-factor")).json()
+        app = pyotp.TOTP(setup["secret"])
+        code = app.at(time.time() - 30)
+        recovery = (await page.post("/v1/me/second-factor/confirm", json={"totp": code})).json()["codes"]
+        # Each in a place where it does not belong.
+        for wrong in (first, second, recovery[0], setup["secret"], cookie):
+            answers.append(await page.post("/v1/sign-in", json={"name": wrong, "password": wrong, "totp": wrong}))
+            answers.append(await page.post("/v1/sign-in", json={"password": wrong, "x": wrong}))
+            answers.append(await page.post("/v1/me/second-factor/remove", json={"password": wrong + "x"}))
+        answers.append(await page.post("/v1/sign-in", json={"name": name, "password": second, "totp": recovery[1]}))
+        answers.append(await page.get("/v1/sessions"))
+    answers += [await admin.get(path) for path in ("/v1/users", "/v1/audit", "/v1/tokens", "/metrics")]
+
+    places = [f"{a.request.method} {a.request.url.path} {a.text}" for a in answers]
+    places += await everything_in_postgresql(settings.database_url)
+    places += await everything_in_redis(api.state.redis)
+    formatter = JsonFormatter()
+    places += [formatter.format(record) for record in caplog.records if not record.name.startswith(OF_THE_TEST)]
+    code_of_address = invited["address"].partition("#code=")[2]
+    secrets = (first, second, cookie, code_of_address, *recovery, *(one.replace("-", "") for one in recovery))
+    assert [place for place in places for secret in secrets if secret in place] == []
+    # The app's secret has to be known to compare; it is in its column only.
+    assert {place.split()[0] for place in places if setup["secret"] in place} == {"public.users"}

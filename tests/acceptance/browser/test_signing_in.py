@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import time
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -45,7 +47,7 @@ def test_a_code_in_the_address_signs_in_and_does_so_once(page, browser, address)
     stranger = other.new_page()
     stranger.goto(url)
     expect(stranger.get_by_role("alert")).to_contain_text("used before or has expired")
-    expect(stranger.get_by_label("Staff token")).to_be_visible()
+    expect(stranger.get_by_label("Password")).to_be_visible()
     other.close()
 
 
@@ -75,3 +77,37 @@ def test_an_address_with_the_token_of_who_is_signed_in_asks_nothing(page, world)
         page.goto(f"{world.url}/#token={world.token}")
         assert signed_in(page) == "command line"
         expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_person_is_invited_sets_a_password_and_signs_in_with_it_and_a_second_factor(page, world):
+    invited = world.client.post("/v1/users", json={"name": "Nina", "role": "support"}).json()
+    page.goto(invited["address"])
+    expect(page.get_by_role("heading", name="Welcome, Nina. Set a password to go on.")).to_be_visible()
+    page.get_by_label("New password").fill("eight ponds, and no river")
+    page.get_by_role("button", name="Save password").click()
+    assert signed_in(page) == "Nina"
+
+    def sign_in():
+        page.get_by_role("button", name="You: Nina").click()
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_label("Name", exact=True).fill("nina")
+        page.get_by_label("Password").fill("eight ponds, and no river")
+        page.get_by_role("button", name="Sign in").click()
+
+    sign_in()
+    assert signed_in(page) == "Nina"
+    page.get_by_role("button", name="You: Nina").click()
+    page.get_by_role("button", name="Your account").click()
+    account = page.get_by_role("dialog", name="Your account: Nina")
+    expect(account.get_by_text("this one")).to_be_visible()
+    account.get_by_role("button", name="Set up").click()
+    shown = account.get_by_text(re.compile("By hand: "))
+    app = pyotp.TOTP(shown.inner_text().rpartition(" ")[2])
+    account.get_by_label("Code of the second factor").fill(app.at(time.time() - 30))
+    account.get_by_role("button", name="Confirm").click()
+    expect(account.get_by_role("listitem").filter(has_text=re.compile("^[0-9a-f-]{19}$"))).to_have_count(10)
+    account.get_by_role("button", name="Close").click()
+    sign_in()
+    page.get_by_label("Code of the second factor").fill(app.now())
+    page.get_by_role("button", name="Sign in").click()
+    assert signed_in(page) == "Nina"

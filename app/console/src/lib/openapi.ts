@@ -770,6 +770,7 @@ export interface components {
             expires_at: string | null;
             user_id: string | null;
             partner: string | null;
+            has_password: boolean;
             must_change_password: boolean;
         };
         /**
@@ -1360,6 +1361,7 @@ export interface components {
         SecondFactorSetup: {
             secret: string;
             address: string;
+            qr: string;
         };
         /** SecondFactorState */
         SecondFactorState: {

@@ -4,10 +4,10 @@ import * as api from './api'
 import type { Person } from './types'
 import type { Config, Role } from './undescribed'
 
-const RANK: Record<Role, number> = { courier: 0, viewer: 1, support: 2, dispatcher: 3, service: 3, admin: 4 }
+const RANK: Record<Role, number> = { courier: 0, viewer: 1, auditor: 1, support: 2, dispatcher: 3, service: 3, admin: 4 }
 
-/** What signs in: a token, or the code that an address carries in place of one. */
-export type Credentials = { token: string } | { code: string }
+/** What signs in: a name with its password, a token, or the code that an address carries in place of one. */
+export type Credentials = { name: string; password: string; totp?: string } | { token: string } | { code: string }
 
 export class Session {
   config = $state.raw<Config | null>(null)
@@ -51,7 +51,12 @@ export class Session {
     this.offered = null
   }
 
-  can(role: 'support' | 'dispatcher'): boolean {
+  /** Whether the page is there for them: whoever has no password sets one first. */
+  get isReady(): boolean {
+    return this.person !== null && !this.person.must_change_password
+  }
+
+  can(role: 'support' | 'dispatcher' | 'admin'): boolean {
     return this.person !== null && RANK[this.person.role] >= RANK[role]
   }
 

@@ -13,7 +13,7 @@ import { Picking } from './picking.svelte'
 import { Routes } from './routes.svelte'
 import { Rows } from './rows.svelte'
 import { Selection } from './selection.svelte'
-import { Session } from './session.svelte'
+import { Session, type Credentials } from './session.svelte'
 import type { Order, Region } from './types'
 import { Undo } from './undo.svelte'
 import type { Frame, Happening, Page } from './undescribed'
@@ -73,12 +73,12 @@ export class Store {
   }
 
   async start(): Promise<void> {
-    if (await this.session.start()) this.open()
+    if ((await this.session.start()) && this.session.isReady) this.open()
   }
 
-  async signIn(token: string): Promise<void> {
-    await this.session.signIn({ token: token.trim() })
-    this.open()
+  async signIn(credentials: Credentials): Promise<void> {
+    await this.session.signIn(credentials)
+    if (this.session.isReady) this.open()
   }
 
   /** As the opened address says, in place of who is signed in: nothing of theirs stays. */
@@ -89,7 +89,7 @@ export class Store {
     this.session.offered = null
     this.drafts.clear()
     this.empty()
-    this.open()
+    if (this.session.isReady) this.open()
   }
 
   async signOut(): Promise<void> {

@@ -39,5 +39,9 @@ export type Region = Shapes['Region']
 export type ServiceLevel = Shapes['ServiceLevel']
 /** Orders that nobody has, by what each would cost with a courier. */
 export type Suggestions = Shapes['SuggestionsShape']
+/** What an authenticator app is set up with. */
+export type SecondFactorSetup = Shapes['SecondFactorSetup']
+/** A session of one's own that goes on. */
+export type SessionShape = Shapes['SessionShape']
 export type ReportBy = Shapes['By']
 export type ReportRow = Shapes['RowShape']

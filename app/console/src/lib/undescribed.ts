@@ -43,7 +43,7 @@ export type Geofence = Omit<Shapes['Geofence'], 'geometry'> & { geometry: GeoJSO
 
 // What lies under /ui is between the page and its server and is left out of the OpenAPI.
 
-export type Role = 'courier' | 'viewer' | 'support' | 'dispatcher' | 'admin' | 'service'
+export type Role = 'courier' | 'viewer' | 'auditor' | 'support' | 'dispatcher' | 'admin' | 'service'
 
 export interface Config {
   version: string
