@@ -41,6 +41,7 @@ STEPS: Final = (
     "audit_facts",
     "audit_actor",
     "order_events",
+    "order_comments",
     "offers",
     "routes",
     "day_plans",

@@ -1,4 +1,4 @@
-"""The live map: `/`, its files, and its settings."""
+"""The live map and the courier's page: `/`, `/courier`, their files, and their settings."""
 
 import re
 from dataclasses import dataclass
@@ -95,6 +95,21 @@ def page(request: Request[Any, Any, Any], installation: CurrentSettings) -> Resp
     return _page("index.html", request, str(Policy.of(installation)))
 
 
+@get("/courier", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def courier_page(request: Request[Any, Any, Any], installation: CurrentSettings) -> Response[Any]:
+    """The courier's own page."""
+    return _page("courier.html", request, str(Policy.of(installation)))
+
+
+@get("/courier-worker.js", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def courier_worker(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """What keeps the courier's page at hand without a network; it may ask this server, and nobody else."""
+    asset = _asset("courier-worker.js")
+    if asset is None:
+        raise NotFoundException
+    return _respond(asset, request, **{"content-security-policy": "default-src 'none'; connect-src 'self'"})
+
+
 @get("/schema/swagger", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
 def schema_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """The description of the API, for people."""
@@ -125,7 +140,12 @@ def file(name: FromPath[str], request: Request[Any, Any, Any], installation: Cur
     return _respond(asset, request)
 
 
-@get(["/favicon.svg", "/licenses.md"], opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+@get(
+    ["/favicon.svg", "/licenses.md", "/courier.webmanifest", "/courier-192.png", "/courier-512.png"],
+    opt={"public": True},
+    include_in_schema=False,
+    sync_to_thread=False,
+)
 def fixed_file(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Files whose names have no hash."""
     asset = _asset(request.url.path.removeprefix("/"))
@@ -154,4 +174,4 @@ def _version() -> str:
         return "development"
 
 
-route_handlers: list[Any] = [page, schema_page, file, fixed_file, config]
+route_handlers: list[Any] = [page, courier_page, courier_worker, schema_page, file, fixed_file, config]

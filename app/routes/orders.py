@@ -13,14 +13,14 @@ from app.commands.orders import change_one, place_one
 from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, shape_of, with_version
 from app.web.actors import actor_of
 from app.web.audit import audit
-from app.web.auth import Role, requires, requires_any
+from app.web.auth import Caller, Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.instants import InstantQuery, instant_of
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.versions import IfMatch
 from dispatch.errors import NotYours
-from dispatch.orders.desk import at_desk, read_order
+from dispatch.orders.desk import Desk, at_desk, read_order
 from dispatch.orders.order import OrderState
 from dispatch.orders.rows import from_json, order_from_row
 from dispatch.stop import OrderId
@@ -178,7 +178,7 @@ async def list_events(order_id: FromPath[UUID], pool: Pool) -> Page[EventShape]:
     )
 
 
-@post("/v1/orders/{order_id:uuid}/comments", guards=[requires(Role.SUPPORT)], tags=["orders"])
+@post("/v1/orders/{order_id:uuid}/comments", guards=[requires_any], tags=["orders"])
 async def add_comment(
     order_id: FromPath[UUID],
     data: JSONBody[NewComment],
@@ -187,8 +187,9 @@ async def add_comment(
     caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
 ) -> CommentShape:
-    """Add a remark for colleagues."""
+    """Add a remark for colleagues, by support or by the courier who has the order."""
     async with at_desk(pool, redis, actor_of(caller)) as desk:
+        await _check_may_comment(desk, order_id, caller)
         before = await answered_before(desk.connection, caller, idempotency_key, [str(order_id), data.text])
         if before is not None:
             return msgspec.convert(before, CommentShape)
@@ -196,6 +197,13 @@ async def add_comment(
         await audit(desk.connection, caller, "order.comment", f"order:{order_id}")
         await remember_answer(desk.connection, caller, idempotency_key, 201, shape)
     return shape
+
+
+async def _check_may_comment(desk: Desk, order_id: UUID, caller: Caller) -> None:
+    if not caller.is_at_least(Role.SUPPORT):
+        order = await desk.get_order(OrderId(order_id))
+        if caller.courier_id is None or order.courier_id != caller.courier_id:
+            raise NotYours(order_id=str(order_id))
 
 
 @get("/v1/orders/{order_id:uuid}/comments", guards=[requires(Role.VIEWER)], tags=["orders"])

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from app.web import metrics
-from app.web.auth import Caller, token_of
+from app.web.auth import Caller, session_token, token_of
 from app.web.door import JSON, Answer, body_of, refusal, serve
 from app.wiring.intake import Intake
 from tracking.intake.screening import Receipt
@@ -32,7 +32,7 @@ class FastPositions:
     async def _answer(self, _: Any, headers: Any, protocol: Any) -> Answer:
         state = self._state
         intake: Intake = state.intake
-        token = token_of(headers)
+        token = token_of(headers) or session_token("POST", headers)  # a phone has the one, the courier's page the other
         caller: Caller | None = None
         if token is not None:
             caller = intake.authenticator.remembered(token) or await intake.authenticator.caller(token)

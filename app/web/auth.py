@@ -383,7 +383,7 @@ def token_of(headers: Any) -> str | None:
             return None
 
 
-def _session_token(method: str, headers: Any) -> str | None:
+def session_token(method: str, headers: Any) -> str | None:
     """The token in the console's cookie; for what changes something, only when our own page sent it (CSRF)."""
     token = cookie_of(headers.get("cookie") or "", SESSION_COOKIE)
     if token is None or (method not in {"GET", "HEAD"} and not _is_same_origin(headers)):
@@ -425,7 +425,7 @@ class AuthenticationMiddleware:
             return
         connection: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope)
         headers = connection.headers
-        token = token_of(headers) or _session_token(scope["method"], headers)
+        token = token_of(headers) or session_token(scope["method"], headers)
         authenticator: Authenticator = connection.app.state.authenticator
         handler: BaseRouteHandler = scope["route_handler"]
         is_public = handler.opt.get("public", False)

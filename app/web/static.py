@@ -20,6 +20,7 @@ WORTH_COMPRESSING: Final = ("text/", "application/json", "application/javascript
 SMALLEST_COMPRESSED_BYTES: Final = 1000
 
 mimetypes.add_type("text/javascript", ".js")  # some systems register text/plain, which browsers refuse as a module
+mimetypes.add_type("application/manifest+json", ".webmanifest")
 
 
 @dataclass(frozen=True)

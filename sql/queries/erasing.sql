@@ -52,6 +52,13 @@ WHERE answer IS NOT NULL AND n IN (SELECT o.n FROM outbox AS o WHERE o.courier_i
 UPDATE outbox SET data = data #- '{change,reason}'
 WHERE courier_id = $1 AND type LIKE 'postrider.order.%' AND data -> 'change' ->> 'role' = 'courier';
 
+-- name: order_comments
+-- What the courier wrote about orders.
+DELETE FROM order_comments
+WHERE
+    role = 'courier' AND actor = 'courier:' || $1::uuid
+    AND order_id IN (SELECT o.id FROM orders AS o WHERE o.courier_id = $1 UNION SELECT f.order_id FROM offers AS f WHERE f.courier_id = $1);
+
 -- name: offers
 UPDATE offers SET reason = NULL, facts = '{}' WHERE courier_id = $1 AND (reason IS NOT NULL OR facts <> '{}');
 

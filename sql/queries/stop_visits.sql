@@ -5,6 +5,10 @@ VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING
 RETURNING order_id;
 
+-- name: arrived_at
+-- $1 order, $2 kind, $3 courier.
+SELECT arrived_at FROM stop_visits WHERE order_id = $1 AND kind = $2 AND courier_id = $3;
+
 -- name: depart
 -- $1 order, $2 kind, $3 courier, $4 when. The first departure counts.
 UPDATE stop_visits SET departed_at = greatest($4, arrived_at)

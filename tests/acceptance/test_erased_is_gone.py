@@ -51,7 +51,6 @@ HOLDS_NOBODY = {
     "users": "staff",
     "event_targets": "systems",
     "share_links": "a recipient's link, made by staff",
-    "order_comments": "what staff wrote about an order",
 }
 KEEPS_THE_ID = {
     "couriers": "the row that is named `erased`: what refers to it keeps its meaning",
@@ -165,6 +164,8 @@ async def work(staff, phone, courier_id):
 
     delivered, offer = await offered()
     await ask(phone, "POST", f"/v1/offers/{offer}/accept")
+    await ask(phone, "POST", f"/v1/orders/{delivered}/arrived")
+    await ask(phone, "POST", f"/v1/orders/{delivered}/comments", {"text": f"{NAME} waits at the door"})
     await ask(phone, "POST", f"/v1/orders/{delivered}/picked-up", headers={"Idempotency-Key": "1"})
     await ask(phone, "POST", f"/v1/orders/{delivered}/delivered", {"note": "at the door"})
     _, offer = await offered()

@@ -52,6 +52,10 @@ async def test_a_courier_comes_in_by_a_link_that_looking_at_does_not_use_up(admi
     me = (await phone.get("/v1/me")).json()
     assert (me["role"], me["courier_id"]) == ("courier", courier_id)
     assert (await phone.get(f"/v1/couriers/{courier_id}/route")).status_code == 200
+    fix = {"fixed_at": datetime.now(UTC).isoformat(), "lat": 41.15, "lon": -8.61}
+    ours, others = {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "cross-site"}
+    assert (await phone.post("/v1/positions", json=fix, headers=ours)).json()["accepted"] == 1
+    assert (await phone.post("/v1/positions", json=fix, headers=others)).status_code == 401
     assert "used already" in (await phone.get(made["url"], headers=PAGE)).text
     rows = (await admin.get("/v1/audit", params={"subject": f"courier:{courier_id}"})).json()["items"]
     assert {"courier.invite", "session.begin"} <= {row["action"] for row in rows}

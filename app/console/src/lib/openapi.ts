@@ -142,6 +142,19 @@ export interface components {
             /** @default false */
             force?: boolean;
         };
+        /** Arrived */
+        Arrived: {
+            at?: string | null;
+        };
+        /** ArrivedShape */
+        ArrivedShape: {
+            /** Format: uuid */
+            order_id: string;
+            /** @enum {string} */
+            kind: "pickup" | "dropoff";
+            /** Format: date-time */
+            arrived_at: string;
+        };
         /** AssignOrder */
         AssignOrder: {
             /** Format: uuid */
@@ -407,6 +420,15 @@ export interface components {
             token?: string | null;
             code?: string | null;
         };
+        /** Day */
+        Day: {
+            /** Format: uuid */
+            courier_id: string;
+            on_duty: boolean;
+            break_until: string | null;
+            timezone: string;
+            orders: components["schemas"]["DayOrder"][];
+        };
         /** DayAppliedShape */
         DayAppliedShape: {
             /** Format: uuid */
@@ -438,6 +460,16 @@ export interface components {
             /** Format: uuid */
             order_id: string;
             reasons: components["schemas"]["ReasonShape"][];
+        };
+        /** DayOrder */
+        DayOrder: {
+            /** Format: uuid */
+            order_id: string;
+            state: string;
+            external_id?: string | null;
+            address?: string | null;
+            closed_at?: string | null;
+            reason?: string | null;
         };
         /** DayPlanShape */
         DayPlanShape: {

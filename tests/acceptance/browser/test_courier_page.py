@@ -1,0 +1,131 @@
+"""The courier's own page on a phone: from the invitation to the door, also where there is no network."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS
+from tests.waiting import PATIENCE_S, wait_until
+
+SHOP = {"lat": 41.1496, "lon": -8.6109, "address": "Rua das Flores 1"}
+DOOR = {
+    "lat": 41.1579,
+    "lon": -8.6291,
+    "address": "Rua do Almada 7",
+    "instructions": "Ring twice",
+    "contact": {"name": "Rita", "phone": "+351 912 345 678"},
+}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "reduced_motion": "reduce"}
+
+
+@pytest.fixture
+def phone(browser):
+    context = browser.new_context(**PHONE, permissions=["geolocation"], bypass_csp=True, locale="en-GB")
+    context.set_default_timeout(1000 * PATIENCE_S)
+    context.set_geolocation({"latitude": SHOP["lat"], "longitude": SHOP["lon"], "accuracy": 10})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    context.close()
+    assert problems == []
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def is_clean(page):
+    page.add_script_tag(content=AXE.read_text())
+    assert page.evaluate(VIOLATIONS) == []
+
+
+def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, world):
+    courier_id = world.courier("Courier Clara", "bicycle")
+    invitation = world.client.post(f"/v1/couriers/{courier_id}/invitations").json()["url"]
+    phone.goto(world.url + invitation)
+    expect(phone.get_by_role("heading", name="Hello Courier Clara")).to_be_visible()
+    is_clean(phone)
+    press(phone, "Open the courier page")
+    expect(phone).to_have_url(f"{world.url}/courier")
+    expect(phone.get_by_role("status")).to_contain_text("Connected")
+    phone.evaluate("() => navigator.serviceWorker.ready")
+    wait_until(lambda: world.client.get(f"/v1/couriers/{courier_id}/position").status_code == 200)
+
+    order = world.client.post(
+        "/v1/orders", json={"pickup": SHOP, "dropoff": DOOR, "ready_at": datetime.now(UTC).isoformat()}
+    ).json()
+    given = {"courier_id": courier_id, "reason": "test", "force": True}
+    world.client.post(f"/v1/orders/{order['id']}/reassign", json=given).raise_for_status()
+    offer = phone.get_by_role("region", name="New order")
+    expect(offer).to_contain_text("Rua das Flores 1")
+    is_clean(phone)
+    press(phone, "Accept")
+    expect(phone.get_by_text("Next: Pick up")).to_be_visible()
+    press(phone, "I am here")
+    expect(phone.get_by_text("You are there")).to_be_visible()
+
+    expect(phone.get_by_role("status")).to_have_text("Connected")  # the arrival is told
+    phone.context.set_offline(True)
+    expect(phone.get_by_role("status")).to_contain_text("No network")
+    before = datetime.now(UTC)
+    press(phone, "Picked up")
+    expect(phone.get_by_text("Next: Deliver")).to_be_visible()
+    expect(phone.get_by_text("Ring twice")).to_be_visible()
+    expect(phone.get_by_role("link", name="Call")).to_have_attribute("href", "tel:+351912345678")
+    press(phone, "Delivered")  # a mile away
+    expect(phone.get_by_text(re.compile(r"You are 1\.\d km from there"))).to_be_visible()
+    press(phone, "Back")
+    phone.context.set_geolocation({"latitude": DOOR["lat"], "longitude": DOOR["lon"], "accuracy": 10})
+    phone.reload()
+    expect(phone.get_by_text("Next: Deliver")).to_be_visible()
+    is_clean(phone)
+    press(phone, "Write to support")
+    phone.get_by_label("Message").fill("The bell is broken")
+    press(phone, "Send")
+    press(phone, "Navigate")
+    expect(phone.get_by_role("link", name="OsmAnd")).to_have_attribute("href", re.compile(r"41\.1579"))
+    wait_until(lambda: phone.evaluate(FIXES) > 0)
+    press(phone, "Delivered")
+    phone.get_by_label("Who took it").fill("Rita")
+    press(phone, "Hand over")
+    expect(phone.get_by_role("heading", name="Nothing to do yet")).to_be_visible()
+    expect(phone.get_by_role("status")).to_contain_text("3 steps to send")
+    after = datetime.now(UTC)
+    assert world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "accepted"
+
+    phone.context.set_offline(False)
+    wait_until(lambda: world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "delivered")
+    expect(phone.get_by_role("status")).to_have_text("Connected")
+    done = world.client.get(f"/v1/orders/{order['id']}").json()
+    assert done["proof"] == {"name": "Rita"}
+    assert (
+        before <= datetime.fromisoformat(done["picked_up_at"]) <= datetime.fromisoformat(done["delivered_at"]) <= after
+    )
+    events = world.client.get(f"/v1/orders/{order['id']}/events").json()["items"]
+    told = [event["action"] for event in events]
+    assert (told.count("picked_up"), told.count("delivered")) == (1, 1)
+    [comment] = world.client.get(f"/v1/orders/{order['id']}/comments").json()["items"]
+    assert comment["text"] == "The bell is broken"
+    wait_until(lambda: phone.evaluate(FIXES) == 0)
+
+    press(phone, "Today")
+    expect(phone.get_by_role("listitem").filter(has_text="Rua do Almada 7")).to_contain_text("Delivered")
+    press(phone, "Menu")
+    press(phone, "Русский")
+    expect(phone.get_by_role("button", name="Закончить смену")).to_be_visible()
+    press(phone, "Тёмные")
+    is_clean(phone)
+    press(phone, "Закончить смену")
+    wait_until(lambda: not world.client.get(f"/v1/couriers/{courier_id}").json()["on_duty"])
+
+
+FIXES = """() => new Promise((tell) => {
+  const asked = indexedDB.open('postrider-courier')
+  asked.onsuccess = () => {
+    const counted = asked.result.transaction('fixes').objectStore('fixes').count()
+    counted.onsuccess = () => (asked.result.close(), tell(counted.result))
+  }
+})"""
