@@ -19,6 +19,8 @@ N_STEPS: Final = 96
 """A day; later than that it goes on as it ended."""
 N_SOON: Final = 8
 """Two hours: what is planned to be driven later is little, and is not searched for as closely."""
+HAIR: Final = 1e-6
+"""Seconds, for what floating point loses on the way."""
 LEAST: Final = 0.05
 """Log durations are told in such steps: 2.5 % of a leg of ten minutes is 15 s. More steps cost more to plan with."""
 
@@ -50,19 +52,22 @@ class Rhythm:
     def leg_s(self, leaves_at: int, matrix_s: int) -> int:
         """What a leg takes that is left for then and takes `matrix_s` by the matrix."""
         slowness, begins_at = self.slowness, self.begins_at
-        last = len(slowness) - 1
-        step = min(max((leaves_at - begins_at) // STEP_S, 0), last)
-        at, left = float(leaves_at), float(matrix_s)
+        # asked for each leg that is tried: what is spelled out here is what costs least
+        step, last = (leaves_at - begins_at) // STEP_S, len(slowness) - 1
+        if step < 0:
+            step = 0
+        elif step > last:
+            step = last
+        at, left, ends_at = leaves_at, float(matrix_s), begins_at + (step + 1) * STEP_S
         while step < last:
-            ends_at = begins_at + (step + 1) * STEP_S
             slow = slowness[step]
-            if at + left * slow <= ends_at:
-                break
+            arrives_at = at + left * slow
+            if arrives_at <= ends_at:
+                return int(arrives_at + HAIR) - leaves_at
             left -= (ends_at - at) / slow
-            at = ends_at
-            step += 1
-        # a hair is added for what floating point has lost on the way
-        return int(at + left * slowness[step] + 1e-6) - leaves_at
+            at, step = ends_at, step + 1
+            ends_at += STEP_S
+        return int(at + left * slowness[last] + HAIR) - leaves_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
