@@ -23,7 +23,7 @@ COURIERS = {"postgres": 200, "timescale": 40}
 """The WebAssembly database has one session for everybody, so its fleet is a modest one."""
 ORDERS_PER_HOUR = {"postgres": 600.0, "timescale": 60.0}
 
-SHUT_DOORS = 0.05
+SHUT_DOORS = 0.08
 ON_SHIFT = 0.2
 TOMORROW = 0.5
 """Orders for tomorrow, for each courier: two to three for each of those who work by shifts."""

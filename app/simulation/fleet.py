@@ -10,6 +10,7 @@ import httpx
 
 from app.simulation.city import City
 from app.simulation.courier import SimulatedCourier
+from app.simulation.habits import collects_soon_due
 from app.simulation.member import Member
 from app.simulation.names import name_of, phone_number
 from app.simulation.operator import Operator
@@ -166,6 +167,8 @@ class Fleet:
             if waits_for_orders and (not member.stops or member.body.has_arrived or self._is_a_victim(member)):
                 return False
             # Who was named may get no order for long: then the next one who is under way stands in.
+            if kind == "slow" and not collects_soon_due(member, datetime.now(UTC)):
+                return False
             is_named = member.number in numbers
             stands_in = waits_for_orders and since_s > STAND_IN_AFTER_S
             if len(victims) >= len(numbers) or not (is_named or stands_in):

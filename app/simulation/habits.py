@@ -21,6 +21,7 @@ BREAK_OPENS: Final = timedelta(minutes=4)
 """After the simulation began: soon enough to be seen."""
 BREAK_WITHIN: Final = timedelta(minutes=20)
 BREAK_S: Final = 300
+SOON: Final = timedelta(minutes=22)
 LUNCH_S: Final = 1800
 """Tomorrow's break."""
 
@@ -54,6 +55,15 @@ def step_at(stop: Stop, *, is_shut: bool) -> tuple[str, dict[str, Any] | None]:
     if stop.kind == "pickup":
         return "picked-up", None
     return ("failed", {"reason": "nobody opened"}) if is_shut else ("delivered", None)
+
+
+def collects_soon_due(member: Member, now: datetime) -> bool:
+    """Whether a courier goes to collect what is promised soon: held up now, it is late, unless another goes for it."""
+    if not member.stops or member.stops[0].kind != "pickup":
+        return False
+    order_id = member.stops[0].order_id
+    due = [stop.due_at for stop in member.stops if stop.order_id == order_id and stop.due_at is not None]
+    return any(at - now < SOON for at in due)
 
 
 def is_time_for_break(member: Member, now: datetime) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -20,11 +21,13 @@ class Operator:
         self._client = client
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """One request; a server that restarts is waited for. Raises HTTPStatusError."""
+        """One request, made again until it is answered, but done once. Raises HTTPStatusError."""
         pause_s, is_told = 0.2, False
+        headers = {"Authorization": f"Bearer {self._params.token}"}
+        if method == "POST":
+            headers["Idempotency-Key"] = str(uuid4())
         while True:
             with suppress(httpx.TransportError):
-                headers = {"Authorization": f"Bearer {self._params.token}"}
                 answer = await self._client.request(method, path, headers=headers, **request)
                 if answer.status_code not in {502, 503, 504}:
                     return answer.raise_for_status()

@@ -32,6 +32,9 @@ LOOK_AGAIN_S: Final = 30.0
 """A courier with stops looks at the route so often even when nothing was told: events may be lost."""
 FIRST: Final = 5000
 """References are counted from here; below are those of the day before the start."""
+EXPRESS: Final = timedelta(minutes=12)
+"""After the food is ready, of a share of the orders: what is held up is late soon."""
+EXPRESS_SHARE: Final = 0.2
 REJECTED: Final = 0.04
 """Share of offers that couriers turn down."""
 
@@ -63,7 +66,8 @@ class Business:
             if await pause(stop, pause_s):
                 return
             ready_at = datetime.now(UTC) + timedelta(seconds=self._random.uniform(*self._params.ready_in_s))
-            await self.place(self.order(ready_at, PROMISED))
+            is_express = self._random.random() < EXPRESS_SHARE
+            await self.place(self.order(ready_at, EXPRESS if is_express else PROMISED))
 
     async def place(self, order: dict[str, Any]) -> None:
         """Place one; it is counted if it was taken."""

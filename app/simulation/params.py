@@ -38,7 +38,7 @@ class SimulateParams:
     detour: tuple[int, ...] = ()
     """Numbers of couriers that drive somewhere else than their route says."""
     slow: tuple[int, ...] = ()
-    """Numbers of couriers that have a flat tyre: they go on, much slower, and what they accepted comes late."""
+    """Numbers of couriers that have a flat tyre on the way to something promised soon: they go on, much slower."""
     trouble_after_s: float = 60.0
     """When those four begin; with orders, all but silence wait until the courier is on the way to a stop."""
     trouble_for_s: float = 600.0

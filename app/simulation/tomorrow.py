@@ -6,7 +6,8 @@ What is there from an earlier start is kept: tomorrow's shifts are made once, to
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -42,11 +43,11 @@ def tomorrow_of(now: datetime) -> tuple[datetime, datetime]:
 
 
 async def give_shifts(operator: Operator, members: Sequence[Member], now: datetime) -> None:
-    """A shift now, and one tomorrow, for each; raises HTTPStatusError."""
+    """A shift now, and one tomorrow, for each; who cannot get one works on without."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(member: Member) -> None:
-        async with gate:
+        async with gate, _told():
             url = f"/v1/couriers/{member.courier_id}/shifts"
             known = (await operator.ask("GET", url, params={"ending_after": now.isoformat()})).json()["items"]
             coming = [shift for shift in known if datetime.fromisoformat(shift["starts_at"]) > now]
@@ -68,6 +69,15 @@ def orders_of(make: MakeOrder, starts_at: datetime, ends_at: datetime, n: int, r
     """Orders for tomorrow, each in a window of its own."""
     span_s = (ends_at - starts_at - 2 * PROMISED).total_seconds()
     return [make(starts_at + PROMISED + timedelta(seconds=random.uniform(0, span_s)), PROMISED) for _ in range(n)]
+
+
+@asynccontextmanager
+async def _told() -> AsyncIterator[None]:
+    """What is refused is told, and ends nothing else."""
+    try:
+        yield
+    except httpx.HTTPStatusError as exc:
+        log.warning("the day was not arranged: %s", exc.response.text, extra={"event": "day_not_arranged"})
 
 
 async def plan_ahead(
@@ -109,7 +119,7 @@ async def run_days(
     if not members and not params.dispatch:
         return
     now = datetime.now(UTC)
-    try:
+    async with _told():
         region = params.region or (await operator.ask("GET", "/v1/regions")).json()["items"][0]["name"]
         if params.dispatch:
             settings = {"settings": {"dispatch": dict(params.dispatch)}}
@@ -119,5 +129,3 @@ async def run_days(
             random = Random(f"tomorrow {params.seed}")  # noqa: S311 - a simulation, no secret
             orders = orders_of(make, *tomorrow_of(now), params.tomorrow, random)
             await plan_ahead(operator, orders, region, now, counts, stop)
-    except httpx.HTTPStatusError as exc:
-        log.warning("the day was not arranged: %s", exc.response.text, extra={"event": "day_not_arranged"})

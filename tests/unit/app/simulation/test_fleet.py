@@ -1,6 +1,8 @@
 """Who freezes, falls silent or drives elsewhere, and when."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -82,6 +84,11 @@ def test_flat_tyre_makes_a_courier_slow_for_a_while(monkeypatch: pytest.MonkeyPa
     world = World(monkeypatch, slow=(1,), orders_per_hour=60)
     world.send(1)
     paces = []
+    world.now = 60
+    asyncio.run(world.fleet._move(world.members[0]))
+    assert world.members[0].body.slowed == 1.0, "nothing is promised soon"
+    door = replace(STOP, kind="dropoff", due_at=datetime.now(UTC) + timedelta(minutes=20))
+    world.members[0].stops = [STOP, door]
     for world.now in (50, 60, 160):
         asyncio.run(world.fleet._move(world.members[0]))
         paces.append(world.members[0].body.slowed)

@@ -36,10 +36,13 @@ class Server:
     def __init__(self, **answers: Any) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.answers = answers
+        self.refuses: set[str] = set()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         sent = msgspec.json.decode(request.content) if request.content else None
         self.asked.append((request.method, request.url.path, sent))
+        if request.url.path in self.refuses:
+            return httpx.Response(409, json={"code": "conflict"}, request=request)
         return httpx.Response(200, json=self.answers.get(f"{request.method} {request.url.path}", {"stops": []}))
 
 
@@ -122,13 +125,16 @@ async def test_tomorrow_is_given_shifts_orders_and_an_applied_plan() -> None:
         }
     )
     counts = Counts()
+    server.refuses.add("/v1/couriers/2/shifts")
     async with httpx.AsyncClient(base_url="http://p", transport=httpx.MockTransport(server)) as client:
         params = SimulateParams(url="http://p", token="t", tomorrow=2, dispatch={"move_accepted": True})
 
         def order(ready_at: datetime, promised: timedelta) -> dict[str, Any]:
             return {"ready_at": ready_at.isoformat(), "to": (ready_at + promised).isoformat()}
 
-        await run_days(params, Operator(params, client), [member_with(client)], order, counts, asyncio.Event())
+        # The second may have no shift: that is told, and the others have theirs.
+        members = [member_with(client), member_with(client, number=2)]
+        await run_days(params, Operator(params, client), members, order, counts, asyncio.Event())
     sent = {f"{method} {path}": body for method, path, body in server.asked}
     assert sent["PATCH /v1/regions/porto"] == {"settings": {"dispatch": {"move_accepted": True}}}
     assert sent["POST /v1/plans/day"] | {"seconds": 0} == {
@@ -139,3 +145,17 @@ async def test_tomorrow_is_given_shifts_orders_and_an_applied_plan() -> None:
     assert (counts.placed_ahead, counts.planned_ahead) == (2, 2)
     shifts = [body for method, path, body in server.asked if (method, path) == ("POST", "/v1/couriers/1/shifts")]
     assert [body["starts_at"] == shift["starts_at"] for body in shifts] == [True, False]
+
+
+async def test_what_the_operator_asks_for_again_is_done_once() -> None:
+    keys = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        return httpx.Response(503 if len(keys) == 1 else 201, json={})
+
+    async with httpx.AsyncClient(base_url="http://p", transport=httpx.MockTransport(server)) as client:
+        operator = Operator(SimulateParams(url="http://p", token="t"), client)
+        await operator.ask("POST", "/v1/orders", json={})
+        await operator.ask("POST", "/v1/orders", json={})
+    assert keys[0] == keys[1] != keys[2]
