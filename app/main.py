@@ -73,6 +73,7 @@ from app.web.graceful import when_streams_must_end
 from app.web.health_listener import Look, listen
 from app.web.looks import LookMiddleware, Looks
 from app.web.metrics import ObserveMiddleware, metrics
+from app.web.pages import FOLDING_SHARE
 from app.web.passwords import Passwords
 from app.web.problems import describe_problem, exception_handlers
 from app.web.rates import Rates, limits_of
@@ -86,7 +87,8 @@ from app.wiring.params import cycle_of
 from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.thinking import Thinking
-from app.wiring.whatif import AT_ONCE, WhatIf
+from app.wiring.turns import Turns
+from app.wiring.whatif import APPLYING_SHARE, AT_ONCE, WhatIf
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.corrected import Corrected
@@ -159,11 +161,12 @@ def create_app(settings: Settings) -> Litestar:
                 params=cycle_of(settings),
                 thinking=thinking,
                 slots=asyncio.Semaphore(AT_ONCE),
-                applying=asyncio.Semaphore(AT_ONCE),
+                applying=Turns(AT_ONCE, share=APPLYING_SHARE),
             )
             app.state.day_plans = DayPlans(
                 pool=opened.pool, travel=opened.travel, params=cycle_of(settings), stays=opened.knowledge
             )
+            app.state.folding = Turns(1, share=FOLDING_SHARE)
             app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis, opened.tails)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)

@@ -1,9 +1,9 @@
 """
 Ingest and the API's pulse while everybody else is slow at once: python -m benchmarks.edge --json.
 
-The same load of single fixes twice in one run: alone, and beside 3,000 connections that say nothing, 50 bodies that
-stay half sent, a viewer who reads a year of stops page by page, and 200 clients who apply plans, all of them again and
-again until the time is over. Beside both rates, how long `/health/live` took, asked ten times a second.
+The same load of single fixes in one run: alone, beside the crowd (`benchmarks.crowd`), alone again. As soon as its year
+of stops is read, and its 200 plans are answered, that part of the crowd begins anew, so it is there all the time.
+Beside the rates, how long `/health/live` took, asked ten times a second.
 """
 
 import asyncio
@@ -11,85 +11,21 @@ import multiprocessing
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
 from multiprocessing.synchronize import Event
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import httpx
-import numpy as np
 
 from app.machine.api import FILES_BESIDE_CONNECTIONS, allow_files
 from app.machine.tokens import make_token
 from app.web.auth import Role
+from benchmarks.crowd import APPLIES, HALF_SENT, IDLE, apply_at_once, busy_week, silent, year_of_stops
 from benchmarks.ingest import serving
 from benchmarks.load import post
 from benchmarks.world import World, engine_of, hire, parser, report, world
-from tracking.batch import PositionColumns
-from tracking.history.history import History
-
-IDLE, HALF_SENT, APPLIES = 3000, 50, 200
-FIXES = 50_000
-"""Of the last week, one every 12 s: what a page of stops folds."""
-ORDER = {"pickup": {"lat": 41.15, "lon": -8.61}, "dropoff": {"lat": 41.16, "lon": -8.62}}
-
-
-async def busy_week(servers: World, courier_id: UUID) -> None:
-    """Somebody who went to and fro all week."""
-    seconds = np.arange(FIXES) * 12.0
-    at_us = np.rint((datetime.now(UTC).timestamp() - 60 - seconds[::-1]) * 1e6).astype("<i8")
-    unknown = np.full(FIXES, np.nan)
-    columns = PositionColumns.from_floats(
-        courier_ids=(courier_id,),
-        courier=[0] * FIXES,
-        fixed_us=at_us,
-        received_us=at_us,
-        lat=41.15 + 0.02 * np.sin(seconds / 900),
-        lon=np.full(FIXES, -8.61),
-        speed_mps=unknown,
-        course_deg=unknown,
-        accuracy_m=np.full(FIXES, 5.0),
-        altitude_m=unknown,
-        battery_pct=unknown,
-        mode=np.ones(FIXES, dtype="<i1"),
-        marks=np.zeros(FIXES, dtype=np.int64),
-    )
-    async with asyncpg.create_pool(servers.database_url, min_size=1, max_size=1) as pool:
-        await History(pool).insert_many(columns)
-
-
-@asynccontextmanager
-async def saying(url: str, n: int, words: bytes) -> AsyncIterator[None]:
-    """Connections on which these words came, and nothing more."""
-    address = httpx.URL(url)
-    opened = [await asyncio.open_connection(address.host, address.port) for _ in range(n)]
-    for _, writer in opened:
-        writer.write(words)
-    yield
-    for _, writer in opened:
-        writer.close()
-
-
-async def read_stops(client: httpx.AsyncClient, courier_id: UUID, done: Counter[str]) -> None:
-    """A year, page by page and week by week, from now backwards, and again."""
-    while True:
-        until = datetime.now(UTC)
-        for _ in range(53):
-            since = until - timedelta(days=7)
-            wanted = {"from": since.isoformat(), "to": until.isoformat()}
-            while wanted:
-                answer = await client.get(f"/v1/couriers/{courier_id}/stops", params=wanted)
-                done[f"stops {answer.status_code}"] += 1
-                wanted = {"cursor": answer.json()["next"]} if answer.json().get("next") else {}
-            until = since
-
-
-async def apply_plans(client: httpx.AsyncClient, done: Counter[str]) -> None:
-    while True:
-        done[f"apply {(await client.post('/v1/plans/apply', json={'add_orders': [ORDER]})).status_code}"] += 1
 
 
 async def pulse(client: httpx.AsyncClient, took_s: list[float]) -> None:
@@ -102,18 +38,30 @@ async def pulse(client: httpx.AsyncClient, took_s: list[float]) -> None:
 
 
 async def crowd(url: str, token: str, courier_id: UUID, ready: Event, over: Event) -> Counter[str]:
-    """Everybody who is slow, until it is over; what they were answered."""
-    head = f"POST /v1/positions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 1000\r\n\r\n["
-    headers = {"Authorization": f"Bearer {token}"}
-    many = httpx.Limits(max_connections=APPLIES + 1)
+    """The crowd, again and again until it is over; what it was answered."""
     done: Counter[str] = Counter()
+    options: dict[str, Any] = {"base_url": url, "headers": {"Authorization": f"Bearer {token}"}, "timeout": 120}
     async with (
-        saying(url, IDLE, b""),
-        saying(url, HALF_SENT, head.encode()),
-        httpx.AsyncClient(base_url=url, headers=headers, timeout=120, limits=many) as client,
+        silent(url, token),
+        httpx.AsyncClient(**options) as viewer,
+        httpx.AsyncClient(**options, limits=httpx.Limits(max_connections=APPLIES)) as others,
     ):
-        busy = [read_stops(client, courier_id, done), *(apply_plans(client, done) for _ in range(APPLIES))]
-        tasks = [asyncio.create_task(each) for each in busy]
+
+        async def read() -> None:
+            await year_of_stops(viewer, courier_id)
+            done["years of stops"] += 1
+
+        async def apply() -> None:
+            done.update({f"apply {status}": n for status, n in (await apply_at_once(others)).items()})
+
+        async def again(part: Callable[[], Awaitable[None]]) -> None:
+            while True:
+                try:
+                    await part()
+                except httpx.HTTPError as exc:
+                    done[f"failed: {exc!r}"] += 1
+
+        tasks = [asyncio.create_task(again(part)) for part in (read, apply)]
         ready.set()
         await asyncio.to_thread(over.wait)
         for task in tasks:
@@ -144,9 +92,10 @@ async def measure(arguments: Any, url: str, phones: Any) -> dict[str, Any]:
 
 async def both(arguments: Any, servers: World, url: str, phones: Any) -> dict[str, Any]:
     token = await make_token(servers.database_url, Role.ADMIN, "edge")
-    await busy_week(servers, phones[0].courier_id)
+    async with asyncpg.create_pool(servers.database_url, min_size=1, max_size=1) as pool:
+        await busy_week(pool, phones[0].courier_id)
     await measure(arguments, url, phones)  # warm-up
-    alone = await measure(arguments, url, phones)
+    before = await measure(arguments, url, phones)
     spawn = multiprocessing.get_context("spawn")
     ready, over, answers = spawn.Event(), spawn.Event(), spawn.Queue()
     others = spawn.Process(target=be_crowd, args=(url, token, phones[0].courier_id, ready, over, answers))
@@ -156,8 +105,15 @@ async def both(arguments: Any, servers: World, url: str, phones: Any) -> dict[st
     over.set()
     done = await asyncio.to_thread(answers.get)
     others.join()
-    ratio = round(beside["requests_per_s"] / alone["requests_per_s"], 2)
-    return {"alone": alone, "beside a crowd": beside, "crowd": dict(done), "beside / alone": {"ratio": ratio}}
+    after = await measure(arguments, url, phones)
+    alone = statistics.mean(found["requests_per_s"] for found in (before, after))
+    return {
+        "alone": before,
+        "beside a crowd": beside,
+        "alone again": after,
+        "crowd": dict(done),
+        "beside / alone": {"ratio": round(beside["requests_per_s"] / alone, 2)},
+    }
 
 
 def main() -> None:

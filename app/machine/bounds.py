@@ -6,11 +6,11 @@ from app.settings import Settings
 from app.web.auth import CACHE_SIZE
 from app.web.idempotency import REMEMBERED_FOR
 from app.web.metrics import METHODS
-from app.web.pages import FIXES_AT_ONCE, LONGEST_CURSOR, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT
+from app.web.pages import FIXES_AT_ONCE, FOLDING_SHARE, LONGEST_CURSOR, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT
 from app.web.rates import MOST_KEYS
 from app.wiring.day_plans import FORGOTTEN_AFTER, WAITING_AT_MOST
 from app.wiring.thinking import QUESTIONS, THINK_S
-from app.wiring.whatif import AT_ONCE
+from app.wiring.whatif import APPLYING_SHARE, AT_ONCE
 from dispatch.region.day_plans import MAX_COURIERS, MAX_ORDERS
 from dispatch.region.day_process import MEMORY_BYTES
 from tracking.events import KEPT, MAX_EVENTS
@@ -98,7 +98,8 @@ def bounds(settings: Settings) -> list[Bound]:
         ),
         Bound(
             "previews and applied plans",
-            f"{AT_ONCE} of each at a time in a process, {QUESTIONS} previews thought about, {THINK_S:g} s each",
+            f"{AT_ONCE} of each at a time in a process, applied in {APPLYING_SHARE:.0%} of the time,"
+            f" {QUESTIONS} previews thought about, {THINK_S:g} s each",
             "503 with Retry-After",
         ),
         Bound(
@@ -111,7 +112,8 @@ def bounds(settings: Settings) -> list[Bound]:
         Bound("cells of a geofence", f"about {CELLS_PER_FENCE:,}", "coarser cells"),
         Bound(
             "fixes folded for one page of stops",
-            f"{MOST_FIXES:,} of {LONGEST_SPAN.days} days, {FIXES_AT_ONCE:,} at a time, beside the event loop",
+            f"{MOST_FIXES:,} of {LONGEST_SPAN.days} days, {FIXES_AT_ONCE:,} at a time, in {FOLDING_SHARE:.0%}"
+            " of a process's time",
             "the next page, by its cursor",
         ),
         Bound(

@@ -21,7 +21,7 @@ from app.web.instants import check_instants
 from app.web.problems import BadInput
 from app.web.regions import known_region
 from app.wiring.day_plans import DayPlanner
-from app.wiring.whatif import Thinker, in_turn
+from app.wiring.whatif import Thinker
 from dispatch.errors import DayPlanNotFound
 from dispatch.orders.desk import at_desk
 from dispatch.orders.rows import from_json
@@ -201,7 +201,7 @@ async def apply_day(
 
     What changed since the plan was made is left out, and told.
     """
-    async with in_turn(what_if.applying), at_desk(pool, redis, actor_of(caller)) as desk:
+    async with what_if.applying.one(), at_desk(pool, redis, actor_of(caller)) as desk:
         done = await plans_of_days.apply(desk, plan_id)
         facts = {"n_orders": len(done.order_ids), "n_dropped": len(done.dropped)}
         await audit(desk.connection, caller, "plan.day.apply", f"plan:{plan_id}", facts)

@@ -28,7 +28,7 @@ from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
-from app.wiring.whatif import Thinker, WhatIf, in_turn
+from app.wiring.whatif import Thinker, WhatIf
 from dispatch.errors import OrderNotFound
 from dispatch.orders import duty
 from dispatch.orders.depots import Depot, depots_of
@@ -215,10 +215,23 @@ async def apply_plan(
     """Do in one transaction what a preview was asked about; all of it or nothing."""
     region = await _region_of(pool, data)
     against = await _against(what_if, data.assign)
-    async with in_turn(what_if.applying), at_desk(pool, redis, actor_of(caller)) as desk:
+    async with what_if.applying.one():
+        await _refuse_late(pool, region, data)  # before anything is held: of many who apply one preview, one may
+        return await _apply_now(data, region, pool, redis, caller, what_if, against)
+
+
+async def _apply_now(
+    data: ApplyChanges,
+    region: Region,
+    pool: Any,
+    redis: Any,
+    caller: Caller,
+    what_if: WhatIf,
+    against: Mapping[OrderId, Sequence[ReasonCode]],
+) -> AppliedShape:
+    async with at_desk(pool, redis, actor_of(caller)) as desk:
         await _hold(desk, region, data)
-        if data.basis is not None and await store.basis(desk.connection, region) != data.basis:
-            raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
+        await _refuse_late(desk.connection, region, data)
         expires_in = await what_if.offer_for(desk.connection, region)
         touched = await _apply(desk, data, caller, expires_in=expires_in, against=against)
         await duty.go_off_duty(desk, [CourierId(courier_id) for courier_id in data.remove_couriers])
@@ -275,6 +288,11 @@ def _changed(
         world, order_id = preview.with_order(world, new)
         added.append(order_id)
     return world, added
+
+
+async def _refuse_late(connection: Any, region: Region, data: ApplyChanges) -> None:
+    if data.basis is not None and await store.basis(connection, region) != data.basis:
+        raise Conflict("Orders or routes have changed since the preview.", basis=data.basis)
 
 
 async def _against(what_if: WhatIf, wanted: Sequence[AssignOrder]) -> dict[OrderId, tuple[ReasonCode, ...]]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import get
+from litestar.datastructures import State as AppState
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
@@ -17,6 +18,7 @@ from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
 from app.web.pages import FIXES_AT_ONCE, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
+from app.wiring.turns import Turns
 from dispatch.orders import courier_life
 from dispatch.stop import StopKind
 from sql import queries
@@ -107,6 +109,7 @@ class VisitView(msgspec.Struct, kw_only=True, frozen=True):
 async def list_stops(
     courier_id: FromPath[UUID],
     pool: Pool,
+    state: AppState,
     from_text: From = None,
     to_text: To = None,
     cursor: FromQuery[str | None] = None,
@@ -121,7 +124,7 @@ async def list_stops(
     place = key_of(cursor, tuple[Instant, str, str])
     since, until = _span(from_text, to_text) if place is None else _span(*place[1:])
     begins_at = since - MARGIN if place is None else max(place[0], since - MARGIN)
-    page = _Segments(DEFAULT_PARAMS[courier.mode], microseconds(since), microseconds(until))
+    page = _Segments(DEFAULT_PARAMS[courier.mode], microseconds(since), microseconds(until), state.folding)
     found, next_us = await page.read(pool, courier_id, begins_at, until + MARGIN, limit)
     following = None if next_us is None else cursor_of(instant(next_us), since.isoformat(), until.isoformat())
     return Page(items=[segment_view(segment) for segment in found], next=following)
@@ -130,8 +133,9 @@ async def list_stops(
 class _Segments:
     """The segments of a span, a page at a time: the first fix of a segment is where a fold may begin anew."""
 
-    def __init__(self, params: MotionParams, from_us: int, until_us: int) -> None:
+    def __init__(self, params: MotionParams, from_us: int, until_us: int, turns: Turns) -> None:
         self._params = params
+        self._turns = turns
         self._from_us = from_us
         self._until_us = until_us
 
@@ -143,8 +147,9 @@ class _Segments:
         found: list[Segment] = []
         n_read = 0
         while n_read < MOST_FIXES:
-            fixes = await pool.fetch(queries["recounts.between"], courier_id, begins_at, before, FIXES_AT_ONCE)
-            state, closed = await asyncio.to_thread(self._fold, state, fixes)
+            async with self._turns.one():
+                fixes = await pool.fetch(queries["recounts.between"], courier_id, begins_at, before, FIXES_AT_ONCE)
+                state, closed = await asyncio.to_thread(self._fold, state, fixes)
             found += filter(self._is_inside, closed)
             if len(found) > limit:
                 return found[:limit], ends_us(found[limit])[0]

@@ -13,6 +13,7 @@ import asyncpg
 from litestar.di import NamedDependency
 
 from app.wiring.thinking import Thinking
+from app.wiring.turns import WAIT_S, Turns
 from dispatch.orders import pauses
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import order_from_row
@@ -45,8 +46,8 @@ THINK_S = 2.0
 OFF_DUTY_AT_MOST = 200
 """Couriers off duty that are told among those who cannot take an order."""
 
-WAIT_S = 10.0
-"""So long a request waits for its turn at either; then it is answered 503, and may be sent again."""
+APPLYING_SHARE = 1 / 3
+"""Of the time a plan is applied at each of the two places; between them offers and fixes have the process."""
 
 EMPTY = Plan(routes=(), assignments=(), unassigned=(), cost=0, source="kept")
 
@@ -62,7 +63,7 @@ class WhatIf:
     params: CycleParams
     thinking: Thinking
     slots: asyncio.Semaphore
-    applying: asyncio.Semaphore
+    applying: Turns
 
     async def offer_for(self, connection: Any, region: Region) -> timedelta | None:
         """How long a courier of the region may think about an offer that is made by hand; None: nobody is asked."""
