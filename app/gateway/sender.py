@@ -30,6 +30,7 @@ from dispatch.alert_rows import AlertChange
 from sql import queries
 from tracking import outages
 from tracking.lease import new_holder
+from tracking.pause import pause
 from tracking.position import Region
 
 log = logging.getLogger(__name__)
@@ -83,9 +84,7 @@ class Sender:
                         await self._measure()
                 except outages.DRIVERS as exc:
                     outages.tell(log, "events not sent", exc, event="events_not_sent")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await stop.wait()
+                await pause(stop, POLL_S)
         finally:
             self._is_ending = True
             await self._end()
