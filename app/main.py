@@ -77,6 +77,7 @@ from app.web.pages import FOLDING_SHARE
 from app.web.passwords import Passwords
 from app.web.problems import describe_problem, exception_handlers
 from app.web.rates import Rates, limits_of
+from app.web.reach import ReachMiddleware
 from app.web.retries import RetryMiddleware
 from app.web.rsgi import Rsgi
 from app.web.unbearable import refuse_unbearable
@@ -224,7 +225,7 @@ def create_app(settings: Settings) -> Litestar:
             "day_plans": Provide(_day_plans, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
-        middleware=[AuthenticationMiddleware, LookMiddleware, RetryMiddleware],
+        middleware=[AuthenticationMiddleware, ReachMiddleware, LookMiddleware, RetryMiddleware],
         before_request=refuse_unbearable,
         exception_handlers=exception_handlers(),
         openapi_config=OpenAPIConfig(

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 from app.machine.bounds import table as bounds
+from app.main import create_app
 from app.settings import Settings, table
 from app.shapes.regions import settings_table
+from app.web.permissions import table as permission_table
 from app.web.problems import problem_types
 from app.wiring.params import cycle_of
 
@@ -21,6 +23,11 @@ def problems() -> str:
     return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
 
 
+def permissions() -> str:
+    """Who may use which route, as a Markdown table."""
+    return permission_table(create_app(Settings()))
+
+
 def regions() -> str:
     """What a region may set for itself, as a Markdown table."""
     return settings_table(cycle_of(Settings()))
@@ -29,6 +36,7 @@ def regions() -> str:
 PARTS = {
     "settings": (ROOT / "deploy" / "settings.md", table),
     "bounds": (ROOT / "deploy" / "bounds.md", bounds),
+    "permissions": (ROOT / "app" / "permissions.md", permissions),
     "problems": (ROOT / "app" / "README.md", problems),
     "regions": (ROOT / "dispatch" / "README.md", regions),
 }

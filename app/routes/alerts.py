@@ -15,6 +15,7 @@ from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.reach import partner_within_reach
 from dispatch.alert_kind import AlertKind
 from dispatch.alert_rows import told_of
 from dispatch.errors import AlertNotFound
@@ -80,7 +81,10 @@ async def list_alerts(
 ) -> Page[Alert]:
     """Newest first; `state=open` are all whose cause holds, acknowledged or not."""
     after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
-    rows = await pool.fetch(queries["alerts.list"], region, in_state, kind, courier_id, order_id, *after, limit)
+    who = (courier_id, order_id)
+    rows = await pool.fetch(
+        queries["alerts.list"], region, in_state, kind, *who, *after, limit, partner_within_reach(None)
+    )
     items = [alert_of(row) for row in rows]
     more = cursor_of(items[-1].raised_at, items[-1].id) if len(items) == limit else None
     return Page(items=items, next=more)

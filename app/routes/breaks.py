@@ -78,7 +78,12 @@ async def list_breaks(
     return Page(items=[_shape(courier_id, rest) for rest in found])
 
 
-@post("/v1/couriers/{courier_id:uuid}/breaks/start", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/couriers/{courier_id:uuid}/breaks/start",
+    guards=[requires(Role.SUPPORT, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def start_break(
     courier_id: FromPath[UUID],
     pool: Pool,
@@ -100,7 +105,12 @@ async def start_break(
     return Response(_shape(courier_id, told.rest, told.planned))
 
 
-@post("/v1/couriers/{courier_id:uuid}/breaks/end", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/couriers/{courier_id:uuid}/breaks/end",
+    guards=[requires(Role.SUPPORT, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def end_break(
     courier_id: FromPath[UUID],
     pool: Pool,

@@ -20,6 +20,7 @@ from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput, Conflict
+from app.web.reach import partner_within_reach
 from app.web.regions import known_region
 from app.web.versions import version_of
 from app.wiring.whatif import Thinker, WhatIf
@@ -41,6 +42,7 @@ Skills = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)
 MaxOrders = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 AreaIds = Annotated[list[UUID], msgspec.Meta(max_length=32)]
+Partner = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 RangeM = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
@@ -67,6 +69,8 @@ class NewCourier(msgspec.Struct, kw_only=True):
     home: Home | None = None
     range_m: RangeM | None = None
     """Nothing farther from home; without a home, no pickup farther from where the courier is."""
+    partner: Partner | None = None
+    """Whose courier it is; null: our own."""
     attributes: dict[str, Any] = {}
 
 
@@ -84,6 +88,7 @@ class CourierPatch(msgspec.Struct, kw_only=True):
     areas: AreaIds | msgspec.UnsetType = msgspec.UNSET
     home: Home | msgspec.UnsetType | None = msgspec.UNSET
     range_m: RangeM | msgspec.UnsetType | None = msgspec.UNSET
+    partner: Partner | msgspec.UnsetType | None = msgspec.UNSET
     attributes: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] | msgspec.UnsetType = msgspec.UNSET
 
@@ -103,6 +108,7 @@ class Courier(msgspec.Struct, kw_only=True):
     areas: list[UUID]
     home: Home | None
     range_m: int | None
+    partner: str | None
     attributes: dict[str, Any]
     version: int
     created_at: datetime
@@ -126,9 +132,10 @@ async def _shapes(pool: Any, what_if: WhatIf, couriers: Sequence[CourierRecord])
 
 
 def _facts(courier: NewCourier | Courier, region: Region) -> CourierFacts:
-    names = {field.name for field in fields(CourierFacts)} - {"region", "home"}
+    names = {field.name for field in fields(CourierFacts)} - {"region", "home", "partner"}
     home = None if courier.home is None else LatLon(courier.home.lat, courier.home.lon)
-    return CourierFacts(region=region, home=home, **{name: getattr(courier, name) for name in names})
+    partner = partner_within_reach(courier.partner)
+    return CourierFacts(region=region, home=home, partner=partner, **{name: getattr(courier, name) for name in names})
 
 
 async def _check_areas(connection: Any, areas: Sequence[UUID], region: Region) -> None:
@@ -187,6 +194,7 @@ async def list_couriers(
         name_part=q,
         after=key_of(cursor, tuple[datetime, UUID]),
         limit=limit,
+        partner=partner_within_reach(None),
     )
     items = await _shapes(pool, what_if, found)
     more = cursor_of(items[-1].created_at, items[-1].id) if len(items) == limit else None

@@ -16,6 +16,7 @@ from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
+from app.web.regions import known_region
 from dispatch.errors import AreaInUse
 from sql import queries
 from tracking.errors import GeofenceNotFound
@@ -103,10 +104,7 @@ async def add_geofence(data: JSONBody[NewGeofence], pool: Pool, redis: RedisClie
     active = msgspec.to_builtins(data.active)
     _check(geometry, data, active)
     async with pool.acquire() as connection, connection.transaction():
-        query = "geofences.only_region" if data.region is None else "geofences.region_exists"
-        region = await connection.fetchval(queries[query], *([] if data.region is None else [data.region]))
-        if region is None:
-            raise BadInput("There is no such region.", ("/region", "expected the id of a region"))
+        region = await known_region(connection, data.region)
         row = await connection.fetchrow(
             queries["geofences.add"],
             region,

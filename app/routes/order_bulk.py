@@ -17,6 +17,7 @@ from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.problems import BadInput, part_problem
+from app.web.reach import must_reach
 from app.wiring.whatif import Thinker
 from dispatch.errors import DispatchError, OrderNotFound
 from dispatch.orders.desk import Desk, at_desk
@@ -82,6 +83,7 @@ async def change_many(
     """
     if (data.courier_id is None) == (data.action == "reassign"):
         raise BadInput("Orders are reassigned to a courier.", ("/courier_id", "expected with reassign, and only there"))
+    await must_reach(pool, orders=data.order_ids, couriers=[] if data.courier_id is None else [data.courier_id])
     order_ids = [OrderId(order_id) for order_id in dict.fromkeys(data.order_ids)]
     against = {}
     if data.courier_id is not None:

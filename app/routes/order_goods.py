@@ -14,6 +14,7 @@ from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import check_instants
 from app.web.problems import BadInput
+from app.web.reach import must_reach
 from app.web.versions import IfMatch, version_of
 from dispatch.orders import goods
 from dispatch.orders.desk import at_desk
@@ -72,6 +73,7 @@ async def transfer_order(
     if_match: IfMatch = None,
 ) -> Response[OrderShape]:
     """Goods on board changed hands on the spot, as after a breakdown. Told twice it is the same."""
+    await must_reach(pool, couriers=[data.courier_id])
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         expected = version_of(if_match, data.version)
         order = await goods.transfer(desk, OrderId(order_id), CourierId(data.courier_id), version=expected)

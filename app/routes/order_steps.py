@@ -20,9 +20,10 @@ from app.shapes.orders import (
 )
 from app.web.actors import actor_of
 from app.web.audit import audit
-from app.web.auth import Caller, Role, requires, requires_any
+from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import check_instants
+from app.web.reach import must_reach
 from app.web.versions import IfMatch, version_of
 from app.wiring.whatif import Thinker, WhatIf
 from dispatch.errors import NotYours
@@ -146,6 +147,7 @@ async def reassign_order(
     `force` that, and always what is so for now only, is told in `warnings`.
     `plan_cost` tells what that costs the plan; `POST /v1/plans/preview` tells it beforehand.
     """
+    await must_reach(pool, couriers=[data.courier_id])
     region = (await read_order(pool, order_id)).region
     against = await _against(what_if, order_id, data.courier_id)
     before = await what_if.cost(region)
@@ -232,7 +234,12 @@ async def unpin_order(
     return with_version(shape_of(order))
 
 
-@post("/v1/orders/{order_id:uuid}/picked-up", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/orders/{order_id:uuid}/picked-up",
+    guards=[requires(Role.DISPATCHER, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def picked_up(
     order_id: FromPath[UUID],
     pool: Pool,
@@ -249,7 +256,12 @@ async def picked_up(
     return with_version(shape_of(order))
 
 
-@post("/v1/orders/{order_id:uuid}/delivered", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/orders/{order_id:uuid}/delivered",
+    guards=[requires(Role.DISPATCHER, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def delivered(
     order_id: FromPath[UUID],
     pool: Pool,
@@ -265,7 +277,12 @@ async def delivered(
     return with_version(shape_of(order))
 
 
-@post("/v1/orders/{order_id:uuid}/failed", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/orders/{order_id:uuid}/failed",
+    guards=[requires(Role.DISPATCHER, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def failed(
     order_id: FromPath[UUID], data: JSONBody[Failed], pool: Pool, redis: RedisClient, caller: CurrentCaller
 ) -> Response[OrderShape]:
@@ -278,7 +295,12 @@ async def failed(
     return with_version(shape_of(order))
 
 
-@post("/v1/orders/{order_id:uuid}/returned", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/orders/{order_id:uuid}/returned",
+    guards=[requires(Role.DISPATCHER, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def returned(
     order_id: FromPath[UUID],
     pool: Pool,
@@ -295,7 +317,12 @@ async def returned(
     return with_version(shape_of(order))
 
 
-@post("/v1/orders/{order_id:uuid}/give-back", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/orders/{order_id:uuid}/give-back",
+    guards=[requires(Role.DISPATCHER, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def give_back(
     order_id: FromPath[UUID], data: JSONBody[GiveBack], pool: Pool, redis: RedisClient, caller: CurrentCaller
 ) -> Response[OrderShape]:

@@ -18,6 +18,7 @@ from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.instants import InstantQuery, instant_of
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.reach import partner_within_reach
 from app.web.versions import IfMatch
 from dispatch.errors import NotYours
 from dispatch.orders.desk import Desk, at_desk, read_order
@@ -116,6 +117,7 @@ async def list_orders(
         unassigned,
         *after,
         limit,
+        partner_within_reach(None),
     )
     decisions = {
         row["order_id"]: row for row in await pool.fetch(queries["decisions.of_orders"], [row["id"] for row in rows])

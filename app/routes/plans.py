@@ -27,6 +27,7 @@ from app.web.audit import audit
 from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.problems import BadInput, Conflict
+from app.web.reach import must_reach
 from app.web.regions import known_region
 from app.wiring.whatif import Thinker, WhatIf
 from dispatch.errors import OrderNotFound
@@ -351,6 +352,9 @@ async def _hold(desk: Desk, region: Region, data: Changes) -> None:
 
 
 async def _region_of(pool: Any, data: Changes) -> Region:
+    touched = {*data.cancel_orders, *(c.id for c in data.change_orders), *(a.order_id for a in data.assign)}
+    couriers = {*data.remove_couriers, *(a.courier_id for a in data.assign)}
+    await must_reach(pool, orders=touched, couriers=couriers)
     named = {shape.region for shape in data.add_orders if shape.region is not None}
     if len(named | ({data.region} if data.region else set())) > 1:
         raise BadInput("A plan is of one region.", ("/add_orders", "expected orders of one region"))

@@ -18,10 +18,11 @@ from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, CurrentSettings
 from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.regions import within_reach
 from app.wiring.intake import Intake
 from tracking.errors import CourierNotFound, PositionNotFound
 from tracking.live import LivePosition, presence
-from tracking.position import LatLon, Mode, Presence
+from tracking.position import LatLon, Mode, Presence, Region
 from tracking.quality import Reason
 
 
@@ -192,7 +193,7 @@ async def list_nearby(
     now = datetime.now(UTC)
     fresh_since = now - timedelta(seconds=installation.stale_within_s if max_age_s is None else max_age_s)
     found = await intake.live.nearest(
-        await intake.roster.regions(),
+        [Region(one) for one in within_reach(await intake.roster.regions())],
         LatLon(lat, lon),
         radius_m=radius_m,
         limit=limit,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -23,12 +24,14 @@ from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role,
 from app.web.dependencies import Arriving, Channels, CurrentCaller, Pool, RedisClient, Tokens, Travel, Whereabouts
 from app.web.looks import looks_at
 from app.web.problems import BadInput
+from app.web.reach import current_reach
 from app.wiring.whatif import Thinker
 from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import NotYours
 from dispatch.orders import handover
 from dispatch.orders.channel import CourierChannels
 from dispatch.orders.desk import at_desk
+from dispatch.orders.order import Order
 from dispatch.region import advice
 from dispatch.region.courier_route import CourierRoute, changes_between, load_route
 from dispatch.region.whereabouts import Locator
@@ -84,6 +87,7 @@ async def get_route(
     """
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose, planned=planned and caller.is_at_least(Role.VIEWER))
+    route = _within_reach(route)
     shape = await _view(route, travel, locator, arrivals, geometry=geometry)
     shape.suggestion = await _suggestion(redis, route)
     return Response(shape, headers={"ETag": f'"{shape.version}"'})
@@ -158,6 +162,22 @@ async def reorder_route(
     shape = await _view(route, travel, locator, arrivals)
     shape.plan_cost = plan_cost_shape(before, await what_if.cost(region))
     return shape
+
+
+def _within_reach(route: CourierRoute) -> CourierRoute:
+    """What of it the caller may see: a partner's people see that partner's orders."""
+    reach = current_reach()
+    if reach is None or reach.partner is None:
+        return route
+
+    def is_theirs(order: Order | None) -> bool:
+        return order is not None and order.partner == reach.partner
+
+    return replace(
+        route,
+        stops=tuple((stop, order) for stop, order in route.stops if is_theirs(order)),
+        offers=tuple(offered for offered in route.offers if all(is_theirs(order) for _, order in offered)),
+    )
 
 
 async def _stream(

@@ -181,7 +181,12 @@ async def remove_shift(
         await audit(desk.connection, caller, "shift.remove", f"courier:{courier_id}", {"shift_id": shift_id})
 
 
-@post("/v1/couriers/{courier_id:uuid}/on-duty", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/couriers/{courier_id:uuid}/on-duty",
+    guards=[requires(Role.DISPATCHER, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def go_on_duty(
     courier_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
 ) -> Response[DutyShape]:
@@ -189,7 +194,12 @@ async def go_on_duty(
     return await _set_duty(courier_id, pool, redis, caller, on_duty=True)
 
 
-@post("/v1/couriers/{courier_id:uuid}/off-duty", guards=[requires_any], status_code=200, tags=["courier"])
+@post(
+    "/v1/couriers/{courier_id:uuid}/off-duty",
+    guards=[requires(Role.DISPATCHER, Role.COURIER)],
+    status_code=200,
+    tags=["courier"],
+)
 async def go_off_duty(
     courier_id: FromPath[UUID], pool: Pool, redis: RedisClient, caller: CurrentCaller
 ) -> Response[DutyShape]:

@@ -15,6 +15,7 @@ from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, Tokens
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
+from app.web.regions import known_region
 from app.web.tokens import add_token
 from sql import queries
 from tracking.errors import CourierNotFound
@@ -35,6 +36,15 @@ class NewStaffToken(msgspec.Struct, kw_only=True):
     role: Literal["viewer", "auditor", "support", "dispatcher", "admin", "service"]
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    regions: Annotated[list[str], msgspec.Meta(max_length=256)] = []
+    """Those it is for; none: all."""
+    partner: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
+    """Whose orders and couriers it is for; null: everybody's."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which msgspec reports as bad input."""
+        if self.role == "service" and (self.regions or self.partner is not None):
+            raise ValueError("expected a service without regions and partner: it posts for every courier")
 
 
 class IssuedToken(msgspec.Struct, kw_only=True):
@@ -59,6 +69,8 @@ class TokenInfo(msgspec.Struct, kw_only=True):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    regions: list[str] = []
+    partner: str | None = None
 
 
 async def _issue(connection: asyncpg.Connection, role: Role, name: str, **facts: Any) -> IssuedToken:
@@ -91,8 +103,17 @@ async def issue_device_token(
 async def issue_staff_token(data: JSONBody[NewStaffToken], pool: Pool, caller: CurrentCaller) -> IssuedToken:
     """A token for staff or a service."""
     async with pool.acquire() as connection, connection.transaction():
-        token = await _issue(connection, Role(data.role), data.name, expires_at=data.expires_at)
-        facts = {"role": data.role, "prefix": token.prefix}
+        for one in data.regions:
+            await known_region(connection, one)
+        token = await _issue(
+            connection,
+            Role(data.role),
+            data.name,
+            expires_at=data.expires_at,
+            regions=data.regions,
+            partner=data.partner,
+        )
+        facts = {"role": data.role, "prefix": token.prefix, "regions": data.regions, "partner": data.partner}
         await audit(connection, caller, "token.issue", f"token:{token.id}", facts)
     return token
 

@@ -33,6 +33,7 @@ SIZES = ("units", "weight_g", "volume_ml")
 PLAIN = (
     "external_id",
     "customer_id",
+    "partner",
     "region",
     "ready_at",
     "ready_is_estimate",

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from app.web.instants import check_instants
 from app.web.problems import BadInput
+from app.web.reach import partner_within_reach
 from dispatch.orders.depots import Depot, Ordered, at_depot
 from dispatch.orders.order import DEFAULT_SERVICE_S, NewOrder, Order, OrderKind, OrderStop, Window, mirrored
 from dispatch.orders.rows import from_json
@@ -86,6 +87,8 @@ class NewOrderShape(msgspec.Struct, kw_only=True):
     """Of a `dropoff` or `pickup`: the region's depot that is the other end; none: the nearest, if there is one."""
     external_id: Reference | None = None
     customer_id: Reference | None = None
+    partner: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
+    """Whose order it is; null: our own."""
     region: str | None = None
     ready_at: Instant | None = None
     ready_is_estimate: bool = False
@@ -178,6 +181,8 @@ class OrderShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The name of the region's depot that is the end which nobody gave."""
     external_id: str | None = None
     customer_id: str | None = None
+    partner: str | None = None
+    """Whose order it is; null: our own."""
     ready_at: datetime | None = None
     ready_is_estimate: bool = False
     ready_error_s: int | None = None
@@ -246,6 +251,7 @@ def new_order_of(shape: NewOrderShape, region: Region, depots: Sequence[Depot]) 
         kind=shape.kind,
         external_id=shape.external_id,
         customer_id=shape.customer_id,
+        partner=partner_within_reach(shape.partner),
         ready_at=shape.ready_at,
         ready_is_estimate=shape.ready_is_estimate,
         ready_error_s=shape.ready_error_s,
@@ -353,6 +359,7 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         placed_at=order.placed_at,
         external_id=order.external_id,
         customer_id=order.customer_id,
+        partner=order.partner,
         ready_at=order.ready_at,
         ready_is_estimate=order.ready_is_estimate,
         ready_error_s=order.ready_error_s,

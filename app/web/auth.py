@@ -121,7 +121,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def may_post_for_any_courier(self) -> bool:
         """Whether fixes may carry a `courier_id` of the sender's choice."""
-        return self.role in {Role.SERVICE, Role.ADMIN}
+        return self.role in {Role.SERVICE, Role.ADMIN} and not self.regions and self.partner is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Storing a new token: only its hash, beside what it is for."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +21,8 @@ async def add_token(
     speed_unit: str | None = None,
     expires_at: datetime | None = None,
     is_session: bool = False,
+    regions: Sequence[str] = (),
+    partner: str | None = None,
 ) -> tuple[NewToken, UUID, datetime]:
     """Make a token and store its hash; returns it with its id and the time it was made."""
     made = new_token(role, is_session=is_session)
@@ -33,5 +36,7 @@ async def add_token(
         made.hash,
         speed_unit,
         expires_at,
+        list(regions) or None,
+        partner,
     )
     return made, row["id"], row["created_at"]

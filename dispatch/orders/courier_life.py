@@ -30,6 +30,7 @@ class CourierFacts:
     areas: Sequence[UUID] = ()
     home: LatLon | None = None
     range_m: int | None = None
+    partner: str | None = None
     attributes: Mapping[str, Any]
 
 
@@ -75,10 +76,19 @@ async def find_many(
     name_part: str | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
+    partner: str | None = None,
 ) -> list[CourierRecord]:
     """Couriers with what is asked for, the oldest first, from after one on."""
     rows = await connection.fetch(
-        queries["couriers.list"], region, mode, external_id, on_duty, name_part, *(after or (None, None)), limit
+        queries["couriers.list"],
+        region,
+        mode,
+        external_id,
+        on_duty,
+        name_part,
+        *(after or (None, None)),
+        limit,
+        partner,
     )
     return [_record(row) for row in rows]
 
@@ -125,6 +135,7 @@ async def _written(connection: Any, facts: CourierFacts, query: str, *before: ob
                 facts.areas,
                 *((None, None) if facts.home is None else facts.home.latlon),
                 facts.range_m,
+                facts.partner,
             )
     except asyncpg.UniqueViolationError as exc:
         raise ExternalIdInUse("A courier with this external_id exists.", external_id=facts.external_id) from exc

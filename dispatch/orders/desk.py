@@ -86,7 +86,7 @@ class Desk:
                 row = await self.connection.fetchrow(
                     queries["orders.insert"],
                     *(new.region, new.external_id, new.customer_id, *values),
-                    *(new.kind.value, new.depot, new.group_id, self.now),
+                    *(new.kind.value, new.depot, new.group_id, new.partner, self.now),
                 )
         except asyncpg.UniqueViolationError as exc:
             twin = await self.connection.fetchval(queries["orders.id_by_external_id"], new.external_id)

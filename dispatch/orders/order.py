@@ -135,6 +135,8 @@ class NewOrder:
     dropoff: OrderStop
     external_id: str | None = None
     customer_id: str | None = None
+    partner: str | None = None
+    """Whose order it is; None: our own."""
     """The customer's name for themselves; ours to keep, not to read."""
     ready_at: datetime | None = None
     """When the goods can be collected; None: at once."""

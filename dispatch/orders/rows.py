@@ -32,6 +32,7 @@ def order_from_row(row: Row) -> Order:
         region=row["region"],
         external_id=row["external_id"],
         customer_id=row["customer_id"],
+        partner=row["partner"],
         state=OrderState(row["state"]),
         version=row["version"],
         pickup=_stop(row, "pickup"),

@@ -32,7 +32,7 @@ SELECT kind, count(*) AS n FROM alerts WHERE region = $1 AND resolved_at IS NULL
 
 -- name: list
 -- Newest first. Each or NULL: $1 region, $2 state (open, acknowledged, resolved), $3 kind, $4 courier, $5 order; $6, $7
--- the last one seen (raised at, id); $8 most rows. `open` are all that are not resolved.
+-- the last one seen (raised at, id); $8 most rows; $9 partner. `open` are all that are not resolved.
 SELECT
     id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, resolved_at,
     resolution, source
@@ -49,6 +49,13 @@ WHERE
     AND ($4::uuid IS NULL OR courier_id = $4)
     AND ($5::uuid IS NULL OR order_id = $5)
     AND ($6::timestamptz IS NULL OR (raised_at, id) < ($6, $7::uuid))
+    AND (
+        $9::text IS NULL
+        OR $9 = coalesce(
+            (SELECT o.partner FROM orders AS o WHERE o.id = alerts.order_id),
+            (SELECT c.partner FROM couriers AS c WHERE c.id = alerts.courier_id)
+        )
+    )
 ORDER BY raised_at DESC, id DESC
 LIMIT $8;
 

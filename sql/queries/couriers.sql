@@ -1,16 +1,17 @@
 -- name: add
 -- $1 external id or NULL, $2 name, $3 mode, $4 region, $5 capacity, $6 skills, $7 most orders, $8 on duty,
--- $9 attributes (JSON), $10 fences, $11, $12 home, $13 range in metres.
+-- $9 attributes (JSON), $10 fences, $11, $12 home, $13 range in metres, $14 partner.
 INSERT INTO couriers (
-    external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m
+    external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m,
+    partner
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13)
-RETURNING id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, version,
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13, $14)
+RETURNING id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, partner, version,
           created_at, updated_at;
 
 -- name: find
 -- $1 courier id; deleted couriers are not found.
-SELECT id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, version,
+SELECT id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, partner, version,
        created_at, updated_at
 FROM couriers
 WHERE id = $1 AND deleted_at IS NULL;
@@ -25,8 +26,8 @@ SELECT id, external_id FROM couriers WHERE deleted_at IS NULL AND (external_id =
 
 -- name: list
 -- Oldest first. $1 region, $2 mode, $3 external id, $4 on duty, $5 part of the name: each or NULL;
--- after ($6 created at, $7 id) or NULLs; $8 most rows.
-SELECT id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, version,
+-- after ($6 created at, $7 id) or NULLs; $8 most rows; $9 partner or NULL.
+SELECT id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, partner, version,
        created_at, updated_at
 FROM couriers
 WHERE deleted_at IS NULL
@@ -36,6 +37,7 @@ WHERE deleted_at IS NULL
   AND ($4::boolean IS NULL OR on_duty = $4)
   AND ($5::text IS NULL OR strpos(lower(name), lower($5)) > 0)
   AND ($6::timestamptz IS NULL OR (created_at, id) > ($6, $7::uuid))
+  AND ($9::text IS NULL OR partner = $9)
 ORDER BY created_at, id
 LIMIT $8;
 
@@ -44,9 +46,9 @@ LIMIT $8;
 -- No row: it is gone, or its version is another.
 UPDATE couriers
 SET external_id = $3, name = $4, mode = $5, region = $6, capacity = $7, skills = $8, max_orders = $9, on_duty = $10,
-    attributes = $11::jsonb, areas = $12, home_lat = $13, home_lon = $14, range_m = $15, version = version + 1, updated_at = now()
+    attributes = $11::jsonb, areas = $12, home_lat = $13, home_lon = $14, range_m = $15, partner = $16, version = version + 1, updated_at = now()
 WHERE id = $1 AND deleted_at IS NULL AND ($2::integer IS NULL OR version = $2)
-RETURNING id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, version,
+RETURNING id, external_id, name, mode, region, capacity, skills, max_orders, on_duty, attributes, areas, home_lat, home_lon, range_m, partner, version,
           created_at, updated_at;
 
 -- name: remove

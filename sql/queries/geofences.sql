@@ -32,10 +32,3 @@ SELECT id FROM geofences WHERE region = $1 AND deleted_at IS NULL;
 SELECT
     id, region, name, geometry, radius_m, tags, active, timezone, dwell_s, created_at, deleted_at
 FROM geofences WHERE id = ANY($1::uuid []);
-
--- name: region_exists
-SELECT id FROM regions WHERE id = $1;
-
--- name: only_region
--- The region, where there is only one.
-SELECT min(id) AS id FROM regions HAVING count(*) = 1;

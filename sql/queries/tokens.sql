@@ -16,9 +16,10 @@ WHERE t.hash = any($1::bytea[])
   AND (t.user_id IS NULL OR u.deleted_at IS NULL);
 
 -- name: add
--- $1 kind, $2 role, $3 courier id or NULL, $4 name, $5 prefix, $6 hash, $7 speed unit or NULL, $8 expires at or NULL.
-INSERT INTO tokens (kind, role, courier_id, name, prefix, hash, speed_unit, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+-- $1 kind, $2 role, $3 courier id or NULL, $4 name, $5 prefix, $6 hash, $7 speed unit or NULL, $8 expires at or NULL,
+-- $9 regions or NULL, $10 partner or NULL.
+INSERT INTO tokens (kind, role, courier_id, name, prefix, hash, speed_unit, expires_at, regions, partner)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 RETURNING id, created_at;
 
 -- name: begin_session
@@ -47,7 +48,8 @@ UPDATE tokens SET seen_at = now() WHERE id = any($1::uuid[]) AND seen_at > now()
 
 -- name: list
 -- Newest first; never the hash. $1 courier id or NULL, $2 before this instant or NULL, $3 most rows.
-SELECT id, kind, role, courier_id, name, prefix, speed_unit, created_at, expires_at, revoked_at
+SELECT id, kind, role, courier_id, name, prefix, speed_unit, created_at, expires_at, revoked_at,
+       coalesce(regions, '{}') AS regions, partner
 FROM tokens
 WHERE ($1::uuid IS NULL OR courier_id = $1)
   AND ($2::timestamptz IS NULL OR created_at < $2)

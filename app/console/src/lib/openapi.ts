@@ -31,6 +31,7 @@ export interface components {
             depot?: string | null;
             external_id?: string | null;
             customer_id?: string | null;
+            partner?: string | null;
             ready_at?: string | null;
             /** @default false */
             ready_is_estimate?: boolean;
@@ -384,6 +385,7 @@ export interface components {
             areas: string[];
             home: components["schemas"]["Home"] | null;
             range_m: number | null;
+            partner: string | null;
             attributes: {
                 [key: string]: unknown;
             };
@@ -407,6 +409,7 @@ export interface components {
             areas?: string[];
             home?: components["schemas"]["Home"] | null;
             range_m?: number | null;
+            partner?: string | null;
             attributes?: {
                 [key: string]: unknown;
             };
@@ -855,6 +858,7 @@ export interface components {
             areas?: string[];
             home?: components["schemas"]["Home"] | null;
             range_m?: number | null;
+            partner?: string | null;
             attributes?: {
                 [key: string]: unknown;
             };
@@ -887,6 +891,7 @@ export interface components {
             depot?: string | null;
             external_id?: string | null;
             customer_id?: string | null;
+            partner?: string | null;
             region?: string | null;
             ready_at?: string | null;
             /** @default false */
@@ -945,6 +950,8 @@ export interface components {
             role: "viewer" | "auditor" | "support" | "dispatcher" | "admin" | "service";
             name: string;
             expires_at?: string | null;
+            regions?: string[];
+            partner?: string | null;
         };
         /** NewStopShape */
         NewStopShape: {
@@ -1087,6 +1094,7 @@ export interface components {
             depot?: string | null;
             external_id?: string | null;
             customer_id?: string | null;
+            partner?: string | null;
             ready_at?: string | null;
             /** @default false */
             ready_is_estimate?: boolean;
@@ -1540,6 +1548,8 @@ export interface components {
             created_at: string;
             expires_at: string | null;
             revoked_at: string | null;
+            regions?: string[];
+            partner?: string | null;
         };
         /** TotalsShape */
         TotalsShape: {
