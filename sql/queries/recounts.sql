@@ -1,10 +1,12 @@
 -- name: note_many
--- $1 region; $2 couriers, $3 from when; $4 now.
+-- $1 region; $2 couriers, $3 from when; $4 now. A note that is noted again is another one, and never an older one: who is
+-- counting for the one before must not settle it, and what came before it must be in history before it is counted.
 INSERT INTO recounts AS r (region, courier_id, from_at, noted_at)
 SELECT $1, given.courier_id, given.from_at, $4
 FROM unnest($2::uuid [], $3::timestamptz []) AS given (courier_id, from_at)
 ON CONFLICT (courier_id) DO UPDATE SET
-    from_at = least(r.from_at, excluded.from_at), noted_at = excluded.noted_at, region = excluded.region;
+    from_at = least(r.from_at, excluded.from_at),
+    noted_at = greatest(r.noted_at + INTERVAL '1 microsecond', excluded.noted_at), region = excluded.region;
 
 -- name: due
 -- $1 region, $2 noted before this, $3 how many: the longest waiting first. With how they travel: who counts them may

@@ -247,6 +247,24 @@ async def test_a_watcher_killed_in_the_middle_leaves_no_gap_and_no_double(world)
     assert kinds == ["enter", "exit"]
 
 
+async def test_a_courier_noted_again_is_not_settled_with_the_note_before_whatever_the_time_was(world):
+    ana = (await world.hire()).courier_id
+    findings, now = Findings(world.pool), datetime.now(UTC)
+    lease = await leases.take(world.pool, "watch", CITY, "test", ttl_s=60)
+
+    async def noted():
+        [(_, _, noted_at, _)] = await findings.due(CITY, before=now + timedelta(hours=1), limit=9)
+        return noted_at
+
+    await findings.note_late(CITY, {ana: microseconds(now)}, now=now)
+    for s in (-5, 0, 5):  # by whoever looked at the clock before another did
+        before = await noted()
+        await findings.note_late(CITY, {ana: microseconds(now)}, now=now + timedelta(seconds=s))
+        assert await noted() > before
+        await findings.settle(lease, ana, before)
+    assert await noted() == now + timedelta(seconds=5)
+
+
 async def test_two_watchers_at_once_find_everything_once(world):
     ana, bea = await world.hire(), await world.hire("foot")
     await world.fence(600, 0, 80)
