@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.acceptance.browser.conftest import patient
+
 KITCHEN = {"lat": -33.45, "lon": -70.66, "address": "Kitchen 1"}
 DOOR = {"lat": -33.46, "lon": -70.66, "address": "Door 2"}
 """Far away from everybody: what nobody is given by the dispatcher's own planner stays where the test puts it."""
@@ -42,6 +44,10 @@ def found(world, name: str) -> dict[str, dict]:
 def unhurried(page: Page) -> None:
     """What can be taken back for ten seconds can be for an hour: a busy machine is slower than a person."""
     page.evaluate("() => { const s = setTimeout; window.setTimeout = (f, ms) => s(f, ms === 10000 ? 3600000 : ms) }")
+
+
+def told(page: Page, text: str) -> None:
+    expect(page.get_by_role("status").filter(has_text=text)).to_be_visible()
 
 
 def undo(page: Page) -> None:
@@ -142,3 +148,74 @@ def test_board_shows_who_does_what_when_while_it_changes_and_is_walked_by_keys(p
     page.get_by_role("button", name="Map").click()
     expect(page.get_by_role("heading", name="Board")).to_have_count(0)
     world.client.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "test"}).raise_for_status()
+
+
+def test_order_is_dragged_to_a_courier_with_its_price_in_sight_or_given_by_keys(page, world, couriers):
+    unhurried(page)
+    # Tomorrow's, which the dispatcher's own planner leaves alone, and one that nobody should have.
+    later = (datetime.now(UTC) + timedelta(hours=20)).isoformat()
+    place = {"lat": 41.162, "lon": -8.62}
+    body = {"pickup": place, "dropoff": place, "ready_at": later, "external_id": f"d{uuid4().hex[:6]}"}
+    order = world.client.post("/v1/orders", json=body).raise_for_status().json()
+    odd = near(world)
+    page.get_by_role("button", name="Board").click()
+    waiting = page.get_by_role("region", name="Unassigned")
+    card = waiting.get_by_role("button", name=re.compile(order["external_id"]))
+    eva = page.get_by_role("group", name=re.compile("^Eva,"))
+
+    def drag(name: str, price: re.Pattern[str]) -> None:
+        waiting.get_by_role("button", name=re.compile(name)).hover()
+        page.mouse.down()
+        eva.hover()
+        expect(page.get_by_role("status").filter(has_text=f"{name} → Eva")).to_contain_text(price)
+        page.mouse.up()
+
+    drag(order["external_id"], re.compile(r"cost \+\d+, there"))
+    told(page, f"{order['external_id']} goes to Eva.")
+    assert world.client.get(f"/v1/orders/{order['id']}").json()["courier_id"] == couriers["Eva"]
+    undo(page)
+    expect(card).to_be_visible()
+
+    drag(odd["external_id"], re.compile("skill"))
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("alert")).to_contain_text("skill")
+    dialog.get_by_role("button", name="Give anyway").click()
+    told(page, f"{odd['external_id']} goes to Eva.")
+
+    # By keys; and somebody else changes it while a courier is chosen.
+    card.focus()
+    page.keyboard.press("m")
+    dialog.get_by_role("radio", name=re.compile("Finn.*cost")).check()
+    world.client.patch(f"/v1/orders/{order['id']}", json={"priority": 3}).raise_for_status()
+    dialog.get_by_role("button", name="Give").click()
+    expect(dialog.get_by_role("alert")).to_contain_text(re.compile("meanwhile: Changed: priority by"))
+    dialog.get_by_role("button", name="Give").click()
+    told(page, f"{order['external_id']} goes to Finn.")
+    assert world.client.get(f"/v1/orders/{order['id']}").json()["courier_id"] == couriers["Finn"]
+    for one in (order, odd):
+        world.client.post(f"/v1/orders/{one['id']}/cancel", json={"reason": "test"}).raise_for_status()
+
+
+def test_dispatcher_on_a_phone_gives_what_nobody_has_to_a_candidate_and_cancels_it(browser, world, couriers):
+    order = near(world)
+    context = patient(browser, viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{world.url}/#token={world.token}")
+    unhurried(page)
+    page.get_by_role("tab", name=re.compile("Orders")).tap()
+    page.get_by_role("button", name=re.compile("^Unassigned")).tap()
+    page.get_by_role("searchbox").fill(order["external_id"])
+    page.locator(f"tr[data-order='{order['id']}']").get_by_role("button").tap()
+    page.get_by_role("button", name="Reassign").tap()
+    page.get_by_role("radio", name=re.compile("Finn.*skill")).check()
+    page.get_by_role("button", name="Nearer courier").tap()
+    page.locator("form").get_by_role("button", name="Reassign").tap()
+    page.locator("form").get_by_role("button", name="Reassign anyway").tap()
+    expect(page.locator("#order-title + p")).to_contain_text("Finn")
+    page.get_by_role("button", name="Cancel order").tap()
+    page.get_by_role("button", name="Ordered twice").tap()
+    page.get_by_role("button", name="Cancel the order").tap()
+    page.get_by_role("status").get_by_role("button", name="Keep it so").tap()
+    expect(page.locator("header .tag", has_text="Cancelled")).to_be_visible()
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    context.close()
