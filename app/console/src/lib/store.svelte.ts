@@ -16,6 +16,7 @@ import { Selection } from './selection.svelte'
 import { Session, type Credentials } from './session.svelte'
 import type { Order, Region } from './types'
 import { Undo } from './undo.svelte'
+import type { Way } from './whatif'
 import type { Frame, Happening, Page } from './undescribed'
 
 const MOST_LATELY = 20
@@ -48,6 +49,10 @@ export class Store {
     isOpened: (orderId) => orderId === this.address.orderId,
     announce: (text) => (this.announcement = text),
   })
+  /** A plan is being thought of: what if, or a day ahead. */
+  isPlanning = $state(false)
+  /** Ways that orders would go, before and after a plan that is looked at. */
+  planned = $state.raw<readonly Way[]>([])
   readonly routes = new Routes(() => this.inRegion)
   readonly rows = new Rows(
     this.lists,

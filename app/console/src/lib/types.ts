@@ -18,6 +18,12 @@ export type BulkDone = Shapes['BulkDone']
 export type BulkResult = Shapes['BulkResult']
 /** Who could take an order, the cheapest first, and who could not. */
 export type Candidates = Shapes['CandidatesShape']
+/** What would be different in a plan. */
+export type Changes = Shapes['Changes']
+export type Difference = Shapes['DifferenceShape']
+export type Preview = Shapes['PreviewShape']
+export type Totals = Shapes['TotalsShape']
+export type DayPlan = Shapes['DayPlanShape']
 export type Comment = Shapes['CommentShape']
 export type Courier = Shapes['Courier']
 /** When somebody arrives at a stop, or an order at its door: null while nobody has it. */

@@ -2,9 +2,11 @@
 
 import { STATES, type Row } from '../lib/filter'
 import { age } from '../lib/format'
-import type { ShownStop } from '../lib/stops'
+import { isOpen } from '../lib/orders'
+import { type ShownStop, stopsOfOrder } from '../lib/stops'
+import type { Order } from '../lib/types'
 import type { Geofence } from '../lib/undescribed'
-import { COLOURS } from './icons'
+import { COLOURS, type OrderTone } from './icons'
 import { circle, type Fix } from './shapes'
 
 export interface Point {
@@ -69,6 +71,58 @@ export function stops(list: readonly ShownStop[]): Features {
       properties: { order_id, kind, number: String(number), done: isDone },
       geometry: { type: 'Point', coordinates: [lon, lat] },
     })),
+  )
+}
+
+/** Every route from where its courier is, by straight lines; the chosen one stands out. */
+export function routes(list: Iterable<readonly [string, readonly Point[]]>, chosenId: string | null): Features {
+  return collection(
+    [...list].flatMap(([id, points]) =>
+      points.length < 2
+        ? []
+        : {
+            type: 'Feature',
+            properties: { id, chosen: id === chosenId },
+            geometry: { type: 'LineString', coordinates: points.map(({ lat, lon }) => [lon, lat]) },
+          },
+    ),
+  )
+}
+
+function toneOf(order: Order, now: number): OrderTone {
+  const due = order.dropoff.window?.to ?? order.dropoff.latest
+  if (due && Date.parse(due) < now) return 'late'
+  if (!order.courier_id) return 'unassigned'
+  return ['picked_up', 'returning'].includes(order.state) ? 'onBoard' : 'assigned'
+}
+
+/** The ends of orders that are still to be visited. */
+export function orders(list: readonly Order[], now: number): Features {
+  return collection(
+    list.filter(isOpen).flatMap((order) =>
+      stopsOfOrder(order)
+        .filter((stop) => !stop.isDone)
+        .map(({ kind, lat, lon }) => ({
+          type: 'Feature' as const,
+          properties: { order_id: order.id, icon: `order-${kind}-${toneOf(order, now)}` },
+          geometry: { type: 'Point' as const, coordinates: [lon, lat] },
+        })),
+    ),
+  )
+}
+
+/** Ways that orders go, before and after a plan. */
+export function ways(list: readonly { after: boolean; points: readonly Point[] }[]): Features {
+  return collection(
+    list.flatMap(({ after, points }) =>
+      points.length < 2
+        ? []
+        : {
+            type: 'Feature' as const,
+            properties: { after },
+            geometry: { type: 'LineString' as const, coordinates: points.map(({ lat, lon }) => [lon, lat]) },
+          },
+    ),
   )
 }
 

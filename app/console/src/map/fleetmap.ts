@@ -16,6 +16,7 @@ import 'maplibre-gl/dist/maplibre-gl.css'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Row } from '../lib/filter'
 import type { ShownStop } from '../lib/stops'
+import type { Order } from '../lib/types'
 import type { Geofence } from '../lib/undescribed'
 import * as features from './features'
 import { Glide } from './glide'
@@ -130,6 +131,18 @@ export class FleetMap {
     this.put('stops', features.stops(stops))
   }
 
+  setRoutes(routes: Iterable<readonly [string, readonly features.Point[]]>, chosenId: string | null): void {
+    this.put('routes', features.routes(routes, chosenId))
+  }
+
+  setOrders(orders: readonly Order[], now: number): void {
+    this.put('orders', features.orders(orders, now))
+  }
+
+  setPlan(ways: readonly { after: boolean; points: readonly features.Point[] }[]): void {
+    this.put('plan', features.ways(ways))
+  }
+
   setFences(fences: readonly Geofence[]): void {
     this.put('fences', features.fences(fences))
   }
@@ -207,14 +220,14 @@ export class FleetMap {
       [point.x - reach, point.y - reach],
       [point.x + reach, point.y + reach],
     ]
-    return this.map.queryRenderedFeatures(box, { layers: ['stops', 'couriers', 'clusters'] })[0]
+    return this.map.queryRenderedFeatures(box, { layers: ['stops', 'couriers', 'clusters', 'orders', 'routes'] })[0]
   }
 
   private clicked(point: { x: number; y: number }): void {
     const feature = this.pick(point)
     if (!feature) this.handlers.onBackground()
-    else if (feature.layer.id === 'couriers') this.handlers.onCourier(String(feature.properties.id))
-    else if (feature.layer.id === 'stops') this.handlers.onOrder(String(feature.properties.order_id))
+    else if (feature.layer.id === 'routes' || feature.layer.id === 'couriers') this.handlers.onCourier(String(feature.properties.id))
+    else if (feature.layer.id === 'stops' || feature.layer.id === 'orders') this.handlers.onOrder(String(feature.properties.order_id))
     else void this.open(feature)
   }
 

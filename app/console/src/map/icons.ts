@@ -133,12 +133,38 @@ function stop(kind: 'pickup' | 'dropoff', fill: string): ImageData {
   })
 }
 
+export const ORDER_COLOURS = { unassigned: '#b45309', assigned: '#1d4ed8', onBoard: '#0f766e', late: '#b91c1c' }
+export type OrderTone = keyof typeof ORDER_COLOURS
+
+/** Hollow while nobody has it; a mark for what is late, a dot for what is on board: nobody depends on colour. */
+function order(kind: 'pickup' | 'dropoff', tone: OrderTone): ImageData {
+  return canvas((c) => {
+    c.beginPath()
+    if (kind === 'pickup') c.roundRect(C - 14, C - 14, 28, 28, 6)
+    else c.arc(C, C, 15, 0, 2 * Math.PI)
+    c.lineWidth = 9
+    c.strokeStyle = '#fff'
+    c.stroke()
+    c.fillStyle = tone === 'unassigned' ? '#fff' : ORDER_COLOURS[tone]
+    c.fill()
+    c.lineWidth = 5
+    c.strokeStyle = ORDER_COLOURS[tone]
+    c.stroke()
+    c.lineWidth = tone === 'onBoard' ? 9 : 4.5
+    c.strokeStyle = '#fff'
+    if (tone === 'late') mark(c, -8, 2, 8)
+    if (tone === 'onBoard') mark(c, 0, 0.01, 0)
+  })
+}
+
 export function images(): Map<string, ImageData> {
   const made = new Map<string, ImageData>()
   for (const state of STATES) {
     made.set(`courier-${state}`, marker(state))
     made.set(`beak-${state}`, beak(state))
   }
+  for (const tone of Object.keys(ORDER_COLOURS) as OrderTone[])
+    for (const kind of ['pickup', 'dropoff'] as const) made.set(`order-${kind}-${tone}`, order(kind, tone))
   made.set('stop-pickup', stop('pickup', '#0f172a'))
   made.set('stop-dropoff', stop('dropoff', '#1d4ed8'))
   return made

@@ -4,7 +4,7 @@ import type { GeoJSONSourceSpecification, LayerSpecification } from 'maplibre-gl
 import { COLOURS } from './icons'
 import { PALETTE, type Theme } from './style'
 
-export const SOURCES = ['fences', 'accuracy', 'trails', 'track', 'route', 'couriers', 'stops'] as const
+export const SOURCES = ['fences', 'accuracy', 'trails', 'routes', 'plan', 'track', 'route', 'orders', 'couriers', 'stops'] as const
 export type Source = (typeof SOURCES)[number]
 
 /** Couriers stand for themselves from this zoom on. */
@@ -92,6 +92,31 @@ export function layers(theme: Theme): LayerSpecification[] {
       source: 'route',
       layout: { 'line-cap': 'round', 'line-join': 'round' },
       paint: { 'line-color': dark ? '#93c5fd' : '#1d4ed8', 'line-width': 3, 'line-dasharray': [0.2, 2] },
+    },
+    {
+      id: 'routes',
+      type: 'line',
+      source: 'routes',
+      layout: { 'line-cap': 'round', 'line-join': 'round' },
+      paint: {
+        'line-color': ['case', ['get', 'chosen'], dark ? '#93c5fd' : '#1d4ed8', dark ? '#94a3b8' : '#64748b'],
+        'line-width': ['case', ['get', 'chosen'], 5, 2],
+        'line-opacity': ['case', ['get', 'chosen'], 0.9, 0.55],
+      },
+    },
+    {
+      id: 'plan',
+      type: 'line',
+      source: 'plan',
+      layout: { 'line-cap': 'round', 'line-join': 'round' },
+      paint: { 'line-color': ['case', ['get', 'after'], dark ? '#34d399' : '#047857', dark ? '#fbbf24' : '#b45309'], 'line-width': 4 },
+    },
+    {
+      id: 'orders',
+      type: 'symbol',
+      source: 'orders',
+      minzoom: 10,
+      layout: { 'icon-image': ['get', 'icon'], 'icon-size': 0.62, 'icon-allow-overlap': true, 'icon-padding': 0 },
     },
     {
       id: 'clusters',
