@@ -17,7 +17,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from app.shapes.arrivals import EtaShape, eta_shape
 from app.shapes.offers import offer_shape
 from app.shapes.orders import Version, plan_cost_shape
-from app.shapes.route import RouteShape, SuggestionShape, view
+from app.shapes.route import RouteShape, WaitingPlaceShape, view
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
@@ -221,7 +221,7 @@ async def _stream(
                 yield ServerSentEventMessage(data=None, comment="still here", sep="\n")
 
 
-async def _suggestion(redis: Any, route: CourierRoute) -> SuggestionShape | None:
+async def _suggestion(redis: Any, route: CourierRoute) -> WaitingPlaceShape | None:
     """Where a courier who has nothing to do might wait; nothing while Redis is away."""
     if route.stops or route.offers:
         return None
@@ -229,7 +229,7 @@ async def _suggestion(redis: Any, route: CourierRoute) -> SuggestionShape | None
         found = await advice.read(redis, route.region, route.courier_id)
     except outages.REDIS:
         return None
-    return None if found is None else SuggestionShape(**msgspec.structs.asdict(found))
+    return None if found is None else WaitingPlaceShape(**msgspec.structs.asdict(found))
 
 
 async def _is_still_allowed(authenticator: Authenticator, token: str) -> bool:

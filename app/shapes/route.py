@@ -54,7 +54,7 @@ class LineString(msgspec.Struct, kw_only=True):
     type: str = "LineString"
 
 
-class SuggestionShape(msgspec.Struct, kw_only=True):
+class WaitingPlaceShape(msgspec.Struct, kw_only=True):
     """A place to wait for orders that are expected: advice to who has nothing to do, never an order."""
 
     lat: float
@@ -74,7 +74,7 @@ class RouteShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     planned_at: datetime | None = None
     geometry: LineString | None = None
     geometry_source: str | None = None
-    suggestion: SuggestionShape | None = None
+    suggestion: WaitingPlaceShape | None = None
     plan_cost: PlanCostShape | None = None
     """Only where the stops were put in order by hand."""
 

@@ -7,7 +7,7 @@ told of the order last, whoever had it then, and says that nobody keeps it.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from dispatch.arrivals.book import FRESH_S, EtaBook, Told
 from dispatch.arrivals.eta import RECORDED, Eta
 from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
-from dispatch.arrivals.itinerary import itineraries
+from dispatch.arrivals.itinerary import Itinerary, itineraries
 from dispatch.errors import OrderNotFound, OrderNotOpen
 from dispatch.orders.order import OrderState
 from dispatch.stop import OrderId, PlannedStop, StopKind
@@ -85,13 +85,22 @@ class Arrivals:
             return told
         ANSWERS.labels("computed").inc()
         rows = await self._pool.fetch(queries["arrivals.stops"], region, [courier_id])
-        itinerary = itineraries(rows, region).get(courier_id)
+        itinerary = self._itinerary(rows, region, courier_id)
         if itinerary is None:
             return Told(route_version=route_version or 0, computed_at=now, etas=())
         following = Following(itinerary, engine_expected=self._engine_expected)
         following.resume(told.etas if told is not None else (), None if is_fresh else now)
         await self._take_over(following)
         return await self._compute(following, now)
+
+    def _itinerary(self, rows: Sequence[Any], region: Region, courier_id: CourierId) -> Itinerary | None:
+        """None also where the route cannot be read: the keeper tells staff, and sets it aside as well."""
+        try:
+            return itineraries(rows, region).get(courier_id)
+        except Exception as exc:  # noqa: BLE001 - written by another hand, or another release
+            ANSWERS.labels("unreadable").inc()
+            outages.tell(log, "route not readable", exc, event="route_unreadable", courier_id=str(courier_id))
+            return None
 
     async def of_region(self, region: Region) -> dict[CourierId, Told]:
         """Arrivals as they are kept, of every courier on a route; nothing of those that nobody has told lately."""

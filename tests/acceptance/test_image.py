@@ -91,7 +91,7 @@ def installed(wheel, tmp_path_factory):
     """The program in an environment of its own, with the embedded servers."""
     folder = tmp_path_factory.mktemp("empty")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / "runtime.txt")], check=True)
     subprocess.run([*pip, f"{wheel}[embedded]"], check=True)
     return str(folder / "bin" / "postrider")

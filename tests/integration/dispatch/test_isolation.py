@@ -367,7 +367,7 @@ def test_shift_without_end_leaves_its_courier_out(beside):
 
 
 @pytest.mark.parametrize(
-    "stop", [{"order_id": "x"}, {"order_id": "%s", "kind": "pickup", "arrives_at": "soon", "break_s": 10**12}, 7]
+    "stop", [{"order_id": "x"}, {"order_id": "%s", "kind": "pickup", "arrives_at": "soon", "break_s": 10**12}]
 )
 def test_route_that_cannot_be_read_leaves_its_courier_out(beside, stop):
     async def on_the_route(world):

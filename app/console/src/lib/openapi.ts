@@ -1347,7 +1347,7 @@ export interface components {
             planned_at?: string | null;
             geometry?: components["schemas"]["LineString"] | null;
             geometry_source?: string | null;
-            suggestion?: components["schemas"]["route_SuggestionShape"] | null;
+            suggestion?: components["schemas"]["WaitingPlaceShape"] | null;
             plan_cost?: components["schemas"]["PlanCostShape"] | null;
         };
         /** RouteStop */
@@ -1525,11 +1525,29 @@ export interface components {
             /** @default 120 */
             service_s?: number;
         };
+        /** SuggestionShape */
+        SuggestionShape: {
+            cost: number;
+            terms: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            dropoff_at: string;
+            pickup_at?: string | null;
+            /** @default 0 */
+            late_s?: number;
+            /** @default false */
+            refused?: boolean;
+            /** Format: uuid */
+            order_id: string;
+            pickup: components["schemas"]["StopShape"];
+            dropoff: components["schemas"]["StopShape"];
+        };
         /** SuggestionsShape */
         SuggestionsShape: {
             /** Format: uuid */
             courier_id: string;
-            suggestions: components["schemas"]["weighing_SuggestionShape"][];
+            suggestions: components["schemas"]["SuggestionShape"][];
             excluded: components["schemas"]["UnfitShape"][];
             n_suggestions: number;
             n_excluded: number;
@@ -1639,6 +1657,14 @@ export interface components {
             departed_at: string | null;
             pressed_at: string | null;
         };
+        /** WaitingPlaceShape */
+        WaitingPlaceShape: {
+            lat: number;
+            lon: number;
+            saves_s: number;
+            /** Format: date-time */
+            advised_at: string;
+        };
         /** Webhook */
         Webhook: {
             /** Format: uuid */
@@ -1726,32 +1752,6 @@ export interface components {
             signature?: string | null;
             code?: string | null;
             name?: string | null;
-        };
-        /** SuggestionShape */
-        route_SuggestionShape: {
-            lat: number;
-            lon: number;
-            saves_s: number;
-            /** Format: date-time */
-            advised_at: string;
-        };
-        /** SuggestionShape */
-        weighing_SuggestionShape: {
-            cost: number;
-            terms: {
-                [key: string]: number;
-            };
-            /** Format: date-time */
-            dropoff_at: string;
-            pickup_at?: string | null;
-            /** @default 0 */
-            late_s?: number;
-            /** @default false */
-            refused?: boolean;
-            /** Format: uuid */
-            order_id: string;
-            pickup: components["schemas"]["StopShape"];
-            dropoff: components["schemas"]["StopShape"];
         };
         /**
          * Problem

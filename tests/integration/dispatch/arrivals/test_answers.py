@@ -403,6 +403,16 @@ async def test_arrivals_that_cannot_be_read_are_absent_and_keep_nobody_else_from
         await until(lambda: _newer(book, courier_id, told.computed_at))
 
 
+async def test_a_route_that_cannot_be_read_has_no_arrivals_and_fails_nobodys_question(city, ride):
+    order, courier_id = ride
+    stop = {"order_id": str(order.id), "kind": "pickup", "arrives_at": "soon"}
+    await city.pool.execute("UPDATE routes SET stops = $1::jsonb", to_json([stop]))
+    answers = arrivals_of(city)
+    assert (await answers.of_route(REGION, courier_id)).etas == ()
+    found = await answers.of_order(order.id)
+    assert (found.pickup, found.dropoff) == (None, None)
+
+
 async def test_entries_of_the_log_that_cannot_be_read_do_not_end_the_keeping(city, ride):
     _, courier_id = ride
     book = EtaBook(city.redis)
