@@ -26,8 +26,9 @@ class Permission:
 def permissions(app: Litestar) -> Iterator[Permission]:
     """Of every route that is not public, by path and method."""
     for route in sorted(app.routes, key=lambda route: route.path):
-        for handler in getattr(route, "route_handlers", ()):
-            if isinstance(handler, HTTPRouteHandler) and not handler.opt.get("public", False):
+        found = [one for one in getattr(route, "route_handlers", ()) if isinstance(one, HTTPRouteHandler)]
+        for handler in sorted(found, key=lambda one: sorted(one.http_methods)):
+            if not handler.opt.get("public", False):
                 parameters = handler.parsed_fn_signature.parameters
                 for method in sorted(handler.http_methods - {"OPTIONS"}):
                     hold = hold_of(method, route.path, parameters)
