@@ -29,8 +29,8 @@ PAST_ORDERS: Final = 1.5
 """For each courier, in all of `PAST`."""
 FIRST_PART: Final = 5
 """One of so many of them."""
-STUCK_AFTER_S: Final = 150
-"""Nobody who looks at a demo waits for five minutes."""
+STUCK_AFTER_S: Final = 240
+"""Nobody who looks at a demo waits for long."""
 KNOWN: Final = {"porto": "Europe/Lisbon", "helsinki": "Europe/Helsinki"}
 """Cities of the cut-outs that are at hand, and their time zones."""
 TIMEOUT_S: Final = 10.0

@@ -3,6 +3,7 @@
 import { Address } from './address.svelte'
 import * as api from './api'
 import { Drafts } from './drafts'
+import { Editing } from './editing.svelte'
 import { isTold } from './lately'
 import type { Row } from './filter'
 import { Later } from './later'
@@ -40,6 +41,7 @@ export class Store {
   readonly session = new Session()
   readonly undo = new Undo()
   readonly picking = new Picking()
+  readonly editing = new Editing()
   readonly selection = new Selection()
   /** An order is being written down. */
   isOrdering = $state(false)

@@ -33,6 +33,9 @@ export type Found = Shapes['Found']
 export type Geocoded = Shapes['Answer']
 /** What became of a batch of orders, or would. */
 export type Imported = Shapes['Imported']
+/** A link for a courier's phone. */
+export type Invitation = Shapes['InvitationShape']
+export type IssuedToken = Shapes['IssuedToken']
 export type Mode = Shapes['Mode']
 export type NewOrder = Shapes['NewOrderShape']
 export type Order = Shapes['OrderShape']
@@ -42,6 +45,7 @@ export type Person = Shapes['Me']
 export type Place = Shapes['StopShape']
 export type Route = Shapes['RouteShape']
 export type Region = Shapes['Region']
+export type Shift = Shapes['ShiftShape']
 export type ServiceLevel = Shapes['ServiceLevel']
 /** Orders that nobody has, by what each would cost with a courier. */
 export type Suggestions = Shapes['SuggestionsShape']
