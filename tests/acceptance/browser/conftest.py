@@ -22,6 +22,8 @@ from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = os.environ.get("POSTRIDER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+SCREENS = ROOT / "tests" / "screens"
+"""Pictures of the page, an output of CI; not kept in the repository."""
 DIST = ROOT / "app" / "console" / "dist" / "index.html"
 AXE = ROOT / "app" / "console" / "node_modules" / "axe-core" / "axe.min.js"
 VIOLATIONS = "async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])"
@@ -126,7 +128,7 @@ def patient(browser: Browser, **options: Any) -> BrowserContext:
 
 
 @pytest.fixture
-def page(browser: Browser, world: World) -> Iterator[Page]:
+def page(browser: Browser, world: World, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A signed-in page of its own context, that must not raise an error; small and calm, for pixels are slow here."""
     context = patient(browser, viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
     page = context.new_page()
@@ -134,8 +136,16 @@ def page(browser: Browser, world: World) -> Iterator[Page]:
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(f"{world.url}/#token={world.token}")
     yield page
+    if not page.is_closed():
+        show(page, request.node.name)
     context.close()
     assert problems == []
+
+
+def show(page: Page, name: str) -> None:
+    """Keep a picture of how a test left the page, for people to look at."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient, show
 
 
 def test_dispatcher_hires_a_courier_gives_shifts_and_an_invitation(browser, world):
@@ -56,4 +56,47 @@ def test_dispatcher_hires_a_courier_gives_shifts_and_an_invitation(browser, worl
     expect(page.locator("form [role=alert]").first).to_contain_text("Somebody else has changed")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name=f"Edit {name} B")).to_be_visible()
+    show(page, "test_dispatcher_hires_a_courier_gives_shifts_and_an_invitation")
     context.close()
+
+
+def test_area_is_drawn_corner_by_corner_changed_as_text_and_removed(page, world):
+    name = f"Zone {uuid4().hex[:6]}"
+    page.get_by_role("button", name="Areas").click()
+    page.get_by_role("button", name="New area").click()
+    page.get_by_label("Name of the area").fill(name)
+    save = page.get_by_role("button", name="Save the area")
+    page.wait_for_function("() => window.__map && window.__map.getLayer('couriers')")
+    page.evaluate("() => window.__map.jumpTo({center: [-8.584, 41.15], zoom: 12})")
+    page.get_by_role("button", name="Draw on the map").click()
+    box = page.locator(".map").bounding_box()
+    assert box is not None
+    for n, (lat, lon) in enumerate(((41.14, -8.63), (41.16, -8.63), (41.16, -8.61)), 1):
+        expect(save).to_be_disabled()
+        x, y = page.evaluate(
+            "([lat, lon]) => { const p = window.__map.project([lon, lat]); return [p.x, p.y] }", [lat, lon]
+        )
+        page.mouse.click(box["x"] + x, box["y"] + y)
+        expect(page.get_by_text(f"{n} corner")).to_be_visible()
+    expect(page.locator(".maplibregl-marker")).to_have_count(3)
+    save.click()
+    expect(page.get_by_text("Area saved")).to_be_visible()
+
+    def found() -> list[dict]:
+        fences = world.client.get("/v1/geofences?limit=1000").json()["items"]
+        return [fence for fence in fences if fence["name"] == name]
+
+    [fence] = found()
+    assert all(abs(lat - 41.15) < 0.02 and abs(lon + 8.62) < 0.02 for lon, lat in fence["geometry"]["coordinates"][0])
+    page.get_by_role("button", name=f"Change {name}").click()
+    shape = page.get_by_label("Shape as GeoJSON")
+    shape.fill("no shape")
+    expect(page.get_by_text("Not a GeoJSON")).to_be_visible()
+    shape.fill('{"type":"Polygon","coordinates":[[[-8.6,41.1],[-8.5,41.1],[-8.5,41.2],[-8.6,41.1]]]}')
+    save.click()
+    expect(page.get_by_text("Area saved")).to_be_visible()
+    [fence] = found()
+    assert fence["geometry"]["coordinates"][0][0] == [-8.6, 41.1]
+    page.get_by_role("button", name=f"Remove {name}").click()
+    expect(page.get_by_text("Area removed")).to_be_visible()
+    assert found() == []

@@ -15,9 +15,11 @@ import {
 import 'maplibre-gl/dist/maplibre-gl.css'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Row } from '../lib/filter'
+import type { LatLon } from '../lib/picking.svelte'
 import type { ShownStop } from '../lib/stops'
 import type { Order } from '../lib/types'
 import type { Geofence } from '../lib/undescribed'
+import { Corners } from './corners'
 import * as features from './features'
 import { Glide } from './glide'
 import { graticule } from './graticule'
@@ -52,6 +54,7 @@ export class FleetMap {
   /** Whether the address said what to look at; asked before the map writes its own place there. */
   readonly hasPlaceInAddress = /[#&]map=/.test(location.hash)
   private isReady = false
+  private corners: Corners | null = null
   private rows: readonly Row[] = []
   private selectedId: string | null = null
   private readonly glide = new Glide((places) =>
@@ -141,6 +144,13 @@ export class FleetMap {
 
   setPlan(ways: readonly { after: boolean; points: readonly features.Point[] }[]): void {
     this.put('plan', features.ways(ways))
+  }
+
+  /** Of an area that is being drawn; whoever drags one is told. */
+  setCorners(corners: readonly LatLon[], onMove: (index: number, place: LatLon) => void): void {
+    if (!this.corners && !corners.length) return
+    this.corners ??= new Corners(this.map, onMove)
+    this.corners.show(corners)
   }
 
   setFences(fences: readonly Geofence[]): void {
