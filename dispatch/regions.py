@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
 
 from dispatch.alerts.facts import AlertParams
 from dispatch.errors import RegionExists, RegionNotFound, TooManyRegions, VersionConflict
@@ -18,7 +20,7 @@ from dispatch.orders.depots import DepotSettings
 from dispatch.orders.returns import ReturnSettings
 from dispatch.orders.rows import from_json, to_json
 from dispatch.region.params import CycleParams
-from dispatch.region.settings import BOUNDARY, DispatchSettings, OfferSettings, faults
+from dispatch.region.settings import BOUNDARY, DispatchSettings, OfferSettings, faults, group_of, overlaid
 from sql import queries
 from tracking.feed.feed import MAX_REGIONS
 from tracking.position import Region
@@ -36,6 +38,22 @@ class PrivacySettings:
 
     on_shift_only: bool = False
     """Couriers are followed on their shifts only; where they are otherwise is answered as usual, and not kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientSettings:
+    """What recipients see, and what they may do, on the page behind their link."""
+
+    sender: Annotated[str, Meta(max_length=80)] = ""
+    """Whose order it is, at the top of the page."""
+    colour: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
+    """Of the page's upper edge and buttons."""
+    may_write: bool = True
+    """Recipients may leave a note for the courier, while the order is not delivered."""
+    may_choose_window: bool = False
+    """Recipients may choose another window for what is not collected yet."""
+    may_rate: bool = True
+    """Recipients may say how it was, once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +85,18 @@ def groups(params: CycleParams) -> dict[str, Any]:
         "dispatch": DispatchSettings.of(params),
         "offers": OfferSettings.of(params),
         "privacy": PrivacySettings(),
+        "recipient": RecipientSettings(),
         returns.GROUP: ReturnSettings(),
         depots.GROUP: DepotSettings(),
     }
+
+
+def recipient_settings(settings: Any) -> RecipientSettings:
+    """Of a region, from its settings as they are stored; the defaults where somebody wrote what cannot be read."""
+    try:
+        return overlaid(RecipientSettings(), group_of(settings, "recipient"))
+    except ValueError:
+        return RecipientSettings()
 
 
 def name_faults(name: str) -> Faults:

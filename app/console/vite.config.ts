@@ -13,7 +13,7 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
     target: 'es2022',
     rolldownOptions: {
-      input: ['index.html', 'courier.html', 'schema.html'],
+      input: ['index.html', 'courier.html', 'recipient.html', 'schema.html'],
       checks: { pluginTimings: false },
     },
   },

@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import FromPath, PathParameter
 
 from app.settings import Settings
 from app.web.dependencies import CurrentSettings
@@ -110,6 +110,19 @@ def courier_worker(request: Request[Any, Any, Any]) -> Response[bytes]:
     return _respond(asset, request, **{"content-security-policy": "default-src 'none'; connect-src 'self'"})
 
 
+@get("/t/{token:str}/map", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def recipient_map(
+    token: Annotated[str, PathParameter(max_length=100)],  # noqa: ARG001 - the map's script asks with it
+    request: Request[Any, Any, Any],
+    installation: CurrentSettings,
+) -> Response[Any]:
+    """The map inside the recipient's page; it asks for what it shows by the link."""
+    policy = str(Policy.of(installation)).replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+    response = _page("recipient.html", request, policy)
+    response.headers["x-frame-options"] = "SAMEORIGIN"
+    return response
+
+
 @get("/schema/swagger", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
 def schema_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """The description of the API, for people."""
@@ -174,4 +187,4 @@ def _version() -> str:
         return "development"
 
 
-route_handlers: list[Any] = [page, courier_page, courier_worker, schema_page, file, fixed_file, config]
+route_handlers: list[Any] = [page, courier_page, courier_worker, recipient_map, schema_page, file, fixed_file, config]

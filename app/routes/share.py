@@ -1,35 +1,42 @@
 """
 The recipient's link: where is my order, when does it come. Only that order, only while it is under way.
 
-Programs are answered JSON, and 404 when it is over; people always see a page, which then says how it ended.
+Programs are answered JSON, and 404 when it is over; people always see a page, which then says how it ended. What a
+recipient may do there is a form: a note for the courier, another window, how it was.
 """
 
 import hashlib
-import html
 import math
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from string import Template
 from typing import Annotated, Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import FromPath, PathParameter
+from litestar.params import FromPath, PathParameter, URLEncodedBody
+from litestar.response import Redirect
 
+from app.pages import recipient
+from app.pages.recipient import Expected, facts_of, headline, is_under_way, note_of, windows_for, with_note
+from app.pages.writing import POLICY, day_and_time, language_of, page, wants_page, words, zone_of
 from app.shapes.arrivals import EtaShape, eta_shape
-from app.shapes.orders import StopShape, stop_shape
+from app.shapes.orders import OrderPatch, StopPatch, StopShape, WindowShape, patched, stop_shape
 from app.web.audit import audit
 from app.web.auth import Role, requires
-from app.web.dependencies import Arriving, CurrentCaller, Pool, Whereabouts
+from app.web.dependencies import Arriving, CurrentCaller, Pool, RedisClient, Whereabouts
+from app.web.problems import BadInput
 from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import OrderNotOpen, ShareNotFound
-from dispatch.orders.desk import read_order
-from dispatch.orders.order import Order, OrderKind, OrderState
+from dispatch.orders import handover
+from dispatch.orders.desk import Desk, at_desk, read_order
+from dispatch.orders.order import Actor, Order, OrderKind, OrderState
+from dispatch.orders.rows import from_json
 from dispatch.region.whereabouts import Locator
+from dispatch.regions import RecipientSettings, recipient_settings
+from dispatch.stop import OrderId, StopKind
 from sql import queries
 
 COARSE_M: Final = 500.0
@@ -40,30 +47,10 @@ LINK_LIVES: Final = timedelta(days=2)
 AFTER_PROMISE: Final = timedelta(days=1)
 """One with a promise lives so long after it."""
 HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
-POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-OTHER_WORDS: Final = {
-    (OrderKind.DROPOFF, OrderState.ACCEPTED): "Your order is on its way.",
-    (OrderKind.PICKUP, OrderState.PICKED_UP): "Your order has been collected.",
-    (OrderKind.PICKUP, OrderState.DELIVERED): "Your order has been collected.",
-    (OrderKind.SERVICE, OrderState.ACCEPTED): "We are on our way to you.",
-    (OrderKind.SERVICE, OrderState.DELIVERED): "We have been with you.",
-    (OrderKind.SERVICE, OrderState.FAILED): "We could not visit you.",
-}
-NOT_VALID: Final = "This link is not valid any more."
+WITH_MAP: Final = f"{POLICY}; frame-src 'self'"
+RECIPIENT: Final = Actor(id="recipient", role="recipient")
 
-PAGE: Final = Template((Path(__file__).parent / "share.html").read_text(encoding="utf-8"))
-
-WORDS: Final = {
-    OrderState.PLACED: "We are looking for a courier.",
-    OrderState.ASSIGNED: "We are looking for a courier.",
-    OrderState.ACCEPTED: "A courier is on the way to collect your order.",
-    OrderState.PICKED_UP: "Your order is on its way.",
-    OrderState.DELIVERED: "Your order has been delivered.",
-    OrderState.CANCELLED: "Your order was cancelled.",
-    OrderState.FAILED: "Your order could not be delivered.",
-    OrderState.RETURNING: "Your order could not be delivered.",
-    OrderState.RETURNED: "Your order could not be delivered.",
-}
+Token = Annotated[str, PathParameter(max_length=100)]
 
 
 class LinkShape(msgspec.Struct, kw_only=True):
@@ -94,6 +81,37 @@ class SharedShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     eta: EtaShape | None = None
     courier: SeenAt | None = None
     """Only while the order is on board, and exactly only while its door is the next stop."""
+    stops_before: int | None = None
+    """So many stops the courier makes before, once on the way."""
+
+
+class Note(msgspec.Struct, kw_only=True):
+    """What the recipient wants the courier to know; empty: nothing any more."""
+
+    text: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+class Choice(msgspec.Struct, kw_only=True):
+    """The beginning of one of the windows that were shown."""
+
+    from_: Annotated[datetime, msgspec.Meta(tz=True)] = msgspec.field(name="from")
+
+
+class Rating(msgspec.Struct, kw_only=True):
+    """How it was."""
+
+    stars: Annotated[int, msgspec.Meta(ge=1, le=5)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Link:
+    """An order behind a link that is valid, and how its region speaks to recipients."""
+
+    order: Order
+    timezone: str | None
+    place: str
+    settings: RecipientSettings
+    is_rated: bool
 
 
 @post("/v1/orders/{order_id:uuid}/share", guards=[requires(Role.SUPPORT)], tags=["orders"])
@@ -112,31 +130,111 @@ async def share_order(order_id: FromPath[UUID], pool: Pool, caller: CurrentCalle
 
 @get("/t/{token:str}", opt={"public": True}, security=[{}], tags=["recipient"], raises=[])
 async def shared_order(
-    token: Annotated[str, PathParameter(max_length=100)],
+    token: Token,
     request: Request[Any, Any, Any],
     pool: Pool,
     locator: Whereabouts,
     arrivals: Arriving,
 ) -> Response[Any]:
     """The order behind a link: a page for people, JSON for whoever asks for it. Over as soon as it is delivered."""
-    is_page = "text/html" in request.headers.get("accept", "")
-    row = await pool.fetchrow(queries["share_links.get"], _hash(token))
-    order = None if row is None else await read_order(pool, row["order_id"])
-    if order is not None and _ends_at(order, row["expires_at"]) <= datetime.now(UTC):
-        order = None
+    link = await _find(pool, token)
     shape = None
-    if order is not None and order.is_open:
+    if link is not None and link.order.is_open:
         try:
-            shape = await _shared(pool, locator, arrivals, order)
+            shape = await _shared(pool, locator, arrivals, link.order)
         except OrderNotOpen:  # closed between two looks
-            order = await read_order(pool, order.id)
-    if not is_page:
+            link = await _find(pool, token)
+    if not wants_page(request.headers.get("accept")):
         if shape is None:
             raise ShareNotFound
         return Response(shape, media_type="application/json", headers=HEADERS)
-    page = _ended(order, row) if shape is None else _page(shape, row["timezone"])
-    status = 404 if order is None else 200
-    return Response(page, media_type="text/html", status_code=status, headers=HEADERS | POLICY)
+    return _not_valid(request) if link is None else _page(request, token, link, shape)
+
+
+@get("/t/{token:str}/note", opt={"public": True}, include_in_schema=False)
+async def note_form(token: Token, request: Request[Any, Any, Any], pool: Pool) -> Response[Any]:
+    """Where a recipient writes."""
+    link = await _find(pool, token)
+    if link is None or not _may_write(link):
+        return Redirect(f"/t/{token}", status_code=303)
+    order = link.order
+    return page(
+        "note",
+        language_of(request.headers.get("accept-language")),
+        path=f"/t/{token}",
+        note=note_of(order.stop(order.awaited_at).instructions),
+        **_look(link.settings),
+    )
+
+
+@post("/t/{token:str}/note", opt={"public": True}, include_in_schema=False)
+async def leave_note(token: Token, data: URLEncodedBody[Note], pool: Pool, redis: RedisClient) -> Redirect:
+    """A note for the courier, in place of an earlier one: the end of what the stop says."""
+    link = await _find(pool, token)
+    if link is None or not _may_write(link):
+        return Redirect(f"/t/{token}?said=late", status_code=303)
+    async with at_desk(pool, redis, RECIPIENT) as desk:
+        order = await desk.lock_order(OrderId(link.order.id))
+        stop = order.stop(order.awaited_at)
+        patch = StopPatch(instructions=with_note(stop.instructions, data.text[:300]))
+        await _change(desk, order, patch)
+    return Redirect(f"/t/{token}?said=note", status_code=303)
+
+
+@post("/t/{token:str}/window", opt={"public": True}, include_in_schema=False)
+async def choose_window(token: Token, data: URLEncodedBody[Choice], pool: Pool, redis: RedisClient) -> Redirect:
+    """Another window, of those that were shown; the dispatcher plans anew."""
+    link = await _find(pool, token)
+    now = datetime.now(UTC)
+    if link is None or not link.settings.may_choose_window:
+        return Redirect(f"/t/{token}?said=late", status_code=303)
+    async with at_desk(pool, redis, RECIPIENT) as desk:
+        order = await desk.lock_order(OrderId(link.order.id))
+        chosen = [one for one in windows_for(order, zone_of(link.timezone), now=now) if one[0] == data.from_]
+        if not chosen:
+            return Redirect(f"/t/{token}?said=late", status_code=303)
+        begins, ends = (one.astimezone(UTC) for one in chosen[0])
+        await _change(desk, order, StopPatch(window=WindowShape(from_=begins, to=ends), latest=None))
+    return Redirect(f"/t/{token}?said=window", status_code=303)
+
+
+@post("/t/{token:str}/rating", opt={"public": True}, include_in_schema=False)
+async def rate(token: Token, data: URLEncodedBody[Rating], pool: Pool, redis: RedisClient) -> Redirect:
+    """How it was, once; staff read it among the order's comments."""
+    link = await _find(pool, token)
+    if link is None or not _may_rate(link):
+        return Redirect(f"/t/{token}?said=late", status_code=303)
+    async with at_desk(pool, redis, RECIPIENT) as desk:
+        added = await desk.connection.fetchval(queries["order_ratings.add"], link.order.id, data.stars)
+        if added is not None:
+            await desk.comment(OrderId(link.order.id), "★" * data.stars + "☆" * (5 - data.stars))
+    return Redirect(f"/t/{token}?said=rating", status_code=303)
+
+
+async def _change(desk: Desk, order: Order, patch: StopPatch) -> None:
+    change = OrderPatch(pickup=patch) if order.awaited_at is StopKind.PICKUP else OrderPatch(dropoff=patch)
+    try:
+        wanted, names = patched(order, change, ())
+        if names:
+            await handover.change(desk, order, wanted, names)
+    except (BadInput, OrderNotOpen):
+        return  # it was closed, or changed by staff, a moment ago: the page says how it stands
+
+
+async def _find(pool: asyncpg.Pool, token: str) -> _Link | None:
+    row = await pool.fetchrow(queries["share_links.get"], _hash(token))
+    if row is None:
+        return None
+    order = await read_order(pool, row["order_id"])
+    if _ends_at(order, row["expires_at"]) <= datetime.now(UTC):
+        return None
+    return _Link(
+        order=order,
+        timezone=row["timezone"],
+        place=row["region_title"] or order.region,
+        settings=recipient_settings(from_json(row["settings"] or "{}")),
+        is_rated=row["is_rated"],
+    )
 
 
 def _ends_at(order: Order, at: datetime) -> datetime:
@@ -152,7 +250,7 @@ async def _shared(pool: asyncpg.Pool, locator: Locator, arrivals: Arrivals, orde
     stop = stop_shape(order.stop(order.awaited_at))
     shape = SharedShape(
         state=order.state.value,
-        text=_words(order),
+        text=words("en")[headline(order)],
         dropoff=StopShape(lat=stop.lat, lon=stop.lon, address=stop.address, window=stop.window),
     )
     if order.courier_id is None:
@@ -162,47 +260,79 @@ async def _shared(pool: asyncpg.Pool, locator: Locator, arrivals: Arrivals, orde
     shape.eta = None if arrival is None else eta_shape(arrival)
     # Where nothing is collected before, the courier is on the way once the order is accepted.
     if order.state is (OrderState.PICKED_UP if order.only is None else OrderState.ACCEPTED):
+        shape.stops_before = await pool.fetchval(
+            queries["routes.stops_before"], order.courier_id, str(order.id), order.awaited_at.value
+        )
         seen = await locator.locate_one(order.region, order.courier_id, datetime.now(UTC))
-        is_next = await pool.fetchval(queries["routes.is_next"], order.courier_id, str(order.id))
         if seen is not None:
+            is_next = shape.stops_before == 0
             lat, lon = seen.at.latlon if is_next else coarse(*seen.at.latlon)
             shape.courier = SeenAt(lat=lat, lon=lon, age_s=round(seen.age_s), accuracy_m=None if is_next else COARSE_M)
     return shape
 
 
-def _page(shape: SharedShape, timezone: str | None) -> str:
-    when = "" if shape.eta is None else f"Expected at {_local(shape.eta.p50, timezone)}."
-    return _filled(shape.text, when, shape.dropoff.address or "", again=True)
-
-
-def _words(order: Order) -> str:
-    return OTHER_WORDS.get((order.kind, order.state), WORDS[order.state])
-
-
-def _ended(order: Order | None, row: Any) -> str:
-    """How it ended; where is nobody's business any more."""
-    if order is None:
-        return _filled(NOT_VALID)
-    delivered_at = order.delivered_at
-    return _filled(_words(order), "" if delivered_at is None else f"At {_local(delivered_at, row['timezone'])}.")
-
-
-def _filled(text: str, when: str = "", address: str = "", *, again: bool = False) -> str:
-    refresh = '<meta http-equiv="refresh" content="20">' if again else ""
-    return PAGE.substitute(
-        refresh=refresh, text=html.escape(text), arrival=html.escape(when), address=html.escape(address)
+def _page(request: Request[Any, Any, Any], token: str, link: _Link, shape: SharedShape | None) -> Response[Any]:
+    """How it stands, in the reader's language; once it is over, how it ended, and not where."""
+    language = language_of(request.headers.get("accept-language"))
+    now, zone, order = datetime.now(UTC), zone_of(link.timezone), link.order
+    eta = None if shape is None else shape.eta
+    expected = Expected(
+        p50=None if eta is None else eta.p50,
+        p90=None if eta is None else eta.p90,
+        stops_before=None if shape is None else shape.stops_before,
+    )
+    said = request.query_params.get("said", "")
+    thanks = f"r_{'' if said == 'late' else 'thanks_'}{said}"
+    courier = None if shape is None else shape.courier
+    return page(
+        "recipient",
+        language,
+        policy=POLICY if shape is None else WITH_MAP,
+        path=f"/t/{token}",
+        again=is_under_way(order),
+        thanks=words(language)[thanks] if said in {"note", "window", "rating", "late"} else "",
+        has_map=shape is not None and is_under_way(order),
+        coarse=courier is not None and courier.accuracy_m is not None,
+        may_write=_may_write(link),
+        note=note_of(order.stop(order.awaited_at).instructions) if _may_write(link) else "",
+        windows=_windows(link, language, now),
+        may_rate=_may_rate(link),
+        zone=recipient.zone_name(zone, now),
+        place=link.place,
+        **facts_of(order, expected, zone, language, now=now),
+        **_look(link.settings),
     )
 
 
-def _local(at: datetime, timezone: str | None) -> str:
-    """The time on the clocks of the region, with the day when that is not today."""
-    try:
-        zone = ZoneInfo(timezone or "UTC")
-    except (ValueError, KeyError, OSError):  # written by other means; an unknown zone is a KeyError
-        zone = ZoneInfo("UTC")
-    local = at.astimezone(zone)
-    is_today = local.date() == datetime.now(zone).date()
-    return f"{local:%H:%M %Z}" if is_today else f"{local:%H:%M %Z on %d %B}"
+def _look(settings: RecipientSettings) -> dict[str, Any]:
+    """The sender's name and colour, with a colour of text that can be read on it."""
+    red, green, blue = (int(settings.colour[i : i + 2], 16) for i in (1, 3, 5))
+    is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 140
+    return {"sender": settings.sender, "colour": settings.colour, "on_colour": "#fff" if is_dark else "#000"}
+
+
+def _windows(link: _Link, language: str, now: datetime) -> list[tuple[str, str]]:
+    if not link.settings.may_choose_window:
+        return []
+    zone, option = zone_of(link.timezone), words(language)["r_window_option"]
+    return [
+        (begins.isoformat(), option.format(first=f"{begins:%H:%M}", last=day_and_time(ends, zone, language, now=now)))
+        for begins, ends in windows_for(link.order, zone, now=now)
+    ]
+
+
+def _may_write(link: _Link) -> bool:
+    return link.settings.may_write and is_under_way(link.order)
+
+
+def _may_rate(link: _Link) -> bool:
+    return link.settings.may_rate and link.order.state is OrderState.DELIVERED and not link.is_rated
+
+
+def _not_valid(request: Request[Any, Any, Any]) -> Response[Any]:
+    language = language_of(request.headers.get("accept-language"))
+    said = words(language)
+    return page("over", language, status=404, title=said["r_not_valid"], text=said["r_not_valid_text"])
 
 
 def coarse(lat: float, lon: float) -> tuple[float, float]:
@@ -217,4 +347,4 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-route_handlers: list[Any] = [share_order, shared_order]
+route_handlers: list[Any] = [share_order, shared_order, note_form, leave_note, choose_window, rate]

@@ -91,6 +91,9 @@ FROM couriers AS c
 LEFT JOIN routes AS r ON c.id = r.courier_id
 WHERE c.id = $1 AND c.deleted_at IS NULL;
 
--- name: is_next
--- $1 courier, $2 order (as text): whether it is the next stop of the courier's route; NULL where there is no route.
-SELECT r.stops -> 0 ->> 'order_id' = $2::text FROM routes AS r WHERE r.courier_id = $1;
+-- name: stops_before
+-- $1 courier, $2 order (as text), $3 kind: how many stops of the courier's route come before that one; NULL: it has none.
+SELECT s.place - 1
+FROM routes AS r CROSS JOIN LATERAL jsonb_array_elements(r.stops) WITH ORDINALITY AS s (stop, place)
+WHERE r.courier_id = $1 AND s.stop ->> 'order_id' = $2::text AND s.stop ->> 'kind' = $3
+LIMIT 1;

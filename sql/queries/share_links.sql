@@ -2,7 +2,9 @@
 INSERT INTO share_links (hash, order_id, expires_at, created_by) VALUES ($1, $2, $3, $4);
 
 -- name: get
-SELECT l.order_id, l.expires_at, r.timezone
+SELECT
+    l.order_id, l.expires_at, r.timezone, r.name AS region_title, r.settings,
+    EXISTS (SELECT FROM order_ratings AS g WHERE g.order_id = l.order_id) AS is_rated
 FROM share_links AS l
 INNER JOIN orders AS o ON l.order_id = o.id
 LEFT JOIN regions AS r ON o.region = r.id

@@ -51,6 +51,7 @@ HOLDS_NOBODY = {
     "users": "staff",
     "event_targets": "systems",
     "share_links": "a recipient's link, made by staff",
+    "order_ratings": "how a recipient found an order",
 }
 KEEPS_THE_ID = {
     "couriers": "the row that is named `erased`: what refers to it keeps its meaning",

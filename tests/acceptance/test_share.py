@@ -62,7 +62,7 @@ async def test_recipient_sees_a_page_on_delivery_and_programs_that_it_is_over(to
     assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html")
     assert "has been delivered" in page.text
     assert "+0545" in page.text
-    assert "refresh" not in page.text
+    assert "<iframe" not in page.text
     assert (await recipient.get(link["url"])).status_code == 404
 
 
@@ -87,3 +87,61 @@ async def test_link_lasts_a_day_longer_than_the_promise(town):  # noqa: F811
     soon = await town.place()
     link = (await town.staff.post(f"/v1/orders/{soon['id']}/share")).json()
     assert datetime.fromisoformat(link["expires_at"]) < datetime.now(UTC) + timedelta(days=3)
+
+
+async def test_a_recipient_writes_to_the_courier_chooses_a_time_and_says_how_it_was(town, client_of, admin):  # noqa: F811
+    sender = {"sender": "Flor & Filhos", "colour": "#ffcc00", "may_choose_window": True}
+    answer = await admin.patch("/v1/regions/default", json={"settings": {"recipient": sender}})
+    assert answer.status_code == 200, answer.text
+    bad = await admin.patch("/v1/regions/default", json={"settings": {"recipient": {"colour": "red;}"}}})
+    assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, "/settings/recipient/colour")
+    courier_id, phone = await town.hire("Ana")
+    recipient = await client_of(Role.VIEWER)
+    recipient.headers.pop("Authorization")
+    recipient.headers["Accept"] = PAGE["Accept"]
+    order = await town.place(dropoff=HOME | {"instructions": "Gate 7", "contact": {"phone": "+351 912"}})
+    path = f"/v1/orders/{order['id']}"
+    link = (await town.staff.post(f"{path}/share")).json()["url"]
+    page = (await recipient.get(link)).text
+    assert ("Flor &amp; Filhos" in page, "#ffcc00" in page, "color: #000" in page) == (True, True, True)
+    assert "Gate 7" not in page
+    assert "912" not in page
+    begins = page.partition('name="from" value="')[2].partition('"')[0]
+    chosen = await recipient.post(f"{link}/window", data={"from": begins})
+    assert (chosen.status_code, chosen.headers["location"]) == (303, f"{link}?said=window")
+    window = (await town.staff.get(path)).json()["dropoff"]["window"]
+    assert datetime.fromisoformat(window["from"]) == datetime.fromisoformat(begins)
+    other = await recipient.post(f"{link}/window", data={"from": "2020-01-01T00:00:00Z"})
+    assert other.headers["location"].endswith("said=late")
+    for text in ("<b>Ring</b>\x00", "Ring twice"):
+        assert (await recipient.post(f"{link}/note", data={"text": text})).status_code == 303
+    assert (await town.staff.get(path)).json()["dropoff"]["instructions"] == "Gate 7\n» Ring twice"
+    assert "Ring twice" in (await recipient.get(link)).text
+
+    given = {"courier_id": courier_id, "reason": "test", "force": True}
+    assert (await town.staff.post(f"{path}/reassign", json=given)).status_code == 200
+    assert (await phone.post(f"/v1/offers/{await town.offered(phone, order['id'])}/accept")).status_code == 200
+    stops = (await phone.get(f"/v1/couriers/{courier_id}/route")).json()["stops"]
+    assert stops[-1]["instructions"].endswith("» Ring twice")
+    assert (await phone.post(f"{path}/picked-up")).status_code == 200
+    await town.stand(courier_id, THERE)
+    told = await recipient.get(link)
+    assert "You are the next stop" in told.text
+    assert f'<iframe src="{link}/map"' in told.text
+    assert "frame-src 'self'" in told.headers["content-security-policy"]
+    assert 'name="from"' not in told.text
+    assert (await recipient.get(link, headers={"Accept-Language": "ru"})).text.count("Вы следующая остановка") == 1
+    early = await recipient.post(f"{link}/rating", data={"stars": "5"})
+    assert early.headers["location"].endswith("said=late")
+
+    assert (await phone.post(f"{path}/delivered", json={"name": "Rita"})).status_code == 200
+    page = (await recipient.get(link)).text
+    assert ("Taken by Rita" in page, "How was it?" in page, "<iframe" in page) == (True, True, False)
+    for stars in ("4", "1"):
+        assert (await recipient.post(f"{link}/rating", data={"stars": stars})).status_code == 303
+    assert "How was it?" not in (await recipient.get(link)).text
+    comments = (await town.staff.get(f"{path}/comments")).json()["items"]
+    assert [(one["role"], one["text"]) for one in comments] == [("recipient", "★★★★☆")]
+    assert (await recipient.post(f"{link}/note", data={"text": "late"})).headers["location"].endswith("said=late")
+    assert (await recipient.post(f"{link}/rating", data={"stars": "9"})).status_code == 400
+    assert (await recipient.post("/t/nothing/note", data={"text": "x"})).headers["location"] == "/t/nothing?said=late"

@@ -24,6 +24,7 @@ OTHERWISE = {
     "order_events": "with their order",
     "offers": "with their order",
     "decisions": "with their order",
+    "order_ratings": "with their order",
     "tracked_stops": "the learner: 90 days",
     "learned_models": "made again from tracked stops",
     "routes": "a row a courier: what is to be done now",
