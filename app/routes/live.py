@@ -31,7 +31,10 @@ from app.settings import Settings
 from app.web.auth import AuthenticationUnavailable, Authenticator, Role, requires
 from app.web.dependencies import Pool, Tokens
 from app.web.looks import looks_at
+from app.web.partner_feed import PartnerFeed
 from app.web.problems import BadInput
+from app.web.reach import current_reach, reach_of
+from app.web.regions import within_reach
 from app.wiring.params import feed_of
 from sql import queries
 from tracking.feed.feed import DROPPED, Feed, RegionFeed
@@ -61,13 +64,23 @@ def encode(message: Message) -> bytes:
 class LiveStream(ASGIResponse):
     """An answer that goes on until the viewer leaves, stops reading, or is no longer allowed to look."""
 
-    def __init__(self, feed: Feed, region: str, view: View, authenticator: Authenticator, token: str) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        region: str,
+        view: View,
+        authenticator: Authenticator,
+        token: str,
+        theirs: PartnerFeed | None = None,
+    ) -> None:
         super().__init__(media_type=EventStream)
         self._feed = feed
         self._region = region
         self._view = view
         self._authenticator = authenticator
         self._token = token
+        self._theirs = theirs
+        self._reach = current_reach()
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send until one of the ends."""
@@ -101,7 +114,8 @@ class LiveStream(ASGIResponse):
                 if left.done():
                     return
                 now = monotonic()
-                parts = [encode(message) for message in messages]
+                shown = messages if self._theirs is None else await self._theirs.kept(messages)
+                parts = [encode(message) for message in shown]
                 if now >= pulse_at or region.is_connected != was_connected:
                     was_connected = region.is_connected
                     pulse_at = now + PULSE_S
@@ -124,7 +138,9 @@ class LiveStream(ASGIResponse):
             return True  # an outage is no reason to blind the staff
         if caller is not None and caller.expires_at is not None and caller.expires_at < datetime.now(UTC):
             return False
-        return caller is not None and caller.is_at_least(Role.VIEWER)
+        if caller is None or reach_of(caller) != self._reach:
+            return False  # who has other bounds now begins anew
+        return caller.is_at_least(Role.VIEWER)
 
 
 class LiveResponse(Response[None]):
@@ -182,14 +198,16 @@ async def live(
         box = None if bbox is None else Viewport.parse(bbox)
     except ValueError as exc:
         raise BadInput("The box cannot be used.", ("/bbox", str(exc))) from exc
-    regions = [row["id"] for row in await pool.fetch(queries["couriers.regions"])]
+    regions = within_reach([row["id"] for row in await pool.fetch(queries["couriers.regions"])])
     name = region or regions[0]
     if name not in regions:
         raise BadInput("There is no such region.", ("/region", f"expected one of: {', '.join(regions)}"))
     feed: Feed = request.app.state.feed
     await feed.region(name)  # a region that cannot be read is answered with 503, before the stream begins
     view = View.resume(box, resumes or last_event_id)
-    return LiveResponse(LiveStream(feed, name, view, authenticator, request.auth))
+    reach = current_reach()
+    theirs = None if reach is None or reach.partner is None else PartnerFeed(pool, reach.partner)
+    return LiveResponse(LiveStream(feed, name, view, authenticator, request.auth, theirs))
 
 
 route_handlers: list[Any] = [live]

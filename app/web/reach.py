@@ -81,7 +81,6 @@ NOT_FOR_PARTNERS: Final = {
     "/v1/couriers/{courier_id:uuid}/suggestions",
     "/v1/reports/service-level",
     "/v1/routes",
-    "/v1/live",
     "/v1/couriers/nearby",
     "/v1/couriers/{courier_id:uuid}/route/stream",
 }
@@ -99,11 +98,16 @@ def current_reach() -> Reach | None:
     return _reach.get()
 
 
-def begin_reach(regions: Collection[str], partner: str | None) -> Reach | None:
-    """Take the caller's for the current task; returns it."""
-    reach = Reach(regions=tuple(regions), partner=partner) if regions or partner is not None else None
+def reach_of(caller: Caller | None) -> Reach | None:
+    """How far the caller reaches; None: no bounds."""
+    if caller is None or not (caller.regions or caller.partner is not None):
+        return None
+    return Reach(regions=caller.regions, partner=caller.partner)
+
+
+def begin_reach(reach: Reach | None) -> None:
+    """Take it for the current task."""
     _reach.set(reach)
-    return reach
 
 
 def hold_of(method: str, path: str, parameters: Collection[str]) -> Hold:
@@ -138,7 +142,8 @@ class ReachMiddleware:
             await self.app(scope, receive, send)
             return
         caller: Caller | None = scope.get("user")
-        reach = begin_reach(caller.regions, caller.partner) if caller is not None else begin_reach((), None)
+        reach = reach_of(caller)
+        begin_reach(reach)
         if reach is not None and not scope["route_handler"].opt.get("public", False):
             # Read here, not by Litestar, which would remember it: a region may be added.
             query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)

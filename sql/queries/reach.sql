@@ -32,3 +32,7 @@ SELECT EXISTS (
     SELECT FROM couriers AS c WHERE c.id = ANY($2::uuid[])
     AND (c.region <> ALL($3::text[]) AND cardinality($3::text[]) > 0 OR ($4::text IS NOT NULL AND c.partner IS DISTINCT FROM $4))
 );
+
+-- name: couriers_of_partner
+-- $1 partner.
+SELECT id FROM couriers WHERE partner = $1 AND deleted_at IS NULL;

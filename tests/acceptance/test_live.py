@@ -203,3 +203,21 @@ async def test_deleted_courier_leaves_the_map(admin, anna, watch):
     await admin.delete(f"/v1/couriers/{anna}")
     assert (await stream.until("courier"))["deleted"] is True
     assert (await watch().until("snapshot"))["positions"] == []
+
+
+async def test_a_partner_sees_its_own_couriers_and_what_happens_to_its_own(admin, anna, watch, api):
+    body = {"role": "viewer", "name": "acme", "partner": "acme"}
+    token = (await admin.post("/v1/tokens", json=body)).json()["token"]
+    theirs = (await admin.post("/v1/couriers", json={"name": "Boris", "mode": "car", "partner": "acme"})).json()["id"]
+    stream = watch(token=token)
+    seen = (await stream.until("snapshot"))["positions"]
+    for courier in (anna, theirs):
+        await fix(admin, courier, 41.15)
+    while not seen:
+        seen = (await stream.until("delta"))["positions"]
+    assert {one["courier_id"] for one in seen} == {theirs}
+    ids, end = {}, {"lat": 41.15, "lon": -8.61}
+    for partner in ("other", None, "acme"):
+        order = {"pickup": end, "dropoff": end, "partner": partner}
+        ids[partner] = (await admin.post("/v1/orders", json=order)).json()["id"]
+    assert (await stream.until("order"))["order_id"] == ids["acme"]

@@ -127,7 +127,7 @@ async def test_bodies_are_held_to_the_reach():
             return given[3:] == (["porto"], "acme")
 
     try:
-        begin_reach(("porto",), "acme")
+        begin_reach(Reach(regions=("porto",), partner="acme"))
         assert await known_region(World(), None) == "porto"
         with pytest.raises(BadInput):
             await known_region(World(), "oslo")
@@ -137,6 +137,6 @@ async def test_bodies_are_held_to_the_reach():
         with pytest.raises(NotFoundException):
             await must_reach(Beyond(), orders=[SOMETHING])
     finally:
-        begin_reach((), None)
+        begin_reach(None)
     assert current_reach() is None
     assert partner_within_reach("other") == "other"
