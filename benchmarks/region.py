@@ -33,11 +33,11 @@ import redis.asyncio as aioredis
 
 from app.machine.running import connected
 from app.settings import Settings
-from app.web.auth import Role, new_token
+from app.web.auth import Role
+from app.web.tokens import add_token
 from benchmarks.soak import measures, name_of, tree
 from benchmarks.whole import Whole, postrider_up
 from benchmarks.world import parser, report
-from sql import queries
 from tracking import events
 
 CENTRE: Final = (41.155, -8.62)
@@ -90,11 +90,7 @@ async def add_region(connection: Any, region: str, *, n_couriers: int, dice: ran
         columns=["id", "name", "mode", "region"],
         records=[(id_, f"{region} {n}", dice.choice(("bicycle", "motorcycle")), region) for n, id_ in enumerate(ids)],
     )
-    tokens = {id_: new_token(Role.COURIER) for id_ in ids}
-    await connection.executemany(
-        queries["tokens.add"],
-        [("courier", "courier", id_, "bench", token.prefix, token.hash, None, None) for id_, token in tokens.items()],
-    )
+    tokens = {id_: (await add_token(connection, Role.COURIER, "bench", courier_id=id_))[0] for id_ in ids}
     return Fleet(
         region=region,
         places={id_: somewhere(region, dice) for id_ in ids},

@@ -21,7 +21,8 @@ import redis
 
 from app.machine.migrate import migrate
 from app.machine.servers import PostgresServer, RedisServer
-from app.web.auth import Role, new_token
+from app.web.auth import Role
+from app.web.tokens import add_token
 from sql import queries
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +74,6 @@ def hire(world: World, n: int) -> list[Phone]:
     async def insert() -> list[Phone]:
         connection = await asyncpg.connect(world.database_url)
         try:
-            tokens = [new_token(Role.COURIER) for _ in range(n)]
             ids = [
                 row["id"]
                 for row in await connection.fetch(
@@ -82,16 +82,10 @@ def hire(world: World, n: int) -> list[Phone]:
                     n,
                 )
             ]
-            await connection.executemany(
-                queries["tokens.add"],
-                [
-                    ("courier", "courier", courier_id, "bench", token.prefix, token.hash, None, None)
-                    for courier_id, token in zip(ids, tokens, strict=True)
-                ],
-            )
+            made = [(await add_token(connection, Role.COURIER, "bench", courier_id=id_))[0] for id_ in ids]
         finally:
             await connection.close()
-        return [Phone(courier_id, token.token) for courier_id, token in zip(ids, tokens, strict=True)]
+        return [Phone(courier_id, token.token) for courier_id, token in zip(ids, made, strict=True)]
 
     return asyncio.run(insert())
 
