@@ -25,17 +25,20 @@ from app.web.dependencies import Arriving, Channels, CurrentCaller, Pool, RedisC
 from app.web.looks import looks_at
 from app.web.problems import BadInput
 from app.web.reach import current_reach
-from app.wiring.whatif import Thinker
+from app.wiring.whatif import Thinker, WhatIf
 from dispatch.arrivals.answers import Arrivals
-from dispatch.errors import NotYours
+from dispatch.errors import NotYours, VersionConflict
 from dispatch.orders import handover
 from dispatch.orders.channel import CourierChannels
 from dispatch.orders.desk import at_desk
 from dispatch.orders.order import Order
+from dispatch.planning.proposal import ScheduledStop
 from dispatch.region import advice
 from dispatch.region.courier_route import CourierRoute, changes_between, load_route
+from dispatch.region.preview import with_sequence
 from dispatch.region.whereabouts import Locator
-from dispatch.stop import OrderId, StopKind
+from dispatch.region.world import StopInForce
+from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel.times import TravelTimes
 from tracking import outages
 from tracking.position import CourierId, LatLon
@@ -147,11 +150,19 @@ async def reorder_route(
     locator: Whereabouts,
     what_if: Thinker,
     arrivals: Arriving,
+    preview: FromQuery[bool] = False,
 ) -> RouteShape:
-    """Make the stops in this order; the dispatcher keeps it and plans around it. `plan_cost` tells what that costs."""
-    region = (await load_route(pool, CourierId(courier_id))).region
+    """
+    Make the stops in this order; the dispatcher keeps it and plans around it. `plan_cost` tells what that costs.
+
+    `preview=true`: only tell when the stops would be made, and what that would cost.
+    """
+    route = await load_route(pool, CourierId(courier_id), planned=True)
+    wanted = [PlannedStop(OrderId(visit.order_id), StopKind(visit.kind)) for visit in data.stops]
+    if preview:
+        return await _tried(route, wanted, data.version, what_if, travel)
+    region = route.region
     before = await what_if.cost(region)
-    wanted = [(OrderId(visit.order_id), StopKind(visit.kind)) for visit in data.stops]
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         try:
             await handover.reorder(desk, CourierId(courier_id), wanted, data.version)
@@ -177,6 +188,36 @@ def _within_reach(route: CourierRoute) -> CourierRoute:
         route,
         stops=tuple((stop, order) for stop, order in route.stops if is_theirs(order)),
         offers=tuple(offered for offered in route.offers if all(is_theirs(order) for _, order in offered)),
+    )
+
+
+async def _tried(
+    route: CourierRoute, wanted: list[PlannedStop], version: int, what_if: WhatIf, travel: TravelTimes
+) -> RouteShape:
+    """The route as it would be."""
+    if route.version != version:
+        raise VersionConflict(courier_id=str(route.courier_id), version=route.version, expected=version)
+    involved = {stop.order_id for stop in wanted}
+    world = await what_if.world(route.region, order_ids=involved, courier_ids=[route.courier_id])
+    try:
+        changed = with_sequence(world, route.courier_id, wanted)
+    except ValueError as exc:
+        raise BadInput("The stops cannot be made in this order.", ("/stops", str(exc))) from exc
+    now, then = await what_if.plans([world, changed])
+    made = {stop.stop: stop for one in then.routes if one.courier_id == route.courier_id for stop in one.stops}
+    orders = {stop.stop: order for stop, order in route.stops}
+    stops = tuple((_scheduled(stop, made.get(stop)), orders[stop]) for stop in wanted if stop in orders)
+    tried = _within_reach(replace(route, stops=stops, planned_at=world.now))
+    shape = await view(tried, travel, at=None, geometry=False)
+    shape.plan_cost = plan_cost_shape(now.cost, then.cost)
+    return shape
+
+
+def _scheduled(stop: PlannedStop, made: ScheduledStop | None) -> StopInForce:
+    if made is None:
+        return StopInForce(stop=stop)
+    return StopInForce(
+        stop=stop, arrives_at=made.arrives_at, starts_at=made.starts_at, leaves_at=made.leaves_at, late_s=made.late_s
     )
 
 

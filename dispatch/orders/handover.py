@@ -8,6 +8,7 @@ at once; the dispatcher, woken by the event, finds a better place for them.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from dispatch.errors import NotYours, OfferNotFound, OfferNotOpen, OrderNotOpen, VersionConflict
 from dispatch.orders.desk import Desk, holder_of
@@ -16,7 +17,7 @@ from dispatch.orders.offer import Offer, OfferId, OfferState, check_answerable
 from dispatch.orders.order import UNCOLLECTED_STATES, Order, OrderState
 from dispatch.orders.pauses import PauseParams, tell_new
 from dispatch.orders.rows import from_json, offer_from_row, order_from_row, to_json
-from dispatch.stop import OrderId, StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind, check_sequence
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId, Region
@@ -259,7 +260,7 @@ async def _pass_on(desk: Desk, order_ids: Sequence[OrderId]) -> dict[OrderId, Co
     return nexts
 
 
-async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[OrderId, StopKind]], version: int) -> int:
+async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[PlannedStop], version: int) -> int:
     """
     Put the stops of a route in another order, by hand. Returns the new version of the route.
 
@@ -269,16 +270,10 @@ async def reorder(desk: Desk, courier_id: CourierId, wanted: Sequence[tuple[Orde
     rows = await desk.connection.fetch(queries["routes.lock_many"], [courier_id])
     if not rows or rows[0]["version"] != version:
         raise VersionConflict(courier_id=str(courier_id), version=rows[0]["version"] if rows else 0, expected=version)
-    known = {(stop["order_id"], stop["kind"]): stop for stop in from_json(rows[0]["stops"])}
-    asked = [(str(order_id), kind.value) for order_id, kind in wanted]
-    if sorted(asked) != sorted(known):
-        raise ValueError("expected every stop of the route exactly once")
-    place = {stop: index for index, stop in enumerate(asked)}
-    for (order_id, kind), index in place.items():
-        if kind == StopKind.PICKUP and place.get((order_id, StopKind.DROPOFF.value), index) < index:
-            raise ValueError("expected every pickup before its drop-off")
+    known = [PlannedStop(OrderId(UUID(s["order_id"])), StopKind(s["kind"])) for s in from_json(rows[0]["stops"])]
+    check_sequence(known, wanted)
     # The times of the old sequence say nothing about the new one: the planner fills them in.
-    stops = [{"order_id": order_id, "kind": kind, "fixed": True} for order_id, kind in asked]
+    stops = [{"order_id": str(stop.order_id), "kind": stop.kind.value, "fixed": True} for stop in wanted]
     row = await desk.connection.fetchrow(
         queries["routes.put_many"],
         [courier_id],

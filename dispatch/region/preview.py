@@ -5,7 +5,7 @@ Both plans are made by the same `propose`, so the difference is what the change 
 done anyway.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -13,8 +13,8 @@ from uuid import uuid4
 from dispatch.orders.order import NewOrder, Order, OrderKind, OrderState, Window
 from dispatch.planning.proposal import Assignment, Plan, Unassigned
 from dispatch.planning.snapshot import UnixS
-from dispatch.region.world import World
-from dispatch.stop import OrderId, PlannedStop, StopKind
+from dispatch.region.world import NO_ROUTE, StopInForce, World
+from dispatch.stop import OrderId, PlannedStop, StopKind, check_sequence
 from tracking.position import CourierId
 
 
@@ -87,6 +87,14 @@ def with_assigned(world: World, order_id: OrderId, courier_id: CourierId) -> Wor
         for order in world.orders
     )
     return _without_stops(replace(world, orders=orders), {order_id})
+
+
+def with_sequence(world: World, courier_id: CourierId, wanted: Sequence[PlannedStop]) -> World:
+    """A world in which a courier's stops have been put in this order by hand; ValueError for others than there are."""
+    route = world.routes.get(courier_id, NO_ROUTE)
+    check_sequence(route.sequence, wanted)
+    stops = tuple(StopInForce(stop=stop, fixed=True) for stop in wanted)
+    return replace(world, routes={**world.routes, courier_id: replace(route, stops=stops)})
 
 
 def about(world: World, order_ids: Collection[OrderId], courier_ids: Collection[CourierId] | None = None) -> World:

@@ -429,6 +429,25 @@ async def test_route_is_reordered_by_hand_in_the_version_seen(town, dispatcher):
     wanted = [s for s in stops if s["kind"] == "pickup"][::-1] + [s for s in stops if s["kind"] == "dropoff"]
     stale = await town.staff.post(f"/v1/couriers/{ana}/route/reorder", json={"stops": wanted, "version": 1000})
     assert stale.status_code == 409
+    looked = await town.staff.post(
+        f"/v1/couriers/{ana}/route/reorder",
+        params={"preview": True},
+        json={"stops": wanted[::-1], "version": route["version"]},
+    )
+    assert (looked.status_code, looked.json()["code"]) in [(400, "bad-input"), (409, "version-conflict")]
+
+    async def preview():
+        now = (await town.staff.get(f"/v1/couriers/{ana}/route")).json()
+        body = {"stops": wanted, "version": now["version"]}
+        answer = await town.staff.post(f"/v1/couriers/{ana}/route/reorder", params={"preview": True}, json=body)
+        return (now, answer.json()) if answer.status_code == 200 else None
+
+    now, told = await until(preview)
+    assert [{"order_id": s["order_id"], "kind": s["kind"]} for s in told["stops"]] == wanted
+    assert all(stop["eta"]["p50"] for stop in told["stops"])
+    assert told["plan_cost"]["difference"] == told["plan_cost"]["after"] - told["plan_cost"]["before"]
+    after = (await town.staff.get(f"/v1/couriers/{ana}/route")).json()
+    assert [s["order_id"] for s in after["stops"]] == [s["order_id"] for s in now["stops"]]  # nothing is changed
 
     async def reorder():
         now = (await town.staff.get(f"/v1/couriers/{ana}/route")).json()

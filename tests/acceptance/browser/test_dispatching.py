@@ -219,3 +219,40 @@ def test_dispatcher_on_a_phone_gives_what_nobody_has_to_a_candidate_and_cancels_
     expect(page.locator("header .tag", has_text="Cancelled")).to_be_visible()
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     context.close()
+
+
+def test_stop_is_moved_along_its_route_with_its_price_told(page, world, couriers):
+    unhurried(page)
+    orders = [near(world), near(world)]
+    for order in orders:
+        given = {"reason": "test", "courier_id": couriers["Finn"], "force": True}
+        world.client.post(f"/v1/orders/{order['id']}/reassign", json=given).raise_for_status()
+    page.get_by_role("button", name="Board").click()
+    finn = page.get_by_role("group", name=re.compile("^Finn,"))
+
+    def pickups() -> list[str]:
+        route = world.client.get(f"/v1/couriers/{couriers['Finn']}/route").json()
+        return [stop["order_id"] for stop in route["stops"] if stop["kind"] == "pickup"]
+
+    expect(finn.locator("[data-stop]")).to_have_count(4)
+    first, *_, last = before = pickups()
+    # Behind all others, where it would come after its own drop-off, it stays; before them it goes, with its price.
+    stops = finn.locator("[data-stop]")
+    finn.locator(f"[data-stop='{last}'][data-kind=pickup]").hover()
+    page.mouse.down()
+    box = stops.last.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] + 5, box["y"] + 5)
+    expect(page.get_by_role("status").filter(has_text="stays where it is")).to_be_visible()
+    box = stops.first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 1, box["y"] + 5)
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"cost .\d+, there \d"))).to_be_visible()
+    page.mouse.up()
+    told(page, "The route of Finn is another: cost")
+    assert pickups() == [last, first]
+    undo(page)
+    expect(finn.locator("[data-stop][data-kind=pickup]").first).to_have_attribute("data-stop", first)
+    assert pickups() == before
+    for order in orders:
+        world.client.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "test"}).raise_for_status()

@@ -8,7 +8,7 @@ import pytest
 from dispatch.errors import NotYours, OfferNotOpen, OrderNotOpen, VersionConflict
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState
-from dispatch.stop import StopKind
+from dispatch.stop import PlannedStop, StopKind
 from tests.integration.dispatch.conftest import NOON, STAFF, new_order
 from tracking import events
 from tracking.errors import CourierNotFound
@@ -208,7 +208,7 @@ async def test_route_is_reordered_by_hand_only_in_the_version_seen(city):
     first, second = await accepted(city, ana), await accepted(city, ana)
     seen = await city.pool.fetchval("SELECT version FROM routes WHERE courier_id = $1", ana)
     wanted = [(second.id, "pickup"), (first.id, "pickup"), (first.id, "dropoff"), (second.id, "dropoff")]
-    stops = [(order_id, StopKind(kind)) for order_id, kind in wanted]
+    stops = [PlannedStop(order_id, StopKind(kind)) for order_id, kind in wanted]
     async with city.desk() as desk:
         assert await handover.reorder(desk, ana, stops, seen) == seen + 1
     assert await city.stops(ana) == [(str(order_id), kind) for order_id, kind in wanted]
