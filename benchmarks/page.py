@@ -28,7 +28,8 @@ EVERY_S: Final = 5.0
 """A courier reports so often."""
 PER_REQUEST: Final = 500
 LIST_THERE: Final = "() => document.querySelector('[data-courier]')"
-MAP_THERE: Final = "() => window.__map && window.__map.getLayer('couriers') && window.__map.loaded()"
+MAP_THERE: Final = "() => window.__map && window.__map.queryRenderedFeatures({layers: ['couriers', 'clusters']}).length"
+"""The first couriers are drawn; a map whose couriers move is never `loaded()`."""
 COUNT_DRAWN: Final = "() => { window.__drawn = 0; window.__map.on('render', () => window.__drawn++) }"
 SLOW: Final = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
 PATIENCE_MS: Final = 300_000
