@@ -22,7 +22,7 @@ import httpx
 from app.machine.api import FILES_BESIDE_CONNECTIONS, allow_files
 from app.machine.tokens import make_token
 from app.web.auth import Role
-from benchmarks.crowd import APPLIES, HALF_SENT, IDLE, apply_at_once, busy_week, silent, year_of_stops
+from benchmarks.crowd import APPLIES, HALF_SENT, IDLE, ORDER, apply_at_once, busy_week, silent, year_of_stops
 from benchmarks.ingest import serving
 from benchmarks.load import post
 from benchmarks.world import World, engine_of, hire, parser, report, world
@@ -94,6 +94,10 @@ async def both(arguments: Any, servers: World, url: str, phones: Any) -> dict[st
     token = await make_token(servers.database_url, Role.ADMIN, "edge")
     async with asyncpg.create_pool(servers.database_url, min_size=1, max_size=1) as pool:
         await busy_week(pool, phones[0].courier_id)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+        # The first preview starts a process, which costs seconds of a core, and is no matter of a crowd.
+        (await client.post("/v1/plans/preview", json={"add_orders": [ORDER]})).raise_for_status()
     await measure(arguments, url, phones)  # warm-up
     before = await measure(arguments, url, phones)
     spawn = multiprocessing.get_context("spawn")
