@@ -73,6 +73,8 @@ async def test_a_person_signs_in_by_name_and_password_and_may_what_the_role_may(
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert (await page.get("/v1/me")).json() == me
+    assert (await page.get("/v1/users")).status_code == 403  # it tells of everybody
+    await admin.patch(f"/v1/users/{made['id']}", json={"regions": [], "partner": None})
     assert (await page.get("/v1/users")).status_code == (200 if role in {"admin", "auditor"} else 403)
     assert (await page.get("/v1/audit")).status_code == (200 if role in {"admin", "auditor"} else 403)
     rows = (await admin.get("/v1/audit", params={"actor": f"{role}:Anna Sá"})).json()["items"]
