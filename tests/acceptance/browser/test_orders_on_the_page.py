@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from redis.asyncio import Redis
 
+from tests.acceptance.browser.conftest import FEATURES
 from tracking import events
 
 
@@ -167,8 +168,6 @@ def test_failed_order_is_tried_again_on_the_page(page, world, couriers, order):
     assert world.client.get(f"/v1/orders/{order['id']}").json()["attempt"] == 2
 
 
-FEATURES = "name => window.__map ? window.__map.getStyle().sources[name]?.data.features ?? [] : []"
-"""What the map was given to draw, in view or not."""
 CHOSEN_ON_THE_MAP = f"""() => ({FEATURES})('couriers')
     .filter(feature => feature.properties.selected).map(feature => feature.properties.name)"""
 STOPS_ON_THE_MAP = f"""() => ({FEATURES})('stops')

@@ -1,4 +1,4 @@
-/** What the page looks at: all of it stands in the address, so that a view can be shared and comes back on reload. */
+/** What the page looks at: all of it stands in the address, so that a view can be shared, comes back on reload, and Back leaves it. */
 
 import { EVERYTHING, type Filter, fromQuery, intoQuery } from './filter'
 
@@ -14,11 +14,22 @@ export class Address {
   follows = $state(false)
   /** The board of routes instead of the map. */
   board = $state(false)
+  /** What lies over the rest, by name: `new-order`, `level`. */
+  opened = $state<string | null>(null)
+  /** The beginning of the past hour of the chosen courier that is looked at. */
+  past = $state<number | null>(null)
 
-  /** `home`: the region that need not be named. */
-  constructor(private readonly home: () => string | undefined) {
+  /** `home`: the region that need not be named; `moved`: Back or Forward led to another region. */
+  constructor(
+    private readonly home: () => string | undefined,
+    moved: () => void = () => {},
+  ) {
     this.read()
-    addEventListener('popstate', () => this.read())
+    addEventListener('popstate', () => {
+      const before = this.region
+      this.read()
+      if (this.region !== before) moved()
+    })
   }
 
   setFilter(change: Partial<Filter>): void {
@@ -41,19 +52,37 @@ export class Address {
     this.write()
   }
 
+  setOpened(opened: string | null): void {
+    this.opened = opened
+    this.open()
+  }
+
+  setPast(past: number | null): void {
+    this.past = past
+    this.open()
+  }
+
+  /** Something else is open now: Back comes back to what was. */
+  open(): void {
+    this.write(true)
+  }
+
   private read(): void {
     const query = new URLSearchParams(location.search)
     this.filter = fromQuery(query)
-    this.region = query.get('region') ?? this.region
+    this.region = query.get('region') ?? this.home() ?? this.region
     const tab = query.get('tab')
     this.tab = tab === 'orders' || tab === 'alerts' ? tab : 'couriers'
     this.courierId = query.get('courier')
     this.orderId = query.get('order')
     this.board = query.get('view') === 'board'
     this.follows = query.has('follow') && this.courierId !== null
+    this.opened = query.get('open')
+    const past = Date.parse(query.get('past') ?? '')
+    this.past = Number.isNaN(past) || this.courierId === null ? null : past
   }
 
-  write(): void {
+  write(isNew = false): void {
     const query = new URLSearchParams(location.search)
     intoQuery(this.filter, query)
     const put = (name: string, value: string | null) => (value ? query.set(name, value) : query.delete(name))
@@ -63,7 +92,11 @@ export class Address {
     put('order', this.orderId)
     put('view', this.board ? 'board' : null)
     put('follow', this.follows ? '1' : null)
+    put('open', this.opened)
+    put('past', this.past === null ? null : new Date(this.past).toISOString().replace(/:\d\d\.\d+Z/, 'Z'))
     const text = query.toString()
-    history.replaceState(null, '', `${location.pathname}${text ? `?${text}` : ''}${location.hash}`)
+    const url = `${location.pathname}${text ? `?${text}` : ''}${location.hash}`
+    if (isNew && url !== `${location.pathname}${location.search}${location.hash}`) history.pushState(null, '', url)
+    else history.replaceState(null, '', url)
   }
 }

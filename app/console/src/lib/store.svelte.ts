@@ -43,9 +43,10 @@ export class Store {
   readonly picking = new Picking()
   readonly editing = new Editing()
   readonly selection = new Selection()
-  /** An order is being written down. */
-  isOrdering = $state(false)
-  readonly address = new Address(() => this.session.person?.region)
+  readonly address = new Address(
+    () => this.session.person?.region,
+    () => this.reopen(),
+  )
   readonly lists = new Lists({
     inRegion: () => this.inRegion,
     isOpened: (orderId) => orderId === this.address.orderId,
@@ -110,15 +111,26 @@ export class Store {
   setRegion(region: string): void {
     this.address.region = region
     this.select(null)
-    this.empty()
-    this.open()
+    this.reopen()
   }
 
-  select(courierId: string | null): void {
-    if (courierId !== this.courierId) this.address.follows = false
+  /** An order is being written down. */
+  get isOrdering(): boolean {
+    return this.address.opened === 'new-order'
+  }
+  set isOrdering(isOrdering: boolean) {
+    this.address.setOpened(isOrdering ? 'new-order' : null)
+  }
+
+  /** `isStep`: one of many on the way through the list, which Back need not go through again. */
+  select(courierId: string | null, isStep = false): void {
+    if (courierId !== this.courierId) {
+      this.address.follows = false
+      this.address.past = null
+    }
     this.address.courierId = courierId
     this.address.orderId = null
-    this.address.write()
+    this.address.write(!isStep)
   }
 
   /** Opens an order, or closes the opened one and goes back to whoever has it. */
@@ -128,11 +140,18 @@ export class Store {
     if (orderId === null) this.address.courierId = before
     else if (this.order) this.address.courierId = this.courierId
     if (this.courierId !== before) this.address.follows = false
-    this.address.write()
+    this.address.past = null
+    this.address.open()
   }
 
   private get inRegion(): string {
     return this.address.region ? `region=${encodeURIComponent(this.address.region)}` : ''
+  }
+
+  /** The address names another region. */
+  private reopen(): void {
+    this.empty()
+    this.open()
   }
 
   private signedOut(): void {

@@ -38,6 +38,12 @@ export interface TrackFeature {
   properties: { fixed_at: string[] | null }
 }
 
+/** What a courier did, one after the other: the OpenAPI tells the kinds apart by no field. */
+export type Segment =
+  | (Shapes['StayView'] & { kind: 'stay' })
+  | (Shapes['TripView'] & { kind: 'trip' })
+  | (Shapes['GapView'] & { kind: 'gap' })
+
 /** GeoJSON is any object to the OpenAPI. */
 export type Geofence = Omit<Shapes['Geofence'], 'geometry'> & { geometry: GeoJSON.Geometry }
 

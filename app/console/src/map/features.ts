@@ -5,6 +5,7 @@ import { age } from '../lib/format'
 import { isOpen } from '../lib/orders'
 import { type ShownStop, stopsOfOrder } from '../lib/stops'
 import type { Order } from '../lib/types'
+import type { Stay } from '../lib/replay'
 import type { Geofence } from '../lib/undescribed'
 import { COLOURS, type OrderTone } from './icons'
 import { circle, type Fix } from './shapes'
@@ -124,6 +125,19 @@ export function ways(list: readonly { after: boolean; points: readonly Point[] }
           },
     ),
   )
+}
+
+/** A past hour: the stays with how long they were, and where the courier was. */
+export function replay(place: Point | null, stays: readonly Stay[]): Features {
+  const point = ({ lat, lon }: Point, properties: GeoJSON.GeoJsonProperties): GeoJSON.Feature => ({
+    type: 'Feature',
+    properties,
+    geometry: { type: 'Point', coordinates: [lon, lat] },
+  })
+  return collection([
+    ...stays.map((stay) => point(stay, { kind: 'stay', text: age(stay.durationS) })),
+    ...(place ? [point(place, { kind: 'place' })] : []),
+  ])
 }
 
 /** A fence is an area, or a circle around a point. */

@@ -16,6 +16,7 @@ import 'maplibre-gl/dist/maplibre-gl.css'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Row } from '../lib/filter'
 import type { LatLon } from '../lib/picking.svelte'
+import type { Stay } from '../lib/replay'
 import type { ShownStop } from '../lib/stops'
 import type { Order } from '../lib/types'
 import type { Geofence } from '../lib/undescribed'
@@ -122,6 +123,11 @@ export class FleetMap {
 
   setTrack(fixes: readonly Fix[]): void {
     this.put('track', track(fixes))
+  }
+
+  /** Where the courier was at the instant that is looked at, and where they stayed in that hour. */
+  setReplay(place: features.Point | null, stays: readonly Stay[]): void {
+    this.put('replay', features.replay(place, stays))
   }
 
   setAccuracy(place: (features.Point & { radiusM: number }) | null): void {

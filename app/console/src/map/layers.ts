@@ -4,7 +4,7 @@ import type { GeoJSONSourceSpecification, LayerSpecification } from 'maplibre-gl
 import { COLOURS } from './icons'
 import { PALETTE, type Theme } from './style'
 
-export const SOURCES = ['fences', 'accuracy', 'trails', 'routes', 'plan', 'track', 'route', 'orders', 'couriers', 'stops'] as const
+export const SOURCES = ['fences', 'accuracy', 'trails', 'routes', 'plan', 'track', 'route', 'orders', 'couriers', 'stops', 'replay'] as const
 export type Source = (typeof SOURCES)[number]
 
 /** Couriers stand for themselves from this zoom on. */
@@ -213,6 +213,28 @@ export function layers(theme: Theme): LayerSpecification[] {
         'text-allow-overlap': true,
       },
       paint: { 'text-color': '#ffffff', 'icon-opacity': ['case', ['get', 'done'], 0.5, 1] },
+    },
+    {
+      id: 'replay-stays',
+      type: 'circle',
+      source: 'replay',
+      filter: ['==', ['get', 'kind'], 'stay'],
+      paint: { 'circle-radius': 7, 'circle-color': '#f59e0b', 'circle-stroke-width': 2, 'circle-stroke-color': colours.halo },
+    },
+    {
+      id: 'replay-stays-text',
+      type: 'symbol',
+      source: 'replay',
+      filter: ['==', ['get', 'kind'], 'stay'],
+      layout: { 'text-field': ['get', 'text'], 'text-size': 12, 'text-anchor': 'left', 'text-offset': [0.9, 0] },
+      paint: { 'text-color': colours.text, 'text-halo-color': colours.halo, 'text-halo-width': 1.8 },
+    },
+    {
+      id: 'replay',
+      type: 'circle',
+      source: 'replay',
+      filter: ['==', ['get', 'kind'], 'place'],
+      paint: { 'circle-radius': 9, 'circle-color': '#0ea5e9', 'circle-stroke-width': 3, 'circle-stroke-color': colours.text },
     },
   ]
 }
