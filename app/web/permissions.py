@@ -66,7 +66,7 @@ def table(app: Litestar) -> str:
         f"| `{one.method} {one.path}` | "
         + " | ".join("yes" if role in one.roles else "" for role in roles)
         + f" | {_region(one)} | {_partner(one)} |"
-        for one in permissions(app)
+        for one in sorted(permissions(app), key=lambda one: (one.path, one.method))
     ]
     return "\n".join([*head, *rows])
 
