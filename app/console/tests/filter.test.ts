@@ -12,7 +12,7 @@ const row = (name: string, state: Row['state'], mode: 'car' | 'foot', ageS = 5):
     external_id: `ext-${name}`,
     capacity: [],
     skills: [],
-    max_orders: 4, areas: [], home: null, range_m: null,
+    max_orders: 4, areas: [], home: null, partner: null, range_m: null,
     on_duty: true,
     attributes: {},
     version: 1,
