@@ -19,6 +19,7 @@ What can go wrong in dispatch.
     ├── NoBreak               there is no break that could end
     ├── ShareNotFound         the recipient's link is unknown, or its order is closed
     ├── AlertNotFound
+    ├── AlertResolved         its cause has ended: nobody need look after it
     ├── RegionNotFound
     ├── RegionExists          another region has that name
     ├── TooManyRegions        one process could not follow them all
@@ -105,6 +106,10 @@ class ShareNotFound(DispatchError):
 
 class AlertNotFound(DispatchError):
     """There is no such alert."""
+
+
+class AlertResolved(DispatchError):
+    """The cause of the alert has ended meanwhile."""
 
 
 class RegionNotFound(DispatchError):

@@ -45,6 +45,10 @@ class RegionKeys:
         """The stream."""
         return self._key("log")
 
+    def present(self, place: str) -> str:
+        """Who looks at a place: the desk, or an order."""
+        return self._key(f"present:{place}")
+
     @property
     def appended(self) -> str:
         """Fixes ever appended."""

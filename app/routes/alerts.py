@@ -1,25 +1,29 @@
-"""Alerts: `/v1/alerts`. They are raised and resolved by the watcher; people acknowledge them."""
+"""Alerts: `/v1/alerts`. They are raised and resolved by the watcher; people acknowledge, assign and snooze them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
 from litestar import get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.web.announce import announce
 from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
+from app.web.instants import check_instants
 from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.problems import BadInput
 from app.web.reach import partner_within_reach
 from dispatch.alert_kind import AlertKind
 from dispatch.alert_rows import told_of
-from dispatch.errors import AlertNotFound
+from dispatch.errors import AlertNotFound, AlertResolved
 from sql import queries
+
+LONGEST_SNOOZE: Final = timedelta(days=7)
 
 
 class AlertState(StrEnum):
@@ -49,9 +53,27 @@ class Alert(msgspec.Struct, kw_only=True):
     """What would have been in order."""
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    assigned_to: str | None
+    """The name of whoever looks after it."""
+    snoozed_until: datetime | None
+    """It rests until then, and is open again by itself afterwards."""
     resolved_at: datetime | None
     resolution: dict[str, Any] | None
     """What was seen when the cause had ended."""
+
+
+class Assignment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Whose an alert is."""
+
+    to: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None
+    """A person's name, as `GET /v1/me` tells it; null: nobody's in particular."""
+
+
+class Snooze(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How long an alert rests."""
+
+    until: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    """Seven days ahead at most; null: it rests no longer."""
 
 
 def alert_of(row: Any) -> Alert:
@@ -102,4 +124,46 @@ async def acknowledge_alert(alert_id: FromPath[UUID], pool: Pool, redis: RedisCl
     return alert_of(row)
 
 
-route_handlers: list[Any] = [list_alerts, acknowledge_alert]
+@post("/v1/alerts/{alert_id:uuid}/assign", status_code=200, guards=[requires(Role.SUPPORT)], tags=["alerts"])
+async def assign_alert(
+    alert_id: FromPath[UUID], data: JSONBody[Assignment], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> Alert:
+    """Say whose it is. An alert that has ended is nobody's any more."""
+    async with pool.acquire() as connection, connection.transaction():
+        before = await _lock_open(connection, alert_id)
+        row = await connection.fetchrow(queries["alerts.assign"], alert_id, data.to)
+        told = {"before": before["assigned_to"], "after": data.to}
+        await audit(connection, caller, "alert.assign", f"alert:{alert_id}", told)
+    await announce(redis, row["region"], "alert.assigned", told_of(row))
+    return alert_of(row)
+
+
+@post("/v1/alerts/{alert_id:uuid}/snooze", status_code=200, guards=[requires(Role.SUPPORT)], tags=["alerts"])
+async def snooze_alert(
+    alert_id: FromPath[UUID], data: JSONBody[Snooze], pool: Pool, redis: RedisClient, caller: CurrentCaller
+) -> Alert:
+    """Let it rest until an instant, at which it is open again by itself; its cause may end before."""
+    check_instants(data)
+    now = datetime.now(UTC)
+    if data.until is not None and not now < data.until <= now + LONGEST_SNOOZE:
+        raise BadInput("It cannot rest until then.", ("/until", "expected an instant within the next 7 days"))
+    async with pool.acquire() as connection, connection.transaction():
+        before = await _lock_open(connection, alert_id)
+        row = await connection.fetchrow(queries["alerts.snooze"], alert_id, data.until, caller.actor)
+        told = {"before": before["snoozed_until"], "after": data.until}
+        await audit(connection, caller, "alert.snooze", f"alert:{alert_id}", told)
+    await announce(redis, row["region"], "alert.snoozed", told_of(row))
+    return alert_of(row)
+
+
+async def _lock_open(connection: Any, alert_id: UUID) -> Any:
+    """What of it people may change. Raises AlertNotFound, AlertResolved."""
+    row = await connection.fetchrow(queries["alerts.lock"], alert_id)
+    if row is None:
+        raise AlertNotFound(alert_id=alert_id)
+    if row["resolved_at"] is not None:
+        raise AlertResolved(alert_id=alert_id)
+    return row
+
+
+route_handlers: list[Any] = [list_alerts, acknowledge_alert, assign_alert, snooze_alert]

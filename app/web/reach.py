@@ -81,6 +81,7 @@ NOT_FOR_PARTNERS: Final = {
     "/v1/couriers/{courier_id:uuid}/suggestions",
     "/v1/reports/service-level",
     "/v1/routes",
+    "/v1/presence/{page_id:uuid}",
     "/v1/couriers/nearby",
     "/v1/couriers/{courier_id:uuid}/route/stream",
 }

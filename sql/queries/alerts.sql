@@ -34,8 +34,8 @@ SELECT kind, count(*) AS n FROM alerts WHERE region = $1 AND resolved_at IS NULL
 -- Newest first. Each or NULL: $1 region, $2 state (open, acknowledged, resolved), $3 kind, $4 courier, $5 order; $6, $7
 -- the last one seen (raised at, id); $8 most rows; $9 partner. `open` are all that are not resolved.
 SELECT
-    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, resolved_at,
-    resolution, source
+    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, assigned_to,
+    snoozed_until, resolved_at, resolution, source
 FROM alerts
 WHERE
     ($1::text IS NULL OR region = $1)
@@ -65,8 +65,28 @@ UPDATE alerts SET
     acknowledged_at = coalesce(acknowledged_at, greatest($2, raised_at)), acknowledged_by = coalesce(acknowledged_by, $3)
 WHERE id = $1
 RETURNING
-    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, resolved_at,
-    resolution, source;
+    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, assigned_to,
+    snoozed_until, resolved_at, resolution, source;
+
+-- name: lock
+-- $1 alert. What of it people may change.
+SELECT assigned_to, snoozed_until, resolved_at FROM alerts WHERE id = $1 FOR UPDATE;
+
+-- name: assign
+-- $1 alert, $2 whose it is, or NULL.
+UPDATE alerts SET assigned_to = $2
+WHERE id = $1
+RETURNING
+    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, assigned_to,
+    snoozed_until, resolved_at, resolution, source;
+
+-- name: snooze
+-- $1 alert, $2 until when it rests, or NULL; $3 who said so.
+UPDATE alerts SET snoozed_until = $2, snoozed_by = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE $3::text END
+WHERE id = $1
+RETURNING
+    id, kind, region, courier_id, order_id, raised_at, facts, expected, acknowledged_at, acknowledged_by, assigned_to,
+    snoozed_until, resolved_at, resolution, source;
 
 -- name: erase
 -- What was seen of a courier goes; that there was an alert stays. It is over: nobody is seen any more.

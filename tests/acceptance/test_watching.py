@@ -121,6 +121,41 @@ async def test_an_alert_is_listed_acknowledged_once_and_remembered(admin, client
     assert (unknown.status_code, unknown.json()["code"]) == (404, "alert-not-found")
 
 
+async def test_an_alert_is_given_to_somebody_and_rests_until_an_instant_on_record(admin, client_of, pool):
+    courier_id = await hire(admin)
+    alert_id = await pool.fetchval(
+        "INSERT INTO alerts (kind, region, courier_id, raised_at) VALUES ('silent', 'default', $1, now()) RETURNING id",
+        courier_id,
+    )
+    support = await client_of(Role.SUPPORT)
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=15)
+    viewer = await client_of(Role.VIEWER)
+    for step, body in (("assign", {"to": "Anna"}), ("snooze", {"until": until.isoformat()})):
+        assert (await viewer.post(f"/v1/alerts/{alert_id}/{step}", json=body)).status_code == 403
+        assert (await support.post(f"/v1/alerts/{alert_id}/{step}", json=body)).status_code == 200
+        unknown = await support.post(f"/v1/alerts/{uuid4()}/{step}", json=body)
+        assert unknown.json()["code"] == "alert-not-found"
+    (alert,) = (await admin.get("/v1/alerts", params={"courier_id": courier_id, "state": "open"})).json()["items"]
+    assert (alert["assigned_to"], datetime.fromisoformat(alert["snoozed_until"])) == ("Anna", until)
+    subject = {"subject": f"alert:{alert_id}"}
+    told = (await admin.get("/v1/audit", params=subject)).json()["items"]
+    assert [(line["action"], line["facts"]["before"]) for line in told] == [
+        ("alert.snooze", None),
+        ("alert.assign", None),
+    ]
+
+    for instant_ in ("2026-01-01T00:00:00Z", (until + timedelta(days=8)).isoformat(), "9999-12-31T00:00:00Z"):
+        refused = await support.post(f"/v1/alerts/{alert_id}/snooze", json={"until": instant_})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/until")
+    woken = (await support.post(f"/v1/alerts/{alert_id}/snooze", json={"until": None})).json()
+    given_back = (await support.post(f"/v1/alerts/{alert_id}/assign", json={"to": None})).json()
+    assert (woken["snoozed_until"], given_back["assigned_to"]) == (None, None)
+    await pool.execute("UPDATE alerts SET resolved_at = now()")
+    for step, body in (("assign", {"to": "Anna"}), ("snooze", {"until": until.isoformat()})):
+        over = await support.post(f"/v1/alerts/{alert_id}/{step}", json=body)
+        assert (over.status_code, over.json()["code"]) == (409, "alert-resolved")
+
+
 def recent(fixes):
     """The same walk, ending now."""
     shift_us = round(datetime.now(UTC).timestamp()) * 1_000_000 - fixes[-1].at_us

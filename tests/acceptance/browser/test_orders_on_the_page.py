@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from redis.asyncio import Redis
 
-from tests.acceptance.browser.conftest import FEATURES
+from tests.acceptance.browser.conftest import FEATURES, ROOT, patient
 from tracking import events
 
 
@@ -265,14 +267,52 @@ def test_half_written_reason_is_kept_until_it_is_sent_or_dropped(page, order, le
     expect(page.locator("form")).to_have_count(0)
 
 
-def test_alert_is_listed_and_acknowledged(page, world, database):
-    alert_id = _raise_alert(database, world.redis_url, UUID(world.courier("Dora")))
+def test_two_people_on_one_order_see_one_another(page, browser, world, order):
+    command = [sys.executable, "-m", "app", "token", "support", "--name", "Ines", "--address"]
+    made = subprocess.run(command, cwd=ROOT, env=world.environ, capture_output=True, check=True, text=True)
+    open_order(page, order)
+    with patient(browser) as context:
+        other = context.new_page()
+        other.goto(made.stdout.strip())
+        open_order(other, order)
+        expect(other.get_by_text("command line has this order open, too.")).to_be_visible()
+        expect(page.get_by_text("Ines has this order open, too.")).to_be_visible()
+        other.get_by_role("button", name="Close", exact=True).click()
+        expect(page.get_by_text("Ines has this order open, too.")).to_have_count(0)
+
+
+def test_alert_is_heard_of_acknowledged_given_to_somebody_and_comes_back_from_its_rest(page, world, database):
+    page.context.grant_permissions(["notifications"])
+    page.evaluate(
+        """() => {
+            window.told = [];
+            window.Notification = class {
+                static permission = 'granted';
+                static async requestPermission() { return 'granted'; }
+                constructor(title, { body }) { window.told.push(`${title}: ${body}`); }
+            };
+        }"""
+    )
     page.get_by_role("tab", name=re.compile("Alerts")).click()
+    page.get_by_role("button", name="Sound").click()
+    page.get_by_role("button", name="Desktop notifications").click()
+    for name in ("Sound", "Desktop notifications"):
+        expect(page.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("Alerts are not available here.")).to_have_count(0)  # what was there before is no news
+    alert_id = _raise_alert(database, world.redis_url, UUID(world.courier("Dora")))
     entry = page.locator(f"li[data-alert='{alert_id}']")
     expect(entry).to_contain_text("Stuck")
     expect(entry).to_contain_text("Dora")
     entry.get_by_role("button", name="Acknowledge").click()
     expect(entry).to_contain_text("Acknowledged")
+    page.wait_for_function("() => window.told.some(text => text.startsWith('Stuck: '))")
+    entry.get_by_label("Who looks after it").select_option("command line")
+    expect(entry).to_contain_text("With command line")
+    entry.get_by_label("Snooze").select_option("5")
+    expect(entry).to_contain_text("Rests until")
+    until = datetime.now(UTC) + timedelta(seconds=2)
+    world.client.post(f"/v1/alerts/{alert_id}/snooze", json={"until": until.isoformat()}).raise_for_status()
+    expect(entry).not_to_contain_text("Rests until")
     answer = world.client.get("/v1/alerts", params={"state": "open"}).json()["items"]
     assert next(item for item in answer if item["id"] == str(alert_id))["acknowledged_at"] is not None
 

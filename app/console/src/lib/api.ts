@@ -65,7 +65,7 @@ export async function find<T>(path: string): Promise<T | null> {
   }
 }
 
-export async function send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T | null> {
+export async function send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T | null> {
   const response = await request(method, path, body)
   const text = await response.text()
   return text ? JSON.parse(text) : null

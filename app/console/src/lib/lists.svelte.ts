@@ -1,6 +1,7 @@
 /** Couriers, orders and alerts of the region, as the API lists them; read again when the stream says that they changed. */
 
 import * as api from './api'
+import { Watch } from './alerts'
 import { shortId } from './format'
 import { Later } from './later'
 import { CLOSED_STATES, isClosed, OPEN_STATES } from './orders'
@@ -19,7 +20,9 @@ export interface Surroundings {
   inRegion(): string
   /** An order that is looked at stays, however long ago it was closed. */
   isOpened(orderId: string): boolean
-  announce(text: string): void
+  now(): number
+  /** Something began to need somebody. */
+  alarm(what: string, who: string): void
 }
 
 export class Lists {
@@ -37,7 +40,7 @@ export class Lists {
   private readonly staleOrders = new Set<string>()
   /** Orders that changed while the list was being read: what was read of them may be old. */
   private readonly changedMeanwhile = new Set<string>()
-  private knownAlerts = new Set<string>()
+  private readonly watch = new Watch()
 
   constructor(private readonly around: Surroundings) {}
 
@@ -51,6 +54,7 @@ export class Lists {
     this.couriers = new Map()
     this.orders = null
     this.alerts = []
+    this.watch.forget()
   }
 
   couriersChanged(): void {
@@ -152,13 +156,17 @@ export class Lists {
     if (!page) return
     this.hasAlerts = true
     this.alerts = page.items
-    const fresh = page.items.filter((alert) => !alert.resolved_at && !this.knownAlerts.has(alert.id))
-    if (this.knownAlerts.size && fresh.length) {
-      const first = fresh[0]!
-      const more = fresh.length > 1 ? said.andMore(fresh.length - 1) : ''
-      this.around.announce(said.announced(said.title[first.kind], this.nameOf(first.courier_id)) + more)
-    }
-    this.knownAlerts = new Set(page.items.map((alert) => alert.id))
+    this.watchAlerts()
+  }
+
+  /** Tells what began to need somebody: also what comes back from its rest, of which no event tells. */
+  watchAlerts(): void {
+    if (!this.hasAlerts) return
+    const fresh = this.watch.look(this.openAlerts, this.around.now())
+    if (!fresh.length) return
+    const [first] = fresh as [Alert]
+    const more = fresh.length > 1 ? said.andMore(fresh.length - 1) : ''
+    this.around.alarm(said.title[first.kind], this.nameOf(first.courier_id) + more)
   }
 
   nameOf(courierId: string | null | undefined): string {

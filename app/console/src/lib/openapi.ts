@@ -104,6 +104,8 @@ export interface components {
             };
             acknowledged_at: string | null;
             acknowledged_by: string | null;
+            assigned_to: string | null;
+            snoozed_until: string | null;
             resolved_at: string | null;
             resolution: {
                 [key: string]: unknown;
@@ -162,6 +164,10 @@ export interface components {
             order_id: string;
             /** Format: uuid */
             courier_id: string;
+        };
+        /** Assignment */
+        Assignment: {
+            to: string | null;
         };
         /** AuditEntry */
         AuditEntry: {
@@ -1199,6 +1205,11 @@ export interface components {
          * @enum {string}
          */
         Presence: "online" | "stale" | "offline";
+        /** Present */
+        Present: {
+            here: string[];
+            order: string[];
+        };
         /** PreviewShape */
         PreviewShape: {
             basis: string;
@@ -1474,6 +1485,10 @@ export interface components {
             series_id?: string | null;
             /** @default 1 */
             n_shifts?: number;
+        };
+        /** Snooze */
+        Snooze: {
+            until: string | null;
         };
         /** StartOfBreak */
         StartOfBreak: {

@@ -2,6 +2,7 @@
 
 import { Address } from './address.svelte'
 import * as api from './api'
+import { Bell } from './bell.svelte'
 import { Drafts } from './drafts'
 import { Editing } from './editing.svelte'
 import { isTold } from './lately'
@@ -18,6 +19,8 @@ import { Session, type Credentials } from './session.svelte'
 import type { Order, Region } from './types'
 import { Undo } from './undo.svelte'
 import type { Way } from './whatif'
+import { alerts as said } from '../words/alerts'
+import { Presence } from './presence.svelte'
 import type { Frame, Happening, Page } from './undescribed'
 
 const MOST_LATELY = 20
@@ -50,7 +53,11 @@ export class Store {
   readonly lists = new Lists({
     inRegion: () => this.inRegion,
     isOpened: (orderId) => orderId === this.address.orderId,
-    announce: (text) => (this.announcement = text),
+    now: () => this.now,
+    alarm: (what, who) => {
+      this.announcement = said.announced(what, who)
+      this.bell.ring(what, who, `postrider-${what}`)
+    },
   })
   /** A plan is being thought of: what if, or a day ahead. */
   isPlanning = $state(false)
@@ -70,13 +77,19 @@ export class Store {
   readonly selected: Row | null = $derived(this.rows.all.find((row) => row.id === this.courierId) ?? null)
 
   readonly drafts = new Drafts()
+  readonly bell = new Bell()
+  /** Who else is at the desk. */
+  readonly presence = new Presence()
 
   private offsetMs = 0
   private live: Live | null = null
   private readonly later = new Later()
 
   constructor() {
-    setInterval(() => (this.now = Date.now() + this.offsetMs), 1000)
+    setInterval(() => {
+      this.now = Date.now() + this.offsetMs
+      this.lists.watchAlerts()
+    }, 1000)
     api.session.expired = () => this.signedOut()
   }
 

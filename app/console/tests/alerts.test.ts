@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest'
+import { heaps, needsSomebody, Watch } from '../src/lib/alerts'
+import type { Alert } from '../src/lib/types'
+
+const now = Date.parse('2026-05-04T12:00:00Z')
+const alert = (id: string, over: Partial<Alert> = {}) =>
+  ({ id, kind: 'late', raised_at: '2026-05-04T11:00:00Z', acknowledged_at: null, snoozed_until: null, resolved_at: null, ...over }) as Alert
+
+it('an alert that rests needs nobody, and comes back by itself', () => {
+  const resting = alert('a', { snoozed_until: '2026-05-04T12:05:00Z' })
+  expect(needsSomebody(resting, now)).toBe(false)
+  expect(needsSomebody(resting, now + 300_000)).toBe(true)
+  const watch = new Watch()
+  expect(watch.look([resting, alert('b')], now)).toEqual([]) // the first look tells nothing
+  expect(watch.look([resting, alert('b'), alert('c')], now).map(({ id }) => id)).toEqual(['c'])
+  expect(watch.look([resting, alert('b'), alert('c')], now + 300_000).map(({ id }) => id)).toEqual(['a'])
+  expect(watch.look([resting, alert('b'), alert('c')], now + 301_000)).toEqual([])
+})
+
+it('alerts lie in heaps by kind: what needs somebody first, then the newest', () => {
+  const list = [
+    alert('old', { kind: 'stuck', raised_at: '2026-05-04T11:59:00Z', acknowledged_at: '2026-05-04T11:59:30Z' }),
+    alert('late 1'),
+    alert('late 2', { raised_at: '2026-05-04T11:30:00Z' }),
+    alert('late 3', { raised_at: '2026-05-04T11:50:00Z', snoozed_until: '2026-05-04T13:00:00Z' }),
+  ]
+  expect(heaps(list, now).map(({ kind, alerts, nNeeding }) => [kind, alerts.map(({ id }) => id), nNeeding])).toEqual([
+    ['late', ['late 2', 'late 1', 'late 3'], 2],
+    ['stuck', ['old'], 0],
+  ])
+})
