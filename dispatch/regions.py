@@ -7,7 +7,7 @@ an area as the watcher makes it: whatever is stored can be read.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -38,6 +38,33 @@ class PrivacySettings:
 
     on_shift_only: bool = False
     """Couriers are followed on their shifts only; where they are otherwise is answered as usual, and not kept."""
+
+
+Reasons = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=20)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuickReasons:
+    """Reasons to choose from instead of writing them, in the words of the region's people; none: the page's own."""
+
+    cancel: Reasons = ()
+    """Why orders are cancelled."""
+    reassign: Reasons = ()
+    """Why they go to another courier."""
+    retry: Reasons = ()
+    """Why a failed one is tried again."""
+    pin: Reasons = ()
+    """Why one stays with its courier."""
+    unpin: Reasons = ()
+    """Why it no longer does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskSettings:
+    """How the desk's page speaks."""
+
+    reasons: QuickReasons = field(default_factory=QuickReasons)
+    """What people choose from when they are asked why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +113,7 @@ def groups(params: CycleParams) -> dict[str, Any]:
         "offers": OfferSettings.of(params),
         "privacy": PrivacySettings(),
         "recipient": RecipientSettings(),
+        "desk": DeskSettings(),
         returns.GROUP: ReturnSettings(),
         depots.GROUP: DepotSettings(),
     }

@@ -84,6 +84,7 @@ async def test_all_that_is_wrong_is_told_at_once_with_its_place(admin):
             "dispatch": {"weights": {"travel": -1, "a/b": 1}, "bundling": "always", "search_s": 1e9},
             "offers": {"ask": "everybody", "pause_after_expired": 1.5},
             "privacy": {"anything": 1},
+            "desk": {"reasons": {"cancel": ["rain", ""], "retry": ["rain"] * 21}},
             "boundary": PORTO,
         },
     )
@@ -100,6 +101,8 @@ async def test_all_that_is_wrong_is_told_at_once_with_its_place(admin):
         "/settings/offers/ask",
         "/settings/offers/pause_after_expired",
         "/settings/privacy/anything",
+        "/settings/desk/reasons/cancel",
+        "/settings/desk/reasons/retry",
         "/settings/boundary",
     ]
     assert (await admin.get("/v1/regions/default")).json()["version"] == 1

@@ -44,7 +44,7 @@ export class Address {
 
   setBoard(board: boolean): void {
     this.board = board
-    this.write()
+    this.open()
   }
 
   setFollows(follows: boolean): void {

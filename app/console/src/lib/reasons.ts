@@ -1,9 +1,11 @@
-/** Why things are done, mostly: to be chosen instead of written. */
+/** Quick reasons: the region's own (its setting `desk.reasons`), else the usual ones. */
 
-export const REASONS: Record<'cancel' | 'reassign' | 'retry' | 'pin' | 'unpin', string[]> = {
-  cancel: ['Customer changed their mind', 'Ordered twice', 'Place is closed', 'Wrong address'],
-  reassign: ['Courier is late', 'Courier asked', 'Nearer courier', 'Vehicle broke down'],
-  retry: ['Recipient is at home now', 'Address was corrected', 'Recipient asked'],
-  pin: ['Agreed with the courier', 'Customer asked'],
-  unpin: ['Let the dispatcher decide'],
+import { reasons as usual } from '../words/reasons'
+import type { Region } from './types'
+
+export type Reasoned = keyof typeof usual
+
+export function reasonsFor(action: string, region: Region | undefined): string[] {
+  const own = (region?.settings as { desk?: { reasons?: Record<string, string[]> } } | undefined)?.desk?.reasons?.[action]
+  return own?.length ? own : action in usual ? Object.values(usual[action as Reasoned]) : []
 }

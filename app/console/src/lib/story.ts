@@ -1,5 +1,6 @@
 /** What became of an order, in people's words: what happened, by whom, and why. Newest first. */
 
+import { story as said } from '../words/story'
 import { words } from './format'
 import type { Comment, OrderEvent } from './types'
 
@@ -16,7 +17,7 @@ type NameOf = (courierId: string | null | undefined) => string
 
 /** `actor` is `courier:ID`, `staff:NAME`, `user:NAME` or a part of the program. */
 function actorOf({ actor, role }: { actor: string; role: string }, nameOf: NameOf): string {
-  if (role === 'system') return 'the dispatcher'
+  if (role === 'system') return said.dispatcher
   const name = actor.replace(/^\w+:/, '')
   return role === 'courier' ? nameOf(name) : name
 }
@@ -25,44 +26,44 @@ function sentence(event: OrderEvent, nameOf: NameOf): string {
   const courier = nameOf(event.courier_id)
   switch (event.action) {
     case 'place':
-      return 'Ordered'
+      return said.place
     case 'change':
-      return `Changed${changed(event)}`
+      return changed(event)
     case 'cancel':
-      return event.state === 'returning' ? 'Cancelled, goods on their way back' : 'Cancelled'
+      return event.state === 'returning' ? said.cancelReturning : said.cancel
     case 'assign':
-      return event.state === 'accepted' ? `Given to ${courier}` : `Offered to ${courier}`
+      return event.state === 'accepted' ? said.givenTo(courier) : said.offeredTo(courier)
     case 'reassign':
-      return `Given to ${courier}`
+      return said.givenTo(courier)
     case 'accept':
-      return `Accepted by ${courier}`
+      return said.acceptedBy(courier)
     case 'reject':
-      return event.courier_id ? `Refused by ${courier}` : 'Refused'
+      return event.courier_id ? said.refusedBy(courier) : said.refused
     case 'expire':
-      return 'Nobody answered the offer'
+      return said.expire
     case 'release':
-      return 'Given back'
+      return said.release
     case 'withdraw':
     case 'unassign':
-      return 'Taken back, for somebody else'
+      return said.withdraw
     case 'reconsider':
-      return 'Planned anew'
+      return said.reconsider
     case 'pin':
-      return `Pinned to ${courier}`
+      return said.pinnedTo(courier)
     case 'unpin':
-      return 'No longer pinned'
+      return said.unpin
     case 'picked_up':
-      return `Collected by ${courier}`
+      return said.collectedBy(courier)
     case 'delivered':
-      return `Delivered by ${courier}`
+      return said.deliveredBy(courier)
     case 'failed':
-      return event.state === 'returning' ? 'Could not be delivered, on its way back' : 'Could not be delivered'
+      return event.state === 'returning' ? said.failedReturning : said.failed
     case 'returned':
-      return 'Brought back'
+      return said.returned
     case 'retry':
-      return 'Tried again'
+      return said.retry
     case 'transfer':
-      return `Handed over to ${courier}`
+      return said.handedTo(courier)
     default:
       return words(event.action)
   }
@@ -71,7 +72,7 @@ function sentence(event: OrderEvent, nameOf: NameOf): string {
 /** `changed` names fields: `dropoff.address`, `ready_at`. */
 function changed({ facts }: OrderEvent): string {
   const fields = Array.isArray(facts?.changed) ? facts.changed : []
-  return fields.length ? `: ${fields.map((field) => words(String(field)).toLowerCase()).join(', ')}` : ''
+  return fields.length ? said.changeOf(fields.map((field) => words(String(field)).toLowerCase()).join(', ')) : said.change
 }
 
 export function lineOf(event: OrderEvent, nameOf: NameOf): Line {
@@ -91,7 +92,7 @@ export function story(events: readonly OrderEvent[], comments: readonly Comment[
     ...events.filter((event) => event.action !== 'comment').map((event) => lineOf(event, nameOf)),
     ...comments.map((comment) => ({
       at: comment.at,
-      what: 'Comment',
+      what: said.comment,
       who: actorOf(comment, nameOf),
       why: comment.text,
       isByPerson: comment.role !== 'system',
@@ -103,6 +104,6 @@ export function story(events: readonly OrderEvent[], comments: readonly Comment[
 export function meanwhile(events: readonly OrderEvent[], version: number, nameOf: NameOf, at: (at: string) => string): string {
   const lines = events.filter((event) => event.version > version && event.action !== 'comment').map((event) => lineOf(event, nameOf))
   return lines
-    .map((line) => `${line.what}${line.who ? ` by ${line.who}` : ''} at ${at(line.at)}${line.why ? ` (${line.why})` : ''}`)
+    .map(({ what, who, at: instant, why }) => `${said.at(who ? said.by(what, who) : what, at(instant))}${why ? ` (${why})` : ''}`)
     .join('; ')
 }
