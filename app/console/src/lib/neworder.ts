@@ -40,10 +40,10 @@ export const emptySheet = (): Sheet => ({
 
 /** Windows to choose from without writing: minutes from now. */
 export const WINDOWS = [
-  { text: 'Within 30 min', from: 0, to: 30 },
-  { text: 'Within an hour', from: 0, to: 60 },
-  { text: 'In 1–2 h', from: 60, to: 120 },
-  { text: 'In 2–4 h', from: 120, to: 240 },
+  { name: 'half', from: 0, to: 30 },
+  { name: 'hour', from: 0, to: 60 },
+  { name: 'next', from: 60, to: 120 },
+  { name: 'later', from: 120, to: 240 },
 ] as const
 
 /** As `<input type="datetime-local">` wants it: in the region's time zone, as all times of the page. */

@@ -1,0 +1,46 @@
+/** Legend and keys, and what lies over the page: asking who it is, taking back. */
+
+import { catalogue } from '../lib/catalogue'
+
+export const help = catalogue(
+  {
+    title: 'Legend and keys',
+    close: 'Close',
+    search: 'search',
+    steps: 'next, previous courier',
+    follow: 'follow the selected courier',
+    showAll: 'show all on the map',
+    board: 'board of routes, or map',
+    newOrder: 'new order',
+    tabs: 'couriers, orders, alerts',
+    leave: 'close',
+    about: "The beak of a marker points where the courier is going. Counts and filters are part of the address, so a view can be shared. The map's outlines are from Natural Earth.",
+    undo: 'Undo',
+    keepSo: 'Keep it so',
+    dismiss: 'Dismiss',
+    signedInAs: (name: string, role: string) => `You are signed in as ${name} (${role})`,
+    somebodyElse: 'The address that you opened signs somebody else in. Did you mean to?',
+    stay: (name: string) => `Stay ${name}`,
+    change: 'Sign in by the address',
+  },
+  {
+    title: 'Обозначения и клавиши',
+    close: 'Закрыть',
+    search: 'поиск',
+    steps: 'следующий, предыдущий курьер',
+    follow: 'следить за выбранным курьером',
+    showAll: 'показать всех на карте',
+    board: 'доска маршрутов или карта',
+    newOrder: 'новый заказ',
+    tabs: 'курьеры, заказы, тревоги',
+    leave: 'закрыть',
+    about: 'Клюв метки показывает, куда едет курьер. Числа и отборы — часть адреса, так что видом можно поделиться. Контуры карты — Natural Earth.',
+    undo: 'Вернуть',
+    keepSo: 'Оставить так',
+    dismiss: 'Убрать',
+    signedInAs: (name, role) => `Вы вошли как ${name} (${role})`,
+    somebodyElse: 'Открытый адрес впускает кого-то другого. Так и задумано?',
+    stay: (name) => `Остаться: ${name}`,
+    change: 'Войти по адресу',
+  },
+)
