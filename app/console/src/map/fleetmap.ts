@@ -45,6 +45,8 @@ export interface Options {
   attribution: string
   theme: Theme
   reducedMotion: boolean
+  /** How much of the map lies under a panel at its right edge, in pixels: what is shown goes beside it. */
+  covered(): number
 }
 
 export class FleetMap {
@@ -174,8 +176,10 @@ export class FleetMap {
       n++
     }
     if (!n) return
+    const covered = this.options.covered()
+    const margin = Math.min(70, (this.map.getContainer().clientWidth - covered) / 5)
     this.map.fitBounds([west, south, east, north] as LngLatBoundsLike, {
-      padding: 70,
+      padding: { top: margin, bottom: margin, left: margin, right: margin + covered },
       maxZoom: 15,
       animate: !options.instant && !this.options.reducedMotion,
     })
@@ -183,9 +187,13 @@ export class FleetMap {
 
   centre(point: features.Point, minZoom = 0): void {
     const zoom = Math.max(this.map.getZoom(), minZoom)
-    const camera = { center: [point.lon, point.lat] as [number, number], zoom }
-    if (this.options.reducedMotion) this.map.jumpTo(camera)
-    else this.map.easeTo({ ...camera, duration: 700 })
+    this.map.easeTo({
+      center: [point.lon, point.lat],
+      zoom,
+      offset: [-this.options.covered() / 2, 0],
+      duration: 700,
+      animate: !this.options.reducedMotion,
+    })
   }
 
   private style(): StyleSpecification | string {
