@@ -10,5 +10,13 @@ export const CLOSED_STATES = ['delivered', 'cancelled', 'failed', 'returned']
 export const isOpen = (order: Order) => OPEN_STATES.includes(order.state)
 export const isClosed = (order: Order) => CLOSED_STATES.includes(order.state)
 
+const SOON_MS = 3_600_000
+
+/** Whether a courier is wanted for it by now or within the hour: what is placed for tomorrow is in nobody's way yet. */
+export function needsCourier(order: Order, now: number): boolean {
+  const from = order.pickup.window?.from ?? order.ready_at ?? order.placed_at
+  return order.state === 'placed' && Date.parse(from) <= now + SOON_MS
+}
+
 /** A state that the page has no words for yet reads as the API names it. */
 export const stateWords = ({ state }: Order): string => (states.order as Record<string, string>)[state] ?? words(state)
