@@ -45,13 +45,35 @@ FLAGS = [
 expect.set_options(timeout=1000 * PATIENCE_S)  # a busy machine draws slowly
 
 
+class Roles:
+    """The program's processes, a role each."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, role: str) -> None:
+        self._running[role] = subprocess.Popen([sys.executable, "-m", "app", role], cwd=ROOT, env=self.environ)
+
+    def kill(self, role: str) -> None:
+        process = self._running.pop(role)
+        process.kill()
+        process.wait()
+
+    def end(self) -> None:
+        for process in self._running.values():
+            _end(process)
+
+
 class World:
     """A running API with couriers."""
 
-    def __init__(self, url: str, token: str, redis_url: str, environ: dict[str, str]) -> None:
+    def __init__(self, url: str, token: str, redis: RedisServer, roles: "Roles") -> None:
         self.url = url
-        self.environ = environ
-        self.redis_url = redis_url
+        self.environ = roles.environ
+        self.redis = redis
+        self.redis_url = redis.url
+        self.roles = roles
         self.token = token
         self.client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S)
         self.ids: dict[str, str] = {}
@@ -107,15 +129,16 @@ def world(database: str) -> Iterator[World]:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
         environ |= {"DATABASE_URL": database, "REDIS_URL": server.url, "POSTRIDER_PORT": str(port)}
         environ |= {"POSTRIDER_LIVE_TICK_S": "0.2"}
+        roles = Roles(environ)
+        stack.callback(roles.end)
         for role in ("api", "writer", "dispatch"):
-            process = subprocess.Popen([sys.executable, "-m", "app", role], cwd=ROOT, env=environ)
-            stack.callback(_end, process)
+            roles.start(role)
         made = subprocess.run(
             [sys.executable, "-m", "app", "token", "admin"], cwd=ROOT, env=environ, capture_output=True, check=True
         )
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_ready(url))
-        made_world = World(url, made.stdout.decode().strip(), server.url, environ)
+        made_world = World(url, made.stdout.decode().strip(), server, roles)
         stack.callback(made_world.client.close)
         yield made_world
 

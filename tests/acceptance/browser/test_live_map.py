@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient
+from tests.waiting import wait_until
 
 MAP_READY = "() => window.__map && window.__map.getLayer('couriers')"
 DRAWN = """name => window.__map.queryRenderedFeatures({layers: ['couriers']})
@@ -214,3 +215,43 @@ def test_buttons_can_be_read_at_rest_under_the_mouse_and_in_focus(browser: Brows
     found["in focus"] = button.evaluate(CONTRAST)
     assert {state: ratio for state, ratio in found.items() if ratio < 4.5} == {}
     context.close()
+
+
+def test_page_says_that_the_server_or_its_memory_is_gone_and_comes_back_by_itself(page, world):
+    wait_for_map(page)
+    expect(page.locator("[data-connection=live]")).to_be_visible()
+    world.roles.kill("api")
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost, trying again. Data as of")
+    expect(row(page, "Boris")).to_be_visible()
+    world.roles.start("api")
+    expect(page.locator("[data-connection=live]")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+    world.redis.stop()
+    expect(page.locator("[data-connection=delayed], [data-connection=lost]")).to_be_visible()
+    expect(row(page, "Boris")).to_be_visible()
+    world.redis.start()
+    expect(page.locator("[data-connection=live]")).to_be_visible()
+    wait_until(lambda: world.client.get("/health/ready").status_code == 200)
+    world.fix("Boris", 41.1560, -8.6150)
+    expect(row(page, "Boris")).to_have_attribute("data-state", "online")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 700), (720, 450)], ids=["small", "twice the size"])
+def test_on_a_small_screen_the_list_is_there_and_the_chosen_courier_beside_the_panel(browser, world, width, height):
+    """720 x 450 is what a laptop's screen has at 200 %."""
+    with patient(browser, viewport={"width": width, "height": height}, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"{world.url}/#token={world.token}")
+        wait_for_map(page)
+        entry = row(page, "Boris")
+        expect(entry).to_be_in_viewport(ratio=1)
+        entry.get_by_role("button").click()
+        expect(page.get_by_role("heading", name="Boris")).to_be_in_viewport()
+        if width > 1000:
+            page.wait_for_function(
+                f"""() => {{
+                    const at = ({AT})('Boris');
+                    return at && document.elementFromPoint(at.x, at.y)?.matches('.maplibregl-canvas');
+                }}"""
+            )
