@@ -52,6 +52,8 @@ def of_schema(schema):
             return st.sampled_from([least, most]) | st.floats(least, most)
         case {"type": "number", "exclusiveMinimum": least, "maximum": most}:
             return st.floats(least, most, exclude_min=True)
+        case {"type": "string", "pattern": pattern}:
+            return st.from_regex(pattern, fullmatch=True)
         case {"type": "string", "maxLength": most}:
             return st.text("ab/~", min_size=schema.get("minLength", 0), max_size=most)
     raise AssertionError(schema)
