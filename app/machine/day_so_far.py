@@ -46,7 +46,7 @@ class Diary:
 
     async def last_written(self) -> datetime | None:
         """When the newest order of the region was placed; None: there is none."""
-        rows = await self.pool.fetch(queries["orders.list"], None, self.region, *[None] * 5, False, None, None, 1)
+        rows = await self.pool.fetch(queries["orders.list"], None, self.region, *[None] * 5, False, None, None, 1, None)
         return rows[0]["placed_at"] if rows else None
 
     async def close_old(self) -> int:

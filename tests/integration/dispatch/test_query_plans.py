@@ -50,7 +50,7 @@ HOT = {
     "orders.open_in_region": ("'default'", "orders"),
     "orders.within_horizon": ("'default', now(), 3600", "orders"),
     "decisions.put_not_yet": ("'default', now(), now(), 3600", "orders"),
-    "orders.list": ("NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, 100", "orders"),
+    "orders.list": ("NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, 100, NULL", "orders"),
     "offers.refusals_in_region": ("'default'", "offers order_events"),
     "offers.open_of_courier": (f"'{COURIER}'", "offers"),
     "orders.lock_overdue": ("'default', now()", "offers"),
