@@ -123,10 +123,10 @@ async def list_users(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[User]:
     """By name."""
-    after = key_of(cursor, tuple[str])
-    rows = await pool.fetch(queries["users.list"], after[0] if after else None, limit)
+    after = key_of(cursor, tuple[Literal["name"], str])
+    rows = await pool.fetch(queries["users.list"], after[1] if after else None, limit)
     items = [User(**dict(row)) for row in rows]
-    return Page(items=items, next=cursor_of(items[-1].name.lower()) if len(items) == limit else None)
+    return Page(items=items, next=cursor_of("name", items[-1].name.lower()) if len(items) == limit else None)
 
 
 @get("/v1/users/{user_id:uuid}", guards=[requires(Role.ADMIN, Role.AUDITOR)], tags=["users"])

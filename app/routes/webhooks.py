@@ -21,6 +21,7 @@ from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
+from app.web.looks import looks_at
 from app.web.pages import LARGEST_ID, PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
@@ -243,7 +244,12 @@ async def send_test(webhook_id: FromPath[UUID], pool: Pool, caller: CurrentCalle
     return Queued(event_id=event_id)
 
 
-@get("/v1/webhooks/{webhook_id:uuid}/deliveries", guards=[requires(Role.ADMIN)], tags=["webhooks"])
+@get(
+    "/v1/webhooks/{webhook_id:uuid}/deliveries",
+    opt=looks_at("webhooks.deliveries"),
+    guards=[requires(Role.ADMIN)],
+    tags=["webhooks"],
+)
 async def list_deliveries(
     webhook_id: FromPath[UUID],
     pool: Pool,

@@ -2,4 +2,5 @@
 import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle.js'
 import 'swagger-ui-dist/swagger-ui.css'
 
-SwaggerUI({ dom_id: '#schema', url: '/schema/openapi.json', deepLinking: true, validatorUrl: null })
+// Closed at first: more than some 130 operations open at once, and it shows the first group only, without a word.
+SwaggerUI({ dom_id: '#schema', url: '/schema/openapi.json', deepLinking: true, docExpansion: 'none', validatorUrl: null })

@@ -16,7 +16,7 @@ def shared(world):
 
 PAGES = {
     "map": (lambda world: f"/#token={world.token}", ".maplibregl-canvas"),
-    "api": (lambda _: "/schema/swagger", '[data-path="/v1/orders/{order_id}/cancel"]'),
+    "api": (lambda _: "/schema/swagger#/orders", '[data-path="/v1/orders/{order_id}/cancel"]'),
     "courier": (lambda _: "/courier", "text=This phone belongs to nobody yet"),
     "recipient": (shared, "text=Rua das Flores 1"),
 }
