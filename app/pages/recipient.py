@@ -78,7 +78,7 @@ def facts_of(order: Order, expected: Expected, zone: ZoneInfo, language: str, *,
         if expected.p50 is not None:
             facts["when"] = (
                 said["r_about"].format(at=at(expected.p50))
-                if expected.p90 is None or expected.p90 <= expected.p50
+                if expected.p90 is None or at(expected.p90) == at(expected.p50) or expected.p90 < expected.p50
                 else said["r_between"].format(first=_clock(expected.p50, zone), last=at(expected.p90))
             )
         if stop.window.opens_at is not None and stop.window.due_at is not None:

@@ -40,6 +40,8 @@ def test_when_it_comes_is_told_with_its_spread_and_what_comes_before():
     assert facts["lines"] == ["Agreed: 12:10 to 14:10", "Stops before you: 2"]
     assert said(order, replace(in_half, stops_before=0), "ru")["lines"][-1] == "Вы следующая остановка."
     assert said(order, replace(in_half, p90=None))["when"] == "Expected about 12:40"
+    soon = replace(in_half, p90=in_half.p50 + timedelta(seconds=20))
+    assert said(order, soon)["when"] == "Expected about 12:40"  # not between 12:40 and 12:40
 
 
 def test_once_it_is_over_nobody_is_told_where():
