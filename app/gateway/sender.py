@@ -22,7 +22,7 @@ from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 
 from app.gateway import pace
-from app.gateway.events import event_of
+from app.gateway.events import body_of
 from app.gateway.webhooks import GONE, Outcome, Webhooks
 from dispatch import alert_rows
 from dispatch.alert_kind import AlertKind
@@ -134,12 +134,12 @@ class Sender:
     async def _attempt(self, target: Row, row: Row) -> Outcome | None:
         """None: the row cannot be read, by nobody and never."""
         try:
-            event = event_of(row)
+            body = body_of(row)
         except ValueError:
             log.exception("event cannot be read", extra={"event": "event_unreadable", "n": row["n"]})
             return None
         return await self._webhooks.post(
-            target["url"], keys_of(target, self._now()), event, at_s=int(self._now().timestamp())
+            target["url"], keys_of(target, self._now()), row["id"], body, at_s=int(self._now().timestamp())
         )
 
     async def _note(self, target: Row, rows: Sequence[Row], outcomes: Sequence[Outcome | None]) -> bool:

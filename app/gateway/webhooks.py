@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Self
+from uuid import UUID
 
 import httpcore
-import msgspec
 
-from app.gateway.events import CloudEvent
 from app.gateway.outside import PublicOnly
 from app.gateway.signing import signed
 
@@ -56,10 +55,9 @@ class Webhooks:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.aclose()
 
-    async def post(self, url: str, keys: Sequence[str], event: CloudEvent, *, at_s: int) -> Outcome:
+    async def post(self, url: str, keys: Sequence[str], event_id: UUID, body: bytes, *, at_s: int) -> Outcome:
         """One attempt, at `at_s` seconds since the Unix epoch; whatever goes wrong with the receiver is an outcome."""
-        body = msgspec.json.encode(event)
-        headers = {"content-type": CONTENT_TYPE, "user-agent": "postrider", **signed(keys, str(event.id), at_s, body)}
+        headers = {"content-type": CONTENT_TYPE, "user-agent": "postrider", **signed(keys, str(event_id), at_s, body)}
         began = monotonic()
         try:
             async with asyncio.timeout(WITHIN_S):
