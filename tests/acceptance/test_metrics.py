@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +13,7 @@ from app.machine.tokens import make_token
 from app.settings import Settings
 from app.web.auth import Role
 from tests.acceptance.test_slow_clients import api
-from tests.acceptance.test_up import descendants_of, is_alive
+from tests.processes import command_of, descendants_of, is_alive, parent_of
 from tests.waiting import PATIENCE_S, is_ready, until, wait_until
 from tracking.history import lag
 
@@ -72,9 +71,9 @@ def workers_on(port):
 
 
 def _was_started_for(port, pid):
-    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    lines = [Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, parent)]
-    return parent != os.getpid() and all(f"\0--port\0{port}\0".encode() in line for line in lines)
+    parent = parent_of(pid)
+    words = f"\0--port\0{port}\0".encode()
+    return parent != os.getpid() and all(words in command_of(one) for one in (pid, parent))
 
 
 @pytest.fixture

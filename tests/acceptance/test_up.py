@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from app.machine.servers import free_port
+from tests.processes import command_of, descendants_of, is_alive
 from tests.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -59,12 +60,7 @@ class Program:
 
     def roles(self, name: str) -> set[int]:
         """Processes that play the role."""
-        commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in self.descendants()}
-        return {
-            pid
-            for pid, path in commands.items()
-            if path.exists() and path.read_bytes().endswith(b"app\0%b\0" % name.encode())
-        }
+        return {pid for pid in self.descendants() if command_of(pid).endswith(b"app\0%b\0" % name.encode())}
 
     def end(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
@@ -75,26 +71,6 @@ class Program:
             self.end(signal.SIGTERM)
         assert self.process.stdout is not None
         self.process.stdout.close()
-
-
-def descendants_of(pid: int) -> set[int]:
-    found = set()
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            child = int(status.parent.name)
-            found |= {child} | descendants_of(child)
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def all_end(pids: set[int]) -> None:

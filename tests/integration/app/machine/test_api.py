@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.machine.servers import free_port
+from tests.processes import children_of, is_alive
 from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 ROOT = Path(__file__).parents[4]
@@ -25,26 +26,18 @@ def environ(database_url, redis_url):
 @contextmanager
 def api(environ):
     process = subprocess.Popen([sys.executable, "-m", "app", "api"], cwd=ROOT, env=environ)
-    workers = []
+    workers = set()
     try:
         url = f"http://127.0.0.1:{environ['POSTRIDER_PORT']}"
         wait_until(lambda: is_ready(url) or process.poll() is not None)
         assert process.poll() is None
-        workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        workers = children_of(process.pid)
         yield process, workers
     finally:
         for pid in (process.pid, *workers):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-
-
-def is_running(pid):
-    """False also for a zombie, whose new parent has not looked after it yet."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def test_a_second_api_on_the_port_is_refused_with_one_line(environ):
@@ -69,7 +62,7 @@ def test_workers_end_with_a_killed_supervisor(environ):
         assert workers
         process.send_signal(signal.SIGKILL)
         process.wait()
-        wait_until(lambda: not any(is_running(pid) for pid in workers))
+        wait_until(lambda: not any(map(is_alive, workers)))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", int(environ["POSTRIDER_PORT"])))

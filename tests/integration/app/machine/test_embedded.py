@@ -20,6 +20,7 @@ from app.machine import privileges
 from app.machine import servers as servers_module
 from app.machine.embedded import Embedded, FolderInUse
 from app.machine.timescale import BRIDGE, TimescaleServer
+from tests.processes import command_of
 from tests.waiting import PATIENCE_S, until, wait_until
 
 
@@ -87,7 +88,7 @@ def test_kill_9_of_the_parent_leaves_neither_servers_nor_a_folder_that_cannot_st
     with Embedded(folder) as servers:
         remember(servers, "after")
         assert remembered(servers) == (["after"], ["after"])
-    wait_until(lambda: not any(str(folder) in _command(pid) for pid in pids))
+    wait_until(lambda: not any(bytes(folder) in command_of(pid) for pid in pids))
 
 
 def test_a_session_that_outlives_its_killed_server_ends_before_the_next_one_starts(folder):
@@ -106,13 +107,6 @@ def test_a_session_that_outlives_its_killed_server_ends_before_the_next_one_star
             with pytest.raises(psycopg.OperationalError):
                 answer.result(timeout=PATIENCE_S)
         remember(servers, "after")
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except FileNotFoundError:
-        return ""
 
 
 def test_a_pid_file_that_names_a_stranger_does_not_keep_the_server_from_starting(folder):

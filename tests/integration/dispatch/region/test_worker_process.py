@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.region.worker_process import NICE, WorkerProcess
+from tests.processes import is_alive
 from tests.waiting import until
 
 PARENT = """
@@ -45,13 +46,6 @@ def told():
 
 def sleep():
     time.sleep(600)
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture
