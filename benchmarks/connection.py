@@ -14,19 +14,24 @@ class Connection:
 
     async def ask(self, method: str, path: str, token: str, body: bytes = b"") -> tuple[float, bytes]:
         """Seconds to the answer, and the answer; raises RuntimeError for one that is not a success."""
+        began = time.perf_counter()
+        status, content = await self.answer(method, path, token, body)
+        took_s = time.perf_counter() - began
+        if not 200 <= status < 300:
+            raise RuntimeError(f"{method} {path}: {status} {content[:200]!r}")
+        return took_s, content
+
+    async def answer(self, method: str, path: str, token: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Its status, and what it says."""
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        began = time.perf_counter()
         self._writer.write(head.encode() + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)
         content = await self._reader.readexactly(int(length.group(1)) if length else 0)
-        took_s = time.perf_counter() - began
-        if not answer.startswith(b"HTTP/1.1 2"):
-            raise RuntimeError(f"{method} {path}: {answer[:40]!r} {content[:200]!r}")
-        return took_s, content
+        return int(answer.split(b" ", 2)[1]), content
 
     async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection(self._host, int(self._port))

@@ -40,25 +40,21 @@ async def pulse(client: httpx.AsyncClient, took_s: list[float]) -> None:
 async def crowd(url: str, token: str, courier_id: UUID, ready: Event, over: Event) -> Counter[str]:
     """The crowd, again and again until it is over; what it was answered."""
     done: Counter[str] = Counter()
-    options: dict[str, Any] = {"base_url": url, "headers": {"Authorization": f"Bearer {token}"}, "timeout": 120}
-    async with (
-        silent(url, token),
-        httpx.AsyncClient(**options) as viewer,
-        httpx.AsyncClient(**options, limits=httpx.Limits(max_connections=APPLIES)) as others,
-    ):
+    headers = {"Authorization": f"Bearer {token}"}
+    async with silent(url, token), httpx.AsyncClient(base_url=url, headers=headers, timeout=120) as viewer:
 
         async def read() -> None:
             await year_of_stops(viewer, courier_id)
             done["years of stops"] += 1
 
         async def apply() -> None:
-            done.update({f"apply {status}": n for status, n in (await apply_at_once(others)).items()})
+            done.update({f"apply {status}": n for status, n in (await apply_at_once(url, token)).items()})
 
         async def again(part: Callable[[], Awaitable[None]]) -> None:
             while True:
                 try:
                     await part()
-                except httpx.HTTPError as exc:
+                except (httpx.HTTPError, OSError, RuntimeError) as exc:
                     done[f"failed: {exc!r}"] += 1
 
         tasks = [asyncio.create_task(again(part)) for part in (read, apply)]
