@@ -1,19 +1,34 @@
--- name: find_many_by_hash
--- $1 SHA-256 of tokens. What each is good for, with the facts of its courier; no row: unknown, revoked, expired.
-SELECT t.id, t.hash, coalesce(u.role, t.role) AS role, coalesce(u.name, t.name) AS name, t.courier_id, t.speed_unit,
-       t.expires_at, c.region, c.mode, c.external_id, t.user_id,
-       coalesce(CASE WHEN u.id IS NULL THEN t.regions ELSE u.regions END, '{}') AS regions,
-       CASE WHEN u.id IS NULL THEN t.partner ELSE u.partner END AS partner,
-       u.password_hash IS NOT NULL AS has_password, coalesce(u.must_change_password, false) AS must_change_password
-FROM tokens t
-LEFT JOIN couriers c ON c.id = t.courier_id
-LEFT JOIN users u ON u.id = t.user_id
-WHERE t.hash = any($1::bytea[])
-  AND t.revoked_at IS NULL
-  AND (t.expires_at IS NULL OR t.expires_at > now())
-  AND (t.idle_s IS NULL OR t.seen_at > now() - make_interval(secs => t.idle_s))
-  AND (t.courier_id IS NULL OR c.deleted_at IS NULL)
-  AND (t.user_id IS NULL OR u.deleted_at IS NULL);
+-- name: find_changed
+-- $1 SHA-256 of tokens, $2 for each the version that is known, or NULL. What each is good for, with the facts of its
+-- courier, where that has another version; id NULL: known, and unknown, revoked or expired by now. So what has not
+-- changed, which is nearly all of it every few seconds, costs no row.
+WITH asked AS (
+    SELECT a.hash, a.version FROM unnest($1::bytea [], $2::bigint []) AS a (hash, version)
+),
+
+good AS (
+    SELECT t.id, t.hash, coalesce(u.role, t.role) AS role, coalesce(u.name, t.name) AS name, t.courier_id, t.speed_unit,
+           t.expires_at, c.region, c.mode, c.external_id, t.user_id,
+           coalesce(CASE WHEN u.id IS NULL THEN t.regions ELSE u.regions END, '{}') AS regions,
+           CASE WHEN u.id IS NULL THEN t.partner ELSE u.partner END AS partner,
+           u.password_hash IS NOT NULL AS has_password, coalesce(u.must_change_password, false) AS must_change_password
+    FROM tokens t
+    LEFT JOIN couriers c ON c.id = t.courier_id
+    LEFT JOIN users u ON u.id = t.user_id
+    WHERE t.hash = any($1::bytea[])
+      AND t.revoked_at IS NULL
+      AND (t.expires_at IS NULL OR t.expires_at > now())
+      AND (t.idle_s IS NULL OR t.seen_at > now() - make_interval(secs => t.idle_s))
+      AND (t.courier_id IS NULL OR c.deleted_at IS NULL)
+      AND (t.user_id IS NULL OR u.deleted_at IS NULL)
+),
+
+versioned AS (
+    SELECT good.*, hash_record_extended(good, 0) AS version FROM good
+)
+
+SELECT a.hash AS asked, v.* FROM asked a LEFT JOIN versioned v ON v.hash = a.hash
+WHERE v.version IS DISTINCT FROM a.version;
 
 -- name: add
 -- $1 kind, $2 role, $3 courier id or NULL, $4 name, $5 prefix, $6 hash, $7 speed unit or NULL, $8 expires at or NULL,

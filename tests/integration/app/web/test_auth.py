@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from app.web.auth import AuthenticationUnavailable, Authenticator, Role
+from app.web.auth import AuthenticationUnavailable, Authenticator, Role, hash_of
 from app.web.tokens import add_token
 from tests.waiting import until
 
@@ -37,6 +37,22 @@ async def test_revoked_token_is_forgotten_and_the_others_stay_remembered(databas
         await until(lambda: authenticator.remembered(gone) is None)
         assert authenticator.remembered(kept)
         assert await authenticator.caller(gone) is None
+
+
+async def test_what_changed_is_known_anew_and_what_did_not_is_not_sent_again(database_url, redis_url):
+    async with remembering(database_url, redis_url, ttl_s=60) as (pool, authenticator):
+        tokens = [(await add_token(pool, Role.VIEWER, name))[0].token for name in ("same", "other")]
+        for token in tokens:
+            assert await authenticator.caller(token)
+        await pool.execute("UPDATE tokens SET role = 'support', regions = '{north}' WHERE name = 'other'")
+        digests = [hash_of(token) for token in tokens]
+        versions = [authenticator.remembered(token).version for token in tokens]
+        assert list(await authenticator._changed(digests, versions, timeout_s=60)) == digests[1:]
+        await authenticator._check_all()
+        same, other = map(authenticator.remembered, tokens)
+        assert (same.role, same.version) == (Role.VIEWER, versions[0])
+        assert (other.role, other.regions) == (Role.SUPPORT, ("north",))
+        assert await authenticator._changed(digests, [same.version, other.version], timeout_s=60) == {}
 
 
 async def test_remembered_tokens_are_trusted_while_the_database_is_down(own_postgres, redis_url):
