@@ -21,6 +21,8 @@ from litestar.openapi.spec import Components, SecurityScheme
 from app import logs
 from app.geocoding.chain import geocoding
 from app.machine.orphan import end_with_parent
+from app.pictures.pictures import Pictures
+from app.pictures.store import PictureStore
 from app.routes import (
     account,
     alerts,
@@ -49,6 +51,7 @@ from app.routes import (
     positions,
     positions_fast,
     presence,
+    proof,
     region_routes,
     regions,
     reports,
@@ -124,6 +127,7 @@ ROUTES = [
     *phones.route_handlers,
     *plans.route_handlers,
     *presence.route_handlers,
+    *proof.route_handlers,
     *route.route_handlers,
     *regions.route_handlers,
     *region_routes.route_handlers,
@@ -175,6 +179,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.passwords = Passwords()
             app.state.looks = Looks(opened.pool)
+            app.state.pictures = Pictures(opened.pool, PictureStore.of(settings))
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             app.state.rates = Rates(opened.redis, limits_of(settings))
             await app.state.intake.presence.refresh(datetime.now(UTC))

@@ -11,6 +11,8 @@ from app.commands.erasing import Erasing
 from app.commands.forgetting import Forgetting, Retention
 from app.gateway.sender import Sender
 from app.gateway.webhooks import Webhooks
+from app.pictures.keeping import PictureKeeping
+from app.pictures.store import PictureStore
 from app.settings import Settings
 from app.web.idempotency import forget_answers
 from app.web.together import MULTIPROCESS
@@ -86,7 +88,9 @@ def _watch(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Retention, compression, sums by hour, and what was erased."""
+    store = PictureStore.of(settings)
     return {
+        **({} if store is None else {"pictures": PictureKeeping(opened.pool, store).run}),
         "housekeeping": Housekeeping(opened.pool, keep_of(settings)).run,
         "courier hours": CourierHours(opened.pool, reach_of(settings)).run,
         "order hours": OrderHours(opened.pool).run,

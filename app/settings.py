@@ -109,6 +109,16 @@ class Settings:
     """What the planner aims at, where a region does not say: `meal`, `parcel` or `quick`."""
     dispatch_search_s: float = 2.0
     """Time for the search that improves the plan after offers are made; 0: none."""
+    pictures: str = ""
+    """Where photos and signatures are kept: a folder, or `s3://bucket/prefix`; empty: in the database."""
+    s3_endpoint: str = ""
+    """Address of what speaks as S3 does; empty: Amazon's."""
+    s3_region: str = ""
+    """Region of the bucket."""
+    s3_key: str = ""
+    """Access key id; empty: as the machine has it (instance role, environment)."""
+    s3_secret: str = field(default="", repr=False)
+    """Its secret."""
     request_body_limit_bytes: int = 8_000_000
     """Largest request body, after decompression."""
     batch_limit_fixes: int = 10_000
@@ -266,6 +276,7 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "redis_url": ("redis", "rediss", "unix"),
     "valhalla_url": ("http", "https"),
     "nominatim_url": ("http", "https"),
+    "s3_endpoint": ("http", "https"),
 }
 AT_LEAST_ONE: Final = ("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size")
 LAST_PORT: Final = 65_535

@@ -4,6 +4,8 @@ What can go wrong in dispatch.
     DispatchError
     ├── OrderNotFound
     ├── OrderNotOpen          the order's state does not allow that transition
+    ├── ProofMissing          the region wants more to prove that it was handed over
+    ├── CodeWrong             the recipient's code is another one
     ├── VersionConflict       somebody else changed it first
     ├── GoodsOnBoard          the courier must hand something over before that
     ├── CourierUnsuitable     something speaks against giving the order to that courier
@@ -46,6 +48,14 @@ class OrderNotFound(DispatchError):
 
 class OrderNotOpen(DispatchError):
     """The state of the order does not allow that."""
+
+
+class ProofMissing(DispatchError):
+    """More is needed to prove that it was handed over."""
+
+
+class CodeWrong(DispatchError):
+    """That is not the code that the recipient was given."""
 
 
 class VersionConflict(DispatchError):

@@ -15,8 +15,9 @@ from msgspec import Meta
 
 from dispatch.alerts.facts import AlertParams
 from dispatch.errors import RegionExists, RegionNotFound, TooManyRegions, VersionConflict
-from dispatch.orders import depots, returns
+from dispatch.orders import depots, proof, returns
 from dispatch.orders.depots import DepotSettings
+from dispatch.orders.proof import ProofSettings
 from dispatch.orders.returns import ReturnSettings
 from dispatch.orders.rows import from_json, to_json
 from dispatch.region.params import CycleParams
@@ -81,6 +82,8 @@ class RecipientSettings:
     """Recipients may choose another window for what is not collected yet."""
     may_rate: bool = True
     """Recipients may say how it was, once."""
+    may_see_proof: bool = True
+    """Recipients see the pictures that prove it was handed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,7 @@ def groups(params: CycleParams) -> dict[str, Any]:
         "desk": DeskSettings(),
         returns.GROUP: ReturnSettings(),
         depots.GROUP: DepotSettings(),
+        proof.GROUP: ProofSettings(),
     }
 
 

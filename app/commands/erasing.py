@@ -42,6 +42,7 @@ STEPS: Final = (
     "audit_actor",
     "order_events",
     "order_comments",
+    "order_pictures",
     "offers",
     "routes",
     "day_plans",

@@ -30,6 +30,8 @@ class Retention:
     outbox: timedelta
     outbox_heads: timedelta
     order_contacts: timedelta
+    order_pictures: timedelta
+    order_codes: timedelta
     order_comments: timedelta
     stays: timedelta
     fence_events: timedelta
@@ -52,7 +54,7 @@ class Retention:
         days = {
             **dict.fromkeys(("share_links", "invitations"), 1),
             "outbox": min(settings.retention_events_days, contacts),
-            **dict.fromkeys(("order_contacts", "order_comments"), contacts),
+            **dict.fromkeys(("order_contacts", "order_pictures", "order_codes", "order_comments"), contacts),
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
             **dict.fromkeys(("order_hours", "orders", "outbox_heads"), orders),

@@ -16,8 +16,10 @@ from dispatch.orders import handover
 from dispatch.orders.depots import depots_of
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order
+from dispatch.orders.proof import plain
 from dispatch.planning.proposal import FOR_NOW, ReasonCode
 from dispatch.stop import OrderId
+from sql import queries
 from tracking.position import CourierId
 
 
@@ -25,6 +27,8 @@ async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
     """Place an order within a desk's transaction; raises BadInput, and ExternalIdInUse, which leaves it usable."""
     region = await known_region(desk.connection, data.region)
     order = await desk.place(new_order_of(data, region, await depots_of(desk.connection, region)))
+    if data.code is not None:
+        await desk.connection.execute(queries["proofs.set_code"], order.id, plain(data.code))
     await audit(desk.connection, caller, "order.place", f"order:{order.id}")
     return order
 

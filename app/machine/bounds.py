@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from app.pictures.picture import LONGEST_PX, MOST_PX
+from app.pictures.pictures import AT_ONCE as DECODED_AT_ONCE
+from app.pictures.pictures import MOST, PICTURE_BYTES
 from app.settings import Settings
 from app.web.auth import CACHE_SIZE
 from app.web.idempotency import REMEMBERED_FOR
@@ -11,6 +14,7 @@ from app.web.rates import MOST_KEYS
 from app.wiring.day_plans import FORGOTTEN_AFTER, WAITING_AT_MOST
 from app.wiring.thinking import QUESTIONS, THINK_S
 from app.wiring.whatif import APPLYING_SHARE, AT_ONCE
+from dispatch.orders.proof import ATTEMPTS
 from dispatch.region.day_plans import MAX_COURIERS, MAX_ORDERS
 from dispatch.region.day_process import MEMORY_BYTES
 from tracking.events import KEPT, MAX_EVENTS
@@ -109,6 +113,13 @@ def bounds(settings: Settings) -> list[Bound]:
             "409 or 503; the plan fails and says so",
         ),
         Bound("answers to repeated requests", f"{REMEMBERED_FOR.days} day", "forgotten"),
+        Bound(
+            "pictures of an order",
+            f"{MOST}, of {PICTURE_BYTES:,} bytes and {MOST_PX // 1_000_000} megapixels; kept at most"
+            f" {LONGEST_PX:,} pixels wide and high; {DECODED_AT_ONCE} at a time in a process",
+            "409, 413, 400; 503 after a wait",
+        ),
+        Bound("wrong codes at a door", f"{ATTEMPTS} an order", "409, until support gives another code"),
         Bound("cells of a geofence", f"about {CELLS_PER_FENCE:,}", "coarser cells"),
         Bound(
             "fixes folded for one page of stops",

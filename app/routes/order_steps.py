@@ -23,6 +23,7 @@ from app.web.audit import audit
 from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import check_instants
+from app.web.problems import BadInput
 from app.web.reach import must_reach
 from app.web.versions import IfMatch, version_of
 from app.wiring.whatif import Thinker, WhatIf
@@ -75,9 +76,10 @@ class Collected(msgspec.Struct, kw_only=True):
 
 
 class Proof(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """That it was handed over: references to what the app stored elsewhere, not the pictures themselves."""
+    """That it was handed over; pictures are sent before (`PUT …/pictures/{picture_id}`), or kept elsewhere."""
 
     photo: Text | None = None
+    """The picture's id, or where the app stored it."""
     signature: Text | None = None
     code: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
@@ -88,6 +90,8 @@ class Delivered(Proof, kw_only=True):
     """The proof, flat or under `proof`."""
 
     proof: Proof | None = None
+    unproved: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"\S")] | None = None
+    """A dispatcher's reason to do without the proof that the region asks for."""
     at: Instant | None = None
 
 
@@ -269,11 +273,20 @@ async def delivered(
     caller: CurrentCaller,
     data: JSONBody[Delivered | None] = None,
 ) -> Response[OrderShape]:
-    """The recipient has the goods, with what proves it. Told twice it is the same."""
+    """
+    The recipient has the goods, with what proves it. Told twice it is the same.
+
+    What the region asks for (`proof`) must be there: else 409 `proof-missing` with what is `missing`. A code that is
+    not the recipient's answers 409 `code-wrong` with the `attempts_left`; after five only a dispatcher can say it.
+    """
+    unproved = None if data is None else data.unproved
+    if unproved is not None and caller.courier_id is not None:
+        raise BadInput("Only a dispatcher does without.", ("/unproved", "expected a dispatcher's token"))
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         order = await _own_order(desk, order_id, caller)
         if order.state is not OrderState.DELIVERED:
-            order = await desk.deliver(order, proof=_proof_of(data), happened=_when(desk, order, data))
+            when = _when(desk, order, data)
+            order = await desk.deliver(order, proof=_proof_of(data), happened=when, unproved=unproved)
     return with_version(shape_of(order))
 
 

@@ -32,6 +32,7 @@ from dispatch.orders import handover
 from dispatch.orders.channel import CourierChannels
 from dispatch.orders.desk import at_desk
 from dispatch.orders.order import Order
+from dispatch.orders.proof import wanted_at_doors
 from dispatch.planning.proposal import ScheduledStop
 from dispatch.region import advice
 from dispatch.region.courier_route import CourierRoute, changes_between, load_route
@@ -91,7 +92,7 @@ async def get_route(
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose, planned=planned and caller.is_at_least(Role.VIEWER))
     route = _within_reach(route)
-    shape = await _view(route, travel, locator, arrivals, geometry=geometry)
+    shape = await _view(route, pool, travel, locator, arrivals, geometry=geometry)
     shape.suggestion = await _suggestion(redis, route)
     return Response(shape, headers={"ETag": f'"{shape.version}"'})
 
@@ -170,7 +171,7 @@ async def reorder_route(
             raise BadInput("The stops cannot be made in this order.", ("/stops", str(exc))) from exc
         await audit(desk.connection, caller, "route.reorder", f"courier:{courier_id}")
     route = await load_route(pool, CourierId(courier_id), planned=True)
-    shape = await _view(route, travel, locator, arrivals)
+    shape = await _view(route, pool, travel, locator, arrivals)
     shape.plan_cost = plan_cost_shape(before, await what_if.cost(region))
     return shape
 
@@ -233,7 +234,7 @@ async def _stream(
     is_allowed: Callable[[], Awaitable[bool]],
 ) -> AsyncIterator[ServerSentEventMessage]:
     async with channels.listen(route.region, route.courier_id) as woken:
-        yield await _route_message(route, travel, locator, arrivals)
+        yield await _route_message(route, pool, travel, locator, arrivals)
         for offered in route.offers:
             yield _message("offer", offer_shape(offered))
         suggested = await _suggestion(redis, route)
@@ -254,7 +255,7 @@ async def _stream(
             for offer_id in gone:
                 yield _message("offer_closed", {"id": offer_id})
             if route.fingerprint != before.fingerprint or route.version != before.version:
-                yield await _route_message(route, travel, locator, arrivals)
+                yield await _route_message(route, pool, travel, locator, arrivals)
             before_it, suggested = suggested, await _suggestion(redis, route)
             if suggested != before_it:
                 yield _message("suggestion", suggested or {})
@@ -282,20 +283,21 @@ async def _is_still_allowed(authenticator: Authenticator, token: str) -> bool:
 
 
 async def _route_message(
-    route: CourierRoute, travel: TravelTimes, locator: Locator, arrivals: Arrivals
+    route: CourierRoute, pool: Any, travel: TravelTimes, locator: Locator, arrivals: Arrivals
 ) -> ServerSentEventMessage:
-    return _message("route", await _view(route, travel, locator, arrivals), id_=route.version)
+    return _message("route", await _view(route, pool, travel, locator, arrivals), id_=route.version)
 
 
 async def _view(
-    route: CourierRoute, travel: TravelTimes, locator: Locator, arrivals: Arrivals, *, geometry: bool = True
+    route: CourierRoute, pool: Any, travel: TravelTimes, locator: Locator, arrivals: Arrivals, *, geometry: bool = True
 ) -> RouteShape:
     """The route with the arrivals in force and the way between."""
     told = await arrivals.of_route(route.region, route.courier_id, route_version=route.version)
     etas: dict[tuple[UUID, str], EtaShape] = {
         (eta.stop.order_id, eta.stop.kind.value): eta_shape(eta) for eta in told.etas
     }
-    return await view(route, travel, at=await _place_of(route, locator), etas=etas, geometry=geometry)
+    wanted = await wanted_at_doors(pool, route.region, [order for _, order in route.stops])
+    return await view(route, travel, at=await _place_of(route, locator), etas=etas, geometry=geometry, wanted=wanted)
 
 
 def _message(event: str, body: Any, id_: int | None = None) -> ServerSentEventMessage:

@@ -8,6 +8,7 @@ recipient may do there is a form: a note for the courier, another window, how it
 import hashlib
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -16,12 +17,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.datastructures import State
 from litestar.params import FromPath, PathParameter, URLEncodedBody
 from litestar.response import Redirect
 
 from app.pages import recipient
 from app.pages.recipient import Expected, facts_of, headline, is_under_way, note_of, windows_for, with_note
 from app.pages.writing import POLICY, day_and_time, language_of, page, wants_page, words, zone_of
+from app.pictures.pictures import PictureShape
 from app.shapes.arrivals import EtaShape, eta_shape
 from app.shapes.orders import OrderPatch, StopPatch, StopShape, WindowShape, patched, stop_shape
 from app.web.audit import audit
@@ -33,6 +36,7 @@ from dispatch.errors import OrderNotOpen, ShareNotFound
 from dispatch.orders import handover
 from dispatch.orders.desk import Desk, at_desk, read_order
 from dispatch.orders.order import Actor, Order, OrderKind, OrderState
+from dispatch.orders.proof import code_of
 from dispatch.orders.rows import from_json
 from dispatch.region.whereabouts import Locator
 from dispatch.regions import RecipientSettings, recipient_settings
@@ -83,6 +87,8 @@ class SharedShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Only while the order is on board, and exactly only while its door is the next stop."""
     stops_before: int | None = None
     """So many stops the courier makes before, once on the way."""
+    code: str | None = None
+    """To be named at the door."""
 
 
 class Note(msgspec.Struct, kw_only=True):
@@ -135,6 +141,7 @@ async def shared_order(
     pool: Pool,
     locator: Whereabouts,
     arrivals: Arriving,
+    state: State,
 ) -> Response[Any]:
     """The order behind a link: a page for people, JSON for whoever asks for it. Over as soon as it is delivered."""
     link = await _find(pool, token)
@@ -142,13 +149,18 @@ async def shared_order(
     if link is not None and link.order.is_open:
         try:
             shape = await _shared(pool, locator, arrivals, link.order)
+            shape.code = await code_of(pool, link.order)
         except OrderNotOpen:  # closed between two looks
             link = await _find(pool, token)
     if not wants_page(request.headers.get("accept")):
         if shape is None:
             raise ShareNotFound
         return Response(shape, media_type="application/json", headers=HEADERS)
-    return _not_valid(request) if link is None else _page(request, token, link, shape)
+    if link is None:
+        return _not_valid(request)
+    seen = link.order.state is OrderState.DELIVERED and link.settings.may_see_proof
+    pictures = await state.pictures.of_order(link.order.id, datetime.now(UTC)) if seen else []
+    return _page(request, token, link, shape, pictures)
 
 
 @get("/t/{token:str}/note", opt={"public": True}, include_in_schema=False)
@@ -271,7 +283,13 @@ async def _shared(pool: asyncpg.Pool, locator: Locator, arrivals: Arrivals, orde
     return shape
 
 
-def _page(request: Request[Any, Any, Any], token: str, link: _Link, shape: SharedShape | None) -> Response[Any]:
+def _page(
+    request: Request[Any, Any, Any],
+    token: str,
+    link: _Link,
+    shape: SharedShape | None,
+    pictures: Sequence[PictureShape],
+) -> Response[Any]:
     """How it stands, in the reader's language; once it is over, how it ended, and not where."""
     language = language_of(request.headers.get("accept-language"))
     now, zone, order = datetime.now(UTC), zone_of(link.timezone), link.order
@@ -297,6 +315,8 @@ def _page(request: Request[Any, Any, Any], token: str, link: _Link, shape: Share
         note=note_of(order.stop(order.awaited_at).instructions) if _may_write(link) else "",
         windows=_windows(link, language, now),
         may_rate=_may_rate(link),
+        code=None if shape is None or not is_under_way(order) else shape.code,
+        pictures=pictures,
         zone=recipient.zone_name(zone, now),
         place=link.place,
         **facts_of(order, expected, zone, language, now=now),

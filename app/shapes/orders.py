@@ -31,6 +31,7 @@ OnBoardS = Annotated[int, msgspec.Meta(ge=60, le=86_400)]
 Contact = dict[Annotated[str, msgspec.Meta(max_length=40)], Annotated[str, msgspec.Meta(max_length=200)]]
 Skills = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=64)]
 Size = dict[str, Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]]
+Code = Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z]{3,12}$")]
 Version = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 
 
@@ -102,6 +103,8 @@ class NewOrderShape(msgspec.Struct, kw_only=True):
     """Orders of one pickup with the same are collected together, by one courier where one has the room."""
     max_on_board_s: OnBoardS | None = None
     """Handed over at most so long after it is collected, as hot food; nobody gets it who cannot."""
+    code: Code | None = None
+    """What the recipient must name at the door; none: as the region has it (`proof.code`)."""
 
 
 class OrderPatch(msgspec.Struct, kw_only=True):

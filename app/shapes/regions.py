@@ -17,8 +17,8 @@ TimeZone = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description=
 Settings = Annotated[
     dict[str, Any],
     msgspec.Meta(
-        description="Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `returns`: what differs from"
-        " the installation; `GET /v1/regions/{name}/settings/schema` describes them."
+        description="Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`,"
+        " `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them."
     ),
 ]
 

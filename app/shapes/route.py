@@ -9,7 +9,7 @@ import msgspec
 from app.shapes.arrivals import EtaShape
 from app.shapes.offers import OfferShape, offer_shape
 from app.shapes.orders import PlanCostShape, StopShape, WindowShape, stop_shape
-from dispatch.orders.order import Order
+from dispatch.orders.order import Order, OrderState
 from dispatch.region.courier_route import CourierRoute
 from dispatch.region.world import StopInForce
 from dispatch.stop import StopKind
@@ -42,6 +42,8 @@ class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
     ready_at: datetime | None = None
     service_s: int = 0
     late_s: int = 0
+    proof: list[str] = []
+    """What must be there to hand it over: of `photo`, `signature`, `name`, `code`."""
     break_at: datetime | None = None
     """The plan has a break of the shift before the way there, which is to begin then."""
     break_s: int = 0
@@ -86,12 +88,20 @@ async def view(
     at: LatLon | None,
     etas: Mapping[tuple[UUID, str], EtaShape] | None = None,
     geometry: bool = True,
+    wanted: Mapping[UUID, list[str]] | None = None,
 ) -> RouteShape:
-    """The route as it is answered. `at`: where the courier is, the beginning of the geometry."""
+    """
+    The route as it is answered.
+
+    `at`: where the courier is, the beginning of the geometry. `wanted`: by order, what proves that it is handed over.
+    """
     known = etas or {}
     stops = [
         _stop(stop, order, route, known.get((stop.stop.order_id, stop.stop.kind.value))) for stop, order in route.stops
     ]
+    for stop in stops:
+        if stop.kind == StopKind.DROPOFF and stop.state != OrderState.RETURNING:
+            stop.proof = (wanted or {}).get(stop.order_id, [])
     shape = RouteShape(
         courier_id=route.courier_id,
         version=route.version,

@@ -113,6 +113,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.DispatchError: Problem("dispatch", "Dispatch failed", 500),
     dispatch_errors.OrderNotFound: Problem("order-not-found", "There is no such order", 404),
     dispatch_errors.OrderNotOpen: Problem("order-not-open", "Order is not open", 409),
+    dispatch_errors.ProofMissing: Problem("proof-missing", "More is needed to hand it over", 409),
+    dispatch_errors.CodeWrong: Problem("code-wrong", "The code is wrong", 409),
     dispatch_errors.VersionConflict: Problem("version-conflict", "It was changed meanwhile", 409),
     dispatch_errors.GoodsOnBoard: Problem("goods-on-board", "The courier has goods on board", 409),
     dispatch_errors.CourierUnsuitable: Problem("courier-unsuitable", "The courier should not have it", 409),

@@ -19,10 +19,19 @@ from uuid import UUID
 import asyncpg
 import redis.asyncio as aioredis
 
-from dispatch.errors import ExternalIdInUse, OrderNotFound, OrderNotOpen, VersionConflict
+from dispatch.errors import (
+    CodeWrong,
+    DispatchError,
+    ExternalIdInUse,
+    OrderNotFound,
+    OrderNotOpen,
+    ProofMissing,
+    VersionConflict,
+)
 from dispatch.orders.happened import Happened
 from dispatch.orders.offer import Offer, OfferState
 from dispatch.orders.order import COURIER_STATES, Actor, NewOrder, Order, OrderKind, OrderState, check_transition
+from dispatch.orders.proof import ATTEMPTS, asked_from_row, code_of, is_proved
 from dispatch.orders.returns import ReturnPlace, place_of
 from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
 from dispatch.stop import OrderId, StopKind
@@ -42,6 +51,8 @@ class Desk:
     actor: Actor
     now: datetime
     events: list[tuple[Region, str, dict[str, Any]]] = field(default_factory=list)
+    refusal: DispatchError | None = None
+    """Raised when the transaction has been committed: what was refused, and must be remembered all the same."""
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -159,14 +170,45 @@ class Desk:
         return None if row is None else LatLon(row["lat"], row["lon"])
 
     async def deliver(
-        self, order: Order, *, proof: Mapping[str, str] | None = None, happened: Happened | None = None
+        self,
+        order: Order,
+        *,
+        proof: Mapping[str, str] | None = None,
+        happened: Happened | None = None,
+        unproved: str | None = None,
     ) -> Order:
-        """The recipient has the goods, or was visited. What has no pickup is accepted by that, too."""
+        """
+        The recipient has the goods, or was visited. What has no pickup is accepted by that, too.
+
+        `unproved`: why the proof that the region asks for is done without. Raises `ProofMissing`. A wrong code is
+        counted: the order comes back as it was, and the desk raises `CodeWrong` when that has been written.
+        """
+        if unproved is None and not await self._is_proved(order, proof or {}):
+            return order
         if order.only is StopKind.DROPOFF:
             order = await self._accepted(order, reason="delivered", happened=happened)
-        moved = await self.move(order, OrderState.DELIVERED, action="delivered", proof=proof, happened=happened)
+        facts = None if unproved is None else {"unproved": unproved}
+        moved = await self.move(
+            order, OrderState.DELIVERED, action="delivered", proof=proof, facts=facts, happened=happened
+        )
         await self.remove_stops(order)
         return moved
+
+    async def _is_proved(self, order: Order, proof: Mapping[str, str]) -> bool:
+        if not is_proved(order) or not order.is_open:
+            return True
+        asked = asked_from_row(await self.connection.fetchrow(queries["proofs.asked"], order.id, order.region))
+        if missing := asked.missing(proof):
+            raise ProofMissing(order_id=str(order.id), missing=missing)
+        if not asked.needs_code or (asked.is_right(proof["code"]) and not asked.is_locked):
+            return True
+        if asked.code is None:
+            await code_of(self.connection, order)  # nobody was told one: what was said is wrong
+        if not asked.is_locked:
+            await self.connection.execute(queries["proofs.was_wrong"], order.id)
+        left = max(0, ATTEMPTS - asked.n_wrong - 1)
+        self.refusal = CodeWrong(None if left else "Too many wrong codes: ask your dispatcher.", attempts_left=left)
+        return False
 
     async def fail(
         self,
@@ -417,11 +459,14 @@ async def at_desk(
     A desk in a transaction of its own; publishes the events when it has been committed.
 
     `now` is the database's time, by which all processes judge. With `lease` only its holder can commit: `LeaseLost`.
+    Raises what was refused (`Desk.refusal`) after the commit.
     """
     async with pool.acquire() as connection, connection.transaction():
         at = await connection.fetchval(queries["clock.now"]) if lease is None else await leases.hold(connection, lease)
         desk = Desk(connection=connection, actor=actor, now=now or at)
         yield desk
+    if desk.refusal is not None:
+        raise desk.refusal
     await events.tell(redis, desk.events)
 
 

@@ -59,6 +59,10 @@ WHERE
     role = 'courier' AND actor = 'courier:' || $1::uuid
     AND order_id IN (SELECT o.id FROM orders AS o WHERE o.courier_id = $1 UNION SELECT f.order_id FROM offers AS f WHERE f.courier_id = $1);
 
+-- name: order_pictures
+-- What the courier took; the files go after them.
+DELETE FROM order_pictures WHERE courier_id = $1;
+
 -- name: offers
 UPDATE offers SET reason = NULL, facts = '{}' WHERE courier_id = $1 AND (reason IS NOT NULL OR facts <> '{}');
 

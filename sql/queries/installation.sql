@@ -1,2 +1,5 @@
 -- name: id
 SELECT id FROM installation;
+
+-- name: secret
+SELECT secret FROM installation;

@@ -47,6 +47,18 @@ WHERE id = ANY(ARRAY(
     LIMIT $2
 ));
 
+-- name: order_pictures
+-- Their files go after them.
+DELETE FROM order_pictures WHERE id = ANY(ARRAY(
+    SELECT p.id FROM order_pictures AS p INNER JOIN orders AS o ON p.order_id = o.id
+    WHERE p.stored_at < $1 AND o.closed_at < $1 LIMIT $2
+));
+
+-- name: order_codes
+DELETE FROM order_codes WHERE order_id = ANY(ARRAY(
+    SELECT c.order_id FROM order_codes AS c INNER JOIN orders AS o ON c.order_id = o.id WHERE o.closed_at < $1 LIMIT $2
+));
+
 -- name: order_comments
 DELETE FROM order_comments WHERE id = ANY(ARRAY(
     SELECT c.id FROM order_comments AS c INNER JOIN orders AS o ON c.order_id = o.id

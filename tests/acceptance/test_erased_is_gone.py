@@ -5,6 +5,7 @@ The tables are those the schema has: a new one is filled here, or listed with th
 """
 
 import asyncio
+import base64
 import hashlib
 import struct
 from contextlib import asynccontextmanager
@@ -33,6 +34,10 @@ SHOP = {"lat": 41.1496, "lon": -8.6109}
 DOOR = {"lat": 41.1579, "lon": -8.6291}
 NAME, FORMER_NAME, EXTERNAL_ID, PHONE = "Zoraida Quandt", "Zoraida Ullrich", "payroll-77341", "Zoraidas Telefon"
 
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+
 HOLDS_NOBODY = {
     "regions": "places of work",
     "schema_migrations": "which files were applied",
@@ -51,6 +56,8 @@ HOLDS_NOBODY = {
     "users": "staff",
     "event_targets": "systems",
     "share_links": "a recipient's link, made by staff",
+    "order_codes": "what a recipient names at the door",
+    "pictures_gone": "ids of files to be deleted",
     "order_ratings": "how a recipient found an order",
 }
 KEEPS_THE_ID = {
@@ -168,6 +175,7 @@ async def work(staff, phone, courier_id):
     await ask(phone, "POST", f"/v1/orders/{delivered}/arrived")
     await ask(phone, "POST", f"/v1/orders/{delivered}/comments", {"text": f"{NAME} waits at the door"})
     await ask(phone, "POST", f"/v1/orders/{delivered}/picked-up", headers={"Idempotency-Key": "1"})
+    await ask(phone, "PUT", f"/v1/orders/{delivered}/pictures/{uuid4()}", content=PICTURE)
     await ask(phone, "POST", f"/v1/orders/{delivered}/delivered", {"note": "at the door"})
     _, offer = await offered()
     await ask(phone, "POST", f"/v1/offers/{offer}/reject", {"reason": f"{NAME} is at home"})

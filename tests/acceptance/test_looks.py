@@ -53,6 +53,8 @@ NO_WHEREABOUTS = {
     "/v1/orders": "what customers want",
     "/v1/orders/{order_id:uuid}": "what a customer wants",
     "/v1/orders/{order_id:uuid}/comments": "what staff wrote",
+    "/v1/orders/{order_id:uuid}/proof": "what proves that it was handed over",
+    "/pictures/{picture_id:uuid}": "a picture, for whoever was given its address",
     "/v1/orders/{order_id:uuid}/eta": "when it arrives",
     "/v1/orders/{order_id:uuid}/events": "what became of it",
     "/v1/couriers/{courier_id:uuid}/breaks": "when a courier rests",

@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest'
 import { dutyAfter, offersAfter, stopsAfter, takenOrders } from '../src/courier/pending'
+import { fitted } from '../src/courier/pictures'
 import { FIXES_AT_ONCE, type Outcome, type Queues, sendActions, sendFixes } from '../src/courier/sending'
 import type { Action, Day, Fix, Offer, Route } from '../src/courier/shapes'
 import { isNews } from '../src/courier/tracker'
@@ -95,4 +96,10 @@ it('other apps are asked in the way that each understands', () => {
   expect(Object.values(NAVIGATORS).every((link) => link(place).includes('41.15') && link(place).includes('-8.61'))).toBe(true)
   expect(callOf({ name: 'Ana 5', phone: '+351 912 345-678' })).toBe('tel:+351912345678')
   expect([callOf({ name: 'Ana' }), callOf(null), callOf({ phone: 'none' })]).toEqual([null, null, null])
+})
+
+it('makes a photo fit, never larger, in its form', () => {
+  expect(fitted(4000, 3000)).toEqual([1600, 1200])
+  expect(fitted(640, 480)).toEqual([640, 480])
+  expect(fitted(1, 9000)).toEqual([1, 1600])
 })

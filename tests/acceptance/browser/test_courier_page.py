@@ -1,9 +1,12 @@
 """The courier's own page on a phone: from the invitation to the door, also where there is no network."""
 
+import io
 import re
 from datetime import UTC, datetime
 
+import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.acceptance.browser.conftest import AXE, VIOLATIONS
@@ -58,7 +61,7 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     wait_until(lambda: world.client.get(f"/v1/couriers/{courier_id}/position").status_code == 200)
 
     order = world.client.post(
-        "/v1/orders", json={"pickup": SHOP, "dropoff": DOOR, "ready_at": datetime.now(UTC).isoformat()}
+        "/v1/orders", json={"pickup": SHOP, "dropoff": DOOR, "ready_at": datetime.now(UTC).isoformat(), "code": "4711"}
     ).json()
     given = {"courier_id": courier_id, "reason": "test", "force": True}
     world.client.post(f"/v1/orders/{order['id']}/reassign", json=given).raise_for_status()
@@ -93,9 +96,22 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     wait_until(lambda: phone.evaluate(FIXES) > 0)
     press(phone, "Delivered")
     phone.get_by_label("Who took it").fill("Rita")
+    expect(phone.get_by_role("button", name="Hand over")).to_be_disabled()
+    phone.get_by_label("Code of the recipient").fill("4711")
+    phone.get_by_label("Take a photo").set_input_files(
+        {"name": "door.jpg", "mimeType": "image/jpeg", "buffer": a_photo(3000, 2000)}
+    )
+    expect(phone.get_by_role("img", name="Photo 1")).to_be_visible()
+    press(phone, "Signature")
+    phone.get_by_label("The recipient signs here").hover()
+    phone.mouse.down()
+    phone.mouse.move(120, 500, steps=4)
+    phone.mouse.up()
+    expect(phone.get_by_role("button", name="Sign again")).to_be_enabled()
+    is_clean(phone)
     press(phone, "Hand over")
     expect(phone.get_by_role("heading", name="Nothing to do yet")).to_be_visible()
-    expect(phone.get_by_role("status")).to_contain_text("3 steps to send")
+    expect(phone.get_by_role("status")).to_contain_text("5 steps to send")
     after = datetime.now(UTC)
     assert world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "accepted"
 
@@ -103,7 +119,11 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     wait_until(lambda: world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "delivered")
     expect(phone.get_by_role("status")).to_have_text("Connected")
     done = world.client.get(f"/v1/orders/{order['id']}").json()
-    assert done["proof"] == {"name": "Rita"}
+    pictures = world.client.get(f"/v1/orders/{order['id']}/proof").json()["pictures"]
+    kept = {one["kind"]: one["id"] for one in pictures}
+    assert done["proof"] == {"name": "Rita", "code": "4711"} | kept
+    seen = httpx.get(world.url + pictures[0]["url"])
+    assert Image.open(io.BytesIO(seen.content)).size == (1600, 1067)
     assert (
         before <= datetime.fromisoformat(done["picked_up_at"]) <= datetime.fromisoformat(done["delivered_at"]) <= after
     )
@@ -123,6 +143,12 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     is_clean(phone)
     press(phone, "Закончить смену")
     wait_until(lambda: not world.client.get(f"/v1/couriers/{courier_id}").json()["on_duty"])
+
+
+def a_photo(width, height):
+    file = io.BytesIO()
+    Image.effect_mandelbrot((width, height), (-2, -1.5, 1, 1.5), 20).save(file, "JPEG")
+    return file.getvalue()
 
 
 FIXES = """() => new Promise((tell) => {

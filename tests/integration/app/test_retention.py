@@ -25,6 +25,7 @@ OTHERWISE = {
     "offers": "with their order",
     "decisions": "with their order",
     "order_ratings": "with their order",
+    "pictures_gone": "until their files are deleted",
     "tracked_stops": "the learner: 90 days",
     "learned_models": "made again from tracked stops",
     "routes": "a row a courier: what is to be done now",
@@ -90,6 +91,12 @@ async def fill(pool, at):
         courier,
         at,
     )
+    await pool.execute(
+        "INSERT INTO order_pictures (id, order_id, kind, stored_at) VALUES (gen_random_uuid(), $1, 'photo', $2)",
+        order,
+        at,
+    )
+    await pool.execute("INSERT INTO order_codes (order_id, code) VALUES ($1, '1234')", order)
     await pool.execute("INSERT INTO courier_hours VALUES ($1, $2, 'default', 1, 1, 1)", courier, at)
     await pool.execute("INSERT INTO order_hours VALUES ('default', $1, 1, 1, 1, 0, 0, 1, 1, 1, '{6}', '{1}')", at)
     for hours in (0, 1):

@@ -137,11 +137,17 @@ export class Work {
   }
 
   /** Keep that something was done, and tell the server as soon as there is a network. */
-  async act(
+  async act(what: What, path: string, body: Record<string, unknown> = {}, about: { orderId?: string; offerId?: string } = {}): Promise<void> {
+    await this.keep(what, path, body, about)
+    if (what === 'on_duty' || what === 'off_duty') this.show(null, null)
+    await this.flush()
+  }
+
+  private async keep(
     what: What,
     path: string,
-    body: Record<string, unknown> = {},
-    about: { orderId?: string; offerId?: string; picture?: Blob } = {},
+    body: Record<string, unknown>,
+    about: { orderId?: string; offerId?: string; picture?: Blob },
   ): Promise<void> {
     const { picture, ...ids } = about
     const at = new Date().toISOString()
@@ -158,8 +164,17 @@ export class Work {
     }
     await this.kept!.add('actions', action)
     this.actions = [...this.actions, action]
-    if (what === 'on_duty' || what === 'off_duty') this.show(null, null)
-    await this.flush()
+  }
+
+  /** Keep pictures of an order, to be sent before what is done next; their ids. */
+  async sendPictures(orderId: string, pictures: readonly Blob[], kind: 'photo' | 'signature'): Promise<string[]> {
+    const ids: string[] = []
+    for (const picture of pictures) {
+      const id = crypto.randomUUID()
+      await this.keep('photo', `/v1/orders/${orderId}/pictures/${id}?kind=${kind}`, {}, { orderId, picture })
+      ids.push(id)
+    }
+    return ids
   }
 
   async arriveAt(stop: ShownStop): Promise<void> {

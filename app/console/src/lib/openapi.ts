@@ -358,6 +358,10 @@ export interface components {
             datacontenttype?: string;
             data: unknown;
         };
+        /** CodeShape */
+        CodeShape: {
+            code: string;
+        };
         /** Collected */
         Collected: {
             note?: string | null;
@@ -568,6 +572,7 @@ export interface components {
             code?: string | null;
             name?: string | null;
             proof?: components["schemas"]["order_steps_Proof"] | null;
+            unproved?: string | null;
             at?: string | null;
         };
         /** Delivery */
@@ -845,6 +850,10 @@ export interface components {
             status: components["schemas"]["Presence"];
             distance_m: number;
         };
+        /** NewCode */
+        NewCode: {
+            code?: string | null;
+        };
         /** NewComment */
         NewComment: {
             text: string;
@@ -912,6 +921,7 @@ export interface components {
             priority?: number;
             group_id?: string | null;
             max_on_board_s?: number | null;
+            code?: string | null;
         };
         /** NewPassword */
         NewPassword: {
@@ -928,7 +938,7 @@ export interface components {
              */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -1145,6 +1155,18 @@ export interface components {
             type: "Polygon" | "MultiPolygon";
             coordinates: unknown[];
         };
+        /** PictureShape */
+        PictureShape: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "photo" | "signature";
+            /** Format: date-time */
+            stored_at: string;
+            url: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** Pin */
         Pin: {
             /** @default true */
@@ -1219,6 +1241,13 @@ export interface components {
             orders: components["schemas"]["DifferenceShape"][];
             added: components["schemas"]["AddedShape"][];
         };
+        /** ProofShape */
+        ProofShape: {
+            wanted: string[];
+            pictures: components["schemas"]["PictureShape"][];
+            code?: string | null;
+            attempts_left?: number | null;
+        };
         /** QuarantineView */
         QuarantineView: {
             id: number;
@@ -1290,7 +1319,7 @@ export interface components {
             /** @description IANA name, such as Europe/Lisbon. */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -1382,6 +1411,7 @@ export interface components {
             service_s?: number;
             /** @default 0 */
             late_s?: number;
+            proof?: string[];
             break_at?: string | null;
             /** @default 0 */
             break_s?: number;

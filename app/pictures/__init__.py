@@ -1,0 +1,1 @@
+"""Pictures that prove deliveries: judged, made small, kept, and shown for a while."""
