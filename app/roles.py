@@ -24,6 +24,7 @@ from app.wiring.schema import Unfit, wait_until_fit
 from app.wiring.supervise import supervise
 from app.wiring.watching import watch
 from dispatch.reports.courier_hours import CourierHours
+from dispatch.reports.order_days import OrderDays
 from dispatch.reports.order_hours import OrderHours
 from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
@@ -94,6 +95,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
         "housekeeping": Housekeeping(opened.pool, keep_of(settings)).run,
         "courier hours": CourierHours(opened.pool, reach_of(settings)).run,
         "order hours": OrderHours(opened.pool).run,
+        "order days": OrderDays(opened.pool).run,
         "retention": Forgetting(opened.pool, Retention.of(settings)).run,
         "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),

@@ -41,6 +41,8 @@ class Retention:
     courier_hours: timedelta
     breaks: timedelta
     order_hours: timedelta
+    order_days: timedelta
+    order_days_addresses: timedelta
     orders: timedelta
     audit_log: timedelta
     tokens: timedelta
@@ -54,10 +56,12 @@ class Retention:
         days = {
             **dict.fromkeys(("share_links", "invitations"), 1),
             "outbox": min(settings.retention_events_days, contacts),
-            **dict.fromkeys(("order_contacts", "order_pictures", "order_codes", "order_comments"), contacts),
+            **dict.fromkeys(
+                ("order_contacts", "order_pictures", "order_codes", "order_comments", "order_days_addresses"), contacts
+            ),
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
-            **dict.fromkeys(("order_hours", "orders", "outbox_heads"), orders),
+            **dict.fromkeys(("order_hours", "order_days", "orders", "outbox_heads"), orders),
             **dict.fromkeys(("audit_log", "tokens", "users"), audit),
         }
         return cls(**{name: timedelta(days=n) for name, n in days.items()})

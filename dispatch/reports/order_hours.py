@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -26,12 +26,16 @@ STEP: Final = timedelta(days=7)
 """Counted in one transaction where much is to be caught up with."""
 OLDEST: Final = timedelta(days=400)
 """A report reaches back a year."""
-HOUR: Final = timedelta(hours=1)
 EVERY_S: Final = 60.0
+_BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Of an hour and of a day."""
 
 
 class OrderHours:
     """Counts the hours that are over; several may run at once, they take turns by a row lock."""
+
+    TABLE = "order_hours"
+    UNIT = timedelta(hours=1)
 
     def __init__(self, pool: asyncpg.Pool, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._pool = pool
@@ -44,25 +48,32 @@ class OrderHours:
             stop,
             every_s=EVERY_S,
             log=log,
-            message="counting of hours postponed",
-            event="order_hours_postponed",
+            message="counting of orders postponed",
+            event=f"{self.TABLE}_postponed",
         )
 
     async def once(self) -> None:
         """Everything that is due. Raises what asyncpg raises."""
         now = self._now()
-        await self._pool.execute(queries["order_hours.begin"], now - OLDEST, now)
+        await self._pool.execute(self._query("begin"), now - OLDEST, now)
         while await self._step(now - SETTLED):
             pass
 
     async def _step(self, before: datetime) -> bool:
-        """Count the next hours, and those just before them anew; False when there is no next one."""
+        """Count the next ones, and those just before them anew; False when there is no next one."""
         async with self._pool.acquire() as connection, connection.transaction():
-            kept_until = await connection.fetchval(queries["order_hours.take_horizon"])
-            if kept_until is None or kept_until + HOUR > before:
+            kept_until = await connection.fetchval(self._query("take_horizon"))
+            if kept_until is None or kept_until + self.UNIT > before:
                 return False
-            until = min(kept_until + STEP, before.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
-            await connection.execute(queries["order_hours.clear"], kept_until - AGAIN, until)
-            await connection.execute(queries["order_hours.count"], kept_until - AGAIN, until)
-            await connection.execute(queries["order_hours.move_horizon"], until)
+            until = min(kept_until + STEP, before - (before - _BEGINNING) % self.UNIT)
+            await self._count(connection, kept_until - AGAIN, until)
+            await connection.execute(self._query("move_horizon"), until)
         return True
+
+    async def _count(self, connection: Any, since: datetime, until: datetime) -> None:
+        """Anew."""
+        await connection.execute(self._query("clear"), since, until)
+        await connection.execute(self._query("count"), since, until)
+
+    def _query(self, name: str) -> str:
+        return queries[f"{self.TABLE}.{name}"]

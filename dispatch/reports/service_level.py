@@ -1,9 +1,9 @@
 """
 How well a region was served: figures by hour, day, courier or pickup place, and in all.
 
-Orders and offers are counted where they are, exactly; by day over more than a month those of hours that are long over
-come from `order_hours`, where they were counted the same way. The way and the hours at work come from `courier_hours`,
-which is summed from the rollups of positions. Both engines answer the same.
+Orders and offers are counted where they are, exactly; over more than a month those of times that are long over come
+from `order_hours` (by day) and `order_days` (by courier and place), where they were counted the same way. The way and
+the hours at work come from `courier_hours`, summed from the rollups of positions. Both engines answer the same.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ import numpy.typing as npt
 from sql import queries
 from tracking.position import Region
 
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
 MOST_ROWS: Final = 1_000
 """Of one report; hours and days are bounded by `LONGEST`."""
 SLACK: Final = 10
@@ -142,25 +144,47 @@ async def service_level(
                 if row["is_total"]:
                     _add(total, row, _doors(row))
                 elif not (by is By.PLACE and name == "worked"):
-                    key = _key(row, starts)
-                    line = lines.setdefault(key, Line(key=key))
-                    line.name = row.get("address") or line.name
-                    _add(line.figures, row, _doors(row))
+                    _add_to(lines, row, _key(row, starts))
     if kept is not None:
-        for row in await connection.fetch(queries["order_hours.of_region"], region, *kept, starts):
-            doors = _doors(row)
-            for figures in (total, lines[Key(at=starts[row["bucket"] - 1])].figures):
-                _add(figures, row, doors)
+        await _add_kept(connection, region, kept, by, starts, lines, total)
     await asyncio.to_thread(_finish, [total, *(line.figures for line in lines.values())], to_s)
     found = sorted(lines.values(), key=_order_of(by))
     await _name(connection, found[:MOST_ROWS])
     return Report(timezone=timezone, lines=found[:MOST_ROWS], total=total, left_out=max(0, len(found) - MOST_ROWS))
 
 
+async def _add_kept(
+    connection: Any,
+    region: Region,
+    kept: tuple[datetime, datetime],
+    by: By,
+    starts: Sequence[datetime],
+    lines: dict[Key, Line],
+    total: Figures,
+) -> None:
+    """What was counted before."""
+    if by is By.DAY:
+        for row in await connection.fetch(queries["order_hours.of_region"], region, *kept, starts):
+            _add(total, row, _doors(row))
+            _add_to(lines, row, _key(row, starts))
+        return
+    for row in await connection.fetch(queries["order_days.of_region"], region, *kept, by.value, MOST_ROWS * SLACK + 1):
+        if row["is_total"]:
+            _add(total, row, _doors(row))
+        else:
+            _add_to(lines, row, _key(row, starts))
+
+
+def _add_to(lines: dict[Key, Line], row: Mapping[str, Any], key: Key) -> None:
+    line = lines.setdefault(key, Line(key=key))
+    line.name = row.get("address") or line.name
+    _add(line.figures, row, _doors(row))
+
+
 def _key(row: Mapping[str, Any], starts: Sequence[datetime]) -> Key:
     return Key(
-        at=None if row["bucket"] is None else starts[row["bucket"] - 1],
-        courier_id=row["courier_id"],
+        at=None if row.get("bucket") is None else starts[row["bucket"] - 1],
+        courier_id=row.get("courier_id"),
         lat_e4=row.get("lat_e4"),
         lon_e4=row.get("lon_e4"),
     )
@@ -178,20 +202,27 @@ async def _known(connection: Any, timezone: str) -> str:
 async def _kept(
     connection: Any, since: datetime, until: datetime, by: By, starts: Sequence[datetime]
 ) -> tuple[datetime, datetime] | None:
-    """Of which whole hours the counts that were kept are good for the report; None: of none."""
-    if by is not By.DAY or until - since <= FINE or any(start != _whole(start) for start in starts[1:]):
-        return None  # kept hours are of UTC, and times to the door are kept to ten seconds
-    kept_until = await connection.fetchval(queries["order_hours.kept_until"])
-    first = _whole(since + timedelta(hours=1) - timedelta(microseconds=1))
-    last = _whole(min(until, max(kept_until, since)))
+    """Of which whole hours, or days, the counts that were kept are good for the report; None: of none."""
+    if by is By.HOUR or until - since <= FINE:
+        return None  # times to the door are kept to ten seconds
+    if by is By.DAY and any(start != _whole(start, HOUR) for start in starts[1:]):
+        return None  # kept hours are of UTC
+    table, unit = ("order_hours", HOUR) if by is By.DAY else ("order_days", DAY)
+    kept_until = await connection.fetchval(queries[f"{table}.kept_until"])
+    first = _whole(since + unit - timedelta(microseconds=1), unit)
+    last = _whole(min(until, max(kept_until, since)), unit)
     return (first, last) if first < last else None
 
 
-def _whole(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _whole(at: datetime, unit: timedelta) -> datetime:
+    at = at.astimezone(UTC)
+    return at - timedelta(microseconds=at.microsecond, seconds=at.second, minutes=at.minute, hours=at.hour) % unit
 
 
 def _doors(row: Mapping[str, Any]) -> Doors | None:
+    if packed := row.get("packed_doors"):
+        pairs = np.frombuffer(packed, dtype=">i4").astype(np.int32).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
     if not row.get("doors"):
         return None
     return np.array(row["doors"], dtype=np.int32), np.array(row["n_doors"], dtype=np.int32)

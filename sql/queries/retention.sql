@@ -106,3 +106,10 @@ DELETE FROM courier_hours WHERE ctid = ANY(ARRAY(SELECT h.ctid FROM courier_hour
 
 -- name: order_hours
 DELETE FROM order_hours WHERE ctid = ANY(ARRAY(SELECT h.ctid FROM order_hours AS h WHERE h.hour < $1 LIMIT $2));
+
+-- name: order_days
+DELETE FROM order_days WHERE ctid = ANY(ARRAY(SELECT d.ctid FROM order_days AS d WHERE d.day < $1 LIMIT $2));
+
+-- name: order_days_addresses
+UPDATE order_days SET address = NULL
+WHERE ctid = ANY(ARRAY(SELECT d.ctid FROM order_days AS d WHERE d.day < $1 AND d.address IS NOT NULL LIMIT $2));

@@ -33,6 +33,7 @@ OTHERWISE = {
     "courier_hours_due": "until they are made",
     "courier_hours_horizon": "a row",
     "order_hours_horizon": "a row",
+    "order_days_horizon": "a row",
     "day_plans": "gone over whenever one is asked for",
     "outbox_queue": "with their event",
     "event_deliveries": "with their event",
@@ -44,6 +45,8 @@ OTHERWISE = {
     "schema_migrations": "the ledger",
     "installation": "a row: which one this is",
 }
+PARTS = {"order_contacts", "order_days_addresses"}
+"""Not rows, but what is in them."""
 NOW = datetime.now(UTC)
 OLD, RECENT = NOW - timedelta(days=1000), NOW - timedelta(hours=1)
 
@@ -59,7 +62,7 @@ async def test_every_table_has_a_retention_or_a_reason(pool):
         "SELECT table_name AS name FROM information_schema.tables"
         " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
     )
-    kept = set(Retention.__slots__) - {"order_contacts"}
+    kept = set(Retention.__slots__) - PARTS
     assert {row["name"] for row in rows} == kept | set(OTHERWISE)
     assert not kept & set(OTHERWISE)
 
@@ -99,6 +102,11 @@ async def fill(pool, at):
     await pool.execute("INSERT INTO order_codes (order_id, code) VALUES ($1, '1234')", order)
     await pool.execute("INSERT INTO courier_hours VALUES ($1, $2, 'default', 1, 1, 1)", courier, at)
     await pool.execute("INSERT INTO order_hours VALUES ('default', $1, 1, 1, 1, 0, 0, 1, 1, 1, '{6}', '{1}')", at)
+    await pool.execute(
+        "INSERT INTO order_days VALUES"
+        " ('default', 'place', $1, NULL, 1, 1, 'street', 1, 1, 1, 0, 0, 1, 1, 1, '\\x0000000600000001')",
+        at,
+    )
     for hours in (0, 1):
         await pool.execute(
             "INSERT INTO shifts (courier_id, starts_at, ends_at) VALUES ($1, $2, $2::timestamptz + interval '1 min')",
@@ -146,9 +154,7 @@ async def fill(pool, at):
 
 async def counts(pool):
     return {
-        kind: await pool.fetchval(f"SELECT count(*) FROM {kind}")
-        for kind in Retention.__slots__
-        if kind != "order_contacts"
+        kind: await pool.fetchval(f"SELECT count(*) FROM {kind}") for kind in Retention.__slots__ if kind not in PARTS
     }
 
 
@@ -167,3 +173,4 @@ async def test_contacts_go_long_before_their_order(pool):
     await fill(pool, NOW - timedelta(days=100))
     await Forgetting(pool, Retention.of(Settings()), now=lambda: NOW).once()
     assert await pool.fetch("SELECT dropoff_address FROM orders") == [(None,)]
+    assert await pool.fetch("SELECT address FROM order_days") == [(None,)]

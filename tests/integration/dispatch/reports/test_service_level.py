@@ -13,6 +13,7 @@ import pytest
 from app.commands.forgetting import Forgetting, Retention
 from app.settings import Settings
 from dispatch.reports.courier_hours import CourierHours
+from dispatch.reports.order_days import OrderDays
 from dispatch.reports.order_hours import OrderHours
 from dispatch.reports.service_level import By, service_level
 from tests.integration.tracking.history.conftest import storage
@@ -42,8 +43,14 @@ async def city(storage):
     await pool.execute("DELETE FROM orders")
     await pool.execute("TRUNCATE courier_hours, courier_hours_due")
     await pool.execute("UPDATE courier_hours_horizon SET kept_until = '-infinity'")
-    await pool.execute("TRUNCATE order_hours")
-    await pool.execute("UPDATE order_hours_horizon SET kept_until = '-infinity'")
+    await begin_anew(pool)
+
+
+async def begin_anew(pool):
+    """As if nothing had been counted."""
+    for counts in ("order_hours", "order_days"):
+        await pool.execute(f"TRUNCATE {counts}")
+        await pool.execute(f"UPDATE {counts}_horizon SET kept_until = '-infinity'")
 
 
 async def add_order(pool, placed_at, *, courier=None, door_s=None, promise_s=None, place=0):
@@ -227,14 +234,18 @@ async def test_sums_go_with_the_courier_and_with_time(city):
 def flat(found):
     """What a report says, number by number."""
     numbers = []
-    for at, figures in [(START, found.total), *((line.key.at, line.figures) for line in found.lines)]:
+    lines = sorted((str(line.key), line.name, line.figures) for line in found.lines)
+    for key, name, figures in [("total", None, found.total), *lines]:
         summed = [getattr(figures, name) for name in ("placed", "delivered", "promised", "late", "late_s")]
         asked = [figures.offers, figures.answered, figures.accepted]
-        numbers += [at.timestamp(), *summed, *asked, *(figures.door_s or (-1, -1))]
+        numbers += [*map(ord, key), *map(ord, name or ""), *summed, *asked, *(figures.door_s or (-1, -1))]
     return numbers
 
 
-async def test_what_was_counted_before_gives_what_counting_gives(city):
+@pytest.mark.parametrize(
+    ("by", "counts"), [(By.DAY, OrderHours), (By.COURIER, OrderDays), (By.PLACE, OrderDays)], ids=str
+)
+async def test_what_was_counted_before_gives_what_counting_gives(city, by, counts):
     """Orders and offers at random over seven weeks; any span and zone, before and after they were counted, and late."""
     random, first = Random(7), START - timedelta(days=50)
 
@@ -242,34 +253,39 @@ async def test_what_was_counted_before_gives_what_counting_gives(city):
         for _ in range(n):
             at = since + random.random() * within
             courier, door_s = random.choice([(None, None), (ANA, random.randrange(300, 9000)), (RUI, None)])
-            promise_s = random.choice([None, 1800, 4000])
-            await add_order(city.pool, at, courier=courier, door_s=door_s, promise_s=promise_s)
+            promise_s, place = random.choice([None, 1800, 4000]), random.randrange(2)
+            await add_order(city.pool, at, courier=courier, door_s=door_s, promise_s=promise_s, place=place)
 
     spans = [(first + timedelta(minutes=random.randrange(9000)), START + timedelta(minutes=1)) for _ in range(3)]
     spans += [(first - timedelta(days=3), NOW), (first + timedelta(days=3), first + timedelta(days=40, minutes=17))]
     asked = [(since, until, zone) for since, until in spans for zone in ("UTC", "Europe/Lisbon", "Asia/Kathmandu")]
 
     async def told():
-        return [number for ask in asked for number in flat(await report(city, By.DAY, *ask))]
+        return [number for ask in asked for number in flat(await report(city, by, *ask))]
 
-    async def begin_anew():
-        await city.pool.execute("UPDATE order_hours_horizon SET kept_until = '-infinity'")
+    async def nothing_counted():
+        await city.pool.execute(f"UPDATE {counts.TABLE}_horizon SET kept_until = '-infinity'")
 
     await add(120)
     plain = await told()
-    counting = OrderHours(city.pool, now=lambda: NOW)
+    counting = counts(city.pool, now=lambda: NOW)
     await counting.once()
-    assert await city.pool.fetchval("SELECT count(*) FROM order_hours") > 100
+    assert await city.pool.fetchval(f"SELECT count(*) FROM {counts.TABLE}") > 80
     assert await told() == pytest.approx(plain)
-    await city.pool.execute("UPDATE order_hours SET placed = placed + 1")
+    await city.pool.execute(f"UPDATE {counts.TABLE} SET placed = placed + 1")
     assert await told() != pytest.approx(plain), "they are not read"
-    await begin_anew()  # as if it had been interrupted
+    await nothing_counted()  # as if it had been interrupted
     await counting.once()
     assert await told() == pytest.approx(plain)
-    # What comes late is counted with the next hour that is over.
+    # What comes late is counted with the next hour or day that is over; so is one placed a month ago that ends now.
     await add(20, NOW - timedelta(hours=30), timedelta(hours=10))
-    await OrderHours(city.pool, now=lambda: NOW + 2 * HOUR).once()
+    await city.pool.execute(
+        "UPDATE orders SET state = 'delivered', courier_id = $1, picked_up_at = $2, delivered_at = $2, closed_at = $2,"
+        " accepted_at = $2 WHERE id = (SELECT id FROM orders WHERE state = 'placed' ORDER BY placed_at LIMIT 1)",
+        RUI, NOW - timedelta(hours=20),
+    )  # fmt: skip
+    await counts(city.pool, now=lambda: NOW + 2 * counts.UNIT).once()
     corrected = await told()
-    await begin_anew()
+    await nothing_counted()
     assert corrected == pytest.approx(await told())
     assert corrected != pytest.approx(plain)
