@@ -30,6 +30,8 @@ export class Store {
   asOf = $state<number | null>(null)
   /** The server's clock in milliseconds, a step a second. */
   now = $state(Date.now())
+  /** The same, a step a minute: for what moves by itself, and not by the second. */
+  readonly minute: number = $derived(Math.floor(this.now / 60_000) * 60_000)
   hasSnapshot = $state(false)
   /** Counts the changes of the selected courier's route, so that it is read again. */
   routeVersion = $state(0)
