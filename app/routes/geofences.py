@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.web.announce import announce
@@ -15,8 +15,9 @@ from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
-from app.web.problems import BadInput
+from app.web.problems import BadInput, Conflict
 from app.web.regions import known_region
+from app.web.versions import IfMatch, version_of
 from dispatch.errors import AreaInUse
 from sql import queries
 from tracking.errors import GeofenceNotFound
@@ -45,17 +46,38 @@ class Shape(msgspec.Struct, kw_only=True):
     coordinates: list[Any]
 
 
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+RadiusM = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
+Tags = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=32)]
+ActiveSpans = Annotated[list[ActiveSpan], msgspec.Meta(max_length=32)]
+TimeZone = Annotated[str, msgspec.Meta(max_length=64)]
+DwellS = Annotated[int, msgspec.Meta(gt=0, le=7 * 86_400)]
+
+
 class NewGeofence(msgspec.Struct, kw_only=True):
     """A fence to be; `region` defaults to the installation's only one."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+    name: Name
     geometry: Shape
-    radius_m: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None
+    radius_m: RadiusM | None = None
     region: Annotated[str, msgspec.Meta(max_length=63)] | None = None
-    tags: Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=32)] = []
-    active: Annotated[list[ActiveSpan], msgspec.Meta(max_length=32)] = []
-    timezone: Annotated[str, msgspec.Meta(max_length=64)] = "UTC"
-    dwell_s: Annotated[int, msgspec.Meta(gt=0, le=7 * 86_400)] | None = None
+    tags: Tags = []
+    active: ActiveSpans = []
+    timezone: TimeZone = "UTC"
+    dwell_s: DwellS | None = None
+
+
+class GeofencePatch(msgspec.Struct, kw_only=True):
+    """What shall change; `version` (or If-Match) refuses the change when somebody else was first."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    geometry: Shape | msgspec.UnsetType = msgspec.UNSET
+    radius_m: RadiusM | msgspec.UnsetType | None = msgspec.UNSET
+    tags: Tags | msgspec.UnsetType = msgspec.UNSET
+    active: ActiveSpans | msgspec.UnsetType = msgspec.UNSET
+    timezone: TimeZone | msgspec.UnsetType = msgspec.UNSET
+    dwell_s: DwellS | msgspec.UnsetType | None = msgspec.UNSET
+    version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Geofence(msgspec.Struct, kw_only=True):
@@ -71,6 +93,7 @@ class Geofence(msgspec.Struct, kw_only=True):
     timezone: str
     dwell_s: int | None
     created_at: datetime
+    version: int
 
 
 class FenceEventView(msgspec.Struct, kw_only=True):
@@ -100,28 +123,71 @@ def geofence_of(row: Any) -> Geofence:
 @post("/v1/geofences", guards=[requires(Role.DISPATCHER)], tags=["geofences"])
 async def add_geofence(data: JSONBody[NewGeofence], pool: Pool, redis: RedisClient, caller: CurrentCaller) -> Geofence:
     """Add a fence; couriers who are in it already enter it now."""
-    geometry = msgspec.to_builtins(data.geometry)
-    active = msgspec.to_builtins(data.active)
-    _check(geometry, data, active)
+    _check(data)
     async with pool.acquire() as connection, connection.transaction():
         region = await known_region(connection, data.region)
-        row = await connection.fetchrow(
-            queries["geofences.add"],
-            region,
-            data.name,
-            msgspec.json.encode(geometry).decode(),
-            data.radius_m,
-            data.tags,
-            msgspec.json.encode(active).decode(),
-            data.timezone,
-            data.dwell_s,
-        )
+        row = await connection.fetchrow(queries["geofences.add"], region, *_columns(data))
         await audit(connection, caller, "geofence.add", f"geofence:{row['id']}", {"name": data.name})
     await announce(redis, region, "fence.changed", {"fence_id": row["id"]})
     return geofence_of(row)
 
 
-def _check(geometry: Any, data: NewGeofence, active: list[Any]) -> None:
+@patch("/v1/geofences/{fence_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["geofences"])
+async def change_geofence(
+    fence_id: FromPath[UUID],
+    data: JSONBody[GeofencePatch],
+    pool: Pool,
+    redis: RedisClient,
+    caller: CurrentCaller,
+    if_match: IfMatch = None,
+) -> Response[Geofence]:
+    """
+    Change what is given; the rest stays.
+
+    Whom the new shape no longer holds leaves with the next fix, whom it newly holds enters then. What happened at it
+    stays on record, and couriers who serve it serve the new shape.
+    """
+    expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
+    wanted = {
+        name: value
+        for name in data.__struct_fields__
+        if name != "version" and (value := getattr(data, name)) is not msgspec.UNSET
+    }
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(queries["geofences.lock"], fence_id)
+        if row is None:
+            raise GeofenceNotFound(fence_id=fence_id)
+        before = geofence_of(row)
+        if expected not in {None, before.version}:
+            raise Conflict(fence_id=fence_id, version=before.version)
+        kept = msgspec.to_builtins(before) | {name: msgspec.to_builtins(value) for name, value in wanted.items()}
+        after = msgspec.convert(kept, NewGeofence)
+        _check(after)
+        changed = await connection.fetchrow(queries["geofences.change"], fence_id, *_columns(after))
+        await audit(connection, caller, "geofence.change", f"geofence:{fence_id}", {"changed": sorted(wanted)})
+    await announce(redis, before.region, "fence.changed", {"fence_id": fence_id})
+    return _with_version(geofence_of(changed))
+
+
+def _columns(data: NewGeofence) -> tuple[Any, ...]:
+    """As the queries take them, from the name on."""
+    return (
+        data.name,
+        msgspec.json.encode(data.geometry).decode(),
+        data.radius_m,
+        data.tags,
+        msgspec.json.encode(data.active).decode(),
+        data.timezone,
+        data.dwell_s,
+    )
+
+
+def _with_version(fence: Geofence) -> Response[Geofence]:
+    return Response(fence, headers={"ETag": f'"{fence.version}"'})
+
+
+def _check(data: NewGeofence) -> None:
+    geometry = msgspec.to_builtins(data.geometry)
     if (data.radius_m is None) == (geometry["type"] == "Point"):
         raise BadInput("A circle is a Point and a radius.", ("/radius_m", "expected beside a Point, and only there"))
     try:
@@ -129,7 +195,7 @@ def _check(geometry: Any, data: NewGeofence, active: list[Any]) -> None:
     except ValueError as exc:
         raise BadInput("The geometry is no area.", ("/geometry", str(exc))) from exc
     try:
-        for span in active:
+        for span in msgspec.to_builtins(data.active):
             hours_of(span)
     except ValueError as exc:
         raise BadInput("The active hours make no sense.", ("/active", str(exc))) from exc
@@ -156,12 +222,12 @@ async def list_geofences(
 
 
 @get("/v1/geofences/{fence_id:uuid}", guards=[requires(Role.VIEWER)], tags=["geofences"])
-async def get_geofence(fence_id: FromPath[UUID], pool: Pool) -> Geofence:
+async def get_geofence(fence_id: FromPath[UUID], pool: Pool) -> Response[Geofence]:
     """One fence."""
     row = await pool.fetchrow(queries["geofences.get"], fence_id)
     if row is None:
         raise GeofenceNotFound(fence_id=fence_id)
-    return geofence_of(row)
+    return _with_version(geofence_of(row))
 
 
 @delete("/v1/geofences/{fence_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["geofences"])
@@ -200,4 +266,11 @@ async def list_fence_events(
     )
 
 
-route_handlers: list[Any] = [add_geofence, list_geofences, get_geofence, remove_geofence, list_fence_events]
+route_handlers: list[Any] = [
+    add_geofence,
+    list_geofences,
+    get_geofence,
+    change_geofence,
+    remove_geofence,
+    list_fence_events,
+]

@@ -47,7 +47,7 @@ async def hire(admin):
     return (await admin.post("/v1/couriers", json={"name": "Ana", "mode": "bicycle"})).json()["id"]
 
 
-async def test_fences_are_added_listed_and_removed(admin):
+async def test_fences_are_added_listed_changed_and_removed(admin):
     yard = await admin.post("/v1/geofences", json=YARD)
     assert yard.status_code == 201
     assert yard.json()["active"] == [{"from": "06:00", "to": "22:00", "weekdays": [0, 1, 2, 3, 4]}]
@@ -58,11 +58,21 @@ async def test_fences_are_added_listed_and_removed(admin):
     page = (await admin.get("/v1/geofences?limit=1")).json()
     rest = (await admin.get("/v1/geofences", params={"limit": 1, "cursor": page["next"]})).json()
     assert rest["items"][0]["id"] == block["id"]
-    assert (await admin.delete(f"/v1/geofences/{block['id']}")).status_code == 204
+    path = f"/v1/geofences/{block['id']}"
+    moved = await admin.patch(path, json={"name": "Moved", "geometry": YARD["geometry"], "radius_m": 70, "version": 1})
+    assert (moved.status_code, moved.headers["ETag"]) == (200, '"2"')
+    expected = block | {"name": "Moved", "geometry": YARD["geometry"], "radius_m": 70, "version": 2}
+    assert (moved.json(), (await admin.get(path)).json()) == (expected, expected)
+    late = await admin.patch(path, json={"name": "Late"}, headers={"If-Match": '"1"'})
+    assert (late.status_code, late.json()["code"], late.json()["version"]) == (409, "conflict", 2)
+    half = await admin.patch(path, json={"geometry": BLOCK["geometry"]})
+    assert (half.status_code, half.json()["errors"][0]["pointer"]) == (400, "/radius_m")
+    assert (await admin.delete(path)).status_code == 204
+    assert (await admin.patch(path, json={"name": "Gone"})).json()["code"] == "geofence-not-found"
     gone = await admin.delete(f"/v1/geofences/{block['id']}")
     assert (gone.status_code, gone.json()["code"]) == (404, "geofence-not-found")
     actions = [row["action"] for row in (await admin.get("/v1/audit")).json()["items"]]
-    assert {"geofence.add", "geofence.remove"} <= set(actions)
+    assert {"geofence.add", "geofence.change", "geofence.remove"} <= set(actions)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ class Fence:
     """A courier inside for so long makes a dwell event; None: never."""
     since_us: int = 0
     """It exists from here on: earlier fixes know nothing of it."""
+    version: int = 1
+    """Another one is another shape, or other hours."""
 
     @property
     def key(self) -> int:

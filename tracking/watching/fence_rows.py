@@ -22,6 +22,7 @@ def fence_from_row(row: Mapping[str, Any]) -> Fence:
         timezone=row["timezone"],
         dwell_s=row["dwell_s"],
         since_us=microseconds(row["created_at"]),
+        version=row["version"],
     )
 
 

@@ -133,7 +133,8 @@ class Lookout:
         self._log = position_log
         self._params = params
         self._index = FenceIndex()
-        self._bad_fences: set[int] = set()
+        self._bad_fences: dict[int, int] = {}
+        """Those that make no sense, with the version that does not."""
         self._tracks: dict[CourierId, Track] = {}
         self._heard_at: dict[CourierId, float] = {}
         self._modes: dict[CourierId, Mode] = {}
@@ -234,21 +235,23 @@ class Lookout:
         region, index = self.lease.region, self._index
         rows = await self._pool.fetch(queries["geofences.ids_in_force"], region)
         ids = {row["id"].int: row["id"] for row in rows}
+        versions = {row["id"].int: row["version"] for row in rows}
         for key in index.fences.keys() - ids.keys():
             index.remove(index.fences[key])
-        self._bad_fences &= ids.keys()
-        if new := [ids[key] for key in ids.keys() - index.fences.keys() - self._bad_fences]:
+        self._bad_fences = {key: version for key, version in self._bad_fences.items() if versions.get(key) == version}
+        known = {key for key, fence in index.fences.items() if fence.version == versions[key]}
+        if new := [ids[key] for key in ids.keys() - known - self._bad_fences.keys()]:
             fences = []
             for row in await self._pool.fetch(queries["geofences.many"], new):
                 try:
                     fences.append(fence_from_row(row))
                 except Exception as exc:  # noqa: BLE001 - stored before it was refused: the others are looked at
-                    self._bad_fences.add(row["id"].int)
+                    self._bad_fences[row["id"].int] = row["version"]
                     log.warning(
                         "fence set aside",
                         extra={"event": "fence_set_aside", "fence_id": str(row["id"]), "why": str(exc)},
                     )
-            fresh = await asyncio.to_thread(FenceIndex.of, [*index.fences.values(), *fences])
+            fresh = await asyncio.to_thread(FenceIndex.of, [*map(index.fences.__getitem__, known), *fences])
             index.take_over(fresh)
         FENCES.labels(region).set(len(index.fences))
         BAD_FENCES.labels(region).set(len(self._bad_fences))

@@ -95,8 +95,17 @@ def test_area_is_drawn_corner_by_corner_changed_as_text_and_removed(page, world)
     shape.fill('{"type":"Polygon","coordinates":[[[-8.6,41.1],[-8.5,41.1],[-8.5,41.2],[-8.6,41.1]]]}')
     save.click()
     expect(page.get_by_text("Area saved")).to_be_visible()
-    [fence] = found()
-    assert fence["geometry"]["coordinates"][0][0] == [-8.6, 41.1]
+    [changed] = found()
+    assert (changed["id"], changed["geometry"]["coordinates"][0][0]) == (fence["id"], [-8.6, 41.1])
+    # Somebody else was faster: said, and whoever has read it may go on.
+    page.get_by_role("button", name=f"Change {name}").click()
+    world.client.patch(f"/v1/geofences/{fence['id']}", json={"tags": ["theirs"]}).raise_for_status()
+    page.get_by_label("Tags").fill("ours")
+    save.click()
+    expect(page.get_by_role("alert")).to_contain_text("Somebody else")
+    save.click()
+    expect(page.get_by_text("Area saved")).to_be_visible()
+    assert [fence["tags"] for fence in found()] == [["ours"]]
     page.get_by_role("button", name=f"Remove {name}").click()
     expect(page.get_by_text("Area removed")).to_be_visible()
     assert found() == []

@@ -740,6 +740,18 @@ export interface components {
             dwell_s: number | null;
             /** Format: date-time */
             created_at: string;
+            version: number;
+        };
+        /** GeofencePatch */
+        GeofencePatch: {
+            name?: string;
+            geometry?: components["schemas"]["Shape"];
+            radius_m?: number | null;
+            tags?: string[];
+            active?: components["schemas"]["ActiveSpan"][];
+            timezone?: string;
+            dwell_s?: number | null;
+            version?: number;
         };
         /** GiveBack */
         GiveBack: {

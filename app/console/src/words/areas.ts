@@ -24,7 +24,6 @@ export const areas = catalogue(
     save: 'Save the area',
     saved: 'Area saved',
     removed: 'Area removed',
-    kept: 'The new shape is saved. The one before could not be removed:',
   },
   {
     title: 'Зоны',
@@ -47,6 +46,5 @@ export const areas = catalogue(
     save: 'Сохранить зону',
     saved: 'Зона сохранена',
     removed: 'Зона удалена',
-    kept: 'Новая форма сохранена. Прежнюю удалить не удалось:',
   },
 )
