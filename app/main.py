@@ -158,6 +158,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.pool = opened.pool
             app.state.redis = opened.redis
             app.state.travel = opened.travel
+            app.state.matching = opened.matching
             app.state.locator = Locator(LivePositions(opened.redis))
             thinking = Thinking()
             app.state.what_if = WhatIf(

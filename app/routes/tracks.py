@@ -21,6 +21,7 @@ from app.web.looks import looks_at
 from app.web.pages import cursor_of, key_of
 from app.web.problems import BadInput
 from app.wiring.intake import Intake
+from app.wiring.matched_tracks import on_streets, told
 from sql import queries
 from tracking.batch import PositionColumns
 from tracking.errors import CourierNotFound
@@ -29,6 +30,8 @@ from tracking.history.tracks import PAGE, Reader, Resolution, resolution_for
 
 LONGEST: Final = timedelta(days=3660)
 DEFAULT_SPAN: Final = timedelta(days=1)
+MATCHED_SPAN: Final = timedelta(days=1, hours=1)
+"""A day is longer where clocks go back."""
 PAGE_LIMIT: Final = 100_000
 MEDIA_TYPES: Final = ("application/geo+json", "text/csv", "application/gpx+xml")
 
@@ -68,12 +71,16 @@ async def get_track(
     marked: Annotated[bool, QueryParameter(description="Include fixes marked as jumps or as poor.")] = False,
     limit: Annotated[int | None, QueryParameter(ge=1, le=PAGE_LIMIT, description="Points of a page; all.")] = None,
     cursor: Annotated[str | None, QueryParameter()] = None,
+    matched: Annotated[bool, QueryParameter(description="On the streets, where a routing engine is there.")] = False,
 ) -> Stream:
     """
     Where a courier was, in order of time, from `from` (by default a day earlier) until before `to`.
 
     `resolution=auto` takes every fix of up to a day, minutes of up to a month, else hours. Without `limit` the whole
     track is streamed; with it, `Link: <…>; rel="next"` leads to the next page (also `properties.next` in GeoJSON).
+    With `matched` (of a day at most, as a whole) the line follows the streets, its instants reckoned between the fixes;
+    what no engine knows stays as it was measured, and `X-Matched` (`properties.matched` in GeoJSON) says how much that
+    is.
     """
     intake: Intake = state.intake
     until = instant_of("to", to_text) or datetime.now(UTC)
@@ -83,18 +90,38 @@ async def get_track(
     if await pool.fetchrow(queries["couriers.find_even_deleted"], courier_id) is None:
         raise CourierNotFound(courier_id=courier_id)
     level = resolution_for(until - since) if resolution == "auto" else Resolution(resolution)
+    if matched:
+        _check_matched(until - since, resolution, is_part=limit is not None or cursor is not None, marked=marked)
+        level = Resolution.RAW
     key = key_of(cursor, tuple[datetime])
     pages = _Pages(intake.reader, courier_id, level, since, until, with_marked=marked)
     first = await pages.after(None if key is None else key[0], limit)
+    if matched:
+        points, facts = await on_streets(pages.from_page(first), state.matching)
+        export = export_of(file_format, courier_id, with_marks=False, facts={"matched": facts})
+        headers = {"X-Resolution": level.value, "X-Matched": told(facts)}
+        return Stream(write(export, _only(points)), media_type=export.media_type, headers=headers)
     is_whole = limit is None or len(first.points) < limit
     more = None if is_whole else cursor_of(first.last_at)
-    export = export_of(file_format, courier_id, with_marks=marked, more=more)
+    facts = {} if more is None else {"next": more}
+    export = export_of(file_format, courier_id, with_marks=marked, facts=facts)
     headers = {"X-Resolution": level.value}
     if more is not None:
         query = urlencode({**dict(request.query_params.items()), "cursor": more})
         headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
     stream = pages.from_page(first) if limit is None else _only(first.points)
     return Stream(write(export, stream), media_type=export.media_type, headers=headers)
+
+
+def _check_matched(span: timedelta, resolution: str, *, is_part: bool, marked: bool) -> None:
+    wrong = [
+        *([("/from", "expected a day at most of a matched track")] if span > MATCHED_SPAN else []),
+        *([("/resolution", "expected raw or auto of a matched track")] if resolution not in {"raw", "auto"} else []),
+        *([("/limit", "expected a matched track as a whole")] if is_part else []),
+        *([("/marked", "expected false of a matched track")] if marked else []),
+    ]
+    if wrong:
+        raise BadInput("A matched track is a day at most, of good fixes, as a whole.", *wrong)
 
 
 class _Page:

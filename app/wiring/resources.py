@@ -16,9 +16,10 @@ import redis.asyncio as aioredis
 
 from app.settings import Settings
 from app.wiring.redis_client import open_client
-from app.wiring.travel import travel_times
+from app.wiring.travel import track_matching, travel_times
 from dispatch.learning.knowledge import Knowledge
 from dispatch.travel.chain import TravelChain
+from dispatch.travel.matching import TrackMatching
 from tracking import outages
 from tracking.streams import Tails
 
@@ -35,6 +36,7 @@ class Resources:
     pool: asyncpg.Pool
     redis: aioredis.Redis
     travel: TravelChain
+    matching: TrackMatching
     knowledge: Knowledge
     blocking: aioredis.Redis
     """For reads that wait for news (`tracking.streams`): they hold connections, which others must not lack."""
@@ -111,11 +113,15 @@ async def resources(settings: Settings, *, wait_s: float | None = None) -> Async
         pool = await open_pool(settings, wait_s=wait_s)
         try:
             knowledge = Knowledge()
-            async with travel_times(settings, redis, learned=knowledge) as travel:
+            async with (
+                travel_times(settings, redis, learned=knowledge) as travel,
+                track_matching(settings) as matching,
+            ):
                 yield Resources(
                     pool=pool,
                     redis=redis,
                     travel=travel,
+                    matching=matching,
                     knowledge=knowledge,
                     blocking=blocking,
                     tails=Tails(blocking),

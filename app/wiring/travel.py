@@ -14,9 +14,13 @@ from dispatch.travel.client import EngineClient
 from dispatch.travel.google import Google
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.guards import Allowance, CircuitBreaker, SharedMeter
+from dispatch.travel.matching import TrackMatching
 from dispatch.travel.osrm import Osrm
+from dispatch.travel.osrm_match import OsrmMatcher
 from dispatch.travel.times import PAID, Engine, Source, SpeedFactors
+from dispatch.travel.trace import Matcher
 from dispatch.travel.valhalla import Valhalla
+from dispatch.travel.valhalla_trace import ValhallaMatcher
 from dispatch.travel.yandex import Yandex
 from tracking.position import Mode
 
@@ -35,11 +39,40 @@ async def travel_times(
         )
 
 
+@asynccontextmanager
+async def track_matching(settings: Settings) -> AsyncIterator[TrackMatching]:
+    """Tracks on the streets of the same engines; with connections and breakers of its own: no plan waits for it."""
+    limits = httpx.Limits(max_connections=8, max_keepalive_connections=4)
+    async with httpx.AsyncClient(limits=limits, follow_redirects=False) as http:
+        yield TrackMatching([matcher for source in _order(settings) if (matcher := _matcher(source, settings, http))])
+
+
+def _matcher(source: Source, settings: Settings, http: httpx.AsyncClient) -> Matcher | None:
+    client = EngineClient(
+        source=source,
+        http=http,
+        timeout_s=settings.travel_timeout_s,
+        breaker=CircuitBreaker(recovery_s=settings.travel_recovery_s),
+    )
+    if source is Source.OSRM and settings.osrm_url:
+        return OsrmMatcher(client=client, urls=by_mode(settings.osrm_url))
+    if source is Source.VALHALLA and settings.valhalla_url:
+        return ValhallaMatcher(client=client, url=settings.valhalla_url)
+    return None
+
+
 def engines(settings: Settings, http: httpx.AsyncClient, redis: aioredis.Redis) -> list[Engine]:
     """The engines that have an address or a key, in the order of `travel_engines`. SettingError."""
-    order = [name.strip() for name in settings.travel_engines.split(",") if name.strip()]
     try:
-        return [engine for name in order if (engine := _engine(Source(name), settings, http, redis)) is not None]
+        found = [_engine(source, settings, http, redis) for source in _order(settings)]
+    except ValueError as exc:
+        raise SettingError(f"POSTRIDER_TRAVEL_ENGINES: {exc}") from exc
+    return [engine for engine in found if engine is not None]
+
+
+def _order(settings: Settings) -> list[Source]:
+    try:
+        return [Source(name.strip()) for name in settings.travel_engines.split(",") if name.strip()]
     except ValueError as exc:
         raise SettingError(f"POSTRIDER_TRAVEL_ENGINES: {exc}") from exc
 

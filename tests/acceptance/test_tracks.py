@@ -9,6 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from dispatch.travel.matching import TrackMatching
+from dispatch.travel.times import Source
+from dispatch.travel.trace import Snap
 from tracking.batch import PositionColumns
 from tracking.history.history import History
 from tracking.position import Fix, LatLon, Mark, Mode, Position
@@ -92,11 +95,48 @@ async def test_long_spans_are_rolled_up_unless_asked_otherwise(admin, courier_id
         {"cursor": "x"},
         {"format": "shapefile"},
         {"limit": "0"},
+        {"matched": "true", "limit": "10"},
+        {"matched": "true", "resolution": "1m"},
+        {"matched": "true", "marked": "true"},
+        {"matched": "true", "from": "2026-11-20T12:00:00Z", "to": "2026-11-23T12:00:00Z"},
     ],
 )
 async def test_what_cannot_be_asked_for_is_said(admin, courier_id, params):
     answer = await admin.get(f"/v1/couriers/{courier_id}/track", params=params)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-input")
+
+
+class NextStreet:
+    """Knows one street, some 80 m to the east of everybody."""
+
+    source = Source.OSRM
+    modes = frozenset({Mode.CAR})
+    n_fixes = 100
+
+    async def match(self, mode, fixes):
+        places = [LatLon(fix.at.lat, -8.609) for fix in fixes]
+        return (tuple(Snap(n, at, (places[n - 1], at) if n else ()) for n, at in enumerate(places)),)
+
+
+async def test_track_on_the_streets_says_who_knew_them_and_stays_as_measured_where_nobody_does(api, admin, courier_id):
+    url = f"/v1/couriers/{courier_id}/track"
+    raw = (await admin.get(url, params=SPAN)).json()
+    alone = await admin.get(url, params={**SPAN, "matched": "true"})
+    assert alone.headers["x-matched"] == "none; why=no_engine"
+    assert alone.json()["geometry"] == raw["geometry"]
+    assert alone.json()["properties"]["matched"] == {"by": None, "share": 0.0, "why": "no_engine"}
+    api.state.matching = TrackMatching([NextStreet()])
+    answer = await admin.get(url, params={**SPAN, "matched": "true"})
+    assert answer.headers["x-matched"] == "osrm; share=1.0"
+    matched = answer.json()
+    assert {lon for lon, _ in matched["geometry"]["coordinates"]} == {-8.609}
+    times = matched["properties"]["fixed_at"]
+    assert len(times) == len(matched["geometry"]["coordinates"])
+    assert (times[0], times[-1]) == (raw["properties"]["fixed_at"][0], raw["properties"]["fixed_at"][-1])
+    rows = list(
+        csv.DictReader(io.StringIO((await admin.get(url, params={**SPAN, "matched": "true", "format": "csv"})).text))
+    )
+    assert [row["fixed_at"] for row in rows] == times
 
 
 async def test_looking_at_a_track_is_audited_and_an_unknown_courier_is_not_found(admin, courier_id):

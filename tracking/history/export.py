@@ -4,7 +4,7 @@ A track as a file: GeoJSON, CSV, GPX and OGC Moving Features JSON, written page 
 Each format is a class with `head`, `rows` (a page of fixes) and `tail`, whose texts in a row are the file.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal, Protocol
@@ -53,11 +53,13 @@ class Export(Protocol):
         ...
 
 
-def export_of(file_format: TrackFormat, courier_id: UUID, *, with_marks: bool, more: str | None) -> Export:
-    """`with_marks`: say which fixes are marked; `more`: the cursor of the next page, for formats that can hold it."""
+def export_of(
+    file_format: TrackFormat, courier_id: UUID, *, with_marks: bool, facts: Mapping[str, Any] | None = None
+) -> Export:
+    """`with_marks`: say which fixes are marked; `facts`: of the track as a whole, for formats that can hold them."""
     match file_format:
         case TrackFormat.GEOJSON:
-            return GeoJson(courier_id, with_marks=with_marks, more=more)
+            return GeoJson(courier_id, with_marks=with_marks, facts=facts or {})
         case TrackFormat.CSV:
             return Csv(with_marks=with_marks)
         case TrackFormat.GPX:
@@ -139,10 +141,10 @@ class GeoJson:
 
     media_type: ClassVar[str] = "application/geo+json"
 
-    def __init__(self, courier_id: UUID, *, with_marks: bool, more: str | None) -> None:
+    def __init__(self, courier_id: UUID, *, with_marks: bool, facts: Mapping[str, Any]) -> None:
         self._courier_id = courier_id
         self._with_marks = with_marks
-        self._more = more
+        self._facts = facts
         self._pages: list[PositionColumns] = []
         self._join = _Joined()
 
@@ -161,9 +163,7 @@ class GeoJson:
         properties: dict[str, Any] = {"courier_id": self._courier_id, "fixed_at": times_of(whole), **_values(whole)}
         if self._with_marks:
             properties["marks"] = whole.marks.tolist()
-        if self._more is not None:
-            properties["next"] = self._more
-        return b']},"properties":' + _json.encode(properties) + b"}"
+        return b']},"properties":' + _json.encode(properties | dict(self._facts)) + b"}"
 
 
 class Csv:

@@ -42,6 +42,10 @@ def test_past_hour_of_a_courier_is_replayed_saved_and_left_by_back(
         expect(page.get_by_text("This is the past")).to_be_visible()
         slider = page.get_by_role("slider", name="Time in the hour")
 
+        # Nobody knows the streets here: said, and the way is as it was measured.
+        expect(page.get_by_role("checkbox", name="On the streets")).to_be_checked()
+        expect(page.get_by_text("As measured: there is no routing engine here.")).to_be_visible()
+
         # By the keyboard: the end of the hour, of which nobody knows anything, and its beginning.
         slider.press("End")
         expect(slider).to_have_attribute("aria-valuetext", re.compile("nobody knows where"))

@@ -4,7 +4,7 @@ import { untrack } from 'svelte'
 import * as api from './api'
 import { HOUR_MS, placeAt, spansOf, staysOf } from './replay'
 import type { Store } from './store.svelte'
-import type { Page, Segment, TrackFeature } from './undescribed'
+import type { MatchedTo, Page, Segment, TrackFeature } from './undescribed'
 import type { Fix } from '../map/shapes'
 
 const TICK_MS = 200
@@ -16,6 +16,9 @@ export class Replay {
   /** Where the hand is. */
   at = $state(0)
   speed = $state(15)
+  /** Whether the way is wanted along the streets, and who knew them. */
+  isOnStreets = $state(true)
+  matched = $state.raw<MatchedTo | null>(null)
   isPlaying = $state(false)
   readonly from: number | null = $derived.by(() => (this.store.courierId ? this.store.address.past : null))
   readonly to: number = $derived((this.from ?? 0) + HOUR_MS)
@@ -26,13 +29,17 @@ export class Replay {
   /** To be made while a component is. */
   constructor(private readonly store: Store) {
     $effect(() => {
-      const [id, from] = [store.courierId, this.from]
+      const [id, from, isOnStreets] = [store.courierId, this.from, this.isOnStreets]
       this.fixes = []
+      this.matched = null
       this.segments = []
       this.isPlaying = false
       if (!id || from === null) return
-      this.at = from
-      void this.read(id, from)
+      untrack(() => {
+        // The other line of the same hour: the hand stays where it is.
+        if (this.at < from || this.at > from + HOUR_MS) this.at = from
+      })
+      void this.read(id, from, isOnStreets)
     })
     $effect(() => {
       if (!this.isPlaying) return
@@ -59,12 +66,12 @@ export class Replay {
   /** The track as a file, or as the map draws it. */
   trackUrl(format: string, id = this.store.courierId, from = this.from ?? 0): string {
     const span = `from=${new Date(from).toISOString()}&to=${new Date(from + HOUR_MS).toISOString()}`
-    return `/v1/couriers/${id}/track?${span}&resolution=raw&format=${format}`
+    return `/v1/couriers/${id}/track?${span}&resolution=raw&format=${format}${this.isOnStreets ? '&matched=true' : ''}`
   }
 
-  private async read(id: string, from: number): Promise<void> {
+  private async read(id: string, from: number, isOnStreets: boolean): Promise<void> {
     this.state = 'loading'
-    const isWanted = () => this.store.courierId === id && this.from === from
+    const isWanted = () => this.store.courierId === id && this.from === from && this.isOnStreets === isOnStreets
     const span = `from=${new Date(from).toISOString()}&to=${new Date(from + HOUR_MS).toISOString()}`
     try {
       const [track, segments] = await Promise.all([
@@ -75,7 +82,8 @@ export class Replay {
       const times = track.properties.fixed_at ?? []
       this.fixes = (track.geometry?.coordinates ?? []).map(([lon, lat], i) => ({ lon: lon!, lat: lat!, at: Date.parse(times[i] ?? '') }))
       this.segments = segments.items
-      untrack(() => this.moveTo(this.fixes[0]?.at ?? from))
+      this.matched = track.properties.matched ?? null
+      untrack(() => this.at === from && this.moveTo(this.fixes[0]?.at ?? from))
       this.state = 'ready'
     } catch {
       if (isWanted()) this.state = 'failed'

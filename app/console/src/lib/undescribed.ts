@@ -35,7 +35,14 @@ export type Happening = Record<string, unknown> & { type: string; at: string }
 
 export interface TrackFeature {
   geometry: GeoJSON.LineString | null
-  properties: { fixed_at: string[] | null }
+  properties: { fixed_at: string[] | null; matched?: MatchedTo }
+}
+
+/** Who knew the streets under a track, and of how much of it; or why nobody did. */
+export interface MatchedTo {
+  by: string | null
+  share: number
+  why: 'no_fixes' | 'no_engine' | 'no_answer' | 'too_many_fixes' | null
 }
 
 /** What a courier did, one after the other: the OpenAPI tells the kinds apart by no field. */

@@ -28,6 +28,14 @@ export const replay = catalogue(
     way: (length: string) => `${length} of way`,
     save: 'Save as',
     noStays: 'No stay in this hour.',
+    onStreets: 'On the streets',
+    known: (share: string) => `${share} of the positions lie on a known way.`,
+    measured: {
+      no_fixes: '',
+      no_engine: 'As measured: there is no routing engine here.',
+      no_answer: 'As measured: the routing engine knows no way here.',
+      too_many_fixes: 'As measured: too many positions.',
+    },
     close: 'Back to now',
   },
   {
@@ -55,6 +63,14 @@ export const replay = catalogue(
     way: (length) => `${length} пути`,
     save: 'Сохранить как',
     noStays: 'В этом часе стоянок нет.',
+    onStreets: 'По улицам',
+    known: (share) => `${share} отметок лежит на известном пути.`,
+    measured: {
+      no_fixes: '',
+      no_engine: 'Как измерено: маршрутизатора здесь нет.',
+      no_answer: 'Как измерено: маршрутизатор не знает здесь пути.',
+      too_many_fixes: 'Как измерено: слишком много отметок.',
+    },
     close: 'Вернуться к настоящему',
   },
 )

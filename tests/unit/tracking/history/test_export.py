@@ -40,17 +40,17 @@ def track(n, gap_after=None):
     )
 
 
-async def text_of(file_format, *pages, with_marks=False, more=None):
+async def text_of(file_format, *pages, with_marks=False, facts=None):
     async def given():
         for page in pages:
             yield page
 
-    pieces = write(export_of(file_format, ANNA, with_marks=with_marks, more=more), given())
+    pieces = write(export_of(file_format, ANNA, with_marks=with_marks, facts=facts), given())
     return b"".join([piece async for piece in pieces]).decode()
 
 
 async def test_geojson_holds_times_and_values_beside_the_line():
-    feature = json.loads(await text_of(TrackFormat.GEOJSON, track(3), more="abc"))
+    feature = json.loads(await text_of(TrackFormat.GEOJSON, track(3), facts={"next": "abc"}))
     assert feature["type"] == "Feature"
     assert feature["geometry"]["type"] == "LineString"
     assert feature["geometry"]["coordinates"] == [[-8.61, 41.15], [-8.61, 41.1501], [-8.61, 41.1502]]
