@@ -24,7 +24,7 @@ async def on_streets(
     if len(raw) > MOST_FIXES:
         return raw, _facts(None, 0.0, "too_many_fixes")
     mode = MODES[int(raw.mode[-1])]
-    if not matching.knows(mode):
+    if mode is None or not matching.knows(mode):
         return raw, _facts(None, 0.0, "no_engine")
     matched = await matching.match(mode, _seen(raw))
     if matched.source is None:

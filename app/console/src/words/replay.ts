@@ -31,7 +31,7 @@ export const replay = catalogue(
     onStreets: 'On the streets',
     known: (share: string) => `${share} of the positions lie on a known way.`,
     measured: {
-      no_fixes: '',
+      no_fixes: 'Nothing was measured.',
       no_engine: 'As measured: there is no routing engine here.',
       no_answer: 'As measured: the routing engine knows no way here.',
       too_many_fixes: 'As measured: too many positions.',
@@ -66,7 +66,7 @@ export const replay = catalogue(
     onStreets: 'По улицам',
     known: (share) => `${share} отметок лежит на известном пути.`,
     measured: {
-      no_fixes: '',
+      no_fixes: 'Ничего не измерено.',
       no_engine: 'Как измерено: маршрутизатора здесь нет.',
       no_answer: 'Как измерено: маршрутизатор не знает здесь пути.',
       too_many_fixes: 'Как измерено: слишком много отметок.',
