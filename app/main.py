@@ -86,6 +86,7 @@ from app.web.retries import RetryMiddleware
 from app.web.rsgi import Rsgi
 from app.web.unbearable import refuse_unbearable
 from app.wiring.arriving import arrivals, know
+from app.wiring.census import Census
 from app.wiring.day_plans import DayPlans
 from app.wiring.intake import Intake
 from app.wiring.params import cycle_of
@@ -93,6 +94,7 @@ from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.thinking import Thinking
 from app.wiring.turns import Turns
+from app.wiring.vitals import Vitals
 from app.wiring.whatif import APPLYING_SHARE, AT_ONCE, WhatIf
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
@@ -196,6 +198,8 @@ def create_app(settings: Settings) -> Litestar:
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("presence", app.state.intake.presence.run, stop))
                 group.create_task(supervise("lag", _lag_watch(opened, app.state.intake).run, stop))
+                group.create_task(supervise("census", Census(opened.pool).run, stop))
+                group.create_task(supervise("vitals", Vitals("api", opened.pool).run, stop))
                 group.create_task(supervise("looks", app.state.looks.run, stop))
                 group.create_task(supervise("day plans", app.state.day_plans.run, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))

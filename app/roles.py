@@ -2,26 +2,30 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-
-from prometheus_client import start_http_server
 
 from app.commands.erasing import Erasing
 from app.commands.forgetting import Forgetting, Retention
 from app.gateway.sender import Sender
 from app.gateway.webhooks import Webhooks
+from app.machine.api import PortTaken, refuse_taken_port
 from app.pictures.keeping import PictureKeeping
 from app.pictures.store import PictureStore
+from app.routes import health
 from app.settings import Settings
+from app.web.health_listener import Look, listen
 from app.web.idempotency import forget_answers
 from app.web.together import MULTIPROCESS
 from app.wiring.arriving import keep_arrivals, know, learn
+from app.wiring.census import Census
 from app.wiring.dispatching import dispatch
 from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of, reach_of
 from app.wiring.resources import Resources, resources
 from app.wiring.schema import Unfit, wait_until_fit
 from app.wiring.supervise import supervise
+from app.wiring.vitals import Vitals
 from app.wiring.watching import watch
 from dispatch.reports.courier_hours import CourierHours
 from dispatch.reports.order_days import OrderDays
@@ -46,17 +50,42 @@ async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
     Raises KeyError for a role that does not exist, Unfit where the schema will not do.
     """
     parts = ROLES[name]
-    if settings.metrics_port and MULTIPROCESS not in os.environ:
-        try:
-            start_http_server(settings.metrics_port, addr=settings.host)
-        except OSError as exc:
-            raise Unfit(f"POSTRIDER_METRICS_PORT: cannot listen on {settings.metrics_port}: {exc.strerror}") from exc
-    async with resources(settings) as opened:
+    async with resources(settings) as opened, _telling(settings, opened):
         await wait_until_fit(opened.pool, opened.redis, stop)
         async with asyncio.TaskGroup() as group:
+            group.create_task(supervise("vitals", Vitals(name, opened.pool).run, stop))
             for part, start in parts(settings, opened).items():
                 group.create_task(supervise(part, start, stop))
             await stop.wait()
+
+
+@asynccontextmanager
+async def _telling(settings: Settings, opened: Resources) -> AsyncIterator[None]:
+    """
+    `/metrics` and `/health/*` on the role's own port, also while it waits for its servers.
+
+    None in `postrider up`, where the API tells of all. Raises Unfit where the port is taken.
+    """
+    if not settings.metrics_port or MULTIPROCESS in os.environ:
+        yield
+        return
+    try:
+        refuse_taken_port(settings.host, settings.metrics_port)
+    except PortTaken as exc:
+        raise Unfit(f"POSTRIDER_METRICS_PORT: cannot listen on {settings.metrics_port}: it is taken") from exc
+    questions: dict[str, Look] = {
+        "/health/live": health.liveness,
+        "/health/ready": partial(health.readiness, opened.pool, opened.redis, takes_fixes=False),
+    }
+    over = asyncio.Event()
+    listening = asyncio.create_task(
+        supervise("health", partial(listen, settings.host, settings.metrics_port, questions), over)
+    )
+    try:
+        yield
+    finally:
+        over.set()
+        await listening
 
 
 def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
@@ -99,6 +128,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
         "retention": Forgetting(opened.pool, Retention.of(settings)).run,
         "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),
+        "census": Census(opened.pool).run,
     }
 
 

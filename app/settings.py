@@ -50,7 +50,7 @@ class Settings:
     port: int = 8080
     """Port the API listens on."""
     metrics_port: int = 0
-    """Port on which a role serves /metrics, and the API also /health/* apart from its own port; 0: none."""
+    """Port on which a role serves /metrics and /health/*, the API apart from its own port; 0: none."""
     api_workers: int = 1
     """API processes on this machine."""
     api_connections: int = 16_384

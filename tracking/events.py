@@ -25,6 +25,9 @@ from tracking.streams import StreamEntry, Tails, entries_of, text_of
 log = logging.getLogger(__name__)
 
 UNREADABLE = Counter("postrider_events_unreadable_total", "Events left out because they could not be read.")
+TOLD = Counter(
+    "postrider_events_told_total", "Events of committed changes, by type: orders, offers, couriers.", ["type"]
+)
 LOST = Counter("postrider_events_lost_total", "Events that could not be published: the others wait for their timer.")
 
 PUBLISH_TIMEOUT_S = 2.0
@@ -107,6 +110,8 @@ async def tell(redis: Redis, told: Sequence[tuple[str, str, Mapping[str, Any]]],
     """
     if not told:
         return
+    for _, type_, _ in told:
+        TOLD.labels(type_).inc()
     try:
         async with asyncio.timeout(PUBLISH_TIMEOUT_S), redis.pipeline(transaction=False) as pipe:
             for region, type_, facts in told:

@@ -31,12 +31,12 @@ from tracking.position import Region
 
 log = logging.getLogger(__name__)
 
-LEASES = Gauge("postrider_leases", "Regions this process holds, by job.", ["job"], multiprocess_mode="livesum")
-FAILURES = Counter("postrider_lane_failures_total", "Turns of a region that ended with an error.", ["job", "region"])
+LEASES = Gauge("postrider_leases", "Regions this process holds, by job.", ["lane"], multiprocess_mode="livesum")
+FAILURES = Counter("postrider_lane_failures_total", "Turns of a region that ended with an error.", ["lane", "region"])
 GIVEN_UP = Counter(
-    "postrider_lanes_given_up_total", "Regions left to another process after failures in a row.", ["job"]
+    "postrider_lanes_given_up_total", "Regions left to another process after failures in a row.", ["lane"]
 )
-LOST = Counter("postrider_leases_lost_total", "Leases that passed to another process while they were held.", ["job"])
+LOST = Counter("postrider_leases_lost_total", "Leases that passed to another process while they were held.", ["lane"])
 
 
 class Work(Protocol):

@@ -28,6 +28,21 @@ REQUESTS_TURNED_AWAY: Final = Counter(
     "postrider_ingest_turned_away", "Uploads answered 503, to be sent again.", ["reason"]
 )
 COMMITS: Final = Counter("postrider_ingest_commits", "Round trips to Redis; several uploads share one.")
+INGEST_WAIT_SECONDS: Final = Histogram(
+    "postrider_ingest_wait_seconds",
+    "Time the first upload of a round trip to Redis waited for it to begin.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+INGEST_COMMIT_SECONDS: Final = Histogram(
+    "postrider_ingest_commit_seconds",
+    "Time to screen the uploads of a round trip and have them in the log; those that failed too.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+STORE_SECONDS: Final = Histogram(
+    "postrider_writer_store_seconds",
+    "Time to store a batch of fixes in history; those that failed too.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
 FIXES_STORED: Final = Counter("postrider_fixes_stored", "Fixes new to the history.")
 FIXES_DUPLICATE: Final = Counter("postrider_fixes_duplicate", "Fixes that the history had already.")
 LETTERS: Final = Counter("postrider_dead_letters_made", "Fixes or log entries that cannot be stored.")

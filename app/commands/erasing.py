@@ -99,7 +99,13 @@ class Erasing:
     async def run(self, stop: asyncio.Event) -> None:
         """Go over what is not finished, until `stop`; an outage is a reason to do so later."""
         await periodic.run(
-            self.once, stop, every_s=EVERY_S, log=log, message="erasures postponed", event="erasures_postponed"
+            self.once,
+            stop,
+            every_s=EVERY_S,
+            log=log,
+            message="erasures postponed",
+            event="erasures_postponed",
+            name="erasing",
         )
 
     async def once(self) -> None:

@@ -11,7 +11,7 @@ import asyncpg
 
 from app.settings import Settings
 from sql import queries
-from tracking import outages
+from tracking import outages, periodic
 from tracking.pause import pause
 
 log = logging.getLogger(__name__)
@@ -85,11 +85,15 @@ class Forgetting:
 
     async def once(self) -> None:
         """Everything that is due; a kind that cannot be forgotten now keeps no other."""
+        is_done = True
         for kind in Retention.__slots__:
             try:
                 await self._forget(kind, self._now() - getattr(self._retention, kind))
             except Exception as exc:  # noqa: BLE001 - told, as an outage or as a defect, and tried again
                 outages.tell(log, "retention postponed", exc, event="retention_postponed", kind=kind)
+                is_done = False
+        if is_done:
+            periodic.succeeded("retention")
 
     async def _forget(self, kind: str, before: datetime) -> None:
         n = BATCH

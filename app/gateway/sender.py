@@ -13,12 +13,12 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 from redis.asyncio import Redis
 
 from app.gateway import pace
@@ -38,13 +38,10 @@ log = logging.getLogger(__name__)
 SENT: Final = Counter(
     "postrider_events_sent_total", "Attempts to send an event out, by what became of it.", ["outcome"]
 )
-WAITING: Final = Gauge("postrider_events_waiting", "Events that wait to be sent out.", multiprocess_mode="livemax")
-OLDEST: Final = Gauge("postrider_events_oldest_seconds", "Age of the oldest of them.", multiprocess_mode="livemax")
 
 POLL_S: Final = 0.25
 HELD_S: Final = 15.0
 END_WITHIN_S: Final = 3.0
-MEASURE_EVERY_S: Final = 5.0
 AT_ONCE: Final = 8
 """Events of different subjects on their way to one receiver."""
 
@@ -74,14 +71,10 @@ class Sender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`; what is under way then ends within moments, or is sent again by whoever comes next."""
-        measured_at = self._now() - timedelta(seconds=MEASURE_EVERY_S)
         try:
             while not stop.is_set():
                 try:
                     await self.turn()
-                    if (self._now() - measured_at).total_seconds() >= MEASURE_EVERY_S:
-                        measured_at = self._now()
-                        await self._measure()
                 except outages.DRIVERS as exc:
                     outages.tell(log, "events not sent", exc, event="events_not_sent")
                 await pause(stop, POLL_S)
@@ -106,11 +99,6 @@ class Sender:
             await asyncio.gather(*late, return_exceptions=True)
         with suppress(*outages.DRIVERS):
             await self._pool.execute(queries["event_targets.let_go"], self._holder)
-
-    async def _measure(self) -> None:
-        row = await self._pool.fetchrow(queries["outbox.waiting"])
-        WAITING.set(row["n"])
-        OLDEST.set(max(0.0, row["oldest_s"]))
 
     async def _drain(self, target_id: UUID) -> None:
         """Send what is due to one receiver, until nothing is or something fails."""

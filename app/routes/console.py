@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from litestar.params import FromPath, PathParameter
 from app.settings import Settings
 from app.web.dependencies import CurrentSettings
 from app.web.static import ASK_AGAIN, Asset, answer, load
+from app.wiring.vitals import installed_version
 
 DIST: Final = Path(__file__).parents[1] / "console" / "dist"
 
@@ -171,20 +171,13 @@ def fixed_file(request: Request[Any, Any, Any]) -> Response[bytes]:
 def config(installation: CurrentSettings) -> ConsoleConfig:
     """How the page shall behave."""
     return ConsoleConfig(
-        version=_version(),
+        version=installed_version(),
         map_style_url=installation.map_style_url or (STREETS if installation.map_tiles else ""),
         map_attribution=installation.map_attribution,
         online_within_s=installation.online_within_s,
         stale_within_s=installation.stale_within_s,
         demo=installation.demo,
     )
-
-
-def _version() -> str:
-    try:
-        return version("postrider")
-    except PackageNotFoundError:
-        return "development"
 
 
 route_handlers: list[Any] = [page, courier_page, courier_worker, recipient_map, schema_page, file, fixed_file, config]

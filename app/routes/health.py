@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT_S = 2.0
 AWAY = "unavailable"
+PROBE = "pr:probe"
+"""A key that roles write to know whether they may."""
 
 
 @get("/health/live", opt={"public": True}, security=[{}], tags=["operation"])
@@ -48,10 +50,14 @@ async def liveness() -> tuple[int, dict[str, Any]]:
     return 200, {"status": "ok"}
 
 
-async def readiness(pool: asyncpg.Pool, redis: aioredis.Redis) -> tuple[int, dict[str, Any]]:
-    """Status and body of `/health/ready`."""
-    database, log_status, limited = await asyncio.gather(_database(pool), _log(redis), _limited(redis))
-    is_ready = log_status == "ok" and database["status"] in {"ok", AWAY}
+async def readiness(
+    pool: asyncpg.Pool, redis: aioredis.Redis, *, takes_fixes: bool = True
+) -> tuple[int, dict[str, Any]]:
+    """Status and body of `/health/ready`; who takes no fixes can do nothing without the database."""
+    database, log_status, limited = await asyncio.gather(
+        _database(pool), _log(redis, takes_fixes=takes_fixes), _limited(redis)
+    )
+    is_ready = log_status == "ok" and database["status"] in ({"ok", AWAY} if takes_fixes else {"ok"})
     status = "unavailable" if not is_ready else "ok" if database["status"] == "ok" else "degraded"
     body = {
         "status": status,
@@ -81,11 +87,12 @@ async def _database(pool: asyncpg.Pool) -> dict[str, Any]:
     }
 
 
-async def _log(redis: aioredis.Redis) -> str:
+async def _log(redis: aioredis.Redis, *, takes_fixes: bool) -> str:
     """Whether a fix could be put in the log: a replica, and a node of a cluster, answer and take no writes."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await Pulse(redis).beat()
+            # The pulse says that an API is there: other roles must not say so.
+            await (Pulse(redis).beat() if takes_fixes else redis.set(PROBE, 1, ex=60))
     except ResponseError as exc:
         outages.tell(log, "redis takes no writes", exc, event="redis_not_ready")
         return "no_writes"

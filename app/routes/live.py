@@ -37,7 +37,7 @@ from app.web.reach import current_reach, reach_of
 from app.web.regions import within_reach
 from app.wiring.params import feed_of
 from sql import queries
-from tracking.feed.feed import DROPPED, Feed, RegionFeed
+from tracking.feed.feed import DROPPED, SENT_BYTES, Feed, RegionFeed
 from tracking.feed.sightings import LogSightings
 from tracking.feed.view import Message, View
 from tracking.feed.viewport import Viewport
@@ -96,6 +96,7 @@ class LiveStream(ASGIResponse):
                 async for chunk in chunks:
                     async with asyncio.timeout(SEND_TIMEOUT_S):
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    SENT_BYTES.inc(len(chunk))
             if not left.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:

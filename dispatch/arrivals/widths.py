@@ -19,6 +19,7 @@ from statistics import NormalDist
 
 import msgspec
 import numpy as np
+import prometheus_client
 
 from dispatch.arrivals.eta import Eta
 from dispatch.learning.conformal import NORMAL_P90, weighted_quantiles
@@ -26,6 +27,19 @@ from dispatch.stop import PlannedStop
 
 HORIZONS_S = (300.0, 600.0, 1200.0, inf)
 """Cells by how far ahead: nearer than this."""
+AHEAD = ("under_300", "under_600", "under_1200", "over_1200")
+"""How the metric names them, in seconds ahead."""
+ERROR_SECONDS = prometheus_client.Histogram(
+    "postrider_eta_error_seconds",
+    "How far arrivals were from what had been told, told so far ahead; known when a courier has come.",
+    ["ahead_s"],
+    buckets=(15, 30, 60, 120, 180, 300, 600, 1200, 3600),
+)
+TRUTH = prometheus_client.Counter(
+    "postrider_eta_truth_total",
+    "Arrivals that had been told, by whether they fell inside the spread as it is told now: 80 % should.",
+    ["side"],
+)
 EVERY_S = 60.0
 """One of what is told of a stop is remembered so often: people ask at any time, and a minute changes little."""
 MOST_SCORES = 1_000
@@ -132,6 +146,11 @@ class Widths:
         for told in heard:
             cell, late_s = (told.stage, told.horizon), at - told.p50
             width_s = max(told.above_s if late_s > 0 else told.below_s, LEAST_WIDTH_S)
+            below, above = self.stretch(cell)
+            reach_s = width_s * (above if late_s > 0 else below)
+            side = "inside" if abs(late_s) <= reach_s else "later" if late_s > 0 else "earlier"
+            TRUTH.labels(side).inc()
+            ERROR_SECONDS.labels(AHEAD[told.horizon]).observe(abs(late_s))
             score = min(max(late_s / width_s, -FARTHEST), FARTHEST)
             self.scores.setdefault(cell, deque(maxlen=MOST_SCORES)).append(score)
             self.weights.setdefault(cell, deque(maxlen=MOST_SCORES)).append(1.0 / n_of_cell[cell])

@@ -13,11 +13,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from time import monotonic
 
 import asyncpg
 import redis.asyncio as aioredis
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Summary
 
 from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
@@ -56,6 +57,22 @@ CYCLE_SECONDS = Histogram(
     "From reading a region to the committed plan.",
     ["depth"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+STEP_SECONDS = Summary(
+    "postrider_dispatch_step_seconds",
+    "Time of the steps of quick cycles: read, travel, propose, commit; those that failed too.",
+    ["region", "step"],
+)
+SUCCESS = Gauge(
+    "postrider_dispatch_success_timestamp_seconds",
+    "When a region was last planned.",
+    ["region"],
+    multiprocess_mode="mostrecent",
+)
+OFFER_SECONDS = Histogram(
+    "postrider_order_offer_seconds",
+    "From placing an order that is wanted at once to its first offer.",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
 OFFERS = Counter("postrider_dispatch_offers_total", "Offers made to couriers by the planner.")
 DROPPED = Counter("postrider_dispatch_dropped_total", "Parts of plans dropped because something had changed meanwhile.")
@@ -133,12 +150,14 @@ class Planning:
 
     async def _at_once(self, lease: Lease, aside: Aside, urgent: asyncio.Event) -> Cycle:
         params = await params_of(self._pool, lease.region, self.params, aside)
-        await self._expire(lease, params)
+        took = partial(STEP_SECONDS.labels, lease.region)
         began = monotonic()
-        world = await self._load(lease.region, params, aside)
-        if await self._release_absent(world, lease):
+        with took("read").time():
+            await self._expire(lease, params)
             world = await self._load(lease.region, params, aside)
-        seen = await self._locate(world)
+            if await self._release_absent(world, lease):
+                world = await self._load(lease.region, params, aside)
+            seen = await self._locate(world)
         agenda = self._agendas.setdefault(lease.region, Agenda())
         due = agenda.due(world, seen, began)
         plans: list[Plan] = []
@@ -146,7 +165,8 @@ class Planning:
         for part in due:
             snapshot, plan = await self._quick_plan(part, seen, params, aside)
             plan = await _asking(part, snapshot, plan, params)
-            committed.append(await self._commit(part, plan, lease, params))
+            with took("commit").time():
+                committed.append(await self._commit(part, plan, lease, params))
             await self._advise(part, snapshot, plan, params)
             agenda.planned(part, plan, committed[-1].given, monotonic())
             plans += [] if plan is None else [plan]
@@ -188,10 +208,13 @@ class Planning:
         advises = params.plan.reposition_above_s is not None and world.demand and world.couriers
         if not world.orders and not advises:
             return None, None
-        snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
+        took = partial(STEP_SECONDS.labels, world.region)
+        with took("travel").time():
+            snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
         wanted = params.quick_plan
         try:
-            return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
+            with took("propose").time():
+                return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
         except Exception as exc:
             if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
@@ -251,6 +274,7 @@ class Planning:
             ask_again_after_s=params.ask_again_after_s,
             asks=params.asks,
         )
+        _observe_offers(world, committed)
         await events.tell(self._redis, committed.events)
         return committed
 
@@ -351,6 +375,15 @@ async def look(
     return seen.snapshot(matrix)
 
 
+def _observe_offers(world: World, committed: Committed) -> None:
+    """How long orders for now waited for their first offer; one for later waits for its time, and says nothing."""
+    offered = {offer.order_id: offer.offered_at for offer in committed.offers}
+    for order in world.orders:
+        is_for_now = order.ready_at is None and order.pickup.window.opens_at is None
+        if order.id in offered and is_for_now and not world.refusals.get(order.id):
+            OFFER_SECONDS.observe(max(0.0, (offered[order.id] - order.placed_at).total_seconds()))
+
+
 def _observe(cycle: Cycle, n_unassigned: int, *, depth: str, seconds: float) -> None:
     world, plan, committed = cycle.world, cycle.plan, cycle.committed
     CYCLE_SECONDS.labels(depth).observe(seconds)
@@ -358,6 +391,7 @@ def _observe(cycle: Cycle, n_unassigned: int, *, depth: str, seconds: float) -> 
     DROPPED.inc(committed.n_dropped)
     OPEN_ORDERS.labels(world.region).set(len(world.orders))
     UNASSIGNED.labels(world.region).set(n_unassigned)
+    SUCCESS.labels(world.region).set_to_current_time()
     eventful = committed.offers or committed.routes or committed.n_dropped
     log.log(
         logging.INFO if eventful else logging.DEBUG,

@@ -54,6 +54,7 @@ class CourierHours:
             log=log,
             message="summing of hours postponed",
             event="courier_hours_postponed",
+            name="courier hours",
         )
 
     async def once(self) -> None:

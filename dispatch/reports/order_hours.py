@@ -50,6 +50,7 @@ class OrderHours:
             log=log,
             message="counting of orders postponed",
             event=f"{self.TABLE}_postponed",
+            name=self.TABLE.replace("_", " "),
         )
 
     async def once(self) -> None:

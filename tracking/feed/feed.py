@@ -28,6 +28,7 @@ from tracking.streams import StreamEntry, Tails, text_of
 log = logging.getLogger(__name__)
 
 VIEWERS = Gauge("postrider_live_viewers", "Open live streams of this process", multiprocess_mode="livesum")
+SENT_BYTES = Counter("postrider_live_sent_bytes", "Bytes sent to viewers of live streams")
 DROPPED = Counter("postrider_live_dropped", "Viewers cut off because they did not read for too long")
 RESETS = Counter("postrider_live_resets", "Viewers that could not resume and began with a new snapshot")
 READERS_LOST = Gauge(

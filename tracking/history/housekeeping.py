@@ -16,7 +16,7 @@ from typing import Final
 import asyncpg
 
 from sql import queries
-from tracking import outages
+from tracking import outages, periodic
 from tracking.history.tracks import NO_COPY
 from tracking.pause import pause
 
@@ -81,6 +81,7 @@ class Housekeeping:
         while not stop.is_set():
             try:
                 await self.once()
+                periodic.succeeded("housekeeping")
             except outages.DRIVERS as exc:
                 outages.tell(log, "housekeeping postponed", exc, event="housekeeping_postponed")
             await pause(stop, self._every_s)

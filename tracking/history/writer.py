@@ -237,9 +237,10 @@ class Writer:
         """False when stopped in an outage: not to be acknowledged, so that somebody stores it later."""
 
         async def store() -> int:
-            if items:
-                await self._quarantine.insert_many(items)
-            return await self._history.insert_many(columns, region) if len(columns) else 0
+            with metrics.STORE_SECONDS.time():
+                if items:
+                    await self._quarantine.insert_many(items)
+                return await self._history.insert_many(columns, region) if len(columns) else 0
 
         n_stored = await self._until_done(store, stop, unless=_asks_for_less)
         if n_stored is None:

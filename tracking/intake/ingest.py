@@ -68,6 +68,8 @@ class Bounds:
 class _Waiting(msgspec.Struct, gc=False):
     upload: Upload
     receipt: asyncio.Future[Receipt]
+    since: float
+    """Monotonic."""
 
 
 @dataclass(slots=True)
@@ -123,7 +125,7 @@ class Ingest:
             metrics.REQUESTS_TURNED_AWAY.labels("busy").inc()
             raise LogFull
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        lane.waiting.append(_Waiting(upload, receipt))
+        lane.waiting.append(_Waiting(upload, receipt, time.monotonic()))
         lane.n_waiting += n
         if lane.task is None:
             lane.task = asyncio.create_task(self._drain(lane), name=f"ingest {lane.region}")
@@ -151,9 +153,12 @@ class Ingest:
             lane.task = None
 
     async def _commit_group(self, lane: _Lane, group: list[_Waiting]) -> None:
+        metrics.INGEST_WAIT_SECONDS.observe(time.monotonic() - group[0].since)
+        limit_s = self._bounds.commit_timeout_s + self._bounds.replicas_within_s
         try:
-            async with asyncio.timeout(self._bounds.commit_timeout_s + self._bounds.replicas_within_s):
-                receipts = await self._commit(lane.region, [waiting.upload for waiting in group])
+            with metrics.INGEST_COMMIT_SECONDS.time():
+                async with asyncio.timeout(limit_s):
+                    receipts = await self._commit(lane.region, [waiting.upload for waiting in group])
         except outages.DRIVERS as exc:
             outages.tell(log, "log unavailable", exc, event="log_unavailable", region=lane.region)
             self._close_for_a_moment(lane, group, LogUnavailable)

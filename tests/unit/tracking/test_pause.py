@@ -68,7 +68,9 @@ OUTLIVING = {
     "tail": by(lambda: Tail({"a": GROUP}).take(LONG_S)),
     "set aside": set_aside,
     "side by side": lambda work: first_to_end(outlive(work, lambda: rest(LONG_S)), rest(LONG_S)),
-    "periodic": lambda work: periodic.run(work, never(), every_s=LONG_S, log=log, message="failed", event="failed"),
+    "periodic": lambda work: periodic.run(
+        work, never(), every_s=LONG_S, log=log, message="failed", event="failed", name="test"
+    ),
     "supervised": lambda work: supervise("test", work, never()),
 }
 

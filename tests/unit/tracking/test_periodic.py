@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tracking import periodic
 
@@ -21,7 +22,7 @@ async def test_an_outage_postpones_and_a_defect_ends(caplog):
         raise KeyError(n)
 
     with pytest.raises(KeyError):
-        await periodic.run(work, stop, every_s=0.001, log=LOG, message="postponed", event="work_postponed")
+        await periodic.run(work, stop, every_s=0.001, log=LOG, message="postponed", event="work_postponed", name="test")
     assert (n, [record.event for record in caplog.records]) == (2, ["work_postponed"])
 
 
@@ -31,4 +32,6 @@ async def test_it_ends_at_once_when_it_is_told_to_while_it_waits():
     async def work():
         stop.set()
 
-    await periodic.run(work, stop, every_s=3600, log=LOG, message="postponed", event="work_postponed")
+    assert REGISTRY.get_sample_value("postrider_job_success_timestamp_seconds", {"work": "test"}) is None
+    await periodic.run(work, stop, every_s=3600, log=LOG, message="postponed", event="work_postponed", name="test")
+    assert REGISTRY.get_sample_value("postrider_job_success_timestamp_seconds", {"work": "test"}) > 1e9

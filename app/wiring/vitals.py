@@ -1,0 +1,60 @@
+"""How a process fares: its version, whether its event loop keeps up, and its connections to the database."""
+
+import asyncio
+from importlib.metadata import PackageNotFoundError, version
+from time import monotonic
+from typing import Final
+
+import asyncpg
+from prometheus_client import Gauge, Histogram
+
+from tracking.pause import pause
+
+BUILD: Final = Gauge(
+    "postrider_build_info", "1; the labels tell what runs.", ["version", "role"], multiprocess_mode="livemax"
+)
+LOOP_LAG_SECONDS: Final = Histogram(
+    "postrider_event_loop_lag_seconds",
+    "By how much a timer of the process came late: its event loop was busy.",
+    ["role"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+CONNECTIONS: Final = Gauge(
+    "postrider_database_connections",
+    "Connections of the pool, by what they do; `free` could still be opened.",
+    ["role", "state"],
+    multiprocess_mode="livesum",
+)
+
+EVERY_S: Final = 0.5
+
+
+def installed_version() -> str:
+    """Of this program."""
+    try:
+        return version("postrider")
+    except PackageNotFoundError:
+        return "development"
+
+
+class Vitals:
+    """Of one process."""
+
+    def __init__(self, role: str, pool: asyncpg.Pool) -> None:
+        self._role = role
+        self._pool = pool
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Measure until `stop`."""
+        BUILD.labels(installed_version(), self._role).set(1)
+        lag = LOOP_LAG_SECONDS.labels(self._role)
+        began = monotonic()
+        while not await pause(stop, EVERY_S):
+            lag.observe(max(0.0, monotonic() - began - EVERY_S))
+            self._count()
+            began = monotonic()
+
+    def _count(self) -> None:
+        n, n_idle = self._pool.get_size(), self._pool.get_idle_size()
+        for state, number in (("idle", n_idle), ("busy", n - n_idle), ("free", self._pool.get_max_size() - n)):
+            CONNECTIONS.labels(self._role, state).set(number)
