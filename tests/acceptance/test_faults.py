@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psycopg
@@ -43,10 +44,16 @@ class Process:
     arguments: list[str]
     environ: dict[str, str]
     process: subprocess.Popen | None = field(default=None)
+    log: IO[str] | None = None
+    """Where its lines go; None: where ours go."""
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", *self.arguments], cwd=ROOT, env=self.environ, start_new_session=True
+            [sys.executable, "-m", "app", *self.arguments],
+            cwd=ROOT,
+            env=self.environ,
+            stderr=self.log,
+            start_new_session=True,
         )
 
     def kill(self) -> None:
