@@ -3,6 +3,7 @@
 import httpx
 
 from app.machine.api import PortTaken
+from app.machine.backup import BackupError
 from app.machine.embedded import FolderInUse
 from app.machine.running import NotRunning
 from app.machine.servers import NotInstalled, ServerFailed
@@ -14,6 +15,7 @@ from sql.ledger import MigrationError
 from tracking.outages import DATABASE_DRIVER, REDIS_DRIVER, words
 
 OURS = (
+    BackupError,
     FolderInUse,
     MigrationError,
     NotInstalled,

