@@ -340,8 +340,13 @@ def replay_dead_letters(
 
 
 @cli.command()
-def check(data_dir: DataDir = None) -> None:
+def check(
+    data_dir: DataDir = None,
+    json: Annotated[bool, typer.Option("--json", help="One object a finding, for programs.")] = False,
+) -> None:
     """Say whether settings, database, schema and Redis are as they should be; exit status 1 if not."""
+    import msgspec  # noqa: PLC0415
+
     from app.machine.check import check as run_checks  # noqa: PLC0415
     from app.machine.running import NotRunning, connected  # noqa: PLC0415
 
@@ -354,8 +359,47 @@ def check(data_dir: DataDir = None) -> None:
             raise typer.Exit(1) from nothing
     results = asyncio.run(run_checks(settings))
     for result in results:
-        typer.echo(f"{'ok  ' if result.ok else 'FAIL'} {result.what}: {result.found}")
+        if json:
+            typer.echo(msgspec.json.encode(result).decode())
+        else:
+            mend = f"\n     {result.mend}" if result.mend else ""
+            typer.echo(f"{'ok  ' if result.ok else 'FAIL'} {result.what}: {result.found}{mend}")
     raise typer.Exit(0 if all(result.ok for result in results) else 1)
+
+
+@cli.command()
+def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")], data_dir: DataDir = None) -> None:
+    """Copy the database and the log into a folder, while everything runs."""
+    from app.machine.backup import backup as make  # noqa: PLC0415
+    from app.machine.running import connected  # noqa: PLC0415
+
+    made = asyncio.run(make(connected(_settings(data_dir=data_dir)), folder))
+    typer.echo(f"{folder}: everything acknowledged before {made.made_at:%Y-%m-%dT%H:%M:%SZ}, schema {made.schema}")
+
+
+@cli.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `backup` made.")],
+    jobs: Annotated[int, typer.Option(min=1, help="So many tables at once.")] = 2,
+) -> None:
+    """Fill an empty database and an empty Redis from a backup; then `migrate` and start the roles."""
+    from app.machine.backup import restore as fill  # noqa: PLC0415
+    from app.machine.running import connected  # noqa: PLC0415
+
+    made = asyncio.run(fill(connected(_settings()), folder, jobs=jobs))
+    typer.echo(f"restored what was acknowledged before {made.made_at:%Y-%m-%dT%H:%M:%SZ}; now `postrider migrate`")
+
+
+@cli.command()
+def top(
+    url: Annotated[list[str] | None, typer.Option(help="Of the API, or of a metrics port; may be given again.")] = None,
+    every_s: Annotated[float, typer.Option(min=0.5, help="How often to look.")] = 2.0,
+    times: Annotated[int | None, typer.Option(min=1, help="End after so many looks.")] = None,
+) -> None:
+    """How it fares, live: rates, lags, couriers, orders, late ones, alerts."""
+    from app.machine.top import top as show  # noqa: PLC0415
+
+    show(url or ["http://127.0.0.1:8080"], every_s=every_s, times=times)
 
 
 @cli.command("map")

@@ -2,38 +2,40 @@
 
 import re
 import resource
-from dataclasses import dataclass
+import shutil
 from typing import Any, Final
 
 import asyncpg
 import redis.asyncio as aioredis
 from redis.exceptions import ResponseError
 
+from app.machine.ailments import ailments
 from app.machine.api import FILES_BESIDE_CONNECTIONS
 from app.machine.bounds import bounds
+from app.machine.finding import Result
 from app.settings import Settings
 from app.wiring.resources import open_redis
 from app.wiring.schema import schema_of
 from sql import queries
-from sql.ledger import FIT
+from sql.ledger import FIT, Schema, Standing
 from tracking import outages
 from tracking.dead_letters import DeadLetters
+from tracking.log import PositionLog
 
 NO_ANSWER: Final[tuple[type[Exception], ...]] = (*outages.DRIVERS, ValueError)
 """ValueError: the address cannot be read."""
 POSTGRES_AT_LEAST = (16,)
 REDIS_AT_LEAST = (7,)
+LEAST_DISK: Final = 0.1
+"""Of a disk must be free, or ..."""
+LEAST_BYTES: Final = 5e9
+"""... so much."""
+MOST_MEMORY: Final = 0.8
+"""Of Redis's memory may be used: the log needs room for an outage of the database."""
+BEHIND_S: Final = 120.0
+"""A reader of the log that is further behind is in trouble."""
 TIMESCALE_AT_LEAST = (2, 23)
 """The columnstore's present interface."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What was looked at, what was found, and whether that will do."""
-
-    what: str
-    found: str
-    ok: bool
 
 
 async def check(settings: Settings) -> list[Result]:
@@ -47,19 +49,30 @@ def _files(settings: Settings) -> list[Result]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = hard == resource.RLIM_INFINITY or hard >= wanted
     found = f"{'any number' if hard == resource.RLIM_INFINITY else hard} may be open, the API needs {wanted}"
-    return [Result("files", found, ok=enough)]
+    mend = "" if enough else f"ulimit -n {wanted}, or LimitNOFILE of the unit, or ulimits of the container"
+    return [Result("files", found, ok=enough, mend=mend), _disk(settings)]
+
+
+def _disk(settings: Settings) -> Result:
+    """Of this machine; those of the servers are their own."""
+    folder = next(one for one in (settings.data_dir, *settings.data_dir.absolute().parents) if one.exists())
+    total, _, free = shutil.disk_usage(folder)
+    ok = free > min(LEAST_DISK * total, LEAST_BYTES)
+    mend = "" if ok else "make room, or shorten what is kept (deploy/settings.md)"
+    return Result("disk", f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free here", ok=ok, mend=mend)
 
 
 async def _database(settings: Settings) -> list[Result]:
     if not settings.database_url:
         return [Result("database", "not looked at: DATABASE_URL is not set", ok=False)]
     try:
-        connection = await asyncpg.connect(settings.database_url, timeout=5, statement_cache_size=0)
+        connection = await asyncpg.connect(settings.database_url, timeout=5, command_timeout=10, statement_cache_size=0)
     except NO_ANSWER as exc:
         return [Result("database", f"DATABASE_URL: cannot connect: {outages.words(exc)}", ok=False)]
     try:
         row = await connection.fetchrow(queries["health.engine"])
         schema = await schema_of(connection)
+        ills = await ailments(connection, has_timescale=row["timescaledb"] is not None)
     except NO_ANSWER as exc:
         return [Result("database", f"does not answer: {outages.words(exc)}", ok=False)]
     finally:
@@ -69,9 +82,12 @@ async def _database(settings: Settings) -> list[Result]:
     writes = "read-only: nothing can be stored" if row["read_only"] else "takes writes"
     return [
         _version("database", "PostgreSQL", row["postgresql"], POSTGRES_AT_LEAST),
-        Result("engine", engine, ok=version is None or _numbers(version) >= TIMESCALE_AT_LEAST),
-        Result("writes", writes, ok=not row["read_only"]),
-        Result("schema", schema.words, ok=schema.standing in FIT),
+        Result(
+            "engine", engine, ok=version is None or _numbers(version) >= TIMESCALE_AT_LEAST, mend=_mend_engine(version)
+        ),
+        Result("writes", writes, ok=not row["read_only"], mend="SELECT pg_promote()" if row["read_only"] else ""),
+        Result("schema", schema.words, ok=schema.standing in FIT, mend=_mend_schema(schema)),
+        *ills,
     ]
 
 
@@ -81,7 +97,8 @@ async def _redis(settings: Settings) -> list[Result]:
     client = open_redis(settings)
     try:
         await client.ping()
-        results = [*await _redis_server(client), *await _redis_durability(client)]
+        results = [*await _redis_server(client), *await _redis_durability(client), *await _redis_state(client)]
+        results.append(await _readers(client))
         letters = DeadLetters(client)
         n_dead = sum([await letters.count(region) for region in await letters.regions()])
     except outages.DRIVERS as exc:
@@ -89,7 +106,8 @@ async def _redis(settings: Settings) -> list[Result]:
     finally:
         await client.aclose()
     waiting = f"{n_dead} wait: `postrider dead-letters list`" if n_dead else "none"
-    return [*results, Result("dead letters", waiting, ok=not n_dead)]
+    mend = "mend the cause, then `postrider dead-letters replay`" if n_dead else ""
+    return [*results, Result("dead letters", waiting, ok=not n_dead, mend=mend)]
 
 
 async def _redis_server(client: aioredis.Redis) -> list[Result]:
@@ -114,10 +132,45 @@ async def _redis_durability(client: aioredis.Redis) -> list[Result]:
     policy = await _configured(client, "maxmemory-policy") or (await _info(client, "memory")).get("maxmemory_policy")
     unknown = "unknown: this user may not ask; see to it that it is "
     return [
-        Result("appendonly", appends or f"{unknown}yes: a 2xx must mean stored", ok=appends in {"yes", None}),
-        Result("appendfsync", syncs or f"{unknown}always or everysec", ok=syncs in {"always", "everysec", None}),
-        Result("maxmemory-policy", policy or f"{unknown}noeviction", ok=policy in {"noeviction", None}),
+        _wanted("appendonly", appends, {"yes"}, f"{unknown}yes: a 2xx must mean stored"),
+        _wanted("appendfsync", syncs, {"always", "everysec"}, f"{unknown}always or everysec"),
+        _wanted("maxmemory-policy", policy, {"noeviction"}, f"{unknown}noeviction"),
     ]
+
+
+async def _redis_state(client: aioredis.Redis) -> list[Result]:
+    """Whether it has room, and whether what it appends reaches the disk."""
+    memory, persistence = await _info(client, "memory"), await _info(client, "persistence")
+    if not memory:
+        return [Result("redis memory", "unknown: INFO is not allowed", ok=True)]
+    used, most = memory.get("used_memory", 0), memory.get("maxmemory", 0)
+    is_full = bool(most) and used > MOST_MEMORY * most
+    bound = f"of {most / 1e6:.0f} MB" if most else "used, without a bound"
+    is_written = persistence.get("aof_last_write_status", "ok") == "ok"
+    return [
+        Result(
+            "redis memory", f"{used / 1e6:.0f} MB {bound}", ok=not is_full, mend="raise maxmemory" if is_full else ""
+        ),
+        Result(
+            "redis disk",
+            "the last append reached the disk" if is_written else "the last append failed",
+            ok=is_written,
+            mend="" if is_written else "make room on its disk; it takes writes again by itself",
+        ),
+    ]
+
+
+async def _readers(client: aioredis.Redis) -> Result:
+    """Who is behind in the log."""
+    position_log = PositionLog(client)
+    behind = [
+        f"{lag.group} of {region}: {lag.seconds:.0f} s, {lag.n_fixes:,} fixes"
+        for region in await position_log.regions()
+        for lag in await position_log.lag(region)
+        if lag.seconds > BEHIND_S
+    ]
+    mend = "does its role run? deploy/runbook.md, LogLag and ReaderLag" if behind else ""
+    return Result("readers of the log", "; ".join(behind) or "none is behind", ok=not behind, mend=mend)
 
 
 async def _configured(client: aioredis.Redis, name: str) -> str | None:
@@ -133,6 +186,21 @@ async def _info(client: aioredis.Redis, section: str) -> dict[str, Any]:
     except ResponseError:
         return {}
     return found
+
+
+def _wanted(name: str, found: str | None, wanted: set[str], unknown: str) -> Result:
+    ok = found is None or found in wanted
+    return Result(name, found or unknown, ok=ok, mend="" if ok else f"CONFIG SET {name} {min(wanted)}, and in its file")
+
+
+def _mend_engine(version: str | None) -> str:
+    return "" if version is None or _numbers(version) >= TIMESCALE_AT_LEAST else "ALTER EXTENSION timescaledb UPDATE"
+
+
+def _mend_schema(schema: Schema) -> str:
+    if schema.standing in FIT:
+        return ""
+    return "run the programs of its release" if schema.standing is Standing.TOO_NEW else "run `postrider migrate`"
 
 
 def _version(what: str, name: str, version: str, at_least: tuple[int, ...]) -> Result:
