@@ -1,0 +1,178 @@
+"""What is under deploy/ is read by the program that it is for, or by that program's schema; no cluster is needed."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import helm_python
+import kubernetes_validate
+import pytest
+import yaml
+
+from app.main import create_app
+from app.settings import Settings
+from tests.unit.deploy.test_alerts import ALERTS, ROOT
+
+DEPLOY = ROOT / "deploy"
+CHART = DEPLOY / "helm"
+KUBERNETES = ("1.31", "1.34", "1.37")
+TRIAL = {"secrets": {"databaseUrl": "postgresql://x", "redisUrl": "redis://y"}}
+OWN_KINDS = {"ServiceMonitor", "PrometheusRule", "ExternalSecret"}
+"""Of operators: Kubernetes has no schema of them."""
+
+
+def run(*command):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=120)
+
+
+def rendered(values):
+    with helm_python.Chart.load(str(CHART)) as chart:
+        text = chart.render(values, name="pr", namespace="couriers")
+    return [one for part in text.values() for one in yaml.safe_load_all(part) if one]
+
+
+@pytest.fixture(scope="module")
+def objects():
+    return rendered(TRIAL)
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_what_the_chart_renders_is_valid_for_kubernetes(objects, version):
+    for one in objects:
+        if one["kind"] not in OWN_KINDS:
+            kubernetes_validate.validate(one, version, strict=True)
+
+
+def test_each_role_has_what_keeps_it_alive(objects):
+    of_kind = {}
+    for one in objects:
+        of_kind.setdefault(one["kind"], {})[one["metadata"]["name"]] = one
+    assert of_kind["Deployment"].keys() == {
+        f"pr-{role}" for role in ("api", "writer", "watch", "dispatch", "housekeeping", "gateway")
+    }
+    for deployment in of_kind["Deployment"].values():
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert {container[f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "liveness", "readiness")} == {
+            "metrics"
+        }
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert container["resources"]["limits"]["memory"]
+    hook = of_kind["Job"]["pr-migrate"]["metadata"]["annotations"]["helm.sh/hook"]
+    assert hook == "pre-install,pre-upgrade"
+    (rule,) = of_kind["PrometheusRule"].values()
+    told = {
+        one["alert"]: one["annotations"] for group in rule["spec"]["groups"] for one in group["rules"] if "alert" in one
+    }
+    assert told == {name: alert["annotations"] for name, alert in ALERTS.items()}  # word for word
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "secrets.databaseUrl"),
+        (TRIAL | {"roles": {"writter": {}}}, "writter"),
+        (TRIAL | {"settings": {"POSTRIDER_API_WORKERS": 2}}, "POSTRIDER_API_WORKERS|got number|string"),
+        (TRIAL | {"image": {"repository": "x", "digest": "latest"}}, "digest"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(values, words):
+    with pytest.raises(helm_python.HelmError, match=words):
+        rendered(values)
+
+
+def test_secrets_may_come_from_elsewhere():
+    kinds = {one["kind"] for one in rendered({"secrets": {"external": {"store": "vault"}}})}
+    assert "ExternalSecret" in kinds
+    assert "Secret" not in kinds
+    assert "Secret" not in {one["kind"] for one in rendered({"secrets": {"existing": "mine"}})}
+
+
+def outside():
+    """The first part of every path that the API answers, but for what stays inside."""
+    paths = {route.path for route in create_app(Settings()).routes}
+    return {path for path in paths if not path.startswith(("/health", "/metrics"))}
+
+
+def test_the_ingress_lets_through_what_is_for_outside_and_nothing_else(objects):
+    (ingress,) = [one for one in objects if one["kind"] == "Ingress"]
+    ways = [(way["path"], way["pathType"]) for way in ingress["spec"]["rules"][0]["http"]["paths"]]
+
+    def passes(path):
+        return any(path == way or (kind == "Prefix" and path.startswith(f"{way}/")) for way, kind in ways)
+
+    assert [path for path in outside() if not passes(path)] == []
+    assert not passes("/metrics")
+    assert not passes("/health/ready")
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory):
+    """The configuration with a certificate and an address that are there."""
+    folder = tmp_path_factory.mktemp("nginx")
+    made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+               "/CN=x", "-keyout", folder / "key", "-out", folder / "certificate")  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    text = (DEPLOY / "nginx.conf").read_text().replace("server api:8080", "server 127.0.0.1:8080")
+    text = text.replace("/run/secrets/tls_certificate", str(folder / "certificate"))
+    text = text.replace("/run/secrets/tls_key", str(folder / "key")).replace("/tmp/nginx.pid", str(folder / "pid"))
+    (folder / "nginx.conf").write_text(text)
+    return folder / "nginx.conf"
+
+
+def test_nginx_reads_its_configuration(nginx):
+    done = run("nginx", "-t", "-c", nginx)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_proxy_logs_no_token_of_any_address():
+    masks = re.findall(r"^\s*~\^(\S+)\s", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)
+    masks = [mask.replace("(?<", "(?P<") for mask in masks]
+    secret = [path for path in outside() if re.search(r"\{(token|code)\b", path) and not path.startswith("/problems/")]
+    assert secret
+    assert [path for path in secret if not any(re.match(mask, path) for mask in masks)] == []
+
+
+def test_compose_knows_every_file_it_mounts_and_hands_out_no_password():
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        for volume in service.get("volumes", ()):
+            source = volume.partition(":")[0]
+            if source.startswith("./") and source != "./map":  # the city's own
+                assert (DEPLOY / source).exists(), (name, source)
+        assert "healthcheck" in service, name
+        assert service.get("deploy", {}).get("resources", {}).get("limits", {}).get("memory"), name
+        assert service["logging"]["options"]["max-size"], name
+    assert "PASSWORD:" not in (DEPLOY / "compose.yaml").read_text()
+
+
+def test_prometheus_reads_its_configuration(tmp_path):
+    text = (DEPLOY / "prometheus" / "prometheus.yaml").read_text()
+    (tmp_path / "prometheus.yaml").write_text(text.replace("/etc/prometheus/rules", str(CHART / "rules")))
+    done = run("promtool", "check", "config", tmp_path / "prometheus.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_grafana_is_given_valid_files():
+    for path in (DEPLOY / "grafana").rglob("*.yaml"):
+        assert yaml.safe_load(path.read_text())["apiVersion"] == 1
+
+
+def test_systemd_reads_its_units(tmp_path):
+    for unit in (DEPLOY / "systemd").iterdir():
+        text = unit.read_text().replace("/opt/postrider/bin/postrider", "/bin/true")
+        (tmp_path / unit.name.replace("@.", "@api.")).write_text(text)
+    done = run("systemd-analyze", "verify", "--man=no", *sorted(tmp_path.iterdir()))
+    ours = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "postrider" in line.partition(":")[0]]
+    assert ours == []
+
+
+def test_every_file_is_looked_at_by_some_check():
+    """Beside the pages, which are linked, the Dockerfile (hadolint, test_image.py), and PostgreSQL's own file."""
+    looked_at = {"Dockerfile", "compose.yaml", "dashboards.py", "grafana", "helm", "nginx.conf", "postgres.conf"}
+    looked_at |= {"prometheus", "systemd"}
+    there = {path.relative_to(DEPLOY).parts[0] for path in DEPLOY.rglob("*") if _is_shipped(path)}
+    assert {name for name in there if not name.endswith(".md")} == looked_at
+
+
+def _is_shipped(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts and "secrets" not in path.parts
