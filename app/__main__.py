@@ -82,12 +82,21 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded serve
 
 
 @cli.command()
-def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+def up(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    role: Annotated[list[str] | None, typer.Option(help="Only this role; may be given again.")] = None,
+) -> None:
     """Every role in one process tree, with embedded servers where no URL is set."""
+    from app.machine.up import ROLES  # noqa: PLC0415
     from app.machine.up import up as run_all  # noqa: PLC0415
 
+    if wrong := set(role or ()) - set(ROLES):
+        raise typer.BadParameter(f"--role {min(wrong)}: expected one of {', '.join(ROLES)}")
+
     settings = _settings(host=host, port=port, data_dir=data_dir)
-    _run(lambda stop: run_all(settings, os.environ, stop))
+    _run(lambda stop: run_all(settings, os.environ, stop, roles=role or ROLES))
 
 
 @cli.command()

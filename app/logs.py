@@ -1,4 +1,4 @@
-"""Logging: stdlib, JSON lines unless a terminal reads them, with the trace id of the request; no whereabouts."""
+"""Logging: stdlib, JSON lines with ECS names unless a terminal reads them, with the trace id; no whereabouts."""
 
 import json
 import logging
@@ -15,6 +15,9 @@ _address: ContextVar[str | None] = ContextVar("address", default=None)
 TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 """W3C Trace Context, section 3.2."""
 
+ECS: Final = "8.17.0"
+OF_ECS: Final = {"event": "event.action"}
+"""Of `extra`, what the schema has a name for."""
 STANDARD: Final = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -43,21 +46,28 @@ def begin_trace(traceparent: str | None) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line, by the names of the Elastic Common Schema; what is ours alone is under `postrider.`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Time, level, logger, message, trace id and whatever came in `extra`."""
         line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
+            "@timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "log.level": record.levelname.lower(),
             "message": record.getMessage(),
+            "ecs.version": ECS,
+            "service.name": "postrider",
+            "log.logger": record.name,
+            "process.pid": record.process,
         }
         if trace_id := current_trace_id():
-            line["trace_id"] = trace_id
-        line.update((key, value) for key, value in vars(record).items() if key not in STANDARD)
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["trace.id"] = trace_id
+        for key, value in vars(record).items():
+            if key not in STANDARD:
+                line[OF_ECS.get(key, f"postrider.{key}")] = value
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error.type"] = record.exc_info[0].__name__
+            line["error.message"] = str(record.exc_info[1])
+            line["error.stack_trace"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
 
 

@@ -39,6 +39,9 @@ SENT: Final = Counter(
     "postrider_events_sent_total", "Attempts to send an event out, by what became of it.", ["outcome"]
 )
 
+for _outcome in ("taken", "failed", "given_up", "unreadable"):  # from the start, so that the first one is seen to grow
+    SENT.labels(_outcome)
+
 POLL_S: Final = 0.25
 HELD_S: Final = 15.0
 END_WITHIN_S: Final = 3.0

@@ -11,8 +11,10 @@ It may be made while everything runs. PostgreSQL's own programs copy the databas
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -61,9 +63,12 @@ async def backup(settings: Settings, folder: Path) -> Manifest:
     connection = await asyncpg.connect(settings.database_url, timeout=10, statement_cache_size=0)
     try:
         schema = (await schema_of(connection)).words
+        programs = _programs(connection.get_server_version().major)
     finally:
         await connection.close()
-    await _run(settings, "pg_dump", "--format=custom", "--no-owner", "--no-acl", f"--file={partial / DATABASE}")
+    await _run(
+        settings, programs / "pg_dump", "--format=custom", "--no-owner", "--no-acl", f"--file={partial / DATABASE}"
+    )
     sums = {name: _sum(partial / name) for name in (REDIS, DATABASE)}
     made = Manifest(version=installed_version(), schema=schema, made_at=made_at, n_log_entries=n, sums=sums)
     (partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(made)))
@@ -85,15 +90,16 @@ async def restore(settings: Settings, folder: Path, *, jobs: int = 2) -> Manifes
             raise BackupError("the database is not empty: a backup is restored into an empty one only")
         if not await copied_log.is_empty(redis):
             raise BackupError("this Redis is not empty: a backup is restored into an empty one only")
+        programs = _programs(connection.get_server_version().major)
         has_timescale = "timescaledb" in await _run(
-            settings, "pg_restore", "--list", str(folder / DATABASE), connects=False
+            settings, programs / "pg_restore", "--list", str(folder / DATABASE), connects=False
         )
         if has_timescale:  # its own catalogue must not be filled by its own triggers
             await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
             await connection.execute("SELECT timescaledb_pre_restore()")
         try:
             options = ["--no-owner", "--no-acl", "--exit-on-error", f"--jobs={1 if has_timescale else jobs}"]
-            await _run(settings, "pg_restore", *options, str(folder / DATABASE))
+            await _run(settings, programs / "pg_restore", *options, str(folder / DATABASE))
         finally:
             if has_timescale:
                 await connection.execute("SELECT timescaledb_post_restore()")
@@ -131,23 +137,31 @@ def _sum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def _run(settings: Settings, program: str, *arguments: str, connects: bool = True) -> str:
+async def _run(settings: Settings, program: Path, *arguments: str, connects: bool = True) -> str:
     """One of PostgreSQL's programs; the password goes by the environment, where no list of processes shows it."""
     words = conninfo_to_dict(settings.database_url)
     environ = {**os.environ, "PGPASSWORD": str(words.pop("password", "") or "")}
     target = [f"--dbname={make_conninfo(**{name: str(word) for name, word in words.items()})}"] if connects else []
-    command = [str(_program(program)), *target, *arguments]
+    command = [str(program), *target, *arguments]
     done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise BackupError(f"{program}: {done.stderr.strip() or f'ended with {done.returncode}'}")
+        raise BackupError(f"{program.name}: {done.stderr.strip() or f'ended with {done.returncode}'}")
     return done.stdout
 
 
-def _program(name: str) -> Path:
-    """The system's, else the embedded server's."""
-    if found := shutil.which(name):
-        return Path(found)
-    try:
-        return postgres_programs() / name
-    except NotInstalled as exc:
-        raise BackupError(f"{name} is missing: install PostgreSQL's client programs") from exc
+def _programs(server: int) -> Path:
+    """The folder of PostgreSQL's programs, of the server's version or a newer one; raises BackupError."""
+    found = [Path(name).parent for name in [shutil.which("pg_dump")] if name]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    with suppress(NotInstalled):
+        found.append(postgres_programs())
+    for folder in found:
+        with suppress(OSError, subprocess.CalledProcessError, ValueError):
+            if _version_of(folder / "pg_dump") >= server:
+                return folder
+    raise BackupError(f"pg_dump {server} or newer is missing: install PostgreSQL's client programs of that version")
+
+
+def _version_of(program: Path) -> int:
+    said = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return int(re.findall(r"\d+", said)[0]) if re.search(r"\d", said) else 0

@@ -6,10 +6,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Any
 
 import httpx
 
@@ -19,12 +20,14 @@ from app.machine.tokens import FIRST_ADMIN, ensure_admin_token, make_address
 from app.machine.users import ensure_first
 from app.settings import Settings
 from app.web.auth import Role
+from app.web.health_listener import Look, listen
 from app.web.together import MULTIPROCESS, share_metrics
 from sql.ledger import Engine
 
 log = logging.getLogger(__name__)
 
-ROLES = ("api", "writer", "watch", "dispatch", "background")
+API = "api"
+ROLES = (API, "writer", "watch", "dispatch", "background")
 READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 15.0
 """Then a child is killed; nothing is lost by that, for what is accepted is in the log."""
@@ -52,7 +55,12 @@ class Child:
 
 
 async def up(
-    settings: Settings, environ: Mapping[str, str], stop: asyncio.Event, *, beside: Beside | None = None
+    settings: Settings,
+    environ: Mapping[str, str],
+    stop: asyncio.Event,
+    *,
+    beside: Beside | None = None,
+    roles: Collection[str] = ROLES,
 ) -> None:
     """
     Run until `stop` is set.
@@ -61,6 +69,8 @@ async def up(
     prints one line when they serve; then one with an address that signs that administrator in, and, where there are no
     people, one for the first of them, or, if given, runs `beside` until the end, which says where to look when there is
     something to see. Raises StartError when they do not serve.
+
+    `roles` without the API: this process tells their metrics, and nobody waits for readiness.
     """
     async with servers(settings) as connected:
         await asyncio.to_thread(migrate, connected.database_url)
@@ -69,13 +79,19 @@ async def up(
             print(f"postrider admin token in {token_file}", flush=True)  # noqa: T201 - the contract of `up`
         share_metrics(connected.data_dir / "metrics")
         child_environ = {**environ, **_environ_of(connected), MULTIPROCESS: os.environ[MULTIPROCESS]}
-        children = [Child(role) for role in ROLES]
+        children = [Child(role) for role in ROLES if role in roles]
         async with asyncio.TaskGroup() as group:
             companion: asyncio.Task[None] | None = None
             tasks = [group.create_task(_keep_running(child, child_environ)) for child in children]
             try:
-                await _wait_until_ready(connected, stop)
-                if not stop.is_set():
+                if API in roles:
+                    await _wait_until_ready(connected, stop)
+                if API not in roles:
+                    if connected.metrics_port:
+                        asked: dict[str, Look] = {"/health/live": _lives}
+                        group.create_task(listen(connected.host, connected.metrics_port, asked, stop))
+                    print(f"postrider runs {', '.join(roles)}", flush=True)  # noqa: T201 - as below
+                elif not stop.is_set():
                     print(f"postrider ready {connected_url(connected)}", flush=True)  # noqa: T201 - the contract of `up`
                     if beside is None and token_file is not None:
                         print(await desk_line(connected), flush=True)  # noqa: T201 - what a person came for
@@ -92,6 +108,10 @@ async def up(
                     tasks.append(companion)
                 for task in tasks:
                     task.cancel()
+
+
+async def _lives() -> tuple[int, dict[str, Any]]:
+    return 200, {"status": "ok"}
 
 
 async def desk_line(settings: Settings) -> str:

@@ -123,4 +123,6 @@ def test_log_line_is_json_with_the_trace_id(capsys):
     trace = logs.begin_trace(None)
     logging.getLogger("tracking.history.writer").info("stored", extra={"event": "stored", "n_fixes": 3})
     line = json.loads(capsys.readouterr().err)
-    assert (line["message"], line["n_fixes"], line["trace_id"], line["level"]) == ("stored", 3, trace, "INFO")
+    assert (line["message"], line["log.level"], line["event.action"]) == ("stored", "info", "stored")
+    assert (line["postrider.n_fixes"], line["trace.id"]) == (3, trace)
+    assert line["@timestamp"].endswith("+00:00")

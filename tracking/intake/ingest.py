@@ -25,7 +25,7 @@ from tracking.intake.screening import Receipt, Screened, Upload, candidates, scr
 from tracking.live import INDEXED_FOR_S, RECORD, records_of
 from tracking.log import RegionKeys
 from tracking.position import Region
-from tracking.quality import Limits
+from tracking.quality import Limits, Reason
 from tracking.script import Script
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,12 @@ MOST_TOLD: Final = 10_000
 
 REFUSALS: Final[dict[type[LogFull | LogUnavailable], str]] = {LogFull: "full", LogUnavailable: "unavailable"}
 """How the metric names them."""
+
+# From the start: Prometheus sees no growth in a series that begins with its first value.
+for _reason in Reason:
+    metrics.FIXES_QUARANTINED.labels(_reason)
+for _refusal in ("busy", *REFUSALS.values()):
+    metrics.REQUESTS_TURNED_AWAY.labels(_refusal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
