@@ -82,10 +82,12 @@ async def _pack(redis: Redis, name: bytes, out: Any) -> None:
 async def _places(redis: Redis, region: Region) -> list[tuple[str, str]]:
     """Each reader, and the last entry before the first that it had not acknowledged."""
     key, found = RegionKeys(region).log, []
-    for group in await redis.xinfo_groups(key):
+    groups: Any = await redis.xinfo_groups(key)
+    for group in groups:
         after = group["last-delivered-id"].decode()
         if group["pending"]:
-            first = (await redis.xpending(key, group["name"]))["min"]
+            pending: Any = await redis.xpending(key, group["name"])
+            first = pending["min"]
             after = _before(first.decode()) if first else after
         found.append((group["name"].decode(), after))
     return found
@@ -99,7 +101,10 @@ def _before(entry_id: str) -> str:
 
 async def _pages(redis: Redis, region: Region) -> Any:
     after = "-"
-    while entries := await redis.xrange(RegionKeys(region).log, min=after, count=PAGE):
+    while True:
+        entries: Any = await redis.xrange(RegionKeys(region).log, min=after, count=PAGE)
+        if not entries:
+            return
         yield Page(region, [(entry_id.decode(), fields) for entry_id, fields in entries])
         after = f"({entries[-1][0].decode()}"
 
@@ -144,7 +149,8 @@ async def restore(redis: Redis, path: Path) -> int:
             case Page():
                 async with redis.pipeline(transaction=False) as pipe:
                     for entry_id, fields in frame.entries:
-                        pipe.xadd(RegionKeys(Region(frame.region)).log, dict(fields), id=entry_id)
+                        whole: Any = fields
+                        pipe.xadd(RegionKeys(Region(frame.region)).log, whole, id=entry_id)
                     await pipe.execute()
                 n += len(frame.entries)
             case Place():
