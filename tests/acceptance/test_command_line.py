@@ -1,21 +1,28 @@
 """The command line as an operator meets it: a mistake is a line that names what to change, never a traceback."""
 
 import asyncio
+import json
 import os
 import sys
+import time
 from dataclasses import dataclass
+from datetime import timedelta
 
+import asyncpg
 import httpx
 import pytest
 import redis
 
 from app import logs
 from app.__main__ import main
+from app.machine import ailments
 from app.machine.check import check
 from app.settings import SettingError, Settings
 from app.web.rsgi import Rsgi
 from tests.acceptance.test_slow_clients import api
 from tests.acceptance.test_up import Program, own_folder
+from tracking.log import RegionKeys
+from tracking.position import Region
 
 __all__ = ["own_folder"]
 
@@ -211,6 +218,50 @@ async def test_check_says_what_was_not_looked_at_and_what_does_not_answer(redis_
 
 async def test_check_fails_on_a_schema_that_is_behind(empty_database_url, redis_url):
     assert await failures(empty_database_url, redis_url) == {"schema"}
+
+
+async def test_check_says_what_mends_each_finding(database_url, redis_url, monkeypatch):
+    monkeypatch.setattr(ailments, "OLD", timedelta(0))
+    with redis.Redis.from_url(redis_url) as client:
+        log = RegionKeys(Region("default")).log
+        client.xadd(log, {"n": 1, "total": 1}, id=f"{int(time.time() * 1000) - 600_000}-1")
+        client.xgroup_create(log, "history", id="0")
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("CREATE TABLE twice AS SELECT 1 AS a FROM generate_series(1, 2)")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await connection.execute("CREATE UNIQUE INDEX CONCURRENTLY half_made ON twice (a)")
+        async with connection.transaction():
+            await connection.execute("SELECT 1")
+            found = {one.what: one for one in await check(Settings(database_url=database_url, redis_url=redis_url))}
+            pid = connection.get_server_pid()
+    finally:
+        await connection.execute("DROP TABLE twice")
+        await connection.close()
+    assert {what for what, one in found.items() if not one.ok} == {"indexes", "transactions", "readers of the log"}
+    assert "half_made" in found["indexes"].found
+    assert found["transactions"].mend == f"end it: SELECT pg_terminate_backend({pid})"
+    assert "history of default: 600 s, 1 fixes" in found["readers of the log"].found
+    assert all(one.mend for one in found.values() if not one.ok)
+
+
+def test_check_tells_programs_an_object_a_finding(postrider, addresses):
+    done = postrider("check", "--json", **addresses)
+    found = {one["what"]: one for one in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 0
+    assert found["schema"].keys() == {"what", "found", "ok", "mend"}
+
+
+def test_the_plan_of_a_slow_statement_says_which_index_it_misses():
+    scan = {"Node Type": "Seq Scan", "Relation Name": "orders", "Filter": "(phone = $1)"}
+    whole = {"Node Type": "Seq Scan", "Relation Name": "regions"}
+    plan = {"Node Type": "Sort", "Plans": [{"Node Type": "Hash Join", "Plans": [scan, whole]}]}
+    assert ailments.whole_reads(plan) == [("orders", "(phone = $1)")]
+
+
+def test_up_refuses_a_role_that_there_is_not(postrider):
+    done = postrider("up", "--role", "cook")
+    assert (done.returncode, "cook" in done.stderr) == (2, True)
 
 
 def test_the_api_says_why_it_cannot_start(postrider, addresses):
