@@ -7,6 +7,8 @@ asked of its event loop, so a loop that stands still is not said to be alive.
 
 import asyncio
 import json
+import logging
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError as NotInTime
 from functools import partial
@@ -16,6 +18,8 @@ from typing import Any, Final
 
 from app.web.metrics import exposition
 from tracking.pause import pause
+
+log = logging.getLogger(__name__)
 
 LOOP_ANSWERS_WITHIN_S: Final = 5.0
 TRY_AGAIN_S: Final = 2.0
@@ -31,6 +35,10 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], questions: dict[str, Look], loop: asyncio.AbstractEventLoop) -> None:
         self.questions, self.loop = questions, loop
         super().__init__(address, _Handler)
+
+    def handle_error(self, *_: object) -> None:
+        """Whoever asked has gone, or said something odd: a line of the log, and nothing of theirs in it."""
+        log.info("probe not answered", exc_info=sys.exception(), extra={"event": "probe_not_answered"})
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import helm_python
@@ -164,6 +165,17 @@ def test_systemd_reads_its_units(tmp_path):
     done = run("systemd-analyze", "verify", "--man=no", *sorted(tmp_path.iterdir()))
     ours = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "postrider" in line.partition(":")[0]]
     assert ours == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"), [("github-workflows", ".github/workflows/ci.yaml"), ("gitlab-ci", ".gitlab-ci.yml")]
+)
+def test_ci_of_both_houses_is_valid_and_runs_the_same(schema, path):
+    done = run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (ROOT / path).read_text()
+    for step in (".ci/run", "deploy/Dockerfile", "trivy", "cosign sign", "--sbom=true|sbom: true"):
+        assert any(form in text for form in step.split("|")), step
 
 
 def test_every_file_is_looked_at_by_some_check():
