@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -154,7 +155,6 @@ for _name, _help in {
     "watch": "Finds stops, geofence events and alerts.",
     "dispatch": "Assigns orders to couriers.",
     "housekeeping": "Applies retention where the database does not do it itself.",
-    "gateway": "Sends events to other systems.",
     "background": "Housekeeping and gateway in one process, as `up` has them.",
 }.items():
     cli.command(_name, help=_help)(_role(_name))
@@ -321,6 +321,44 @@ def simulate(
         typer.echo(f"{name.replace('_', ' '):<16} {getattr(counts, name)}")
     for line in counts.missing():
         typer.echo(line)
+
+
+gateway = typer.Typer(help="Sends events to other systems, and takes commands from them.", invoke_without_command=True)
+cli.add_typer(gateway, name="gateway")
+
+
+@gateway.callback()
+def play_gateway(context: typer.Context) -> None:
+    """Sends events to other systems, and takes commands from them."""
+    if context.invoked_subcommand is None:
+        _role("gateway")()
+
+
+commands = typer.Typer(no_args_is_help=True, help="Commands of other systems that could have no effect.")
+gateway.add_typer(commands, name="dead-letters")
+
+
+@commands.command("list")
+def list_commands(data_dir: DataDir = None) -> None:
+    """Show each: its id, when it came, by which way, from whom, its type and subject, and why it is here."""
+    from app.machine.command_letters import list_letters  # noqa: PLC0415
+    from app.machine.running import connected  # noqa: PLC0415
+
+    for row in asyncio.run(list_letters(connected(_settings(data_dir=data_dir)))):
+        what = f"{row['source']}  {row['type']}  {row['subject']}  {row['reason']}"
+        shown = "".join(sign if sign.isprintable() else "?" for sign in what)  # by strangers, on a terminal
+        typer.echo(f"{row['id']}  {row['received_at']:%Y-%m-%dT%H:%M:%SZ}  {row['way']}  {shown}")
+
+
+@commands.command("replay")
+def replay_commands(
+    letter: Annotated[UUID | None, typer.Option("--id", help="This one only.")] = None, data_dir: DataDir = None
+) -> None:
+    """Try them anew, once the cause is mended; what still can have no effect is set aside again."""
+    from app.machine.command_letters import replay as replay_letters  # noqa: PLC0415
+    from app.machine.running import connected  # noqa: PLC0415
+
+    typer.echo(f"replayed {asyncio.run(replay_letters(connected(_settings(data_dir=data_dir)), letter))}")
 
 
 dead_letters = typer.Typer(no_args_is_help=True, help="What the writer could not store: shown, and brought back.")

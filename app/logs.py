@@ -91,3 +91,6 @@ def configure(level: str, as_json: bool | None) -> None:
     # httpx logs whole URLs at INFO, API keys included.
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Lost connections, each in many words; whoever had one tells of it.
+    for noisy in ("aio_pika", "aiormq", "aiokafka"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)

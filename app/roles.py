@@ -8,8 +8,10 @@ from functools import partial
 
 from app.commands.erasing import Erasing
 from app.commands.forgetting import Forgetting, Retention
+from app.gateway.brokers import ways_in, ways_out
+from app.gateway.inbox import Inbox
 from app.gateway.sender import Sender
-from app.gateway.webhooks import Webhooks
+from app.geocoding.chain import geocoding
 from app.machine.api import PortTaken, refuse_taken_port
 from app.pictures.keeping import PictureKeeping
 from app.pictures.store import PictureStore
@@ -133,13 +135,21 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 
 def _gateway(settings: Settings, opened: Resources) -> dict[str, Start]:
-    """Events to other systems."""
+    """Events to other systems, and commands from them."""
 
     async def send(stop: asyncio.Event) -> None:
-        async with Webhooks(allow_private=settings.webhooks_private) as webhooks:
-            await Sender(opened.pool, opened.redis, webhooks).run(stop)
+        async with ways_out(settings, opened.pool) as ways:
+            await Sender(opened.pool, opened.redis, ways).run(stop)
 
-    return {"events": send}
+    async def receive(stop: asyncio.Event) -> None:
+        async with geocoding(settings, opened.redis) as geocoders:
+            inbox = Inbox(opened.pool, opened.redis, geocoders)
+            parts = {"commands again": inbox.run, **ways_in(settings, inbox)}
+            async with asyncio.TaskGroup() as group:
+                for name, start in parts.items():
+                    group.create_task(supervise(name, start, stop))
+
+    return {"events": send, "commands": receive}
 
 
 def _background(settings: Settings, opened: Resources) -> dict[str, Start]:

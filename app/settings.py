@@ -81,6 +81,28 @@ class Settings:
     """Who did and who looked at what, and tokens that work no more, are kept so long."""
     webhooks_private: bool = False
     """Webhooks may go to addresses of private networks too; only where all administrators may reach those anyway."""
+    rabbitmq_url: str = ""
+    """RabbitMQ for events and orders, as `amqp://user:password@host/vhost`; needs `postrider[rabbitmq]`."""
+    rabbitmq_exchange: str = "postrider.events"
+    """Topic exchange of the events; the routing key is an event's type."""
+    rabbitmq_queue: str = "postrider.commands"
+    """Queue from which orders come; made as a quorum queue where it is not there."""
+    kafka_servers: str = ""
+    """Kafka for events and orders: `host:port`, several separated by spaces; needs `postrider[kafka]`."""
+    kafka_security: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    kafka_mechanism: str = "SCRAM-SHA-512"
+    """With SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""
+    kafka_user: str = ""
+    """With SASL."""
+    kafka_password: str = field(default="", repr=False)
+    """With SASL."""
+    kafka_events: str = "postrider.events"
+    """Topic of the events; the key is an event's subject."""
+    kafka_commands: str = "postrider.commands"
+    """Topic from which orders come."""
+    kafka_dead_letters: str = "postrider.commands.dead"
+    """Topic of commands that could have no effect."""
     compress_after_days: int = 2
     """TimescaleDB compresses fixes older than this; late ones still find their place."""
     log_level: str = "INFO"
@@ -268,12 +290,15 @@ def _parse(name: str, raw: str, wanted: object) -> object:
 
 CHOICES: Final[Mapping[str, Collection[str]]] = {
     "engine": ("postgres", "timescale"),
+    "kafka_security": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "kafka_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     "dispatch_profile": ("meal", "parcel", "quick"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "database_url": ("postgresql", "postgres"),
     "redis_url": ("redis", "rediss", "unix"),
+    "rabbitmq_url": ("amqp", "amqps"),
     "valhalla_url": ("http", "https"),
     "nominatim_url": ("http", "https"),
     "s3_endpoint": ("http", "https"),

@@ -37,6 +37,9 @@ UNFINISHED = Gauge(
 
 STEPS: Final = (
     "hold",
+    "inbox",
+    "inbox_heads",
+    "outbox_refused",
     "courier",
     "audit_facts",
     "audit_actor",

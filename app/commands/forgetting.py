@@ -29,6 +29,9 @@ class Retention:
     invitations: timedelta
     outbox: timedelta
     outbox_heads: timedelta
+    inbox: timedelta
+    inbox_letters: timedelta
+    inbox_heads: timedelta
     order_contacts: timedelta
     order_pictures: timedelta
     order_codes: timedelta
@@ -55,13 +58,14 @@ class Retention:
         orders, audit = settings.retention_orders_days, settings.retention_audit_days
         days = {
             **dict.fromkeys(("share_links", "invitations"), 1),
-            "outbox": min(settings.retention_events_days, contacts),
+            **dict.fromkeys(("outbox", "inbox"), min(settings.retention_events_days, contacts)),
+            "inbox_letters": contacts,
             **dict.fromkeys(
                 ("order_contacts", "order_pictures", "order_codes", "order_comments", "order_days_addresses"), contacts
             ),
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
-            **dict.fromkeys(("order_hours", "order_days", "orders", "outbox_heads"), orders),
+            **dict.fromkeys(("order_hours", "order_days", "orders", "outbox_heads", "inbox_heads"), orders),
             **dict.fromkeys(("audit_log", "tokens", "users"), audit),
         }
         return cls(**{name: timedelta(days=n) for name, n in days.items()})

@@ -4,17 +4,20 @@ from typing import Any
 
 import msgspec
 
+from app.gateway import commands
+from app.gateway.commands import CommandEvent
 from app.gateway.events import SHAPES, CloudEvent
-from app.gateway.webhooks import CONTENT_TYPE
+from app.gateway.ways import CONTENT_TYPE
 
 SCHEMAS = "#/components/schemas/"
 
 
 def document(version: str) -> dict[str, Any]:
     """The description; `version` is the API's."""
-    shapes = sorted(set(SHAPES.values()), key=lambda shape: shape.__name__)
-    _, schemas = msgspec.json.schema_components([CloudEvent, *shapes], ref_template=SCHEMAS + "{name}")
-    messages = {name: _message(name, shape.__name__) for name, shape in SHAPES.items()}
+    shapes = sorted({*SHAPES.values(), *commands.SHAPES.values()}, key=lambda shape: shape.__name__)
+    _, schemas = msgspec.json.schema_components([CloudEvent, CommandEvent, *shapes], ref_template=SCHEMAS + "{name}")
+    sent = {name: _message(name, CloudEvent, shape) for name, shape in SHAPES.items()}
+    taken = {name: _message(name, CommandEvent, shape) for name, shape in commands.SHAPES.items()}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -28,18 +31,36 @@ def document(version: str) -> dict[str, Any]:
                 "address": "{url}",
                 "description": "Sent by POST to the address of a webhook, signed as Standard Webhooks says.",
                 "parameters": {"url": {"description": "As given to POST /v1/webhooks."}},
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
-            }
+                "messages": _references(sent),
+            },
+            "events": {
+                "address": "postrider.events",
+                "description": "Exchange of RabbitMQ, by type as routing key; topic of Kafka, by subject as key.",
+                "messages": _references(sent),
+            },
+            "commands": {
+                "address": "postrider.commands",
+                "description": "Queue of RabbitMQ; topic of Kafka, by subject as key.",
+                "messages": _references(taken),
+            },
         },
-        "operations": {"send": {"action": "send", "channel": {"$ref": "#/channels/webhook"}}},
-        "components": {"messages": messages, "schemas": schemas},
+        "operations": {
+            "send": {"action": "send", "channel": {"$ref": "#/channels/webhook"}},
+            "publish": {"action": "send", "channel": {"$ref": "#/channels/events"}},
+            "take": {"action": "receive", "channel": {"$ref": "#/channels/commands"}},
+        },
+        "components": {"messages": sent | taken, "schemas": schemas},
     }
 
 
-def _message(name: str, shape: str) -> dict[str, Any]:
-    told = {"type": {"const": name}, "data": {"$ref": f"{SCHEMAS}{shape}"}}
+def _references(messages: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
+
+
+def _message(name: str, envelope: type, shape: type) -> dict[str, Any]:
+    told = {"type": {"const": name}, "data": {"$ref": f"{SCHEMAS}{shape.__name__}"}}
     return {
         "name": name,
         "contentType": CONTENT_TYPE.partition(";")[0],
-        "payload": {"allOf": [{"$ref": f"{SCHEMAS}{CloudEvent.__name__}"}, {"properties": told}]},
+        "payload": {"allOf": [{"$ref": f"{SCHEMAS}{envelope.__name__}"}, {"properties": told}]},
     }

@@ -111,13 +111,28 @@ class FenceData(msgspec.Struct, kw_only=True):
     recorded_at: datetime
 
 
+class RefusedData(msgspec.Struct, kw_only=True):
+    """A command of another system that can have no effect: a dead letter."""
+
+    id: UUID
+    """By which it is brought back."""
+    way: str
+    source: str
+    event_id: str
+    type: str
+    subject: str
+    reason: str
+    body: str
+    """The message, or its beginning."""
+
+
 class TestData(msgspec.Struct, kw_only=True):
     """Somebody wants to see whether events arrive."""
 
     target_id: UUID
 
 
-Data = OrderData | CourierData | BreakData | AlertData | FenceData | TestData
+Data = OrderData | CourierData | BreakData | AlertData | FenceData | RefusedData | TestData
 
 ORDER_STEPS: Final = (
     *("placed", "changed", "assigned", "offered", "accepted", "rejected", "picked_up", "delivered", "failed"),
@@ -129,6 +144,7 @@ SHAPES: Final[Mapping[str, type[msgspec.Struct]]] = {
     **dict.fromkeys(("postrider.courier.break_started", "postrider.courier.break_ended"), BreakData),
     **{f"postrider.alert.{step}": AlertData for step in ("raised", "acknowledged", "resolved")},
     **{f"postrider.geofence.{step}": FenceData for step in ("entered", "exited", "dwelled")},
+    "postrider.command.refused": RefusedData,
     TEST: TestData,
 }
 """Every type of event, with the shape of its `data`."""

@@ -30,7 +30,7 @@ def wait_after(attempts: int, chance: float) -> timedelta | None:
     return WAITS[attempts - 1] * (1 - SPREAD + 2 * SPREAD * chance)
 
 
-def rest_after(failures: int, chance: float) -> timedelta:
+def rest_after(failures: int, chance: float, longest: timedelta = LONGEST_REST) -> timedelta:
     """How long a receiver is left alone after so many failures in a row."""
-    rest = min(timedelta(seconds=2 ** min(failures, 20) / 2), LONGEST_REST)
+    rest = min(timedelta(seconds=2 ** min(failures, 20) / 2), longest)
     return rest * (1 - SPREAD + 2 * SPREAD * chance)

@@ -1,7 +1,7 @@
 """
 The outbox to everybody who wants it: a queue each, of one subject in order, by one process at a time.
 
-    outbox_queue ──claim a target──▶ drain: the first waiting event of each subject ──▶ receiver
+    outbox_queue ──claim a target──▶ drain: the first waiting event of each subject ──its way──▶ receiver
                                        taken: gone from the queue; not taken: again later, and later still
 
 A receiver that hangs or fails is left alone for a while and keeps nobody else waiting. At least once: whoever dies
@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 
 from app.gateway import pace
 from app.gateway.events import body_of
-from app.gateway.webhooks import GONE, Outcome, Webhooks
+from app.gateway.ways import Letter, Outcome, Row, Way
 from dispatch import alert_rows
 from dispatch.alert_kind import AlertKind
 from dispatch.alert_rows import AlertChange
@@ -36,19 +36,13 @@ from tracking.position import Region
 log = logging.getLogger(__name__)
 
 SENT: Final = Counter(
-    "postrider_events_sent_total", "Attempts to send an event out, by what became of it.", ["outcome"]
+    "postrider_events_sent_total", "Attempts to send an event out, by what became of it.", ["way", "outcome"]
 )
-
-for _outcome in ("taken", "failed", "given_up", "unreadable"):  # from the start, so that the first one is seen to grow
-    SENT.labels(_outcome)
 
 POLL_S: Final = 0.25
 HELD_S: Final = 15.0
 END_WITHIN_S: Final = 3.0
-AT_ONCE: Final = 8
-"""Events of different subjects on their way to one receiver."""
-
-Row = Mapping[str, Any]
+GONE: Final = 410
 
 
 class Sender:
@@ -58,14 +52,22 @@ class Sender:
         self,
         pool: asyncpg.Pool,
         redis: Redis,
-        webhooks: Webhooks,
+        ways: Mapping[str, Way],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._pool = pool
         self._redis = redis
-        self._webhooks = webhooks
+        self._ways = ways
+        for way in ways:
+            for outcome in (
+                "taken",
+                "failed",
+                "given_up",
+                "unreadable",
+            ):  # from the start: the first one is seen to grow
+                SENT.labels(way, outcome)
         self._now = now
         self._chance = chance
         self._holder = new_holder()
@@ -89,7 +91,8 @@ class Sender:
         """Take the receivers that have something due and nobody sends to, and begin with each."""
         for target_id in [target_id for target_id, task in self._draining.items() if task.done()]:
             del self._draining[target_id]
-        for row in await self._pool.fetch(queries["event_targets.claim"], self._holder, HELD_S, list(self._draining)):
+        mine = list(self._draining)
+        for row in await self._pool.fetch(queries["event_targets.claim"], self._holder, HELD_S, mine, list(self._ways)):
             if row["id"] not in self._draining:
                 task = asyncio.create_task(self._drain(row["id"]), name=f"events to {row['id']}")
                 self._draining[row["id"]] = task
@@ -111,61 +114,73 @@ class Sender:
                 target = await self._pool.fetchrow(queries["event_targets.held"], target_id, self._holder)
                 if target is None:
                     return
-                rows = await self._pool.fetch(queries["outbox.due"], target_id, AT_ONCE)
+                way = self._ways[target["way"]]
+                rows = await self._pool.fetch(queries["outbox.due"], target_id, way.at_once)
                 if not rows:
                     return
-                outcomes = await asyncio.gather(*(self._attempt(target, row) for row in rows))
-                if not await self._note(target, rows, outcomes):
+                letters = await self._readable(target, rows)
+                outcomes = await way.send(target, letters, self._now()) if letters else []
+                if not await self._note(target, way, letters, outcomes):
                     return
         except outages.DRIVERS as exc:
             outages.tell(log, "events not sent", exc, event="events_not_sent")
         except Exception:
             log.exception("sending failed", extra={"event": "sending_failed", "target": str(target_id)})
 
-    async def _attempt(self, target: Row, row: Row) -> Outcome | None:
-        """None: the row cannot be read, by nobody and never."""
-        try:
-            body = body_of(row)
-        except ValueError:
-            log.exception("event cannot be read", extra={"event": "event_unreadable", "n": row["n"]})
-            return None
-        return await self._webhooks.post(
-            target["url"], keys_of(target, self._now()), row["id"], body, at_s=int(self._now().timestamp())
-        )
+    async def _readable(self, target: Row, rows: Sequence[Row]) -> list[Letter]:
+        """Those of the rows that can be read; what nobody ever can leaves the queue."""
+        letters, unreadable = [], []
+        for row in rows:
+            try:
+                letters.append(Letter(row=row, body=body_of(row)))
+            except ValueError:
+                log.exception("event cannot be read", extra={"event": "event_unreadable", "n": row["n"]})
+                SENT.labels(target["way"], "unreadable").inc()
+                unreadable.append(row["n"])
+        if unreadable:
+            await self._pool.execute(queries["outbox.sent"], target["id"], unreadable)
+        return letters
 
-    async def _note(self, target: Row, rows: Sequence[Row], outcomes: Sequence[Outcome | None]) -> bool:
+    async def _note(self, target: Row, way: Way, letters: Sequence[Letter], outcomes: Sequence[Outcome]) -> bool:
         """Write down what became of a few events; False: leave the receiver alone for now."""
         now = self._now()
         done: list[int] = []
         again: list[tuple[UUID, int, datetime]] = []
         attempts: list[tuple[Any, ...]] = []
         given_up = False
-        for row, outcome in zip(rows, outcomes, strict=True):
-            if outcome is None:
-                SENT.labels("unreadable").inc()
-                done.append(row["n"])
-                continue
-            wait = None if outcome.is_taken else pace.wait_after(row["attempts"] + 1, self._chance())
+        for letter, outcome in zip(letters, outcomes, strict=True):
+            n, attempt = letter.row["n"], letter.row["attempts"] + 1
+            wait = None if outcome.is_taken else pace.wait_after(attempt, self._chance())
+            is_given_up = wait is None and not outcome.is_taken and not outcome.is_away
+            word = "taken" if outcome.is_taken else "given_up" if is_given_up else "failed"
+            SENT.labels(target["way"], word).inc()
+            given_up |= is_given_up
             due_at = None if wait is None else now + wait
-            SENT.labels("taken" if outcome.is_taken else "given_up" if wait is None else "failed").inc()
-            given_up |= wait is None and not outcome.is_taken
-            if due_at is None:
-                done.append(row["n"])
-            else:
-                again.append((target["id"], row["n"], due_at))
-            attempt = (row["attempts"] + 1, outcome.status, outcome.took_ms, outcome.answer, outcome.error, due_at)
-            attempts.append((target["id"], row["n"], now, *attempt))
-        failed = [outcome for outcome in outcomes if outcome is not None and not outcome.is_taken]
+            if outcome.is_taken or is_given_up:
+                done.append(n)
+            elif not outcome.is_away:
+                assert due_at is not None  # else it is given up
+                again.append((target["id"], n, due_at))
+            if way.has_log:
+                said = (outcome.status, outcome.took_ms, outcome.answer, outcome.error)
+                attempts.append((target["id"], n, now, attempt, *said, due_at))
+        failed = [outcome for outcome in outcomes if not outcome.is_taken]
+        unwell = [outcome for outcome in failed if not outcome.is_alone]
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(queries["outbox.sent"], target["id"], done)
             await connection.executemany(queries["outbox.again"], again)
             await connection.executemany(queries["event_deliveries.add"], attempts)
-            if not failed:
+            if not unwell:
                 await connection.execute(queries["event_targets.is_well"], target["id"])
-                return True
-            rest = pace.rest_after(target["n_failures"] + 1, self._chance())
-            failing = await connection.fetchrow(queries["event_targets.has_failed"], target["id"], now, now + rest)
-        is_gone = any(outcome.status == GONE for outcome in failed)
+            else:
+                rest = pace.rest_after(target["n_failures"] + 1, self._chance(), way.longest_rest)
+                failing = await connection.fetchrow(queries["event_targets.has_failed"], target["id"], now, now + rest)
+        if failed and not way.has_log:
+            facts = {"event": "events_not_taken", "way": target["way"], "n": len(failed), "error": failed[0].error}
+            log.warning("events not taken", extra=facts)
+        if not unwell:
+            return True
+        is_gone = any(outcome.status == GONE for outcome in unwell)
         if failing is not None and (is_gone or (given_up and now - failing["failing_since"] >= pace.OFF_AFTER)):
             reason = "the receiver said 410: gone" if is_gone else "nothing was taken for three days"
             await self._turn_off(failing, reason, now)
@@ -192,10 +207,3 @@ class Sender:
 def alert_source(target_id: UUID) -> str:
     """Under which the alert of a receiver is raised and resolved."""
     return f"webhook {target_id}"
-
-
-def keys_of(target: Row, now: datetime) -> list[str]:
-    """The secrets that sign: the newest, and the one before for a while."""
-    newest, *older = target["secrets"]
-    is_old_good = target["old_secret_until"] is not None and now < target["old_secret_until"]
-    return [newest, *older] if is_old_good else [newest]

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Final, Self
 from uuid import UUID
 
 import httpcore
 
+from app.gateway import pace
 from app.gateway.outside import PublicOnly
 from app.gateway.signing import signed
+from app.gateway.ways import CONTENT_TYPE, Letter, Outcome, Row
 
 WITHIN_S: Final = 15.0
 """An attempt, from the look-up of the name to the end of the answer."""
@@ -19,26 +21,14 @@ CONNECTIONS: Final = 400
 ANSWER_BYTES: Final = 2_048
 """So much of an answer is read and kept."""
 GONE: Final = 410
-CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of an attempt: a status, or an error and no status."""
-
-    took_ms: int
-    status: int | None = None
-    answer: str | None = None
-    error: str | None = None
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the receiver has it."""
-        return self.status is not None and 200 <= self.status < 300
 
 
 class Webhooks:
-    """One per process; redirects are not followed, and an answer's body is read only so far."""
+    """Redirects are not followed, and an answer's body is read only so far."""
+
+    at_once = 8
+    longest_rest = pace.LONGEST_REST
+    has_log = True
 
     def __init__(self, *, allow_private: bool) -> None:
         """`allow_private`: addresses of private networks may be called."""
@@ -55,20 +45,27 @@ class Webhooks:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.aclose()
 
+    async def send(self, target: Row, letters: Sequence[Letter], now: datetime) -> Sequence[Outcome]:
+        """An attempt each, side by side."""
+        keys, at_s = keys_of(target, now), int(now.timestamp())
+        return await asyncio.gather(
+            *(self.post(target["url"], keys, letter.row["id"], letter.body, at_s=at_s) for letter in letters)
+        )
+
     async def post(self, url: str, keys: Sequence[str], event_id: UUID, body: bytes, *, at_s: int) -> Outcome:
         """One attempt, at `at_s` seconds since the Unix epoch; whatever goes wrong with the receiver is an outcome."""
         headers = {"content-type": CONTENT_TYPE, "user-agent": "postrider", **signed(keys, str(event_id), at_s, body)}
         began = monotonic()
         try:
             async with asyncio.timeout(WITHIN_S):
-                status, answer = await self._send(url, headers, body)
+                status, answer = await self._request(url, headers, body)
         except TimeoutError:
             return Outcome(took_ms=_ms_since(began), error=f"no answer within {WITHIN_S:.0f} s")
         except Exception as exc:  # noqa: BLE001 - whatever a receiver's address or server does is its failure
             return Outcome(took_ms=_ms_since(began), error=f"{type(exc).__name__}: {exc}"[:ANSWER_BYTES])
         return Outcome(took_ms=_ms_since(began), status=status, answer=answer)
 
-    async def _send(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+    async def _request(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         timeouts = {"connect": CONNECT_S, "read": WITHIN_S, "write": WITHIN_S, "pool": WITHIN_S}
         answer = b""
         async with self._pool.stream(
@@ -83,3 +80,10 @@ class Webhooks:
 
 def _ms_since(began: float) -> int:
     return int((monotonic() - began) * 1000)
+
+
+def keys_of(target: Row, now: datetime) -> list[str]:
+    """The secrets that sign: the newest, and the one before for a while."""
+    newest, *older = target["secrets"]
+    is_old_good = target["old_secret_until"] is not None and now < target["old_secret_until"]
+    return [newest, *older] if is_old_good else [newest]

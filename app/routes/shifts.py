@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from app.commands.duty import set_duty
 from app.shapes.orders import Instant, Latitude, Longitude
 from app.web.actors import actor_of
 from app.web.audit import audit
@@ -211,12 +212,7 @@ async def _set_duty(courier_id: UUID, pool: Any, redis: Any, caller: Caller, *, 
     if caller.courier_id != courier_id and not caller.is_at_least(Role.DISPATCHER):
         raise NotYours(courier_id=str(courier_id))
     async with at_desk(pool, redis, actor_of(caller)) as desk:
-        if on_duty:
-            now = await duty.go_on_duty(desk, CourierId(courier_id))
-        else:
-            [now] = await duty.go_off_duty(desk, [CourierId(courier_id)])
-        action = "courier.on_duty" if on_duty else "courier.off_duty"
-        await audit(desk.connection, caller, action, f"courier:{courier_id}")
+        now = await set_duty(desk, CourierId(courier_id), caller, on_duty=on_duty)
     return Response(DutyShape(courier_id=courier_id, on_duty=now.on_duty, version=now.version))
 
 

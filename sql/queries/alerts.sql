@@ -26,6 +26,13 @@ RETURNING
 -- Those that source $2 has raised and will resolve.
 SELECT kind, courier_id, order_id FROM alerts WHERE region = $1 AND source = $2 AND resolved_at IS NULL;
 
+-- name: region_of_source
+-- Where an alert of the installation as a whole is, or belongs: $1 source.
+SELECT coalesce(
+    (SELECT min(a.region) FROM alerts AS a WHERE a.source = $1 AND a.resolved_at IS NULL),
+    (SELECT min(r.id) FROM regions AS r)
+);
+
 -- name: counts
 -- Open alerts by kind, for the metrics.
 SELECT kind, count(*) AS n FROM alerts WHERE region = $1 AND resolved_at IS NULL GROUP BY kind;

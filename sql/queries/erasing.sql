@@ -13,6 +13,19 @@ SET
     deleted_at = coalesce(deleted_at, now()), updated_at = now()
 WHERE id = $1;
 
+-- name: inbox
+-- What other systems told of the courier, by our id or theirs.
+DELETE FROM inbox WHERE subject IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1));
+
+-- name: inbox_heads
+DELETE FROM inbox_heads WHERE subject IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1));
+
+-- name: outbox_refused
+DELETE FROM outbox
+WHERE
+    type = 'postrider.command.refused'
+    AND data ->> 'subject' IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1));
+
 -- name: audit_facts
 -- That somebody did it stays; what of it names the person goes.
 UPDATE audit_log SET facts = '{}' WHERE subject = 'courier:' || $1::uuid AND facts <> '{}';

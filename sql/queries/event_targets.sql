@@ -1,11 +1,11 @@
--- Systems that want events over HTTP.
+-- Systems that want events; from `insert` on: over HTTP.
 
 -- name: claim
 -- $1 who sends, $2 seconds it is theirs, $3 those they are sending to: these for longer, and those that nobody sends to
--- and that have something due.
+-- and that have something due; $4 their ways.
 UPDATE event_targets AS t SET holder = $1, held_until = now() + make_interval(secs => $2)
 WHERE
-    t.off_at IS NULL
+    t.off_at IS NULL AND t.way = ANY($4::text [])
     AND (t.holder IS NULL OR t.holder = $1 OR t.held_until < now())
     AND (
         t.id = ANY($3::uuid [])
@@ -18,7 +18,7 @@ RETURNING t.id;
 
 -- name: held
 -- $2 who sends: what it needs to know, as long as the target is its own.
-SELECT id, url, secrets, old_secret_until, n_failures
+SELECT id, way, url, secrets, old_secret_until, n_failures
 FROM event_targets WHERE id = $1 AND holder = $2 AND off_at IS NULL;
 
 -- name: let_go
@@ -41,24 +41,34 @@ UPDATE event_targets AS t SET off_at = $2, off_reason = $3
 WHERE t.id = $1 AND t.off_at IS NULL
 RETURNING t.description, coalesce(t.region, (SELECT min(r.id) FROM regions AS r)) AS alert_region;
 
+-- name: ensure
+-- The one target of a broker that the settings name: $1 way, $2 what it is.
+INSERT INTO event_targets (way, url, description, secrets) VALUES ($1, '', $2, '{}')
+ON CONFLICT (way) WHERE way IN ('rabbitmq', 'kafka')
+DO UPDATE SET off_at = NULL, off_reason = NULL, rests_until = NULL, n_failures = 0, failing_since = NULL;
+
+-- name: dismiss
+-- The target of a broker that the settings name no more: $1 way. What waits stays until it is too old.
+UPDATE event_targets SET off_at = now(), off_reason = 'not set' WHERE way = $1 AND off_at IS NULL;
+
 -- name: insert
 -- $1 address, $2 description, $3 types, $4 region, $5 secrets.
 INSERT INTO event_targets (url, description, types, region, secrets) VALUES ($1, $2, $3, $4, $5)
 RETURNING id, url, description, types, region, created_at, off_at, off_reason, failing_since;
 
 -- name: count
-SELECT count(*) AS n FROM event_targets;
+SELECT count(*) AS n FROM event_targets WHERE way = 'webhook';
 
 -- name: list
 SELECT
     t.id, t.url, t.description, t.types, t.region, t.created_at, t.off_at, t.off_reason, t.failing_since,
     (SELECT count(*) FROM outbox_queue AS q WHERE q.target_id = t.id) AS n_waiting
 FROM event_targets AS t
-WHERE $1::uuid IS NULL OR t.id = $1
+WHERE t.way = 'webhook' AND ($1::uuid IS NULL OR t.id = $1)
 ORDER BY t.created_at, t.id;
 
 -- name: lock
-SELECT id, url, description, types, region, off_at FROM event_targets WHERE id = $1 FOR UPDATE;
+SELECT id, url, description, types, region, off_at FROM event_targets WHERE id = $1 AND way = 'webhook' FOR UPDATE;
 
 -- name: change
 -- $2 address, $3 description, $4 types, $5 region, $6 whether it is on, $7 now. Turned on again it begins well.
@@ -78,8 +88,9 @@ UPDATE outbox_queue SET due_at = now() WHERE target_id = $1 AND due_at > now();
 
 -- name: rotate
 -- $2 the new secret, $3 until when the one before signs as well.
-UPDATE event_targets SET secrets = ARRAY[$2::text, secrets[1]], old_secret_until = $3 WHERE id = $1
+UPDATE event_targets SET secrets = ARRAY[$2::text, secrets[1]], old_secret_until = $3
+WHERE id = $1 AND way = 'webhook'
 RETURNING id;
 
 -- name: delete
-DELETE FROM event_targets WHERE id = $1 RETURNING id;
+DELETE FROM event_targets WHERE id = $1 AND way = 'webhook' RETURNING id;

@@ -31,6 +31,10 @@ INNER JOIN outbox AS o ON q.n = o.n
 INNER JOIN event_targets AS t ON q.target_id = t.id
 WHERE t.off_at IS NULL;
 
+-- name: put
+-- An event that no trigger writes: $1 type, $2 subject, $3 region, $4 now, $5 data.
+SELECT put_event($1, $2, $3, $4, NULL, $5::jsonb);
+
 -- name: put_for
 -- An event for one target only: $1 target, $2 type, $3 region, $4 now, $5 data.
 WITH step AS (

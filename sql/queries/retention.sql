@@ -85,6 +85,19 @@ DELETE FROM outbox WHERE n = ANY(ARRAY(SELECT o.n FROM outbox AS o WHERE o.writt
 -- Whatever happens to it after that begins to count anew.
 DELETE FROM outbox_heads WHERE subject = ANY(ARRAY(SELECT h.subject FROM outbox_heads AS h WHERE h.at < $1 LIMIT $2));
 
+-- name: inbox
+-- What had its effect: from then on one that comes again is known by the order itself.
+DELETE FROM inbox WHERE n = ANY(ARRAY(
+    SELECT i.n FROM inbox AS i WHERE i.received_at < $1 AND i.state = 'done' ORDER BY i.received_at LIMIT $2
+));
+
+-- name: inbox_letters
+-- Those without effect, with what they say of people.
+DELETE FROM inbox WHERE n = ANY(ARRAY(SELECT i.n FROM inbox AS i WHERE i.received_at < $1 AND i.state <> 'done' LIMIT $2));
+
+-- name: inbox_heads
+DELETE FROM inbox_heads WHERE (source, subject) IN (SELECT h.source, h.subject FROM inbox_heads AS h WHERE h.at < $1 LIMIT $2);
+
 -- name: tokens
 DELETE FROM tokens WHERE id = ANY(ARRAY(
     SELECT t.id FROM tokens AS t WHERE

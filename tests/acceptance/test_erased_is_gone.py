@@ -305,6 +305,14 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
         " WHERE o.courier_id IS NOT NULL",
         NAME,
     )
+    for subject in (EXTERNAL_ID, str(courier_id)):
+        for put in (
+            "INTO inbox (way, source, event_id, type, subject, state) VALUES ('kafka', 'hr', $1, '', $1, 'done')",
+            "INTO inbox_heads (source, subject, sequence, at) VALUES ('hr', $1, 1, now())",
+        ):
+            await pool.execute(f"INSERT {put}", subject)
+        facts = "jsonb_build_object('subject', $1::text)"
+        await pool.execute(f"SELECT put_event('command.refused', gen_random_uuid(), '', now(), NULL, {facts})", subject)
     other = await put_what_roles_write(pool, redis, courier_id, order_id, open_order_id, [token])
     filled = await tables(pool)
     for table, text in filled.items():

@@ -38,7 +38,7 @@ async def sending(settings, pool, *, allow_private: bool = True) -> AsyncIterato
     stop = asyncio.Event()
     redis = aioredis.Redis.from_url(settings.redis_url)
     async with Webhooks(allow_private=allow_private) as webhooks:
-        sender = Sender(pool, redis, webhooks, chance=lambda: 0.5)
+        sender = Sender(pool, redis, {"webhook": webhooks}, chance=lambda: 0.5)
         task = asyncio.create_task(sender.run(stop))
         yield sender
         stop.set()

@@ -45,8 +45,8 @@ OTHERWISE = {
     "schema_migrations": "the ledger",
     "installation": "a row: which one this is",
 }
-PARTS = {"order_contacts", "order_days_addresses"}
-"""Not rows, but what is in them."""
+PARTS = {"order_contacts", "order_days_addresses", "inbox_letters"}
+"""Not all rows of a table, or only what is in them."""
 NOW = datetime.now(UTC)
 OLD, RECENT = NOW - timedelta(days=1000), NOW - timedelta(hours=1)
 
@@ -148,6 +148,13 @@ async def fill(pool, at):
         order,
         at,
     )
+    await pool.execute(
+        "INSERT INTO inbox (way, source, event_id, type, subject, received_at, state, body)"
+        " VALUES ('kafka', 'a', $1, 'a', 'b', $2, 'done', NULL), ('kafka', 'b', $1, 'a', 'b', $2, 'dead', '')",
+        name,
+        at,
+    )
+    await pool.execute("INSERT INTO inbox_heads (source, subject, sequence, at) VALUES ('shop', $1, 1, $2)", name, at)
     await pool.execute("DELETE FROM outbox_heads WHERE subject NOT IN (SELECT subject FROM outbox)")
     await pool.execute("INSERT INTO outbox_heads (subject, sequence, at) VALUES ($1, 1, $2)", order, at)
 

@@ -1,0 +1,88 @@
+"""Which ways out and in there are, by the settings: webhooks always, a broker where its address is set."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from app.gateway.inbox import Inbox
+from app.gateway.ways import Way
+from app.gateway.webhooks import Webhooks
+from app.settings import Settings
+from sql import queries
+
+log = logging.getLogger(__name__)
+
+Start = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def _rabbitmq(settings: Settings) -> AbstractAsyncContextManager[Way] | None:
+    if not settings.rabbitmq_url:
+        return None
+    from app.gateway.rabbitmq import RabbitEvents  # noqa: PLC0415 - an extra
+
+    return RabbitEvents(settings.rabbitmq_url, settings.rabbitmq_exchange)
+
+
+def _kafka(settings: Settings) -> AbstractAsyncContextManager[Way] | None:
+    if not settings.kafka_servers:
+        return None
+    from app.gateway.kafka import Kafka, KafkaEvents  # noqa: PLC0415 - an extra
+
+    return KafkaEvents(Kafka.of(settings))
+
+
+BROKERS: Final[Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Way] | None]]] = {
+    "rabbitmq": _rabbitmq,
+    "kafka": _kafka,
+}
+
+
+@asynccontextmanager
+async def ways_out(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Mapping[str, Way]]:
+    """
+    Every way by its kind, open. From now on events wait for the brokers that are set, and for no others.
+
+    A broker whose library is not installed is told, and keeps no other way closed.
+    """
+    async with AsyncExitStack() as stack:
+        ways: dict[str, Way] = {
+            "webhook": await stack.enter_async_context(Webhooks(allow_private=settings.webhooks_private))
+        }
+        for kind, make in BROKERS.items():
+            try:
+                way = make(settings)
+            except ImportError:
+                log.exception("a library is missing", extra={"event": "extra_missing", "install": f"postrider[{kind}]"})
+                continue
+            if way is None:
+                await pool.execute(queries["event_targets.dismiss"], kind)
+            else:
+                ways[kind] = await stack.enter_async_context(way)
+                await pool.execute(queries["event_targets.ensure"], kind, f"{kind}, by the settings")
+        yield ways
+
+
+def ways_in(settings: Settings, inbox: Inbox) -> dict[str, Start]:
+    """Each way in, to be kept alive by itself."""
+    ways: dict[str, Start] = {}
+    if settings.rabbitmq_url:
+
+        async def take_from_rabbitmq(stop: asyncio.Event) -> None:
+            from app.gateway.rabbitmq import RabbitCommands  # noqa: PLC0415 - an extra
+
+            await RabbitCommands(settings.rabbitmq_url, settings.rabbitmq_queue, inbox).run(stop)
+
+        ways["commands over rabbitmq"] = take_from_rabbitmq
+    if settings.kafka_servers:
+
+        async def take_from_kafka(stop: asyncio.Event) -> None:
+            from app.gateway.kafka import Kafka, KafkaCommands  # noqa: PLC0415 - an extra
+
+            await KafkaCommands(Kafka.of(settings), inbox).run(stop)
+
+        ways["commands over kafka"] = take_from_kafka
+    return ways

