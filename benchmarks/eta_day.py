@@ -171,6 +171,10 @@ class Rider:
     """At a stop until then ..."""
     n_there: int = 0
     """... and with so many stops at once: of one kind at one place they are one stay, services side by side."""
+    free_at: float = 0.0
+    """When the last stop was done, between two ticks ..."""
+    next_at: LatLon | None = None
+    """... and where it was known to go on: whoever knows that does not wait for the tick."""
     version: int = 0
     following: Following | None = None
 
@@ -295,8 +299,11 @@ class Day:
             rider.origin = rider.goal = None
             return False
         if rider.goal != first.at:
-            rider.origin, rider.goal, rider.left_at = rider.at, first.at, now
-            departs_at = datetime.fromtimestamp(now, UTC)
+            rider.origin, rider.goal = rider.at, first.at
+            # What is new was planned at the tick before.
+            rider.left_at = rider.free_at if first.at == rider.next_at else max(rider.free_at, now - TICK_S)
+            rider.next_at = None
+            departs_at = datetime.fromtimestamp(rider.left_at, UTC)
             rider.takes_s = self._city.ride_s(rider.at, first.at, departs_at, rider.number, self._dice)
         assert rider.origin is not None
         share = 1.0 if rider.takes_s < 1 else min(1.0, (now - rider.left_at) / rider.takes_s)
@@ -327,6 +334,8 @@ class Day:
 
     def _done(self, rider: Rider, now: float) -> None:
         done, rider.stops = rider.stops[: rider.n_there], rider.stops[rider.n_there :]
+        assert rider.busy_until is not None
+        rider.free_at = rider.busy_until
         rider.n_there, rider.busy_until, rider.origin, rider.goal = 0, None, None, None
         for row in done:
             order = self._orders[row.stop.order_id]
@@ -334,6 +343,8 @@ class Day:
                 self._orders[order.id] = replace(order, state=OrderState.PICKED_UP, version=order.version + 1)
             else:
                 del self._orders[order.id]
+        first = self._first(rider)
+        rider.next_at = None if first is None else first.at
         self._follow(rider, now)
 
     def _calls(self, rider: Rider) -> tuple[Call, ...]:

@@ -340,10 +340,11 @@ def patched(order: Order, patch: OrderPatch, depots: Sequence[Depot]) -> tuple[O
     if patch.depot is not UNSET:
         ends = {end: wanted[end] for end in ("pickup", "dropoff") if end in wanted}
         moved = _at_depot(replace(order, **ends), depots, patch.depot)
-        wanted |= {"depot": moved.depot, "pickup": moved.pickup, "dropoff": moved.dropoff}
+        wanted |= {name: getattr(moved, name) for name in ("depot", "depot_named", "pickup", "dropoff")}
     wanted = {name: value for name, value in wanted.items() if value != getattr(order, name)}
+    names = wanted.keys() - {"depot_named"} or wanted.keys()  # whose depot is named only stays with its courier
     try:
-        return replace(order, **wanted), sorted(wanted)
+        return replace(order, **wanted), sorted(names)
     except ValueError as exc:
         raise BadInput(str(exc), ("/size", str(exc))) from exc
 

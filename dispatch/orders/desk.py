@@ -97,7 +97,7 @@ class Desk:
                 row = await self.connection.fetchrow(
                     queries["orders.insert"],
                     *(new.region, new.external_id, new.customer_id, *values),
-                    *(new.kind.value, new.depot, new.group_id, new.partner, self.now),
+                    *(new.kind.value, new.depot, new.group_id, new.partner, self.now, new.depot_named),
                 )
         except asyncpg.UniqueViolationError as exc:
             twin = await self.connection.fetchval(queries["orders.id_by_external_id"], new.external_id)
@@ -124,6 +124,7 @@ class Desk:
             *demand_values(changed),
             changed.group_id,
             changed.depot,
+            changed.depot_named,
         )
         if row is None:
             raise VersionConflict(order_id=str(order.id))

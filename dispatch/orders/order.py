@@ -153,6 +153,8 @@ class NewOrder:
     kind: OrderKind = OrderKind.DELIVERY
     depot: str | None = None
     """Name of the depot that is the end which nobody gave; None: there is none."""
+    depot_named: bool = True
+    """False: the planner may choose another one, where the region has it choose."""
     group_id: str | None = None
     """Orders of one pickup with the same are collected together."""
 

@@ -48,6 +48,7 @@ def order_from_row(row: Row) -> Order:
         max_on_board_s=row["max_on_board_s"],
         kind=OrderKind(row["kind"]),
         depot=row["depot"],
+        depot_named=row.get("depot_named", True),  # not in events that were told before there was any
         group_id=row["group_id"],
         courier_id=row["courier_id"],
         pinned=row["pinned"],

@@ -25,12 +25,13 @@ from dispatch.asides import Asides
 from dispatch.orders import handover
 from dispatch.orders.desk import at_desk
 from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES, Order, OrderState
+from dispatch.planning.choice import cheapest_of
 from dispatch.planning.others import others_to_ask
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan, joined
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
-from dispatch.region import advice, commit, store
+from dispatch.region import advice, commit, depot_choice, store
 from dispatch.region.advice import Advice
 from dispatch.region.agenda import Agenda
 from dispatch.region.commit import Committed, all_of
@@ -43,6 +44,7 @@ from dispatch.region.search_process import SearchProcess
 from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Stays, Whereabouts, World, as_declared, survey
+from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
 from tracking import events, outages
 from tracking.errors import LeaseLost
@@ -162,7 +164,8 @@ class Planning:
         due = agenda.due(world, seen, began)
         plans: list[Plan] = []
         committed: list[Committed] = []
-        for part in due:
+        for one in due:
+            part = await self._with_depots(one, seen, params, aside, lease) if params.chooses_depots else one
             snapshot, plan = await self._quick_plan(part, seen, params, aside)
             plan = await _asking(part, snapshot, plan, params)
             with took("commit").time():
@@ -220,6 +223,27 @@ class Planning:
                 raise
         snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
         return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
+
+    async def _with_depots(
+        self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside, lease: Lease
+    ) -> World:
+        """The world with orders that name no depot at the cheapest one; the choice is written first."""
+        chosen: dict[OrderId, Order] = {}
+        with aside.bearing(REGION, doing="choose depots"):
+            ways = depot_choice.ways_of(world)
+            if ways is not None:
+                known = Aside(dict(aside.causes))
+                snapshot = await look(ways.world, seen, self._travel, params, known, stays=self._stays)
+                until = monotonic() + params.at_once_s / 2
+                found = await asyncio.to_thread(
+                    cheapest_of, snapshot, params.quick_plan, ways.of, lambda: monotonic() > until
+                )
+                chosen = {order_id: ways.of[order_id][way] for order_id, way in found.items()}
+        if not chosen:
+            return world
+        async with at_desk(self._pool, self._redis, ENGINE, lease=lease) as desk:
+            written = await depot_choice.write(desk, chosen)
+        return replace(world, orders=tuple(written.get(order.id, order) for order in world.orders))
 
     async def search(self, lease: Lease, halt: asyncio.Event) -> Cycle | None:
         """The long answer, given up as soon as `halt` is set; None when there is nothing to search or no search."""

@@ -16,6 +16,7 @@ import msgspec
 from dispatch import aside as asides
 from dispatch.aside import Aside
 from dispatch.errors import DayPlanNotFound, DayPlanNotReady
+from dispatch.orders.depots import depots_of
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import from_json, order_from_row, shift_from_row, to_json
@@ -127,6 +128,7 @@ async def load(connection: Any, region: Region, starts_at: datetime, ends_at: da
             )
         ),
         areas=await load_areas(connection, region, aside),
+        depots=await depots_of(connection, region),
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from dispatch.aside import Aside
 from dispatch.orders.courier import Courier, Shift
+from dispatch.orders.depots import Depot
 from dispatch.orders.order import DIMENSIONS, Order
 from dispatch.planning.snapshot import FOREVER, Break, Place, Snapshot, TravelMatrix, Worker
 from dispatch.region.matrix import Places, travel_matrix
@@ -56,6 +57,7 @@ class Day:
     """With their shifts of that day only."""
     areas: Areas = field(default_factory=Areas)
     """Where they work."""
+    depots: tuple[Depot, ...] = ()
 
     @property
     def on_shift(self) -> Mapping[CourierId, OnShift]:
@@ -68,7 +70,7 @@ async def snapshot_of(
     day: Day, travel: TravelTimes, *, budget_s: float, aside: Aside | None = None, stays: Stays = as_declared
 ) -> Snapshot:
     """The day with the travel times between its places; `aside` is told of orders that cannot be planned."""
-    world = World(region=day.region, now=day.starts_at, orders=day.orders, couriers=())
+    world = World(region=day.region, now=day.starts_at, orders=day.orders, couriers=(), depots=day.depots)
     seen = survey(world, {}, aside, stays=stays)
     places = Places()
     for at in seen.places:

@@ -18,6 +18,8 @@ class CycleParams:
     plan: Params = field(default_factory=lambda: PROFILES[Profile.QUICK])
     survey: SurveyParams = field(default_factory=SurveyParams)
     pauses: PauseParams = field(default_factory=PauseParams)
+    chooses_depots: bool = False
+    """Orders that name no depot are collected at, or brought to, the one where that costs least."""
     asks: bool = True
     """Couriers are asked; False: they are given what is planned for them."""
     asks_several: bool = False

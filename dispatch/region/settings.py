@@ -173,10 +173,12 @@ def in_force(params: CycleParams, settings: Any, aside: Aside) -> CycleParams:
                 base = overlaid(group.of(params), given)
             params = base.over(params)
     # The desk reads these; here it is told where they cannot be read.
-    for name, places in ((returns.GROUP, ReturnSettings()), (depots.GROUP, DepotSettings())):
-        with aside.bearing(REGION, doing=f"read settings.{name}"):
-            overlaid(places, group_of(settings, name))
-    return params
+    with aside.bearing(REGION, doing=f"read settings.{returns.GROUP}"):
+        overlaid(ReturnSettings(), group_of(settings, returns.GROUP))
+    places = DepotSettings()
+    with aside.bearing(REGION, doing=f"read settings.{depots.GROUP}"):
+        places = overlaid(places, group_of(settings, depots.GROUP))
+    return replace(params, chooses_depots=places.choice == "cheapest")
 
 
 def group_of(settings: Any, name: str) -> Any:

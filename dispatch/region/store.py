@@ -17,6 +17,7 @@ from dispatch import aside as asides
 from dispatch.alert_kind import TROUBLE_KINDS
 from dispatch.aside import REGION, Aside
 from dispatch.orders.courier import Courier
+from dispatch.orders.depots import depots_of
 from dispatch.orders.order import Order, Window
 from dispatch.orders.pauses import PauseParams, paused
 from dispatch.orders.rows import courier_from_row, from_json, order_from_row, rest_from_row, shift_from_row
@@ -173,6 +174,7 @@ async def read(
         also_asked={row["courier_id"]: row["n"] for row in also_asked},
         asked=frozenset(asked),
         areas=await load_areas(connection, region, aside),
+        depots=await depots_of(connection, region),
     )
 
 

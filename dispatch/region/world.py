@@ -7,7 +7,7 @@ A region as the database has it at one moment, and how the planner sees it; no I
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import nlargest
 from itertools import chain, pairwise, repeat
 from math import inf
@@ -16,6 +16,7 @@ from typing import Protocol
 from dispatch import aside as asides
 from dispatch.aside import Aside
 from dispatch.orders.courier import Courier
+from dispatch.orders.depots import Depot
 from dispatch.orders.order import COURIER_STATES, Order, OrderKind, OrderState, Window, size_in
 from dispatch.planning.snapshot import FOREVER, Break, Job, Place, Snapshot, TravelMatrix, UnixS, Visit, Worker
 from dispatch.region.matrix import Places
@@ -157,6 +158,7 @@ class World:
     """Orders expected an hour, by where they will be collected."""
     areas: Areas = field(default_factory=Areas)
     """Where couriers work."""
+    depots: tuple[Depot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +256,7 @@ def survey(
     places = Places()
     known = {courier.id: courier for courier in world.couriers}
     reserved = planned_ahead(world)
+    depots = {depot.name: depot for depot in world.depots}
     orders = [
         order
         for order in world.orders
@@ -263,7 +266,7 @@ def survey(
         aside.each(
             orders,
             lambda order: _job(
-                order,
+                _in_hours(order, depots, world.now, params),
                 places,
                 world.refusals.get(order.id, {}),
                 stays,
@@ -326,6 +329,26 @@ def survey(
             and _is_driven_to(first, open_orders)
         },
     )
+
+
+def _in_hours(order: Order, depots: Mapping[str, Depot], now: datetime, params: SurveyParams) -> Order:
+    """
+    The order with what its windows have in common with the hours of its depot, the next ones it can be made use of.
+
+    What is loaded long before it can be handed over is loaded in the last hours that are in time for that.
+    """
+    depot = None if order.depot is None else depots.get(order.depot)
+    if depot is None or order.state is OrderState.RETURNING:
+        return order
+    at = max(now, order.ready_at or now)
+    if order.kind is OrderKind.PICKUP:
+        at = max(at, order.pickup.window.opens_at or at)
+        return replace(order, dropoff=replace(order.dropoff, window=depot.window(order.dropoff.window, at)))
+    if order.is_on_board:
+        return order
+    if (opens_at := order.dropoff.window.opens_at) is not None:
+        at = max(at, opens_at - timedelta(seconds=params.collect_ahead_s))
+    return replace(order, pickup=replace(order.pickup, window=depot.window(order.pickup.window, at)))
 
 
 def planned_ahead(world: World) -> set[OrderId]:

@@ -229,6 +229,10 @@ async def put_what_roles_write(pool, redis, courier_id, order_id, open_order_id,
         " VALUES ('default', now(), now() + interval '1 h', 1, 'ready', jsonb_build_object('routes', $1::text), 'x')",
         str(courier_id),
     )
+    await pool.execute(
+        "INSERT INTO order_days VALUES ('default', 'courier', now(), $1, NULL, NULL, NULL, 1, 1, 0, 0, 0, 1, 1, 1, '')",
+        courier_id,
+    )
     for table in ("positions_1m_kept", "positions_1h_kept"):
         columns = await pool.fetch(
             "SELECT column_name AS name, data_type AS type FROM information_schema.columns"
@@ -379,6 +383,7 @@ async def test_every_table_that_background_roles_fill_with_couriers_leaves_out_t
         "orders": "keeps the id",
         "order_events": "keeps the id",
         "offers": "made for couriers of the fleet",
+        "order_days": "counted from orders and offers, which keep the id",
         "invitations": "made for couriers of the fleet",
         "routes": "made for couriers of the fleet",
         "decisions": "made for couriers of the fleet",

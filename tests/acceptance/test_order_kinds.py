@@ -180,6 +180,28 @@ async def test_drop_off_is_loaded_at_the_nearest_depot_or_at_the_one_named(town,
     assert (named["depot"], named["pickup"]["lat"]) == ("south", SOUTH["lat"])
 
 
+async def test_planner_chooses_the_cheapest_depot_that_is_open_where_none_is_named(town, dispatcher, client_of):
+    """The courier stands in the south; the depot that is nearest to everything is closed for hours."""
+    hour = datetime.now(UTC) + timedelta(hours=6)
+    closed = {"opens": f"{hour:%H}:00", "closes": f"{hour + timedelta(hours=1):%H}:00"}
+    shut = {"name": "shut", **HOME} | closed
+    settings = {"depots": {"places": [NORTH, shut, SOUTH], "choice": "cheapest"}}
+    answer = await (await client_of(Role.ADMIN)).patch("/v1/regions/default", json={"settings": settings})
+    assert answer.status_code == 200, answer.text
+    first = await town.place(**DROPOFF)
+    named = await town.place(**DROPOFF, depot="north")
+    assert (first["depot"], named["depot"]) == ("shut", "north")
+    ana, phone = await town.hire("Ana", at=SOUTH)
+    await town.offered(phone, first["id"])
+    assert [(await town.order(order["id"]))["depot"] for order in (first, named)] == ["south", "north"]
+    places = {(stop[0], stop[1]): stop[2] for stop in await stops_of(phone, ana)}
+    assert places[first["id"], "pickup"] == SOUTH["lat"]
+    assert await town.actions(first["id"]) == ["place", "change", "assign"]
+    # Whoever names the depot that was chosen takes it from nobody.
+    kept = (await town.staff.patch(f"/v1/orders/{first['id']}", json={"depot": "south"})).json()
+    assert (kept["depot"], kept["state"], kept["courier_id"]) == ("south", "assigned", ana)
+
+
 async def test_depot_and_group_of_an_order_can_be_changed(town, depots):
     order = await town.place(**DROPOFF, group_id="party")
     url = f"/v1/orders/{order['id']}"
@@ -225,6 +247,9 @@ async def test_depot_that_there_is_none_of_is_refused(town, depots, facts):
         ([SOUTH, SOUTH], "/settings/depots"),
         ([SOUTH | {"lat": 91}], "/settings/depots/places"),
         ([{"name": "nowhere"}], "/settings/depots/places"),
+        ([SOUTH | {"opens": "8:00", "closes": "18:00"}], "/settings/depots/places"),
+        ([SOUTH | {"opens": "08:00"}], "/settings/depots/places"),
+        ([SOUTH | {"opens": "08:00", "closes": "18:00", "timezone": "Mars/Olympus"}], "/settings/depots/places"),
     ],
 )
 async def test_depots_that_cannot_be_used_are_refused(client_of, places, pointer):
