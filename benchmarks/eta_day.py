@@ -475,26 +475,33 @@ class Day:
             self.log.guesses.append(Guess(stop=eta.stop, stage=stage, told=eta))
 
 
-def figures(log: DayLog) -> dict[str, object]:
-    """What benchmarks/eta.py prints of a day."""
-    commits = log.commits
-    apart = {kind: np.array([_planned_minus_told(c) for c in commits.values() if c.kind is kind]) for kind in StopKind}
+def figures(*days: DayLog) -> dict[str, object]:
+    """What benchmarks/eta.py prints of a day, or of days of several cities together."""
+    commits = [commit for log in days for commit in log.commits.values()]
+    apart = {kind: np.array([_planned_minus_told(c) for c in commits if c.kind is kind]) for kind in StopKind}
     everything = np.concatenate(list(apart.values()))
-    drops = {stop: c for stop, c in commits.items() if c.kind is StopKind.DROPOFF}
-    real = {stop: log.arrived[stop] for stop in drops if stop in log.arrived}
+    drops = [commit for commit in commits if commit.kind is StopKind.DROPOFF]
+    done = [
+        (commit, log.arrived[stop])
+        for log in days
+        for stop, commit in log.commits.items()
+        if commit.kind is StopKind.DROPOFF and stop in log.arrived
+    ]
+    apart_s = [commit.told.p50 - at for commit, at in done]
     return {
         "n_committed": len(drops),
         "planned_minus_told_s": _rounded(everything.mean()),
         "planned_minus_told_by_stop_s": {kind.value: _rounded(some.mean()) for kind, some in apart.items()},
         "planned_minus_told_p90_s": _rounded(np.quantile(np.abs(everything), 0.9)),
-        "late_at_commit_pct": _share([c.planned_s > c.due_s for c in drops.values()]),
-        "told_late_at_commit_pct": _share([c.told.p50 - c.told.computed_at > c.due_s for c in drops.values()]),
-        "late_pct": _share([at - drops[stop].told.computed_at > drops[stop].due_s for stop, at in real.items()]),
-        "told_minus_real_s": _rounded(np.mean([drops[stop].told.p50 - at for stop, at in real.items()])),
-        "n_told": log.n_told,
-        "changed_hands": log.n_moved,
-        "later_by_cause": dict(log.later.most_common()),
-        "coverage": coverage(log),
+        "late_at_commit_pct": _share([c.planned_s > c.due_s for c in drops]),
+        "told_late_at_commit_pct": _share([c.told.p50 - c.told.computed_at > c.due_s for c in drops]),
+        "late_pct": _share([at - commit.told.computed_at > commit.due_s for commit, at in done]),
+        "told_minus_real_s": _rounded(np.mean(apart_s)),
+        "told_minus_real_median_s": _rounded(np.median(apart_s)),
+        "n_told": sum(log.n_told for log in days),
+        "changed_hands": sum(log.n_moved for log in days),
+        "later_by_cause": dict(sum((log.later for log in days), Counter[str]()).most_common()),
+        "coverage": coverage(days),
     }
 
 
@@ -507,23 +514,29 @@ def _rounded(value: Any) -> float:
     return round(float(value), 1)
 
 
-def _share(found: Sequence[bool]) -> float:
+def _share(found: Sequence[float]) -> float:
     return round(100 * float(np.mean(found)), 2)
 
 
-def coverage(log: DayLog) -> dict[str, dict[str, float]]:
-    """Share of arrivals within p10 and p90, by how far ahead they were told and at which stage."""
-    cells: dict[str, list[tuple[bool, bool]]] = {}
-    for guess in log.guesses:
-        real, told = log.arrived.get(guess.stop), guess.told
-        if real is not None:
-            horizon = horizon_of(told.p50 - told.computed_at)
-            cells.setdefault(f"{guess.stage}, {horizon}", []).append((told.p10 <= real <= told.p90, real <= told.p90))
+def coverage(days: Sequence[DayLog]) -> dict[str, dict[str, float]]:
+    """
+    Share of arrivals within p10 and p90, by how far ahead they were told and at which stage.
+
+    A stop of which much was told counts as much as one of which little was: what is told of it holds or fails together.
+    """
+    cells: dict[str, dict[tuple[int, PlannedStop], list[tuple[bool, bool]]]] = {}
+    for number, log in enumerate(days):
+        for guess in log.guesses:
+            real, told = log.arrived.get(guess.stop), guess.told
+            if real is not None:
+                cell = cells.setdefault(f"{guess.stage}, {horizon_of(told.p50 - told.computed_at)}", {})
+                cell.setdefault((number, guess.stop), []).append((told.p10 <= real <= told.p90, real <= told.p90))
     return {
         name: {
-            "n": len(rows),
-            "coverage_pct": _share([within for within, _ in rows]),
-            "below_p90_pct": _share([below for _, below in rows]),
+            "n": sum(map(len, cell.values())),
+            "n_stops": len(cell),
+            "coverage_pct": _share([float(np.mean([within for within, _ in rows])) for rows in cell.values()]),
+            "below_p90_pct": _share([float(np.mean([below for _, below in rows])) for rows in cell.values()]),
         }
-        for name, rows in sorted(cells.items())
+        for name, cell in sorted(cells.items())
     }

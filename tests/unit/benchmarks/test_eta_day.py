@@ -1,10 +1,13 @@
 """A simulated day: what is planned is what is told, and what is told of an order moves later only with its cause."""
 
+from uuid import UUID
+
 import pytest
 
-from benchmarks.eta_day import City, Day, figures, taught
+from benchmarks.eta_day import TICK_S, City, Day, DayLog, Guess, coverage, figures, taught
+from dispatch.arrivals.eta import Eta
 from dispatch.planning.params import Params, Weights
-from dispatch.stop import StopKind
+from dispatch.stop import OrderId, PlannedStop, StopKind
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +55,30 @@ def test_slower_than_expected_is_rare(log):
 
 def test_everybody_arrives(log):
     assert {stop for stop in log.commits if stop.kind is StopKind.DROPOFF} <= log.arrived.keys()
+
+
+def test_who_knows_where_to_go_on_does_not_wait_for_the_next_tick():
+    left: set[float] = set()
+
+    class Watched(Day):
+        def _live(self, rider, now):
+            is_news = super()._live(rider, now)
+            left.add(rider.left_at % TICK_S)
+            return is_news
+
+    city = City(seed=7)
+    Watched(city, taught(city, n_legs=60, n_couriers=3), n_couriers=3, orders_an_hour=12, hours=0.3).run()
+    assert left - {0.0}
+
+
+def test_a_stop_counts_once_however_often_it_was_told_of():
+    def eta(number, p90):
+        stop = PlannedStop(OrderId(UUID(int=number)), StopKind.DROPOFF)
+        return Eta(stop=stop, p10=90.0, p50=100.0, p90=p90, computed_at=0.0, source="default", confidence=1.0)
+
+    told = [*[eta(1, 130.0)] * 9, eta(2, 110.0)]
+    day = DayLog(guesses=[Guess(stop=one.stop, stage="on the way", told=one) for one in told])
+    day.arrived = {one.stop: 120.0 for one in told}
+    other = DayLog(guesses=day.guesses[-1:], arrived=day.arrived)
+    [cell] = coverage([day, other]).values()
+    assert cell == {"n": 11, "n_stops": 3, "coverage_pct": 33.33, "below_p90_pct": 33.33}
