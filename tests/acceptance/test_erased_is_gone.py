@@ -384,6 +384,7 @@ async def test_every_table_that_background_roles_fill_with_couriers_leaves_out_t
         "order_events": "keeps the id",
         "offers": "made for couriers of the fleet",
         "order_days": "counted from orders and offers, which keep the id",
+        "order_pictures": "sent by couriers of the fleet",
         "invitations": "made for couriers of the fleet",
         "routes": "made for couriers of the fleet",
         "decisions": "made for couriers of the fleet",
