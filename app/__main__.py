@@ -161,6 +161,16 @@ for _name, _help in {
 
 
 @cli.command()
+def doors() -> None:
+    """What phones and gateways of trackers speak beside HTTP: gRPC and MQTT."""
+    from app.doors.role import run  # noqa: PLC0415
+
+    settings = _settings()
+    _end_with_parent()
+    _run(lambda stop: run(settings, stop))
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema; safe to run twice at once."""
     from app.machine.migrate import migrate as apply  # noqa: PLC0415

@@ -59,6 +59,18 @@ class Settings:
     """The head of a request must have come by then: silent and idle connections end. Longer than a proxy keeps them."""
     request_body_s: float = 30.0
     """The body of a request must have come by then, or it is answered 408."""
+    grpc_port: int = 0
+    """Port of the gRPC server for couriers' apps and gateways of trackers, on the same address; 0: none."""
+    grpc_streams: int = 5_000
+    """Streams it has open at a time; a further one is refused, and may be tried again."""
+    mqtt_port: int = 0
+    """Port of the MQTT server for phones and for brokers that bridge to us, on the same address; 0: none."""
+    mqtt_clients: int = 10_000
+    """Clients it has connected at a time; a further one is told to come again."""
+    doors_tls_cert: str = ""
+    """File of the certificate for gRPC and MQTT, PEM, with those above it; empty: no TLS. Read anew when it changes."""
+    doors_tls_key: str = ""
+    """File of the certificate's key, PEM."""
     data_dir: Path = Path(".postrider")
     """Folder of the embedded servers and of `admin.token`."""
     engine: str = "postgres"
@@ -241,6 +253,8 @@ class Settings:
                 f"<= POSTRIDER_RETENTION_1M_DAYS <= POSTRIDER_RETENTION_1H_DAYS, got {days[0] - 2:g}, "
                 f"{', '.join(f'{one:g}' for one in days[1:])} days"
             )
+        if bool(self.doors_tls_cert) != bool(self.doors_tls_key):
+            raise SettingError("expected POSTRIDER_DOORS_TLS_CERT and POSTRIDER_DOORS_TLS_KEY, or neither")
         if self.session_idle_s < SHORTEST_IDLE_S:
             raise SettingError(f"POSTRIDER_SESSION_IDLE_S: expected {SHORTEST_IDLE_S} or more")
 
@@ -303,7 +317,10 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "nominatim_url": ("http", "https"),
     "s3_endpoint": ("http", "https"),
 }
-AT_LEAST_ONE: Final = ("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size")
+AT_LEAST_ONE: Final = (
+    *("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size"),
+    *("grpc_streams", "mqtt_clients"),
+)
 LAST_PORT: Final = 65_535
 
 
@@ -328,7 +345,7 @@ def _check(field_name: str, name: str, value: object) -> None:
         least = 1 if field_name in AT_LEAST_ONE else 0
         if not (least <= value < inf):
             raise SettingError(f"{name}: expected {least} or more, got {value}")
-        if field_name in {"port", "metrics_port"} and value > LAST_PORT:
+        if field_name in {"port", "metrics_port", "grpc_port", "mqtt_port"} and value > LAST_PORT:
             raise SettingError(f"{name}: expected at most {LAST_PORT}, got {value}")
 
 

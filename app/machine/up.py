@@ -27,7 +27,9 @@ from sql.ledger import Engine
 log = logging.getLogger(__name__)
 
 API = "api"
-ROLES = (API, "writer", "watch", "dispatch", "background")
+DOORS = "doors"
+"""Played only where one of its ports is set."""
+ROLES = (API, "writer", "watch", "dispatch", "background", DOORS)
 READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 15.0
 """Then a child is killed; nothing is lost by that, for what is accepted is in the log."""
@@ -79,7 +81,8 @@ async def up(
             print(f"postrider admin token in {token_file}", flush=True)  # noqa: T201 - the contract of `up`
         share_metrics(connected.data_dir / "metrics")
         child_environ = {**environ, **_environ_of(connected), MULTIPROCESS: os.environ[MULTIPROCESS]}
-        children = [Child(role) for role in ROLES if role in roles]
+        is_open = connected.grpc_port or connected.mqtt_port
+        children = [Child(role) for role in ROLES if role in roles and (role != DOORS or is_open)]
         async with asyncio.TaskGroup() as group:
             companion: asyncio.Task[None] | None = None
             tasks = [group.create_task(_keep_running(child, child_environ)) for child in children]

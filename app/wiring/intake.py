@@ -85,7 +85,7 @@ class Intake:
         """A service's upload: each fix says whose it is; one upload per region."""
         named = {reading.courier_id for reading in decoded.readings if reading.courier_id is not None}
         senders: Mapping[UUID, Sender | None] = await self.roster.find_many(named) if named else {}
-        home = next((sender.region for sender in senders.values() if sender), None) or await self._some_region()
+        home = next((sender.region for sender in senders.values() if sender), None) or await self.some_region()
         uploads: dict[Region, _Draft] = {}
         unusable = [Unusable(place, Reason.UNREADABLE, part) for place, part in decoded.unreadable]
         for i, reading in enumerate(decoded.readings):
@@ -118,7 +118,8 @@ class Intake:
             tuple(sorted(item for receipt in receipts for item in receipt.quarantined)),
         )
 
-    async def _some_region(self) -> Region:
+    async def some_region(self) -> Region:
+        """Where a service's unusable fixes go, when nobody knows whose they are."""
         try:
             return (await self.roster.regions())[0]
         except Exception:  # noqa: BLE001 - only where the unusable is put; never a reason to refuse

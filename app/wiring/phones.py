@@ -67,14 +67,14 @@ async def take(intake: Intake, call: PhoneCall) -> bytes:
         call.query,
         body,
         now=datetime.now(UTC),
-        unit=_unit(asked, caller),
+        unit=unit_of(asked.get("speed_unit") or caller.speed_unit),
         user=call.headers.get("x-limit-u") or asked.get("u"),
         device=call.headers.get("x-limit-d") or asked.get("d"),
         limit=intake.settings.batch_limit_fixes,
     )
     if broken is not None:
         heard = replace(heard, unusable=[*heard.unusable, (Reason.UNREADABLE, broken)])
-    await _accept(intake, caller, heard, call.door.source)
+    await accept(intake, caller, heard, call.door.source)
     return call.door.answer if heard.reply is None else heard.reply
 
 
@@ -114,16 +114,20 @@ async def _body(intake: Intake, call: PhoneCall) -> tuple[bytes, bytes | None]:
         return b"", body
 
 
-def _unit(asked: dict[str, str], caller: Caller) -> SpeedUnit | None:
+def unit_of(name: str | None) -> SpeedUnit | None:
     """The unit of speeds, where the URL or the token names one; what is no unit is as if it were not there."""
-    name = asked.get("speed_unit") or caller.speed_unit
     try:
         return SpeedUnit(name) if name else None
     except ValueError:
         return None
 
 
-async def _accept(intake: Intake, caller: Caller, heard: Heard, source: str) -> None:
+async def accept(intake: Intake, caller: Caller, heard: Heard, source: str) -> None:
+    """
+    Store what was heard of a phone, or of one that a service names.
+
+    Raises PermissionDeniedException where it names nobody, LogFull and LogUnavailable.
+    """
     sender = sender_of(caller)
     if sender is None:
         sender = await _sender_by_device(intake, caller, heard)

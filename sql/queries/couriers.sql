@@ -69,3 +69,12 @@ UPDATE tokens SET revoked_at = now() WHERE courier_id = $1 AND revoked_at IS NUL
 -- name: regions
 -- All regions.
 SELECT id, name FROM regions ORDER BY id;
+
+-- name: colleagues
+-- $1 courier id, $2 most rows. Who is at work in the courier's region for the same partner, the courier first.
+SELECT c.id, c.external_id, c.name
+FROM couriers AS me
+INNER JOIN couriers AS c ON me.region = c.region AND c.partner IS NOT DISTINCT FROM me.partner
+WHERE me.id = $1 AND c.deleted_at IS NULL AND (c.on_duty OR c.id = $1)
+ORDER BY c.id <> $1, c.id
+LIMIT $2;

@@ -1,0 +1,1 @@
+"""MQTT: phones that report by it, and brokers that bridge to us."""

@@ -1,0 +1,1 @@
+"""gRPC: the API's own requests, as the .proto names them."""

@@ -1,0 +1,216 @@
+"""The .proto against the API that it names, and the way between messages and JSON."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import grpc
+import msgspec
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import error_details_pb2, status_pb2
+
+from app.doors.inside import Answer, Ask, Inside, events_of
+from app.doors.rpc import postrider_pb2 as pb
+from app.doors.rpc.calls import SERVICES, call_of, change_of, fixes_of, message_of
+from app.doors.rpc.service import BATCH_FIXES, REASONS, Upload, client_of
+from app.doors.rpc.status import CODES, status_of
+from app.main import ROUTES
+from app.shapes.offers import OfferShape
+from app.shapes.orders import OrderShape, StopShape, WindowShape
+from app.web.problems import BadInput, problem_response, problem_types
+
+ROOT = Path(__file__).parents[4]
+METHODS = [method for service in SERVICES for method in service.methods]
+
+
+def test_every_call_is_a_request_that_the_api_serves():
+    served = {
+        (method, path.replace(":uuid", ""))
+        for handler in ROUTES
+        for path in handler.paths
+        for method in handler.http_methods
+    }
+    assert {(call_of(method).method, call_of(method).path) for method in METHODS} <= served
+
+
+def test_proto_is_in_order_breaks_nobody_and_its_python_is_fresh():
+    command = [sys.executable, ROOT / "app/doors/proto/build.py", "check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("code", problem_types())
+def test_every_problem_has_a_status_with_its_code(code):
+    status, _ = problem_types()[code]
+    response = problem_response(status, code, "T", "D", headers={"Retry-After": "7"}, order_id=uuid4())
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    found = status_of(Answer(status, headers, response.content))
+    assert found.code is not grpc.StatusCode.UNKNOWN
+    assert (found.code is grpc.StatusCode.INTERNAL) == (status not in CODES)
+    told = status_pb2.Status.FromString(dict(found.trailing)["grpc-status-details-bin"])
+    assert (told.code, told.message) == (found.code.value[0], "D")
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    assert told.details[0].Unpack(info)
+    assert told.details[1].Unpack(retry)
+    assert (info.reason, retry.retry_delay.seconds) == (code, 7)
+    assert "order_id" in info.metadata
+
+
+def test_what_no_problem_is_has_a_status_all_the_same():
+    assert status_of(Answer(502, {}, b"<html>")).code is grpc.StatusCode.INTERNAL
+
+
+def test_order_of_the_api_is_the_order_of_the_message():
+    now = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    stop = StopShape(lat=0.0, lon=-8.6, contact={"name": "Ana"}, window=WindowShape(from_=now), address="Rua 1")
+    shape = OrderShape(
+        id=uuid4(), region="default", state="placed", version=3, pickup=stop, dropoff=stop, placed_at=now,
+        size={"units": 2},
+    )  # fmt: skip
+    call = call_of(next(method for method in METHODS if method.name == "PickedUp"))
+    order = call.response_of(msgspec.json.decode(msgspec.json.encode(shape))).order
+    assert (order.id, order.version, order.size["units"]) == (str(shape.id), 3, 2)
+    assert order.pickup.contact["name"] == "Ana"
+    assert order.pickup.window.from_time.ToDatetime(UTC) == now
+    assert not order.HasField("ready_at")
+
+
+def test_everything_a_courier_needs_of_an_offer_and_a_stop_is_in_their_messages():
+    """What has a name in the API has the same in the .proto; what is not for couriers' apps is named here."""
+    for shape, message, missing in (
+        (OfferShape, pb.Offer, {"cost"}),
+        (StopShape, pb.Stop, set()),
+    ):
+        names = {field.encode_name for field in msgspec.structs.fields(shape)}
+        assert names - {field.name for field in message.DESCRIPTOR.fields} == missing
+
+
+def test_change_of_a_route_holds_its_line_and_an_unknown_event_is_left_out():
+    route = {"courier_id": "c", "version": 2, "stops": [], "geometry": {"coordinates": [[-8.6, 41.1]]}, "new": [1]}
+    change = change_of("route", msgspec.json.encode(route))
+    assert [(point.lat, point.lon) for point in change.route.geometry.points] == [(41.1, -8.6)]
+    assert change_of("suggestion", b"{}").WhichOneof("change") == "suggestion"
+    assert change_of("weather", b"{}") is None
+
+
+@pytest.mark.parametrize("odd", ["", "x", "../../users", "a/b", f"{uuid4()}/.."])
+def test_what_is_no_id_is_never_part_of_a_path(odd):
+    call = call_of(next(method for method in METHODS if method.name == "Accept"))
+    with pytest.raises(BadInput):
+        call.path_of({"offer_id": odd})
+
+
+def test_an_instant_that_json_cannot_say_is_bad_input():
+    call = call_of(next(method for method in METHODS if method.name == "PickedUp"))
+    with pytest.raises(BadInput):
+        call.fields_of(pb.PickedUpRequest(order_id=str(uuid4()), at=Timestamp(seconds=10**15)))
+
+
+def test_a_fix_without_a_place_or_a_time_stays_without():
+    odd = pb.Fix(fixed_at=Timestamp(seconds=10**15))
+    fixes = list(fixes_of(pb.PositionsRequest(fixes=[pb.Fix(lat=0.0), odd])))
+    assert fixes == [{"lat": 0.0}, {"fixed_at": f"{10**15}.0"}]
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("ipv4:10.0.0.1:2000", ("10.0.0.1", 2000)),
+        ("ipv6:%5B::1%5D:2000", ("::1", 2000)),
+        ("ipv6:[::1]:2000", ("::1", 2000)),
+        ("unix:/tmp/x", ("", 0)),
+        ("", ("", 0)),
+    ],
+)
+def test_where_a_call_comes_from(peer, client):
+    assert client_of(peer) == client
+
+
+async def test_events_are_whole_however_they_are_cut():
+    text = b'retry: 5\n\n: here\n\nevent: route\ndata: {"a":\ndata: 1}\n\nevent: offer\nid: 3\ndata: {}\n\n'
+    for size in range(1, len(text)):
+
+        async def chunks(size=size):
+            for start in range(0, len(text), size):
+                yield text[start : start + size]
+
+        assert [event async for event in events_of(chunks())] == [("route", b'{"a":\n1}'), ("offer", b"{}")]
+
+
+class Api:
+    """An API of one address: it keeps what was sent, and answers when it may."""
+
+    def __init__(self, refuse_from=None):
+        self.batches = []
+        self.may_answer = asyncio.Event()
+        self._refuse_from = refuse_from
+
+    async def __call__(self, scope, receive, send):
+        batch = msgspec.json.decode((await receive())["body"])
+        await self.may_answer.wait()
+        if self._refuse_from is not None and len(self.batches) >= self._refuse_from:
+            await send({"type": "http.response.start", "status": 503, "headers": [(b"Retry-After", b"5")]})
+            await send({"type": "http.response.body", "body": b'{"code": "log-full"}'})
+            return
+        self.batches.append(batch)
+        bad = [i for i, fix in enumerate(batch) if "lat" not in fix]
+        told = {"accepted": len(batch) - len(bad), "quarantined": [{"index": i, "reason": "unreadable"} for i in bad]}
+        await send({"type": "http.response.start", "status": 202})
+        await send({"type": "http.response.body", "body": msgspec.json.encode(told)})
+
+
+async def requests(n, read):
+    for i in range(n):
+        yield pb.PositionsRequest(fixes=[pb.Fix(lat=1.0) if i % 10 else pb.Fix()])
+        read.append(i)
+        await asyncio.sleep(0)
+
+
+async def test_what_came_while_a_batch_was_stored_is_the_next_batch_and_no_more_is_read():
+    api, read = Api(), []
+    upload = Upload(Inside(api), Ask(method="POST", path="/v1/positions"))
+    work = asyncio.create_task(upload.take(requests(5 * BATCH_FIXES, read)))
+    before = -1
+    while len(read) > before:
+        before = len(read)
+        await asyncio.sleep(0.01)
+    assert len(read) <= 2 * BATCH_FIXES + 1
+    api.may_answer.set()
+    assert await work is None
+    assert sum(map(len, api.batches)) == 5 * BATCH_FIXES
+    assert max(map(len, api.batches)) <= BATCH_FIXES
+    assert upload.accepted + upload.quarantined == 5 * BATCH_FIXES
+    assert [one["index"] for one in upload.reasons] == list(range(0, 5 * BATCH_FIXES, 10))[:REASONS]
+
+
+async def test_a_refused_batch_ends_the_stream_and_what_is_stored_is_told():
+    api = Api(refuse_from=1)
+    api.may_answer.set()
+    upload = Upload(Inside(api), Ask(method="POST", path="/v1/positions"))
+    refused = await upload.take(requests(3 * BATCH_FIXES, []))
+    assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+    assert upload.accepted + upload.quarantined == len(api.batches[0])
+
+
+async def test_whoever_hangs_up_ends_the_request():
+    over = asyncio.Event()
+
+    async def endless(scope, receive, send):
+        try:
+            await send({"type": "http.response.start", "status": 200})
+            while True:
+                await send({"type": "http.response.body", "body": b"event: a\ndata: 1\n\n", "more_body": True})
+        finally:
+            over.set()
+
+    async with Inside(endless).open(Ask(method="GET", path="/")) as stream:
+        assert await anext(events_of(stream.chunks())) == ("a", b"1")
+    assert over.is_set()
+
+
+def test_message_leaves_out_what_it_does_not_know():
+    assert message_of(pb.Order, {"id": "x", "plan_cost": {"before": 1}, "ready_at": None}).id == "x"
