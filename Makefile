@@ -33,6 +33,7 @@ $(TIMESCALE): $(STAMP) app/machine/timescale_wasm/package-lock.json
 check: setup
 	$(BIN)/python app/console/build.py check
 	$(BIN)/python app/doors/proto/build.py check
+	$(BIN)/python app/client/build.py check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

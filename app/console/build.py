@@ -3,7 +3,7 @@ Builds or checks the console with npm: the system's Node when it is new enough, 
 
     python app/console/build.py            # npm ci, npm run build
     python app/console/build.py check      # types and tests of the front end, and whether its types are the API's
-    python app/console/build.py types      # src/lib/openapi.ts again, from what the API says of itself now
+    python app/console/build.py types      # src/lib/openapi.ts and app/client again, from what the API says of itself now
 """
 
 import json
@@ -58,6 +58,7 @@ def main() -> None:
     install()
     if sys.argv[1:] == ["types"]:
         run("run", "types", "--silent", stdin=api_shapes())
+        subprocess.run([sys.executable, HERE.parent / "client" / "build.py"], check=True)
     elif sys.argv[1:] == ["check"]:
         check_types()
         run("run", "check", "--silent")

@@ -52,11 +52,14 @@ class Stream:
     _messages: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes."""
-        while (message := await self._messages.get())["type"] == "http.response.body":
+        """The body as it comes; whoever sends it may wait after its end until this side hangs up."""
+        has_more = True
+        while has_more:
+            message = await self._messages.get()
+            if (error := message.get("error")) is not None:
+                raise error
+            has_more = message.get("more_body", False)
             yield message.get("body", b"")
-        if (error := message.get("error")) is not None:
-            raise error
 
 
 class Inside:

@@ -17,7 +17,7 @@ from grpc_tools import protoc
 HERE: Final = Path(__file__).parent
 PROTO: Final = "postrider/v1/postrider.proto"
 SHIPPED: Final = HERE / "shipped.binpb"
-GENERATED: Final = HERE.parent / "rpc"
+GENERATED: Final = HERE.parents[1] / "client"
 OTHERS: Final = (Path(google.api.__path__[0]).parents[1], Path(protoc.__file__).parent / "_proto")
 """Where the wheels have Google's files."""
 RULES: Final = (

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.json_format import Error, MessageToDict, ParseDict
 from google.protobuf.message import Message
 
-from app.doors.rpc import postrider_pb2
+from app.client import postrider_pb2
 from app.web.problems import BadInput
 
 SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(postrider_pb2.DESCRIPTOR.services_by_name.values())

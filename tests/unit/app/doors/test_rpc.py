@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
 from app.doors.inside import Answer, Ask, Inside, events_of
-from app.doors.rpc import postrider_pb2 as pb
+from app.client import postrider_pb2 as pb
 from app.doors.rpc.calls import SERVICES, call_of, change_of, fixes_of, message_of
 from app.doors.rpc.service import BATCH_FIXES, REASONS, Upload, client_of
 from app.doors.rpc.status import CODES, status_of
@@ -210,6 +210,30 @@ async def test_whoever_hangs_up_ends_the_request():
     async with Inside(endless).open(Ask(method="GET", path="/")) as stream:
         assert await anext(events_of(stream.chunks())) == ("a", b"1")
     assert over.is_set()
+
+
+@pytest.mark.parametrize("status", [200, 403])
+async def test_an_answer_is_over_with_its_last_part_though_the_server_waits_for_us_to_hang_up(status):
+    async def patient(scope, receive, send):
+        await send({"type": "http.response.start", "status": status})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        await send({"type": "http.response.body", "body": b"b", "more_body": False})
+        await receive()
+        await receive()
+
+    async with Inside(patient).open(Ask(method="GET", path="/")) as stream:
+        found = stream.head.body if stream.head.is_refused else b"".join([chunk async for chunk in stream.chunks()])
+    assert found == b"ab"
+
+
+async def test_a_stream_that_breaks_says_so():
+    async def broken(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        raise RuntimeError("broken")
+
+    async with Inside(broken).open(Ask(method="GET", path="/")) as stream:
+        with pytest.raises(RuntimeError, match="broken"):
+            _ = [chunk async for chunk in stream.chunks()]
 
 
 def test_message_leaves_out_what_it_does_not_know():
