@@ -302,6 +302,7 @@ class Calls(Connection):
         marked: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        matched: bool | None = None,
     ) -> Any:
         """`GET /v1/couriers/{courier_id}/track`."""
         answer: Any = await self.ask(
@@ -315,6 +316,7 @@ class Calls(Connection):
                 "marked": marked,
                 "limit": limit,
                 "cursor": cursor,
+                "matched": matched,
             },
         )
         return answer
@@ -386,6 +388,15 @@ class Calls(Connection):
     async def get_geofence(self, fence_id: str) -> shapes.Geofence:
         """`GET /v1/geofences/{fence_id}`."""
         answer: shapes.Geofence = await self.ask("GET", at("/v1/geofences/{fence_id}", fence_id=fence_id))
+        return answer
+
+    async def change_geofence(
+        self, fence_id: str, body: shapes.GeofencePatch, *, if_match: str | None = None
+    ) -> shapes.Geofence:
+        """`PATCH /v1/geofences/{fence_id}`."""
+        answer: shapes.Geofence = await self.ask(
+            "PATCH", at("/v1/geofences/{fence_id}", fence_id=fence_id), body=body, if_match=if_match
+        )
         return answer
 
     async def remove_geofence(self, fence_id: str) -> None:

@@ -582,6 +582,18 @@ class Geofence(TypedDict):
     timezone: str
     dwell_s: int | None
     created_at: str
+    version: int
+
+
+class GeofencePatch(TypedDict):
+    name: NotRequired[str]
+    geometry: NotRequired[Shape]
+    radius_m: NotRequired[float | None]
+    tags: NotRequired[list[str]]
+    active: NotRequired[list[ActiveSpan]]
+    timezone: NotRequired[str]
+    dwell_s: NotRequired[int | None]
+    version: NotRequired[int]
 
 
 class GiveBack(TypedDict):

@@ -16,8 +16,8 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from app.doors import role
 from app.client import postrider_pb2 as pb
+from app.doors import role
 from app.machine.servers import free_port
 from app.machine.tokens import make_token
 from app.settings import Settings

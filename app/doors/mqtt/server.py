@@ -39,16 +39,18 @@ class Clients:
         self._tasks: set[asyncio.Task[None]] = set()
         self._questions = asyncio.Semaphore(ASKED_AT_ONCE)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, in a task of its own."""
-        task = asyncio.current_task()
-        assert task is not None
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection, in a task of its own."""
         if len(self._tasks) >= self._room:
             ENDED.labels("full").inc()
             writer.write(packets.welcome(Welcome.UNAVAILABLE))
             writer.close()
             return
+        task = asyncio.create_task(self._serve(reader, writer), name="mqtt client")
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         CLIENTS.inc()
         client = Client(
             reader,
@@ -71,7 +73,6 @@ class Clients:
         except Exception:
             log.exception("client failed", extra={"event": "mqtt_client_failed"})
         finally:
-            self._tasks.discard(task)
             CLIENTS.dec()
             for name in names:
                 if self._known.get(name) is client:
@@ -101,7 +102,7 @@ async def serve(settings: Settings, state: Any, inside: Inside, stop: asyncio.Ev
         raise SettingError(f"POSTRIDER_DOORS_TLS_CERT, POSTRIDER_DOORS_TLS_KEY: {why}")
     clients = Clients(settings, state, inside)
     server = await asyncio.start_server(
-        clients.serve, settings.host, settings.mqtt_port, ssl=context, backlog=BACKLOG, reuse_address=True
+        clients.accept, settings.host, settings.mqtt_port, ssl=context, backlog=BACKLOG, reuse_address=True
     )
     log.info("mqtt began", extra={"event": "mqtt_began", "port": settings.mqtt_port, "tls": context is not None})
     try:

@@ -13,8 +13,8 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
-from app.doors.inside import Answer, Ask, Inside, events_of
 from app.client import postrider_pb2 as pb
+from app.doors.inside import Answer, Ask, Inside, events_of
 from app.doors.rpc.calls import SERVICES, call_of, change_of, fixes_of, message_of
 from app.doors.rpc.service import BATCH_FIXES, REASONS, Upload, client_of
 from app.doors.rpc.status import CODES, status_of
