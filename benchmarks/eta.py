@@ -276,15 +276,15 @@ def report(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def a_day(seed: int, days_before: int) -> eta_day.DayLog:
-    """A day of a city, after days that intervals are learned from."""
+def a_day(seed: int, days_before: int, hours: float) -> eta_day.DayLog:
+    """A day of a city that takes orders for so long, after days that intervals are learned from."""
     city = eta_day.City(seed=seed)
     learned = eta_day.taught(city, n_legs=1000, n_couriers=20)
     widths = Widths()
     for number in range(1, days_before + 1):
-        eta_day.Day(city, learned, widths=widths, number=number).run()
+        eta_day.Day(city, learned, widths=widths, number=number, hours=hours).run()
         widths = unpack(widths.pack())
-    return eta_day.Day(city, learned, restart_every_s=1800, widths=widths).run()
+    return eta_day.Day(city, learned, restart_every_s=1800, widths=widths, hours=hours).run()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -298,6 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--days-before", type=int, default=1, help="days of part 4 that intervals are learned from")
     parser.add_argument("--cities", type=int, default=1, help="cities of part 4, from --seed on, taken together")
+    parser.add_argument("--day-hours", type=float, default=3.0, help="so long a day of part 4 takes orders")
     parser.add_argument("--part", choices=("all", "road", "track", "day"), default="all")
     options = parser.parse_args(arguments)
     settings = {key: str(value) for key, value in vars(options).items() if key != "json"}
@@ -313,7 +314,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             result["track_skipped"] = f"no track at {options.gps}"
     if options.part in ("all", "day"):
-        days = [a_day(seed, options.days_before) for seed in range(options.seed, options.seed + options.cities)]
+        days = [
+            a_day(seed, options.days_before, options.day_hours)
+            for seed in range(options.seed, options.seed + options.cities)
+        ]
         result["day"] = eta_day.figures(*days)
     result["elapsed_s"] = round(time.monotonic() - began, 1)
     print(json.dumps(result, indent=1) if options.json else report(result))
