@@ -8,7 +8,7 @@ from tests.acceptance.test_orders import dispatcher, town  # noqa: F401 - fixtur
 
 async def test_a_courier_sees_the_day_and_nobody_elses(town, dispatcher, client_of):  # noqa: F811
     courier_id, phone = await town.hire("Ana")
-    _, other = await town.hire("Ben")
+    _, other = await town.hire("Ben", at=None)
     order = await town.accepted(phone)
     day = (await phone.get(f"/v1/couriers/{courier_id}/day")).json()
     assert (day["on_duty"], day["break_until"], day["timezone"]) == (True, None, "UTC")
@@ -25,7 +25,7 @@ async def test_a_courier_sees_the_day_and_nobody_elses(town, dispatcher, client_
 
 async def test_an_arrival_is_told_once_whenever_it_is_sent(town, dispatcher):  # noqa: F811
     courier_id, phone = await town.hire("Ana")
-    _, other = await town.hire("Ben")
+    _, other = await town.hire("Ben", at=None)
     order = await town.accepted(phone)
     path = f"/v1/orders/{order['id']}"
     assert (await other.post(f"{path}/arrived")).status_code == 403
@@ -48,7 +48,7 @@ async def test_an_arrival_is_told_once_whenever_it_is_sent(town, dispatcher):  #
 
 async def test_a_courier_writes_to_support_about_the_couriers_own_order(town, dispatcher, client_of):  # noqa: F811
     _, phone = await town.hire("Ana")
-    _, other = await town.hire("Ben")
+    _, other = await town.hire("Ben", at=None)
     path = f"/v1/orders/{(await town.accepted(phone))['id']}/comments"
     said = {"text": "The bell does not work"}
     sent = [await phone.post(path, json=said, headers={"Idempotency-Key": "1"}) for _ in range(2)]

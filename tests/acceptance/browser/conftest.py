@@ -21,7 +21,9 @@ from app.machine.servers import PostgresServer, RedisServer, free_port
 from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 ROOT = Path(__file__).parents[3]
-CHROMIUM = os.environ.get("POSTRIDER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""The first is Chromium without its own windows, whose tabs are pages too: it needs half of the processor."""
+CHROMIUM = os.environ.get("POSTRIDER_CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
 SCREENS = ROOT / "tests" / "screens"
 """Pictures of the page, an output of CI; not kept in the repository."""
 DIST = ROOT / "app" / "console" / "dist" / "index.html"
@@ -143,17 +145,35 @@ def world(database: str) -> Iterator[World]:
         yield made_world
 
 
-def patient(browser: Browser, **options: Any) -> BrowserContext:
-    """A context that waits as long as a busy machine may need."""
+NO_WEBGL = """
+const context = HTMLCanvasElement.prototype.getContext
+HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+  return kind.startsWith('webgl') ? null : context.call(this, kind, ...more)
+}"""
+
+
+def patient(browser: Browser, *, has_map: bool = False, **options: Any) -> BrowserContext:
+    """
+    A context that waits as long as a busy machine may need.
+
+    Without `has_map` it cannot draw one, and the page does without: in software that costs more than all the rest.
+    """
     context = browser.new_context(**options)
+    if not has_map:
+        context.add_init_script(NO_WEBGL)
     context.set_default_timeout(1000 * PATIENCE_S)
     return context
 
 
 @pytest.fixture
 def page(browser: Browser, world: World, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A signed-in page of its own context, that must not raise an error; small and calm, for pixels are slow here."""
-    context = patient(browser, viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
+    """
+    A signed-in page of its own context, that must not raise an error; small and calm, for pixels are slow here.
+
+    Its browser draws no map, unless the test is marked `with_map`.
+    """
+    has_map = request.node.get_closest_marker("with_map") is not None
+    context = patient(browser, has_map=has_map, viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

@@ -3,6 +3,7 @@
 import re
 from uuid import uuid4
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient, show
@@ -60,6 +61,7 @@ def test_dispatcher_hires_a_courier_gives_shifts_and_an_invitation(browser, worl
     context.close()
 
 
+@pytest.mark.with_map
 def test_area_is_drawn_corner_by_corner_changed_as_text_and_removed(page, world):
     name = f"Zone {uuid4().hex[:6]}"
     page.get_by_role("button", name="Areas").click()

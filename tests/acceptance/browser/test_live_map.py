@@ -41,6 +41,7 @@ def wait_for_map(page: Page) -> None:
     page.wait_for_function(MAP_READY)
 
 
+@pytest.mark.with_map
 def test_couriers_appear_and_move_on_the_map_and_in_the_list(page, world):
     world.fix("Anna", 41.1525, -8.6100, speed_mps=2.2, course_deg=0)
     expect(row(page, "Anna")).to_have_attribute("data-state", "online")
@@ -59,6 +60,7 @@ def test_couriers_appear_and_move_on_the_map_and_in_the_list(page, world):
     )
 
 
+@pytest.mark.with_map
 def test_token_leaves_the_address_scripts_cannot_read_the_session_and_nothing_comes_from_elsewhere(page, world):
     expect(row(page, "Anna")).to_be_visible()
     asked: list[str] = []
@@ -89,6 +91,7 @@ def test_filter_narrows_list_and_counts_and_stays_in_the_address(page, world):
     assert "q=clar" in page.url
 
 
+@pytest.mark.with_map
 def test_click_on_the_map_shows_details_and_the_last_hours_track(page, world):
     wait_for_map(page)
     page.wait_for_function(f"name => ({AT})(name) !== null", arg="Anna")
@@ -104,6 +107,7 @@ def test_click_on_the_map_shows_details_and_the_last_hours_track(page, world):
     expect(page.get_by_role("heading", name="Anna")).to_have_count(0)
 
 
+@pytest.mark.with_map
 def test_selected_courier_has_an_accuracy_circle_and_can_be_followed(page, world):
     wait_for_map(page)
     row(page, "Boris").get_by_role("button").click()
@@ -159,7 +163,6 @@ def test_stranger_gets_the_login_and_a_wrong_token_is_refused(browser: Browser, 
 
 def test_without_webgl_the_list_stays(browser: Browser, world):
     context = patient(browser)
-    context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null;")
     page = context.new_page()
     page.goto(f"{world.url}/#token={world.token}")
     expect(page.get_by_text("WebGL 2 is missing")).to_be_visible()
@@ -173,6 +176,7 @@ def test_page_is_accessible(browser: Browser, world, scheme, width, height):
     # The content security policy keeps out the checker too.
     context = patient(
         browser,
+        has_map=True,
         color_scheme=scheme,
         viewport={"width": width, "height": height},
         bypass_csp=True,
@@ -217,6 +221,7 @@ def test_buttons_can_be_read_at_rest_under_the_mouse_and_in_focus(browser: Brows
     context.close()
 
 
+@pytest.mark.with_map
 def test_page_says_that_the_server_or_its_memory_is_gone_and_comes_back_by_itself(page, world):
     wait_for_map(page)
     expect(page.locator("[data-connection=live]")).to_be_visible()
@@ -240,7 +245,9 @@ def test_page_says_that_the_server_or_its_memory_is_gone_and_comes_back_by_itsel
 @pytest.mark.parametrize(("width", "height"), [(1024, 700), (720, 450)], ids=["small", "twice the size"])
 def test_on_a_small_screen_the_list_is_there_and_the_chosen_courier_beside_the_panel(browser, world, width, height):
     """720 x 450 is what a laptop's screen has at 200 %."""
-    with patient(browser, viewport={"width": width, "height": height}, reduced_motion="reduce") as context:
+    with patient(
+        browser, has_map=True, viewport={"width": width, "height": height}, reduced_motion="reduce"
+    ) as context:
         page = context.new_page()
         page.goto(f"{world.url}/#token={world.token}")
         wait_for_map(page)

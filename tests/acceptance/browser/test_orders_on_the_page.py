@@ -205,6 +205,7 @@ def expect_chosen(page: Page, names: list[str]) -> None:
     expect(page.locator("tr.chosen")).to_have_text([re.compile(name) for name in names])
 
 
+@pytest.mark.with_map
 def test_map_and_list_go_with_the_order_to_whoever_has_it(page, world, couriers, order):
     give(world, order, couriers["Eva"])
     open_order(page, order)
@@ -219,6 +220,7 @@ def test_map_and_list_go_with_the_order_to_whoever_has_it(page, world, couriers,
     expect_chosen(page, ["Finn"])
 
 
+@pytest.mark.with_map
 def test_order_that_nobody_has_lets_go_of_the_courier_that_was_chosen(page, couriers, order):
     page.locator("tr[data-courier]", has_text="Eva").get_by_role("button").click()
     expect_chosen(page, ["Eva"])
@@ -229,6 +231,7 @@ def test_order_that_nobody_has_lets_go_of_the_courier_that_was_chosen(page, cour
     expect(page.locator(".panel")).to_have_count(0)
 
 
+@pytest.mark.with_map
 def test_courier_with_an_order_on_board_has_the_same_stops_in_the_panel_as_on_the_map(page, world, couriers, order):
     give(world, order, couriers["Finn"])
     world.client.post(f"/v1/orders/{order['id']}/picked-up", json={}).raise_for_status()
@@ -243,7 +246,7 @@ def test_courier_with_an_order_on_board_has_the_same_stops_in_the_panel_as_on_th
     assert list(zip(numbers, kinds, strict=True)) == drawn
 
 
-@pytest.mark.parametrize("leave", ["escape", "map", "other form"])
+@pytest.mark.parametrize("leave", ["escape", pytest.param("map", marks=pytest.mark.with_map), "other form"])
 def test_half_written_reason_is_kept_until_it_is_sent_or_dropped(page, order, leave):
     open_order(page, order)
     page.get_by_role("button", name="Cancel order").click()

@@ -32,7 +32,9 @@ def test_past_hour_of_a_courier_is_replayed_saved_and_left_by_back(
     browser: Browser, world, hour, scheme, width, height
 ):
     size = {"width": width, "height": height}
-    with patient(browser, color_scheme=scheme, viewport=size, bypass_csp=True, reduced_motion="reduce") as context:
+    with patient(
+        browser, has_map=True, color_scheme=scheme, viewport=size, bypass_csp=True, reduced_motion="reduce"
+    ) as context:
         page = context.new_page()
         page.goto(f"{world.url}/?q=Greta#token={world.token}")
         page.locator("tr[data-courier]", has_text="Greta").last.get_by_role("button").click()

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-FEATURES = "name => window.__map ? window.__map.getStyle().sources[name]?.data.features ?? [] : []"
-"""What the map was given to draw, in view or not."""
+from tests.acceptance.browser.conftest import FEATURES
+
 PLACE = {"lat": 41.162, "lon": -8.62, "address": "Kitchen 3"}
 DOOR = {"lat": 41.165, "lon": -8.625, "address": "Door 4"}
 
@@ -22,6 +22,7 @@ def gil(world):
     return world.ids["Gil"]
 
 
+@pytest.mark.with_map
 def test_routes_and_orders_are_on_the_map_and_a_plan_is_seen_before_and_after_and_applied(page, world, gil):
     reference = f"p{uuid4().hex[:6]}"
     # The dispatcher's own planner leaves it alone, for nobody has the skill.

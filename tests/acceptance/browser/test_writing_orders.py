@@ -3,6 +3,7 @@
 import re
 from uuid import uuid4
 
+import pytest
 from playwright.sync_api import Page, expect
 
 # Left of the form, which covers the rest of a small map.
@@ -14,6 +15,7 @@ def begin(page: Page) -> None:
     page.get_by_role("button", name="New order").click()
 
 
+@pytest.mark.with_map
 def test_order_is_written_down_with_a_place_from_the_map(page, world):
     reference = f"form-{uuid4().hex[:6]}"
     begin(page)
