@@ -1,11 +1,26 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
-import { defineConfig } from 'vite'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
+import { defineConfig, type Plugin } from 'vite'
 
 // The server is the same origin in production; in development `npm run dev` passes its paths on to a running one.
 const server = process.env.POSTRIDER_URL ?? 'http://127.0.0.1:8080'
 
+/** Compressed once, as tightly as can be, beside each file: the server has no time for that (app/web/static.py). */
+const precompressed: Plugin = {
+  name: 'precompressed',
+  apply: 'build',
+  writeBundle({ dir }, bundle) {
+    for (const file of Object.values(bundle)) {
+      const body = Buffer.from(file.type === 'chunk' ? file.code : file.source)
+      if (body.length > 1000 && /\.(js|css|html|json|svg)$/.test(file.fileName)) writeFileSync(join(dir!, `${file.fileName}.br`), brotliCompressSync(body))
+    }
+  },
+}
+
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), precompressed],
   build: {
     outDir: 'dist',
     assetsInlineLimit: 0, // the content security policy allows no data: scripts or fonts

@@ -18,6 +18,8 @@ FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "no-cache"
 WORTH_COMPRESSING: Final = ("text/", "application/json", "application/javascript", "image/svg+xml")
 SMALLEST_COMPRESSED_BYTES: Final = 1000
+BROTLI: Final = ".br"
+"""Beside a file: the same, compressed by the build of the console."""
 
 mimetypes.add_type("text/javascript", ".js")  # some systems register text/plain, which browsers refuse as a module
 mimetypes.add_type("application/manifest+json", ".webmanifest")
@@ -30,6 +32,8 @@ class Asset:
     body: bytes
     media_type: str
     cache_control: str
+    brotli: bytes | None = None
+    """The same, compressed when the console was built; None: it was not."""
 
     @cached_property
     def etag(self) -> str:
@@ -59,20 +63,26 @@ def load(folder: Path) -> dict[str, Asset]:
         return {}
     assets = {}
     for file in folder.rglob("*"):
-        if not file.is_file():
+        if not file.is_file() or file.suffix == BROTLI:
             continue
         name = file.relative_to(folder).as_posix()
         media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         if media_type.startswith("text/"):
             media_type += "; charset=utf-8"
         is_hashed = name.startswith("assets/")
-        assets[name] = Asset(file.read_bytes(), media_type, FOR_EVER if is_hashed else ASK_AGAIN)
+        tight = file.with_name(file.name + BROTLI)
+        assets[name] = Asset(
+            body=file.read_bytes(),
+            media_type=media_type,
+            cache_control=FOR_EVER if is_hashed else ASK_AGAIN,
+            brotli=tight.read_bytes() if tight.is_file() else None,
+        )
     return assets
 
 
 def answer(asset: Asset, request_headers: Mapping[str, str]) -> Answer:
     """
-    The asset, compressed when the caller takes gzip; 304 without a body when the caller has it already.
+    The asset, compressed as the caller takes it; 304 without a body when the caller has it already.
 
     `request_headers` have lower-case names.
     """
@@ -80,7 +90,10 @@ def answer(asset: Asset, request_headers: Mapping[str, str]) -> Answer:
     if _matches(request_headers.get("if-none-match", ""), asset.etag):
         return Answer(304, headers, b"")
     headers |= {"content-type": asset.media_type, "x-content-type-options": "nosniff"}
-    if takes_gzip(request_headers.get("accept-encoding", "")) and asset.compressed is not None:
+    accepted = request_headers.get("accept-encoding", "")
+    if asset.brotli is not None and _takes("br", accepted):
+        return Answer(200, {**headers, "content-encoding": "br"}, asset.brotli)
+    if takes_gzip(accepted) and asset.compressed is not None:
         return Answer(200, {**headers, "content-encoding": "gzip"}, asset.compressed)
     return Answer(200, headers, asset.body)
 
@@ -92,8 +105,12 @@ def _matches(if_none_match: str, etag: str) -> bool:
 
 def takes_gzip(accept_encoding: str) -> bool:
     """Whether a caller that says so reads gzip."""
+    return _takes("gzip", accept_encoding)
+
+
+def _takes(wanted: str, accept_encoding: str) -> bool:
     for part in accept_encoding.split(","):
         coding, _, weight = part.strip().partition(";")
-        if coding.strip().lower() in {"gzip", "*"}:
+        if coding.strip().lower() in {wanted, "*"}:
             return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
     return False

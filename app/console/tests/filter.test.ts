@@ -20,13 +20,13 @@ const row = (name: string, state: Row['state'], mode: 'car' | 'foot', ageS = 5):
     updated_at: '2026-01-01T08:00:00Z',
   },
   position: null,
-  ageS,
+  seenAt: 1_000_000 - 1000 * ageS,
   state,
   nOrders: 0,
 })
 const ROWS = [
-  row('Berta', 'online', 'car', 9),
   row('Anna', 'online', 'foot', 30),
+  row('Berta', 'online', 'car', 9),
   row('Carl', 'stuck', 'foot', 2),
   row('Dora', 'offline', 'car', Infinity),
 ]

@@ -1,53 +1,54 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Point } from '../src/map/features'
+import { describe, expect, it } from 'vitest'
 import { between, Glide } from '../src/map/glide'
 
-const at = (lon: number) => ({ lat: 41, lon })
+const at = (x: number) => new Map([['anna', { x, y: 0.4 }]])
+
+/** Where Anna is shown at that instant. */
+const shown = (glide: Glide, now: number) => between(glide.way('anna')!, glide.share(now)).x
 
 describe('a marker that moves', () => {
-  let drawn: Point[]
-  let glide: Glide
-
-  beforeEach(() => {
-    vi.useFakeTimers()
-    vi.stubGlobal('requestAnimationFrame', (step: (at: number) => void) => setTimeout(() => step(performance.now()), 16))
-    vi.stubGlobal('cancelAnimationFrame', clearTimeout)
-    drawn = []
-    glide = new Glide((places) => drawn.push(places.get('anna')!))
-    glide.to(new Map([['anna', at(0)]]), true)
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-    vi.unstubAllGlobals()
-  })
+  const begun = () => {
+    const glide = new Glide()
+    glide.to(at(0), true, 0)
+    glide.to(at(0.01), true, 0)
+    return glide
+  }
+  const frames = (from: number, to: number) => Array.from({ length: (to - from) / 60 }, (_, i) => from + i * 60)
 
   it('glides to its new place and stays there', () => {
-    glide.to(new Map([['anna', at(0.01)]]), true)
-    vi.advanceTimersByTime(2000)
-    const lons = drawn.map((point) => point.lon)
-    expect(lons).toEqual([...lons].sort((a, b) => a - b))
-    expect(lons.length).toBeGreaterThan(10)
-    expect(drawn.at(-1)).toEqual(at(0.01))
+    const glide = begun()
+    const xs = frames(0, 1800).map((now) => shown(glide, now))
+    expect(xs).toEqual([...xs].sort((a, b) => a - b))
+    expect(new Set(xs).size).toBeGreaterThan(10)
+    expect(xs.at(-1)).toBe(0.01)
   })
 
   it('goes on from where it is when it moves again on the way', () => {
-    glide.to(new Map([['anna', at(0.01)]]), true)
-    vi.advanceTimersByTime(400)
-    const midway = drawn.at(-1)!.lon
-    drawn.length = 0
-    glide.to(new Map([['anna', at(0)]]), true)
-    vi.advanceTimersByTime(2000)
-    expect(Math.max(...drawn.map((point) => point.lon))).toBeLessThanOrEqual(midway)
-    expect(drawn.at(-1)).toEqual(at(0))
+    const glide = begun()
+    const midway = frames(0, 420).map((now) => shown(glide, now)).at(-1)!
+    glide.to(at(0), true, 360)
+    const xs = frames(360, 1800).map((now) => shown(glide, now))
+    expect(Math.max(...xs)).toBeLessThanOrEqual(midway)
+    expect(xs.at(-1)).toBe(0)
   })
 
-  it('jumps where gliding is not wanted', () => {
-    glide.to(new Map([['anna', at(0.01)]]), false)
-    expect(drawn).toEqual([at(0), at(0.01)])
+  it('jumps where gliding is not wanted, and around the world', () => {
+    const glide = begun()
+    glide.to(at(0.02), false, 10)
+    expect(shown(glide, 11)).toBe(0.02)
+    glide.to(at(0.99), true, 20)
+    expect(shown(glide, 21)).toBe(0.99)
   })
-})
 
-it('does not glide around the world', () => {
-  expect(between(at(179.99), at(-179.99), 0.5)).toEqual(at(-179.99))
-  expect(between(at(1), at(1.5), 0.5)).toEqual(at(1.25))
+  it('jumps for a while where frames come too late', () => {
+    const glide = begun()
+    expect([200, 500, 800].map((now) => shown(glide, now) === 0.01)).toEqual([false, false, false])
+    glide.to(at(0.02), true, 1000)
+    for (const now of [1300, 1600, 1900]) shown(glide, now)
+    expect(shown(glide, 1901)).toBe(0.02)
+    glide.to(at(0.03), true, 2000)
+    expect(shown(glide, 2001)).toBe(0.03)
+    glide.to(at(0.04), true, 13_000)
+    expect(shown(glide, 13_001)).toBeLessThan(0.04)
+  })
 })

@@ -14,11 +14,14 @@ export interface Row {
   name: string
   courier: Courier | null
   position: Position | null
-  /** Of the last fix; Infinity when there never was one. */
-  ageS: number
+  /** When the last fix was measured, in milliseconds; -Infinity when there never was one. */
+  seenAt: number
   state: State
   nOrders: number
 }
+
+/** Seconds since the last fix; Infinity when there never was one. */
+export const ageOf = ({ seenAt }: Row, now: number): number => Math.max(0, (now - seenAt) / 1000)
 
 export type Sort = 'state' | 'name' | 'age'
 
@@ -44,14 +47,7 @@ const matchesState = (row: Row, filter: Filter) => filter.states.size === 0 || f
 const matchesMode = (row: Row, filter: Filter) =>
   filter.modes.size === 0 || (row.courier !== null && filter.modes.has(row.courier.mode))
 
-const byName = new Intl.Collator(undefined, { numeric: true }).compare
-const urgency = new Map<State, number>(STATES.map((state, index) => [state, index]))
-
-const ORDER: Record<Sort, (a: Row, b: Row) => number> = {
-  state: (a, b) => urgency.get(a.state)! - urgency.get(b.state)! || byName(a.name, b.name),
-  name: (a, b) => byName(a.name, b.name),
-  age: (a, b) => (a.ageS === b.ageS ? byName(a.name, b.name) : a.ageS - b.ageS),
-}
+export const byName = new Intl.Collator(undefined, { numeric: true }).compare
 
 export interface Listing {
   rows: Row[]
@@ -60,6 +56,7 @@ export interface Listing {
   modes: Map<Mode, number>
 }
 
+/** The rows come by name, and are sorted no more than they must: there may be thousands, and they change each second. */
 export function listing(rows: Iterable<Row>, filter: Filter): Listing {
   const states = new Map<State, number>()
   const modes = new Map<Mode, number>()
@@ -71,8 +68,16 @@ export function listing(rows: Iterable<Row>, filter: Filter): Listing {
     if (state && row.courier) modes.set(row.courier.mode, (modes.get(row.courier.mode) ?? 0) + 1)
     if (state && mode) listed.push(row)
   }
-  listed.sort(ORDER[filter.sort])
-  return { rows: listed, states, modes }
+  return { rows: sorted(listed, filter.sort), states, modes }
+}
+
+function sorted(byName: Row[], sort: Sort): Row[] {
+  if (sort === 'name') return byName
+  // Two who were never seen stay by name, too: what is as old as the other is not taken apart.
+  if (sort === 'age') return byName.sort((a, b) => (a.seenAt === b.seenAt ? 0 : b.seenAt - a.seenAt))
+  const heaps = new Map<State, Row[]>(STATES.map((state) => [state, []]))
+  for (const row of byName) heaps.get(row.state)!.push(row)
+  return [...heaps.values()].flat()
 }
 
 function members<T extends string>(text: string | null, known: readonly T[]): Set<T> {

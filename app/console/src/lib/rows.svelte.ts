@@ -1,10 +1,10 @@
 /** Couriers as the list and the map show them: who they are, where, how long ago, and in which state. */
 
-import { type Filter, listing, type Row, type State } from './filter'
+import { byName, type Filter, listing, type Row, type State } from './filter'
 import { shortId } from './format'
 import type { Lists } from './lists.svelte'
 import { isOpen } from './orders'
-import type { Alert, AlertKind, Order } from './types'
+import type { Alert, AlertKind, Courier, Order } from './types'
 import type { Config, Frame, Position } from './undescribed'
 import type { Fix } from '../map/shapes'
 
@@ -19,11 +19,18 @@ export class Rows {
   private version = $state(0)
   private frame = 0
 
-  /** Every courier, urgent or not. */
-  readonly all: Row[] = $derived.by(() => {
+  /** What was made last: a row stays the same object for as long as nothing of it changes. */
+  private made: ReadonlyMap<string, Row> = new Map()
+  /** The ids of the couriers by name, which change seldom: comparing thousands of names each second would be felt. */
+  private readonly byName: readonly string[] = $derived.by(() =>
+    [...this.lists.couriers.values()].sort((a, b) => byName(nameOf(a.id, a), nameOf(b.id, b))).map(({ id }) => id),
+  )
+  readonly byId: ReadonlyMap<string, Row> = $derived.by(() => {
     void this.version
-    return this.make(this.now())
+    return (this.made = this.make(this.now()))
   })
+  /** Every courier, urgent or not, by name. */
+  readonly all: readonly Row[] = $derived([...this.byId.values()])
   readonly listed = $derived.by(() => listing(this.all, this.filter()))
 
   constructor(
@@ -31,6 +38,8 @@ export class Rows {
     private readonly now: () => number,
     private readonly filter: () => Filter,
     private readonly config: () => Config | null,
+    /** Called just before the page looks again. */
+    private readonly beat: () => void,
   ) {}
 
   /** What moved and who left; says whether somebody is in it whom the list of couriers does not know. */
@@ -64,28 +73,29 @@ export class Rows {
   private changed(): void {
     cancelAnimationFrame(this.frame)
     // A hidden page gets no animation frames, and needs none.
-    this.frame = requestAnimationFrame(() => this.version++)
+    this.frame = requestAnimationFrame(() => {
+      this.beat()
+      this.version++
+    })
   }
 
-  private make(now: number): Row[] {
+  private make(now: number): Map<string, Row> {
     const load = loads(this.lists.everyOrder)
     const trouble = troubles(this.lists.openAlerts)
-    const ids = new Set([...this.lists.couriers.keys(), ...this.positions.keys()])
-    return [...ids].map((id) => {
-      const courier = this.lists.couriers.get(id) ?? null
-      const position = this.positions.get(id) ?? null
-      const ageS = position ? Math.max(0, (now - Date.parse(position.fixed_at)) / 1000) : Infinity
-      const nOrders = load.get(id) ?? 0
-      return {
-        id,
-        name: courier?.name || courier?.external_id || shortId(id),
-        courier,
-        position,
-        ageS,
-        nOrders,
-        state: trouble.get(id) ?? this.presence(ageS, nOrders),
+    const made = new Map<string, Row>()
+    const couriers = this.lists.couriers
+    const strangers = [...this.positions.keys()].filter((id) => !couriers.has(id))
+    for (const ids of [this.byName, strangers])
+      for (const id of ids) {
+        const [courier, position, before] = [couriers.get(id) ?? null, this.positions.get(id) ?? null, this.made.get(id)]
+        const seenAt = before && before.position === position ? before.seenAt : position ? Date.parse(position.fixed_at) : -Infinity
+        const nOrders = load.get(id) ?? 0
+        const state = trouble.get(id) ?? this.presence((now - seenAt) / 1000, nOrders)
+        const isSame =
+          before && before.courier === courier && before.position === position && before.nOrders === nOrders && before.state === state
+        made.set(id, isSame ? before : { id, name: nameOf(id, courier), courier, position, seenAt, nOrders, state })
       }
-    })
+    return made
   }
 
   private presence(ageS: number, nOrders: number): State {
@@ -94,6 +104,8 @@ export class Rows {
     return nOrders ? 'busy' : 'online'
   }
 }
+
+const nameOf = (id: string, courier: Courier | null): string => courier?.name || courier?.external_id || shortId(id)
 
 /** How many open orders each courier has. */
 function loads(orders: readonly Order[]): Map<string, number> {

@@ -1,12 +1,13 @@
 /** What the page knows, as features for the layers; all pure. */
 
-import { STATES, type Row } from '../lib/filter'
+import { ageOf, STATES, type Row } from '../lib/filter'
 import { age } from '../lib/format'
 import { isOpen } from '../lib/orders'
 import { type ShownStop, stopsOfOrder } from '../lib/stops'
 import type { Order } from '../lib/types'
 import type { Stay } from '../lib/replay'
 import type { Geofence } from '../lib/undescribed'
+import type { Drawn } from './changes'
 import { COLOURS, type OrderTone } from './icons'
 import { circle, type Fix } from './shapes'
 
@@ -18,43 +19,59 @@ export interface Point {
 type Features = GeoJSON.FeatureCollection
 const collection = (features: GeoJSON.Feature[]): Features => ({ type: 'FeatureCollection', features })
 
-/** The rows at their places, which lie on the way to their positions while they glide. */
-export function couriers(rows: readonly Row[], places: ReadonlyMap<string, Point>, selectedId: string | null): Features {
-  return collection(
-    rows.flatMap((row) => {
-      const at = places.get(row.id)
-      if (!at || !row.position) return []
-      const { course_deg: course, speed_mps: speed } = row.position
-      return {
-        type: 'Feature',
-        properties: {
-          id: row.id,
-          state: row.state,
-          rank: STATES.indexOf(row.state),
-          course: course != null && row.state !== 'offline' && (speed ?? 1) > 0.3 ? course : -1,
-          name: row.name,
-          age: age(row.ageS),
-          selected: row.id === selectedId,
-          urgent: row.state === 'stuck' || row.state === 'late' ? 1 : 0,
-        },
-        geometry: { type: 'Point', coordinates: [at.lon, at.lat] },
-      }
-    }),
-  )
+/** In which direction somebody goes, in degrees; -1 where nobody can say. */
+export function courseOf({ position, state }: Row): number {
+  const course = position?.course_deg
+  return course != null && state !== 'offline' && (position?.speed_mps ?? 1) > 0.3 ? course : -1
 }
 
-export function trails(runs: Iterable<readonly [Row['state'], readonly Fix[]]>): Features {
-  return collection(
-    [...runs].flatMap(([state, fixes]) =>
-      fixes.length < 2
-        ? []
-        : {
-            type: 'Feature',
-            properties: { colour: COLOURS[state] },
-            geometry: { type: 'LineString', coordinates: fixes.map((fix) => [fix.lon, fix.lat]) },
-          },
-    ),
-  )
+const STEP_S = 15
+
+/** How old a fix is, in steps: nothing while it is fresh, so that what has not moved is not drawn anew each second. */
+export const oldness = (ageS: number): string => (ageS < STEP_S ? '' : age(ageS < 60 ? Math.floor(ageS / STEP_S) * STEP_S : ageS))
+
+/** Everybody who has been seen, where they are. */
+export function* couriers(rows: readonly Row[], selectedId: string | null, now: number): Iterable<Drawn> {
+  for (const row of rows) {
+    const { id, name, state, position } = row
+    if (!position) continue
+    const [old, selected] = [oldness(ageOf(row, now)), id === selectedId]
+    yield {
+      id,
+      signs: [row, old, selected],
+      make: () => ({
+        type: 'Feature',
+        properties: {
+          id,
+          state,
+          rank: STATES.indexOf(state),
+          course: courseOf(row),
+          name,
+          age: old,
+          selected,
+          urgent: state === 'stuck' || state === 'late' ? 1 : 0,
+        },
+        geometry: { type: 'Point', coordinates: [position.lon, position.lat] },
+      }),
+    }
+  }
+}
+
+/** The last way of each, as it is kept with the rows: it grows with every position. */
+export function* trails(rows: readonly Row[], runs: ReadonlyMap<string, readonly Fix[]>): Iterable<Drawn> {
+  for (const { id, state, position } of rows) {
+    const fixes = runs.get(id) ?? []
+    if (fixes.length < 2) continue
+    yield {
+      id,
+      signs: [position, state],
+      make: () => ({
+        type: 'Feature',
+        properties: { id, colour: COLOURS[state] },
+        geometry: { type: 'LineString', coordinates: fixes.map((fix) => [fix.lon, fix.lat]) },
+      }),
+    }
+  }
 }
 
 export function line(coordinates: readonly number[][]): Features {

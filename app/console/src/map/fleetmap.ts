@@ -21,15 +21,18 @@ import type { ShownStop } from '../lib/stops'
 import type { Order } from '../lib/types'
 import type { Geofence } from '../lib/undescribed'
 import { Corners } from './corners'
+import { Changes, type Drawn } from './changes'
 import * as features from './features'
-import { Glide } from './glide'
 import { graticule } from './graticule'
 import { images } from './icons'
 import { layers, source, SOURCES, type Source } from './layers'
+import { Markers, MARKERS_FROM_ZOOM } from './markers'
 import { circle, EMPTY, type Fix, track } from './shapes'
 import { builtIn, type Theme, themed, world } from './style'
 
 setWorkerUrl(workerUrl)
+
+const OUTLINES_AFTER_MS = 1000
 
 export interface Handlers {
   onCourier(id: string): void
@@ -57,12 +60,10 @@ export class FleetMap {
   /** Whether the address said what to look at; asked before the map writes its own place there. */
   readonly hasPlaceInAddress = /[#&]map=/.test(location.hash)
   private isReady = false
+  private isGone = false
   private corners: Corners | null = null
-  private rows: readonly Row[] = []
-  private selectedId: string | null = null
-  private readonly glide = new Glide((places) =>
-    this.put('couriers', features.couriers(this.rows, places, this.selectedId)),
-  )
+  private readonly changes = { couriers: new Changes(), trails: new Changes() }
+  private readonly markers = new Markers()
 
   constructor(
     container: HTMLElement,
@@ -100,7 +101,7 @@ export class FleetMap {
   }
 
   destroy(): void {
-    this.glide.stop()
+    this.isGone = true
     this.map.remove()
   }
 
@@ -112,15 +113,16 @@ export class FleetMap {
   }
 
   /** The rows to draw; those that moved glide there. */
-  setCouriers(rows: readonly Row[], selectedId: string | null): void {
-    this.rows = rows
-    this.selectedId = selectedId
-    const places = rows.flatMap(({ id, position }) => (position ? [[id, position] as const] : []))
-    this.glide.to(new Map(places), !this.options.reducedMotion && !document.hidden && this.map.getZoom() > 10)
+  setCouriers(rows: readonly Row[], selectedId: string | null, now: number): void {
+    this.markers.set(rows, selectedId, !this.options.reducedMotion && !document.hidden)
+    this.change('couriers', features.couriers(rows, selectedId, now))
   }
 
-  setTrails(trails: Iterable<readonly [Row['state'], readonly Fix[]]>): void {
-    this.put('trails', features.trails(trails))
+  /** The ways of those who are in sight, where they stand for themselves. */
+  setTrails(rows: readonly Row[], trails: ReadonlyMap<string, readonly Fix[]>): void {
+    const [isNear, bounds] = [this.map.getZoom() >= MARKERS_FROM_ZOOM, this.map.getBounds()]
+    const shown = isNear ? rows.filter(({ position }) => position && bounds.contains(position)) : []
+    this.change('trails', features.trails(shown, trails))
   }
 
   setTrack(fixes: readonly Fix[]): void {
@@ -206,21 +208,31 @@ export class FleetMap {
     if (this.isReady) (this.map.getSource(name) as GeoJSONSource | undefined)?.setData(data)
   }
 
+  private change(name: keyof typeof this.changes, drawn: Iterable<Drawn>): void {
+    const changed = this.changes[name].to(drawn)
+    if (changed && this.isReady) void (this.map.getSource(name) as GeoJSONSource | undefined)?.updateData(changed)
+  }
+
   private install(): void {
     const { map } = this
     for (const [name, image] of images()) if (!map.hasImage(name)) map.addImage(name, image, { pixelRatio: 2 })
+    for (const [name, changes] of Object.entries(this.changes)) this.data.set(name as Source, changes.all)
     for (const name of SOURCES) map.addSource(name, source(name, this.data.get(name) ?? EMPTY))
     for (const layer of layers(this.theme)) map.addLayer(layer)
+    map.addLayer(this.markers, 'stops')
     this.isReady = true
     if (!this.options.styleUrl) {
       this.drawGraticule()
-      void world()
-        .then((outlines) => {
-          ;(map.getSource('land') as GeoJSONSource | undefined)?.setData(outlines.land)
-          ;(map.getSource('borders') as GeoJSONSource | undefined)?.setData(outlines.borders)
-        })
-        .catch(() => undefined) // the graticule alone will do
+      // Couriers and the list first: on a slow line the outlines are as heavy as all the rest.
+      setTimeout(() => void this.outline(), OUTLINES_AFTER_MS)
     }
+  }
+
+  private async outline(): Promise<void> {
+    const outlines = await world().catch(() => null) // the graticule alone will do
+    if (!outlines || this.isGone) return
+    ;(this.map.getSource('land') as GeoJSONSource | undefined)?.setData(outlines.land)
+    ;(this.map.getSource('borders') as GeoJSONSource | undefined)?.setData(outlines.borders)
   }
 
   private drawGraticule(): void {

@@ -1,55 +1,69 @@
-/** Markers that move glide to their new places instead of jumping there. */
+/** Markers that move glide to their new places instead of jumping there; pure, the time is told. */
 
-import type { Point } from './features'
+/** Of a plane, in any unit. */
+export interface Point {
+  x: number
+  y: number
+}
 
-/** For so long, at so many frames a second, when they are few enough to be cheap. */
+export interface Way {
+  from: Point
+  to: Point
+}
+
 const GLIDE_MS = 900
-const GLIDE_FRAME_MS = 50
-const GLIDE_MOST = 400
+/** A frame that comes later than this is over its budget. */
+const SLOW_MS = 250
+const MOST_SLOW = 3
+const REST_MS = 10_000
 
 /** `share` of the way from one place to another. */
-export function between(from: Point, to: Point, share: number): Point {
-  // Somebody who crosses the antimeridian does not glide around the world.
-  if (share >= 1 || Math.abs(to.lon - from.lon) >= 1) return to
-  return { lat: from.lat + (to.lat - from.lat) * share, lon: from.lon + (to.lon - from.lon) * share }
+export function between({ from, to }: Way, share: number): Point {
+  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share }
 }
 
 export class Glide {
-  private shown: ReadonlyMap<string, Point> = new Map()
-  private frame = 0
+  private ways = new Map<string, Way>()
+  private startedAt = -Infinity
+  private isGliding = false
+  private shownAt = 0
+  private nSlow = 0
+  private restsUntil = -Infinity
 
-  constructor(private readonly draw: (places: ReadonlyMap<string, Point>) => void) {}
-
-  stop(): void {
-    cancelAnimationFrame(this.frame)
+  way(id: string): Way | undefined {
+    return this.ways.get(id)
   }
 
-  /** Draws everybody at their new place, on the way there first where that `isWanted` and cheap. */
-  to(next: ReadonlyMap<string, Point>, isWanted: boolean): void {
-    this.stop()
-    const from = this.shown
-    let nMoved = 0
-    for (const [id, { lat, lon }] of next) {
-      const before = from.get(id)
-      if (before && (before.lat !== lat || before.lon !== lon)) nMoved++
+  /** Everybody has a place; from where they are shown now they glide there, if that `isWanted` and the machine bears it. */
+  to(places: ReadonlyMap<string, Point>, isWanted: boolean, now: number): void {
+    const share = this.share(now)
+    const ways = new Map<string, Way>()
+    let nMoving = 0
+    for (const [id, to] of places) {
+      const before = this.ways.get(id)
+      let from = before ? between(before, share) : to
+      // Somebody who crosses the edge of the map does not glide around the world.
+      if (Math.abs(to.x - from.x) > 0.5) from = to
+      if (from.x !== to.x || from.y !== to.y) nMoving++
+      ways.set(id, { from, to })
     }
-    if (!isWanted || !nMoved || nMoved > GLIDE_MOST) return this.place(next)
-    const startedAt = performance.now()
-    let drawnAt = -Infinity
-    const step = (at: number) => {
-      const share = Math.min(1, (at - startedAt) / GLIDE_MS)
-      if (share === 1 || at - drawnAt >= GLIDE_FRAME_MS) {
-        drawnAt = at
-        const eased = share * (2 - share)
-        this.place(new Map([...next].map(([id, to]) => [id, between(from.get(id) ?? to, to, eased)])))
-      }
-      if (share < 1) this.frame = requestAnimationFrame(step)
-    }
-    this.frame = requestAnimationFrame(step)
+    this.ways = ways
+    this.isGliding = isWanted && nMoving > 0 && now >= this.restsUntil
+    this.startedAt = this.shownAt = now
+    this.nSlow = 0
   }
 
-  private place(places: ReadonlyMap<string, Point>): void {
-    this.shown = places
-    this.draw(places)
+  /** How much of the ways is behind them, 0 to 1; to be asked once a frame: where frames are slow, gliding rests. */
+  share(now: number): number {
+    if (!this.isGliding) return 1
+    if (now - this.shownAt > SLOW_MS && ++this.nSlow >= MOST_SLOW) {
+      this.restsUntil = now + REST_MS
+      this.isGliding = false
+      return 1
+    }
+    this.shownAt = now
+    const gone = Math.min(1, Math.max(0, (now - this.startedAt) / GLIDE_MS))
+    if (gone === 1) this.isGliding = false
+    return gone * (2 - gone)
   }
 }

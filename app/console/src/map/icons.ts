@@ -170,6 +170,40 @@ export function images(): Map<string, ImageData> {
   return made
 }
 
+/** Around the chosen courier. */
+function ring(): ImageData {
+  return canvas((c) => {
+    c.beginPath()
+    c.arc(C, C, C - 4, 0, 2 * Math.PI)
+    c.fillStyle = 'rgb(14 165 233 / 0.22)'
+    c.fill()
+    c.lineWidth = 3
+    c.strokeStyle = '#0284c7'
+    c.stroke()
+  })
+}
+
+/** How wide a marker is on the screen. */
+export const ICON_PX = SIZE / 2
+
+const NUMBERED = [...STATES.flatMap((state) => [`courier-${state}`, `beak-${state}`]), 'ring']
+export const iconNumber = (name: string): number => NUMBERED.indexOf(name)
+
+let drawnAtlas: { canvas: HTMLCanvasElement; n: number } | undefined
+
+/** The markers side by side, by their numbers. */
+export function atlas(): { canvas: HTMLCanvasElement; n: number } {
+  if (!drawnAtlas) {
+    const element = document.createElement('canvas')
+    ;[element.width, element.height] = [SIZE * NUMBERED.length, SIZE]
+    const context = element.getContext('2d')!
+    const known = images().set('ring', ring())
+    for (const [number, name] of NUMBERED.entries()) context.putImageData(known.get(name)!, number * SIZE, 0)
+    drawnAtlas = { canvas: element, n: NUMBERED.length }
+  }
+  return drawnAtlas
+}
+
 /** The same shapes for the list and the legend, as SVG paths in a box of 24. */
 export const SHAPES: Record<State, string> = {
   online: 'M12 5a7 7 0 1 0 0 14a7 7 0 1 0 0-14Z',

@@ -1,22 +1,24 @@
 /** The layers over the backdrop, from below to above, and the sources they draw. */
 
-import type { GeoJSONSourceSpecification, LayerSpecification } from 'maplibre-gl'
+import type { ExpressionSpecification, GeoJSONSourceSpecification, LayerSpecification } from 'maplibre-gl'
 import { COLOURS } from './icons'
+import { MARKERS_FROM_ZOOM } from './markers'
 import { PALETTE, type Theme } from './style'
 
 export const SOURCES = ['fences', 'accuracy', 'trails', 'routes', 'plan', 'track', 'route', 'orders', 'couriers', 'stops', 'replay'] as const
 export type Source = (typeof SOURCES)[number]
 
-/** Couriers stand for themselves from this zoom on. */
-const CLUSTER_BELOW_ZOOM = 11.5
+/** From here on the card draws couriers (`Markers`); the layers below stay for what is clicked, and are not seen. */
+const UNTIL_MARKERS = (opacity: number): ExpressionSpecification => ['step', ['zoom'], opacity, MARKERS_FROM_ZOOM, 0]
 
 export function source(name: Source, data: GeoJSON.FeatureCollection): GeoJSONSourceSpecification {
   return {
     type: 'geojson',
     data,
+    ...((name === 'couriers' || name === 'trails') && { promoteId: 'id' }),
     ...(name === 'couriers' && {
       cluster: true,
-      clusterMaxZoom: Math.floor(CLUSTER_BELOW_ZOOM),
+      clusterMaxZoom: MARKERS_FROM_ZOOM - 1,
       clusterMinPoints: 4,
       clusterRadius: 42,
       clusterProperties: { urgent: ['+', ['get', 'urgent']] },
@@ -59,7 +61,7 @@ export function layers(theme: Theme): LayerSpecification[] {
       id: 'trails',
       type: 'line',
       source: 'trails',
-      minzoom: 10,
+      minzoom: MARKERS_FROM_ZOOM,
       layout: { 'line-cap': 'round', 'line-join': 'round' },
       paint: { 'line-color': ['get', 'colour'], 'line-width': 3, 'line-opacity': dark ? 0.45 : 0.3 },
     },
@@ -151,7 +153,8 @@ export function layers(theme: Theme): LayerSpecification[] {
       paint: {
         'circle-radius': 21,
         'circle-color': '#0ea5e9',
-        'circle-opacity': 0.22,
+        'circle-opacity': UNTIL_MARKERS(0.22),
+        'circle-stroke-opacity': UNTIL_MARKERS(1),
         'circle-stroke-width': 2.5,
         'circle-stroke-color': dark ? '#38bdf8' : '#0284c7',
       },
@@ -187,6 +190,7 @@ export function layers(theme: Theme): LayerSpecification[] {
         'icon-ignore-placement': true,
         'icon-size': 1.16,
       },
+      paint: { 'icon-opacity': UNTIL_MARKERS(1) },
     },
     {
       id: 'couriers',
@@ -199,6 +203,7 @@ export function layers(theme: Theme): LayerSpecification[] {
         'icon-padding': 0,
         'symbol-sort-key': ['-', 10, ['get', 'rank']],
       },
+      paint: { 'icon-opacity': UNTIL_MARKERS(1) },
     },
     {
       id: 'stops',

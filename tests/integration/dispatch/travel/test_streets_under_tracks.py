@@ -39,7 +39,7 @@ def length_m(points):
 @pytest.mark.parametrize("name", ["osrm", "valhalla"])
 async def test_noisy_track_comes_back_to_the_streets_it_was_made_on(name, request):
     server = request.getfixturevalue(f"{name}_server")
-    settings = Settings(**{f"{name}_url": server.url, "travel_timeout_s": PATIENCE_S})
+    settings = Settings(**{f"{name}_url": server.url, "travel_engines": name, "travel_timeout_s": PATIENCE_S})
     ends = [PORTO_CENTRE, LatLon(PORTO_CENTRE.lat + 0.012, PORTO_CENTRE.lon - 0.011)]
     async with travel_times(settings, redis=None) as travel, track_matching(settings) as matching:
         way = (await travel.route(Mode.CAR, ends, NOON, budget_s=PATIENCE_S)).geometry

@@ -43,6 +43,17 @@ def test_the_answer_is_compressed_for_those_who_take_gzip(accepts, is_compressed
     assert found.headers["vary"] == "accept-encoding"
 
 
+def test_what_the_build_compressed_is_sent_so_to_those_who_take_it_and_is_no_file_of_its_own(dist):
+    (dist / "assets" / "index-abc.js.br").write_bytes(b"tight")
+    assets = load(dist)
+    assert sorted(assets) == ["assets/index-abc.js", "index.html"]
+    script = assets["assets/index-abc.js"]
+    found = answer(script, {"accept-encoding": "gzip, deflate, br"})
+    assert (found.body, found.headers["content-encoding"]) == (b"tight", "br")
+    assert answer(script, {"accept-encoding": "gzip, br;q=0"}).body == b"let a"
+    assert answer(script, {"accept-encoding": "br", "if-none-match": script.etag}).status == 304
+
+
 def test_images_are_sent_as_they_are():
     assert (
         "content-encoding"
