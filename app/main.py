@@ -14,6 +14,7 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -21,6 +22,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from app import logs
 from app.geocoding.chain import geocoding
 from app.machine.orphan import end_with_parent
+from app.pages.nowhere import nothing_here
 from app.pictures.pictures import Pictures
 from app.pictures.store import PictureStore
 from app.routes import (
@@ -239,7 +241,7 @@ def create_app(settings: Settings) -> Litestar:
         },
         middleware=[AuthenticationMiddleware, ReachMiddleware, LookMiddleware, RetryMiddleware],
         before_request=refuse_unbearable,
-        exception_handlers=exception_handlers(),
+        exception_handlers={**exception_handlers(), NotFoundException: nothing_here},
         openapi_config=OpenAPIConfig(
             title="Postrider",
             version="1.0.0",

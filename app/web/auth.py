@@ -472,7 +472,8 @@ def requires(
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         caller = connection.user
         if caller is None or not (caller.is_at_least(role) or caller.role in also):
-            raise PermissionDeniedException(detail=f"This needs the role {role} or a higher one.")
+            higher = "" if role is Role.ADMIN else " or a higher one"  # of which there is none
+            raise PermissionDeniedException(detail=f"This needs the role {role}{higher}.")
 
     guard.postrider_role = role  # type: ignore[attr-defined]  # read by the permission matrix test
     guard.postrider_also = also  # type: ignore[attr-defined]
