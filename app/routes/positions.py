@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -18,12 +18,16 @@ from app.web.auth import Role, requires, requires_any
 from app.web.dependencies import CurrentCaller, CurrentSettings
 from app.web.looks import looks_at
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
+from app.web.reach import couriers_within
 from app.web.regions import within_reach
 from app.wiring.intake import Intake
 from tracking.errors import CourierNotFound, PositionNotFound
 from tracking.live import LivePosition, presence
 from tracking.position import LatLon, Mode, Presence, Region
 from tracking.quality import Reason
+
+MOST_NEAR: Final = 1000
+"""Couriers that one question finds."""
 
 
 class QuarantinedFix(msgspec.Struct, frozen=True):
@@ -180,7 +184,7 @@ async def list_nearby(
     state: State,
     installation: CurrentSettings,
     radius_m: Annotated[float, QueryParameter(gt=0, le=200_000)] = 5000.0,
-    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 20,
+    limit: Annotated[int, QueryParameter(ge=1, le=MOST_NEAR)] = 20,
     mode: Annotated[Mode | None, QueryParameter()] = None,
     max_age_s: Annotated[float | None, QueryParameter(gt=0, le=604_800)] = None,
 ) -> Nearby:
@@ -188,18 +192,22 @@ async def list_nearby(
     Couriers around a place, nearest first.
 
     Only fresh ones: the fix is not older than `max_age_s`, by default than the age from which a courier is offline.
+    To a partner's people those of theirs among the thousand nearest.
     """
     intake: Intake = state.intake
+    theirs = await couriers_within(state.pool)
     now = datetime.now(UTC)
     fresh_since = now - timedelta(seconds=installation.stale_within_s if max_age_s is None else max_age_s)
     found = await intake.live.nearest(
         [Region(one) for one in within_reach(await intake.roster.regions())],
         LatLon(lat, lon),
         radius_m=radius_m,
-        limit=limit,
+        limit=limit if theirs is None else MOST_NEAR,
         fresh_since=fresh_since,
         mode=mode,
     )
+    if theirs is not None:
+        found = [hit for hit in found if hit.live.position.courier_id in theirs][:limit]
     views = [(hit.distance_m, _view(hit.live, now, installation)) for hit in found]
     return Nearby([NearbyView(distance_m=distance_m, **view) for distance_m, view in views])
 

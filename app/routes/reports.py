@@ -15,6 +15,7 @@ from app.web.auth import Role, requires
 from app.web.dependencies import Pool
 from app.web.instants import From, To, instant_of
 from app.web.problems import BadInput
+from app.web.reach import partner_within_reach
 from app.web.regions import known_region
 from dispatch import regions
 from dispatch.reports.service_level import LONGEST, By, service_level
@@ -54,8 +55,8 @@ async def get_service_level(
     """
     How well a region was served from `from` (by default a day earlier) until before `to`, by its own clock.
 
-    A year at most, by hour a month. The way and the hours at work are whole hours of UTC; fixes that come late are in
-    them some 15 minutes later.
+    A year at most, by hour a month; to a partner's people of their own orders and couriers. The way and the hours at
+    work are whole hours of UTC; fixes that come late are in them some 15 minutes later.
     """
     until = instant_of("to", to_text) or datetime.now(UTC)
     since = instant_of("from", from_text) or until - DEFAULT_SPAN
@@ -66,7 +67,8 @@ async def get_service_level(
         )
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         known = await regions.get(connection, await known_region(connection, region))
-        report = await service_level(connection, known.name, known.facts.timezone, since, until, by)
+        partner = partner_within_reach(None)
+        report = await service_level(connection, known.name, known.facts.timezone, since, until, by, partner)
     shape = service_level_shape(report, region=known.name, since=since, until=until, by=by, zone=_zone(report.timezone))
     wanted = file_format or ("csv" if request.accept.best_match(["application/json", CSV]) == CSV else "json")
     if wanted == "csv":

@@ -24,7 +24,7 @@ from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role,
 from app.web.dependencies import Arriving, Channels, CurrentCaller, Pool, RedisClient, Tokens, Travel, Whereabouts
 from app.web.looks import looks_at
 from app.web.problems import BadInput
-from app.web.reach import current_reach
+from app.web.reach import current_reach, reach_of
 from app.wiring.whatif import Thinker, WhatIf
 from dispatch.arrivals.answers import Arrivals
 from dispatch.errors import NotYours, VersionConflict
@@ -41,6 +41,7 @@ from dispatch.region.whereabouts import Locator
 from dispatch.region.world import StopInForce
 from dispatch.stop import OrderId, PlannedStop, StopKind
 from dispatch.travel.times import TravelTimes
+from sql import queries
 from tracking import outages
 from tracking.position import CourierId, LatLon
 
@@ -122,7 +123,7 @@ async def stream_route(
     """
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose)
-    is_allowed = partial(_is_still_allowed, authenticator, request.auth)
+    is_allowed = partial(_is_still_allowed, authenticator, pool, request.auth, whose)
     return ServerSentEvent(
         _stream(
             route,
@@ -274,12 +275,19 @@ async def _suggestion(redis: Any, route: CourierRoute) -> WaitingPlaceShape | No
     return None if found is None else WaitingPlaceShape(**msgspec.structs.asdict(found))
 
 
-async def _is_still_allowed(authenticator: Authenticator, token: str) -> bool:
-    """A stolen phone's stream ends when its token is revoked."""
+async def _is_still_allowed(authenticator: Authenticator, pool: Any, token: str, courier_id: CourierId) -> bool:
+    """A stream ends when the token is revoked, and that of people with bounds when the courier leaves these."""
     try:
-        return await authenticator.caller(token) is not None
+        caller = await authenticator.caller(token)
+        reach = reach_of(caller)
+        if caller is None or reach is None:
+            return caller is not None
+        row = await pool.fetchrow(queries["reach.courier_id"], courier_id)
     except AuthenticationUnavailable:
         return True  # an outage is no reason to leave a courier without a route
+    except outages.DRIVERS:
+        return True
+    return row is not None and reach.covers(row["region"], row["partner"])
 
 
 async def _route_message(

@@ -9,6 +9,7 @@ from litestar.params import FromPath, QueryParameter
 from app.shapes.weighing import CandidatesShape, SuggestionsShape, candidates_shape, suggestions_shape
 from app.web.auth import Role, requires
 from app.web.dependencies import Pool
+from app.web.reach import couriers_within, orders_within
 from app.wiring.whatif import Thinker
 from dispatch.errors import OrderNotOpen
 from dispatch.orders.desk import read_order
@@ -27,12 +28,14 @@ async def list_candidates(
     Couriers by what the order would cost with each, as the planner reckons it; the others with their reasons.
 
     Whoever has the order now is one of them. Answered within about two seconds; pairs that were not looked at by then
-    are excluded as `out_of_time`. `limit` bounds either list.
+    are excluded as `out_of_time`. `limit` bounds either list. A partner's people are told of their own couriers.
     """
     order = await read_order(pool, order_id)
     if not order.is_open:
         raise OrderNotOpen(order_id=str(order_id), state=order.state.value)
     weighed, names = await what_if.candidates(order)
+    theirs = await couriers_within(pool)
+    weighed = [one for one in weighed if theirs is None or one.courier_id in theirs]
     return candidates_shape(order, weighed, names, limit)
 
 
@@ -49,6 +52,8 @@ async def list_suggestions(
     if region is None:
         raise CourierNotFound(courier_id=str(courier_id))
     weighed, orders = await what_if.suggestions(region, CourierId(courier_id))
+    theirs = await orders_within(pool, orders)
+    weighed = [one for one in weighed if theirs is None or one.order_id in theirs]
     return suggestions_shape(courier_id, weighed, orders, limit)
 
 

@@ -1,6 +1,6 @@
 """All routes of a region at one moment, as a board shows them: who is where when, and what was promised."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -106,6 +106,22 @@ def board_of(
             board.left_out.append(row["courier_id"])
     board.resting = [Resting(courier_id=row["courier_id"], until=row["until"]) for row in resting]
     return board
+
+
+def narrowed(board: BoardShape, couriers: Collection[UUID], orders: Collection[UUID]) -> BoardShape:
+    """What of it is about these couriers and these orders."""
+    return BoardShape(
+        region=board.region,
+        at=board.at,
+        routes=[
+            msgspec.structs.replace(route, stops=[stop for stop in route.stops if stop.order_id in orders])
+            for route in board.routes
+            if route.courier_id in couriers
+        ],
+        shifts=[shift for shift in board.shifts if shift.courier_id in couriers],
+        resting=[one for one in board.resting if one.courier_id in couriers],
+        left_out=[one for one in board.left_out if one in couriers],
+    )
 
 
 def _route(itinerary: Itinerary, told: Told | None) -> BoardRoute:

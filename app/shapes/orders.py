@@ -232,6 +232,7 @@ REASON_TEXTS: Mapping[str, str] = {
     "pinned": "It is on board of another courier, or kept with one by hand.",
     "not_yet": "Its pickup opens further ahead than is planned.",
     "not_worth_it": "They could, but waiting is better for now.",
+    "partner": "They are of another partner than the order.",
     "out_of_area": "It is outside the area they serve.",
     "too_far": "It is too far for them.",
     "not_at_work": "They are not at work now.",

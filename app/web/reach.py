@@ -77,13 +77,7 @@ NOT_FOR_PARTNERS: Final = {
     "/v1/plans/day",
     "/v1/plans/day/{plan_id:uuid}",
     "/v1/plans/day/{plan_id:uuid}/apply",
-    "/v1/orders/{order_id:uuid}/candidates",
-    "/v1/couriers/{courier_id:uuid}/suggestions",
-    "/v1/reports/service-level",
-    "/v1/routes",
     "/v1/presence/{page_id:uuid}",
-    "/v1/couriers/nearby",
-    "/v1/couriers/{courier_id:uuid}/route/stream",
 }
 """They tell of a region as a whole, with all its partners."""
 MUST_NAME: Final = {"/v1/fence-events", "/v1/offers", "/v1/quarantine"}
@@ -214,6 +208,23 @@ def partner_within_reach(wanted: str | None) -> str | None:
     if wanted not in {None, reach.partner}:
         raise BadInput("That is another's.", ("/partner", f"expected {reach.partner}, or none"))
     return reach.partner
+
+
+async def couriers_within(pool: Any) -> frozenset[UUID] | None:
+    """The couriers of the partner whose people the caller is one of; None: of everybody."""
+    reach = current_reach()
+    if reach is None or reach.partner is None:
+        return None
+    return frozenset(row["id"] for row in await pool.fetch(queries["reach.couriers_of_partner"], reach.partner))
+
+
+async def orders_within(pool: Any, orders: Collection[UUID]) -> frozenset[UUID] | None:
+    """Those of the orders that are the caller's partner's; None: all of them."""
+    reach = current_reach()
+    if reach is None or reach.partner is None:
+        return None
+    rows = await pool.fetch(queries["reach.orders_of_partner"], list(orders), reach.partner)
+    return frozenset(row["id"] for row in rows)
 
 
 async def must_reach(connection: Any, *, orders: Collection[UUID] = (), couriers: Collection[UUID] = ()) -> None:

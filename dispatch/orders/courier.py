@@ -89,6 +89,9 @@ class Courier:
     capacity: tuple[int, ...] = ()
     """One number a dimension, in the order of `order.DIMENSIONS`; fewer numbers: no bound on the rest."""
     skills: frozenset[str] = frozenset()
+    partner: str | None = None
+    apart: bool = False
+    """Takes orders of the courier's own partner only (of nobody's: nobody's); the region says so."""
     max_orders: int = 8
     on_duty: bool = True
     shifts: tuple[Shift, ...] = ()
@@ -101,6 +104,10 @@ class Courier:
     home: LatLon | None = None
     range_m: int | None = None
     """Nothing farther from home, or, without one, no pickup farther from where the courier is; None: no limit."""
+
+    def is_of_partner(self, partner: str | None) -> bool:
+        """Whether the courier takes that partner's orders."""
+        return not self.apart or self.partner == partner
 
     @property
     def rest(self) -> Rest | None:

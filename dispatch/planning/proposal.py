@@ -15,6 +15,8 @@ class ReasonCode(StrEnum):
     NO_COURIERS = "no_couriers"
     MODE = "mode"
     SKILLS = "skills"
+    PARTNER = "partner"
+    """It is of another partner than the courier, and the region keeps them apart."""
     CAPACITY = "capacity"
     MAX_ORDERS = "max_orders"
     RANGE = "range"

@@ -71,6 +71,14 @@ def _exclude_by_mode_and_skills(problem: Problem, table: Exclusions) -> None:
         np.copyto(table, code, where=rows & (table == 0))
 
 
+def _exclude_by_partner(problem: Problem, table: Exclusions) -> None:
+    apart = np.array([worker.apart for worker in problem.workers])
+    for partner in {job.partner for job in problem.jobs} if apart.any() else ():
+        theirs = [job.partner == partner for job in problem.jobs]
+        others = apart & [worker.partner != partner for worker in problem.workers]
+        np.copyto(table, number(ReasonCode.PARTNER), where=np.outer(theirs, others) & (table == 0))
+
+
 def _exclude_by_capacity(problem: Problem, table: Exclusions) -> None:
     for dimension in range(max(len(worker.capacity) for worker in problem.workers)):
         limits = np.array(
@@ -118,6 +126,7 @@ def _exclude_too_long_on_board(problem: Problem, table: Exclusions) -> None:
 
 RULES: Sequence[Callable[[Problem, Exclusions], None]] = (
     _exclude_stale,
+    _exclude_by_partner,
     _exclude_by_mode_and_skills,
     _exclude_by_capacity,
     _exclude_by_zone,

@@ -56,6 +56,8 @@ class Job:
     modes: frozenset[Mode] | None = None
     """Modes that may carry it; None: any."""
     skills: frozenset[str] = frozenset()
+    partner: str | None = None
+    """Whose it is; None: nobody's in particular."""
     priority: int = 0
     """Higher is more urgent; each step makes lateness and staying unassigned dearer."""
     onboard_of: CourierId | None = None
@@ -106,6 +108,9 @@ class Worker:
     """Where the courier must end; None: anywhere."""
     capacity: tuple[int, ...] = ()
     skills: frozenset[str] = frozenset()
+    partner: str | None = None
+    apart: bool = False
+    """Takes orders of that partner only; of None, nobody's."""
     max_orders: int = 8
     """Most orders carried or assigned at once."""
     takes_more: bool = True

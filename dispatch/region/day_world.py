@@ -110,6 +110,8 @@ def _worker(name: CourierId, one: OnShift, day: Day, start: Place, end: Place | 
         end=end,
         capacity=_padded(courier.capacity, FOREVER, courier.max_orders),
         skills=courier.skills,
+        partner=courier.partner,
+        apart=courier.apart,
         serves=served.by_area(courier),
         in_range=served.by_range(courier),
         max_orders=MANY,  # of a day; so many at once is the last dimension of the capacity

@@ -27,7 +27,7 @@ SETTLES_IN = timedelta(seconds=60)
 """A new order finds its courier within this time, or does not."""
 BY_WAY = frozenset({ReasonCode.TOO_FAR, ReasonCode.OUT_OF_AREA, ReasonCode.MAX_ON_BOARD})
 """What is of the order's own way, whoever would go it: goods are on board too long already on the straight way."""
-FOR_GOOD = BY_WAY | {ReasonCode.MODE, ReasonCode.SKILLS, ReasonCode.CAPACITY}
+FOR_GOOD = BY_WAY | {ReasonCode.PARTNER, ReasonCode.MODE, ReasonCode.SKILLS, ReasonCode.CAPACITY}
 """What excludes a courier from an order whatever the routes are."""
 SAYS_NOTHING = frozenset(
     {ReasonCode.NO_FRESH_POSITION, ReasonCode.NOT_AT_WORK, ReasonCode.IN_TROUBLE, ReasonCode.PAUSED}
@@ -56,6 +56,8 @@ class Ability:
     mode: Mode
     skills: frozenset[str]
     capacity: tuple[int, ...]
+    partner: str | None = None
+    apart: bool = False
     areas: frozenset[UUID] = frozenset()
     home: LatLon | None = None
     range_m: int | None = None
@@ -144,6 +146,7 @@ def _beyond(order: Order, abilities: Collection[Ability], areas: Areas) -> Itera
     by_code: Mapping[ReasonCode, Callable[[Ability], bool]] = {
         ReasonCode.MODE: lambda one: order.modes is None or one.mode in order.modes,
         ReasonCode.SKILLS: lambda one: order.skills <= one.skills,
+        ReasonCode.PARTNER: lambda one: not one.apart or one.partner == order.partner,
         ReasonCode.CAPACITY: lambda one: all(s <= c for s, c in zip(size, one.capacity, strict=False)),
         ReasonCode.OUT_OF_AREA: serves,
         ReasonCode.RANGE: lambda one: one.is_in_range(order),

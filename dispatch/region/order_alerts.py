@@ -104,6 +104,8 @@ class OrderAlerts:
                 mode=Mode(row["mode"]),
                 skills=frozenset(row["skills"]),
                 capacity=tuple(row["capacity"]),
+                partner=row["partner"],
+                apart=row["apart"],
                 areas=frozenset(row["areas"]),
                 home=None if row["home_lat"] is None else LatLon(row["home_lat"], row["home_lon"]),
                 range_m=row["range_m"],

@@ -153,7 +153,9 @@ def _tried_at(order: Order, staff: Sequence[tuple[Courier, LatLon]], n_tries: in
     able = [
         at
         for courier, at in staff
-        if order.skills <= courier.skills and (order.modes is None or courier.mode in order.modes)
+        if order.skills <= courier.skills
+        and (order.modes is None or courier.mode in order.modes)
+        and courier.is_of_partner(order.partner)
     ]
     able.sort(key=lambda at: distance_m(pickup, at))
     return able[(n_tries - 1) * TRIES_ON % len(able)] if able else pickup

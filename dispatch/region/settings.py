@@ -77,6 +77,8 @@ class DispatchSettings:
     at_rest_within_s: Annotated[int, Meta(ge=0, le=DAY_S)] = 1800
     """The same for one who stood still at the last fix and whose phone was heard of within `fresh_within_s`."""
 
+    partners: Literal["together", "apart"] = "together"
+    """`apart`: a partner's orders go to that partner's couriers only, and nobody's to those of nobody."""
     without_shift: Literal["off_if_had", "off", "work"] = "off_if_had"
     """A courier without any shift is off, works whenever on duty, or is off if there ever was one."""
 

@@ -422,6 +422,7 @@ def _job(
         size=() if order.kind is OrderKind.SERVICE else size_in(order.size),
         modes=order.modes,
         skills=order.skills,
+        partner=order.partner,
         priority=order.priority,
         only=only,
         group=order.group_id,
@@ -509,6 +510,8 @@ def _worker(
             max(limit - used, 0) for limit, used in zip(courier.capacity, chain(load, repeat(0)), strict=False)
         ),
         skills=courier.skills,
+        partner=courier.partner,
+        apart=courier.apart,
         max_orders=max(n_held, room - world.also_asked.get(courier.id, 0)) if takes_more else n_held,
         takes_more=courier.works_at(world.now),
         in_trouble=courier.id in world.troubled,

@@ -120,13 +120,20 @@ class Report:
 
 
 async def service_level(
-    connection: Any, region: Region, timezone: str, since: datetime, until: datetime, by: By
+    connection: Any,
+    region: Region,
+    timezone: str,
+    since: datetime,
+    until: datetime,
+    by: By,
+    partner: str | None = None,
 ) -> Report:
     """
     The figures from `since` until before `until`, in hours and days of the time zone (UTC where nobody knows it).
 
     Within a transaction. Placed orders count when they were placed, deliveries when they were made, offers when they
-    were made; the hours at work are whole hours of UTC, each with the row in which it begins.
+    were made; the hours at work are whole hours of UTC, each with the row in which it begins. With `partner` only that
+    one's orders and couriers count; whoever else carried one has no name there.
     """
     await connection.execute(queries["reports.prepare"])
     timezone = await _known(connection, timezone)
@@ -136,11 +143,13 @@ async def service_level(
     lines = {key: Line(key=key) for key in (Key(at=start) for start in starts)}
     total = Figures()
     to_s = FINE_S if until - since <= FINE else COARSE_S
-    kept = await _kept(connection, since, until, by, starts)
+    kept = None if partner is not None else await _kept(connection, since, until, by, starts)
     for name, more in (("placed", ()), ("delivered", (to_s,)), ("offers", ()), ("worked", ())):
         for span in [(since, until)] if kept is None or name == "worked" else [(since, kept[0]), (kept[1], until)]:
             asked = (region, *span, by.value, starts, MOST_ROWS * SLACK + 1)
-            for row in await connection.fetch(queries[f"reports.{name}"], *asked, *more) if span[0] < span[1] else ():
+            for row in (
+                await connection.fetch(queries[f"reports.{name}"], *asked, *more, partner) if span[0] < span[1] else ()
+            ):
                 if row["is_total"]:
                     _add(total, row, _doors(row))
                 elif not (by is By.PLACE and name == "worked"):
@@ -149,7 +158,7 @@ async def service_level(
         await _add_kept(connection, region, kept, by, starts, lines, total)
     await asyncio.to_thread(_finish, [total, *(line.figures for line in lines.values())], to_s)
     found = sorted(lines.values(), key=_order_of(by))
-    await _name(connection, found[:MOST_ROWS])
+    await _name(connection, found[:MOST_ROWS], partner)
     return Report(timezone=timezone, lines=found[:MOST_ROWS], total=total, left_out=max(0, len(found) - MOST_ROWS))
 
 
@@ -252,10 +261,10 @@ def _order_of(by: By) -> Any:
     return lambda line: tuple(-value for value in line.figures.size)
 
 
-async def _name(connection: Any, lines: Sequence[Line]) -> None:
+async def _name(connection: Any, lines: Sequence[Line], partner: str | None) -> None:
     ids = [line.key.courier_id for line in lines if line.key.courier_id is not None]
     if ids:
-        names = {row["id"]: row["name"] for row in await connection.fetch(queries["reports.names"], ids)}
+        names = {row["id"]: row["name"] for row in await connection.fetch(queries["reports.names"], ids, partner)}
         for line in lines:
             if line.key.courier_id is not None:
                 line.name = names.get(line.key.courier_id)

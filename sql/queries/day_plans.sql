@@ -51,8 +51,9 @@ UPDATE day_plans SET state = 'applied', finished_at = $2 WHERE id = $1;
 -- name: couriers
 -- Everybody of region $1 who has a shift between $2 and $3, on duty now or not.
 SELECT c.id, c.region, c.mode, c.name, c.capacity, c.skills, c.max_orders, c.on_duty, true AS by_shifts,
-    c.areas, c.home_lat, c.home_lon, c.range_m
-FROM couriers AS c
+    c.areas, c.home_lat, c.home_lon, c.range_m,
+    c.partner, coalesce(r.settings -> 'dispatch' ->> 'partners' = 'apart', false) AS apart
+FROM couriers AS c LEFT JOIN regions AS r ON c.region = r.id
 WHERE
     c.region = $1 AND c.deleted_at IS NULL
     AND EXISTS (SELECT FROM shifts AS s WHERE s.courier_id = c.id AND s.starts_at < $3 AND s.ends_at > $2)

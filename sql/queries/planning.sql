@@ -10,7 +10,8 @@ SELECT
     -- As the region says, else whoever has had a shift: without one they are off, not at work around the clock.
     CASE r.settings -> 'dispatch' ->> 'without_shift'
         WHEN 'work' THEN false WHEN 'off' THEN true ELSE c.has_shifts
-    END AS by_shifts
+    END AS by_shifts,
+    c.partner, coalesce(r.settings -> 'dispatch' ->> 'partners' = 'apart', false) AS apart
 FROM couriers AS c
 LEFT JOIN regions AS r ON r.id = $1
 WHERE
@@ -34,8 +35,11 @@ ORDER BY updated_at DESC, id LIMIT $2;
 
 -- name: abilities
 -- What the couriers of region $1 can do, at work or not.
-SELECT DISTINCT mode, skills, capacity, areas, home_lat, home_lon, range_m
-FROM couriers WHERE region = $1 AND deleted_at IS NULL;
+SELECT DISTINCT
+    c.mode, c.skills, c.capacity, c.areas, c.home_lat, c.home_lon, c.range_m,
+    c.partner, coalesce(r.settings -> 'dispatch' ->> 'partners' = 'apart', false) AS apart
+FROM couriers AS c LEFT JOIN regions AS r ON c.region = r.id
+WHERE c.region = $1 AND c.deleted_at IS NULL;
 
 -- name: areas
 -- Fences of region $1 that couriers serve, and the region's boundary (without an id).

@@ -33,6 +33,10 @@ SELECT EXISTS (
     AND (c.region <> ALL($3::text[]) AND cardinality($3::text[]) > 0 OR ($4::text IS NOT NULL AND c.partner IS DISTINCT FROM $4))
 );
 
+-- name: orders_of_partner
+-- $1 orders, $2 partner: those that are the partner's.
+SELECT id FROM orders WHERE id = ANY($1::uuid[]) AND partner = $2;
+
 -- name: couriers_of_partner
 -- $1 partner.
 SELECT id FROM couriers WHERE partner = $1 AND deleted_at IS NULL;

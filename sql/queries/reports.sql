@@ -1,6 +1,6 @@
 -- Figures of a region ($1) from $2 until before $3, by `hour`, `day`, `courier` or `place` ($4) and in all (`is_total`);
 -- hours and days begin at $5 (`bucket` counts them from one), places are pickups within some ten metres. Largest first, $6
--- rows. `date_trunc` in a time zone, or `extract`, for each of a million orders takes longer than all the rest.
+-- rows; the last argument is a partner whose orders and couriers count, or NULL. `date_trunc` in a time zone, or `extract`, for each of a million orders takes longer than all the rest.
 
 -- name: prepare
 -- In force until the transaction ends. The columns that `by` does not need are left out of a plan made for it.
@@ -32,7 +32,7 @@ WITH found AS (
         CASE WHEN $4 = 'place' THEN round(pickup_lon * 1e4)::int END AS lon_e4,
         CASE WHEN $4 = 'place' THEN pickup_address END AS address
     FROM orders
-    WHERE region = $1 AND placed_at >= $2 AND placed_at < $3
+    WHERE region = $1 AND placed_at >= $2 AND placed_at < $3 AND ($7::text IS NULL OR partner = $7)
 )
 
 SELECT
@@ -64,7 +64,7 @@ WITH found AS (
                 THEN date_part('epoch', closed_at - coalesce(dropoff_due_at, dropoff_closes_at))
         END AS late_s
     FROM orders
-    WHERE region = $1 AND closed_at >= $2 AND closed_at < $3 AND delivered_at IS NOT NULL
+    WHERE region = $1 AND closed_at >= $2 AND closed_at < $3 AND delivered_at IS NOT NULL AND ($8::text IS NULL OR partner = $8)
 ),
 
 binned AS (
@@ -104,7 +104,7 @@ WITH found AS (
         f.state
     FROM offers AS f
     LEFT JOIN orders AS o ON f.order_id = o.id
-    WHERE f.region = $1 AND f.offered_at >= $2 AND f.offered_at < $3
+    WHERE f.region = $1 AND f.offered_at >= $2 AND f.offered_at < $3 AND ($7::text IS NULL OR o.partner = $7)
 )
 
 SELECT
@@ -142,6 +142,7 @@ found AS (
         CASE WHEN $4 = 'courier' THEN courier_id END AS courier_id,
         tracked_s, busy_s, distance_m
     FROM hours
+    WHERE $7::text IS NULL OR courier_id IN (SELECT c.id FROM couriers AS c WHERE c.partner = $7)
 )
 
 SELECT
@@ -155,4 +156,4 @@ ORDER BY is_total DESC, worked_s DESC
 LIMIT $6;
 
 -- name: names
-SELECT id, name FROM couriers WHERE id = ANY($1::uuid[]);
+SELECT id, name FROM couriers WHERE id = ANY($1::uuid[]) AND ($2::text IS NULL OR partner = $2);

@@ -1,5 +1,7 @@
 """Two partners and two regions: each meets only its own, wherever it asks."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -70,10 +72,59 @@ async def test_two_partners_each_see_and_handle_their_own(admin, people):
     assert (await other.post(f"/v1/orders/{order}/cancel", json={"reason": "x"})).status_code == 404
     await told(acme, "POST", f"/v1/orders/{order}/cancel", json={"reason": "x"})
     # What tells of everybody is closed.
-    for path in ("/v1/audit", "/v1/users", "/v1/tokens", "/v1/reports/service-level", "/v1/quarantine"):
+    for path in ("/v1/audit", "/v1/users", "/v1/tokens", "/v1/quarantine"):
         assert (await (await people("admin", partner="acme")).get(path)).status_code in {400, 403}, path
     assert await names(acme, "/v1/alerts", "id") == []
     assert await names(admin, "/v1/orders") == ["acme", "other", "ours"]
+
+
+async def test_what_tells_of_a_region_tells_a_partner_of_their_own(admin, people):
+    acme, other = await people("dispatcher", partner="acme"), await people("dispatcher", partner="other")
+    settings = {"dispatch": {"partners": "apart"}}
+    await told(admin, "PATCH", "/v1/regions/default", json={"settings": settings})
+    orders, couriers, at = {}, {}, datetime.now(UTC).isoformat()
+    for client, name in ((acme, "acme"), (other, "other"), (admin, "ours")):
+        couriers[name] = (await told(client, "POST", "/v1/couriers", 201, json={"name": name, "mode": "car"}))["id"]
+        orders[name] = (await told(client, "POST", "/v1/orders", 201, json={"pickup": PICKUP, "dropoff": DOOR}))["id"]
+        fix = [PICKUP | {"courier_id": couriers[name], "fixed_at": at}]
+        assert (await told(admin, "POST", "/v1/positions", 202, json=fix))["accepted"] == 1
+    near = f"/v1/couriers/nearby?lat={PICKUP['lat']}&lon={PICKUP['lon']}"
+    assert {one["courier_id"] for one in (await told(admin, "GET", near))["couriers"]} == set(couriers.values())
+    for client, name in ((acme, "acme"), (other, "other")):
+        assert [one["courier_id"] for one in (await told(client, "GET", f"{near}&limit=1"))["couriers"]] == [
+            couriers[name]
+        ]
+        weighed = await told(client, "GET", f"/v1/orders/{orders[name]}/candidates")
+        assert [one["courier_id"] for one in weighed["candidates"]] == [couriers[name]]
+        assert (weighed["excluded"], weighed["n_excluded"], weighed["reasons"]) == ([], 0, [])
+        fitting = await told(client, "GET", f"/v1/couriers/{couriers[name]}/suggestions")
+        assert [one["order_id"] for one in fitting["suggestions"] + fitting["excluded"]] == [orders[name]]
+        for whose, order_id in orders.items():
+            if whose != name:
+                await told(client, "GET", f"/v1/orders/{order_id}/candidates", 404)
+                await told(client, "GET", f"/v1/couriers/{couriers[whose]}/suggestions", 404)
+                await told(client, "GET", f"/v1/couriers/{couriers[whose]}/route/stream", 404)
+        await told(client, "POST", f"/v1/orders/{orders[name]}/reassign", json={"courier_id": couriers[name]})
+    # Everybody together sees all; nobody's order is not for a partner's courier, nor by hand.
+    weighed = await told(admin, "GET", f"/v1/orders/{orders['ours']}/candidates")
+    assert {one["courier_id"]: one["code"] for one in weighed["excluded"]} == {
+        couriers[name]: "partner" for name in ("acme", "other")
+    }
+    refused = await told(
+        admin, "POST", f"/v1/orders/{orders['ours']}/reassign", 409, json={"courier_id": couriers["acme"]}
+    )
+    assert refused["code"] == "courier-unsuitable"
+    assert len((await told(admin, "GET", "/v1/routes"))["routes"]) == 2
+    for client, name in ((acme, "acme"), (other, "other")):
+        (route,) = (await told(client, "GET", "/v1/routes"))["routes"]
+        assert route["courier_id"] == couriers[name]
+        assert {stop["order_id"] for stop in route["stops"]} == {orders[name]}
+        for by in ("courier", "day", "place"):
+            report = await told(client, "GET", f"/v1/reports/service-level?by={by}")
+            assert report["total"]["placed"] == 1
+        by_courier = await told(client, "GET", "/v1/reports/service-level?by=courier")
+        assert {one["courier"] for one in by_courier["items"]} <= {name, None}
+    assert (await told(admin, "GET", "/v1/reports/service-level"))["total"]["placed"] == 3
 
 
 async def test_people_of_a_region_meet_nothing_of_another(admin, people):

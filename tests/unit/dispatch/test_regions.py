@@ -121,7 +121,11 @@ def settings_of(group, path=()):
 @pytest.mark.parametrize(
     ("group", "path"),
     # Read with the couriers and their areas; test_nobody_has_it.py and test_zones.py show what they do.
-    [("dispatch", path) for path in settings_of(DispatchSettings()) if path[0] not in {"without_shift", "area"}]
+    [
+        ("dispatch", path)
+        for path in settings_of(DispatchSettings())
+        if path[0] not in {"without_shift", "area", "partners"}
+    ]
     + [("offers", path) for path in settings_of(OfferSettings()) if path != ("ask",)],
 )
 def test_every_setting_changes_how_the_region_is_run(group, path):

@@ -99,7 +99,7 @@ def test_free_orders_break_no_hard_rule_of_their_route(snapshot, params):
 
 @laws
 @given(worlds(), all_params)
-def test_routes_without_held_orders_keep_windows_shift_capacity_mode_and_skills(snapshot, params):
+def test_routes_without_held_orders_keep_windows_shift_capacity_mode_skills_and_partner(snapshot, params):
     """The same rules once more, told in other words than the planner's own code."""
     plan = propose(snapshot, params)
     for problem, number, stops, rows in routes_of(snapshot, plan):
@@ -124,6 +124,7 @@ def test_routes_without_held_orders_keep_windows_shift_capacity_mode_and_skills(
                 assert row.starts_at - left_at[stop ^ 1] <= job_.max_on_board_s
             assert job_.modes is None or worker_.mode in job_.modes
             assert job_.skills <= worker_.skills
+            assert not worker_.apart or worker_.partner == job_.partner
             for dimension in range(len(load)):
                 load[dimension] += size_in(problem, stop >> 1, dimension) * (
                     -1 if stop & 1 and job_.only is not StopKind.PICKUP else 1
