@@ -21,6 +21,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from app import logs
 from app.geocoding.chain import geocoding
+from app.machine.check import check
 from app.machine.orphan import end_with_parent
 from app.pages.nowhere import nothing_here
 from app.pictures.pictures import Pictures
@@ -39,9 +40,12 @@ from app.routes import (
     geocode,
     geofences,
     health,
+    held,
+    installation,
     invitations,
     live,
     offers,
+    oidc,
     order_bulk,
     order_goods,
     order_import,
@@ -89,6 +93,7 @@ from app.web.rsgi import Rsgi
 from app.web.unbearable import refuse_unbearable
 from app.wiring.arriving import arrivals, know
 from app.wiring.census import Census
+from app.wiring.checkup import Checkup
 from app.wiring.day_plans import DayPlans
 from app.wiring.intake import Intake
 from app.wiring.params import cycle_of
@@ -120,9 +125,12 @@ ROUTES = [
     *geofences.route_handlers,
     *eta.route_handlers,
     *health.route_handlers,
+    *held.route_handlers,
+    *installation.route_handlers,
     *invitations.route_handlers,
     *live.route_handlers,
     *offers.route_handlers,
+    *oidc.route_handlers,
     *order_bulk.route_handlers,
     *order_import.route_handlers,
     *order_steps.route_handlers,
@@ -178,6 +186,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.day_plans = DayPlans(
                 pool=opened.pool, travel=opened.travel, params=cycle_of(settings), stays=opened.knowledge
             )
+            app.state.checkup = Checkup(partial(check, settings))
             app.state.folding = Turns(1, share=FOLDING_SHARE)
             app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis, opened.tails)
@@ -192,6 +201,7 @@ def create_app(settings: Settings) -> Litestar:
             async with (
                 live.open_feed(settings, opened.redis, opened.tails) as app.state.feed,
                 geocoding(settings, opened.redis) as app.state.geocoding,
+                oidc.open_provider(settings) as app.state.oidc,
                 asyncio.TaskGroup() as group,
             ):
                 if settings.metrics_port:

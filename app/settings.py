@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -173,6 +174,27 @@ class Settings:
     """A session on the page is over so long after signing in."""
     session_idle_s: float = 7_200.0
     """And when the page asked for nothing for so long; at least two minutes."""
+    oidc_issuer: str = ""
+    """Address of the OpenID Connect provider whose people may sign in, such as `https://id.example.org/realms/staff`."""
+    oidc_client_id: str = "postrider"
+    """How the provider knows us; the address to come back to is `/v1/sign-in/oidc/callback`."""
+    oidc_client_secret: str = field(default="", repr=False)
+    """Secret of the client; none for a public one, which PKCE protects."""
+    oidc_title: str = ""
+    """What the page calls the provider: "Sign in with …"; its host, where nothing is set."""
+    oidc_scopes: str = "openid profile email"
+    """What is asked of the provider."""
+    oidc_name_claim: str = "preferred_username"
+    """The claim that names a person; it must be unique there, and not be a name that somebody has here."""
+    oidc_role_claim: str = "roles"
+    """The claim with the role or the roles, the highest counts; `realm_access.roles` is one within another."""
+    oidc_roles: str = ""
+    """The provider's names of roles: `staff=dispatcher boss=admin`. Without it they are ours. Who has none of them
+    does not come in."""
+    oidc_regions_claim: str = "regions"
+    """The claim with the regions a person sees and handles; who has no such claim: all."""
+    oidc_partner_claim: str = "partner"
+    """The claim with the partner whose orders and couriers a person sees and handles; who has none: everybody's."""
     trusted_proxies: str = ""
     """Addresses or networks of our proxies, separated by spaces: they say in `X-Forwarded-For` whom they speak for."""
     quarantine_courier_bytes: int = 262_144
@@ -316,11 +338,13 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "valhalla_url": ("http", "https"),
     "nominatim_url": ("http", "https"),
     "s3_endpoint": ("http", "https"),
+    "oidc_issuer": ("http", "https"),
 }
 AT_LEAST_ONE: Final = (
     *("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size"),
     *("grpc_streams", "mqtt_clients"),
 )
+OIDC_ROLE: Final = r"\S+=(viewer|auditor|support|dispatcher|admin)"
 LAST_PORT: Final = 65_535
 
 
@@ -335,6 +359,8 @@ def _check(field_name: str, name: str, value: object) -> None:
             raise SettingError(f"{name}: cannot be read as an address: {exc}") from None
         if scheme not in SCHEMES[field_name]:
             raise SettingError(f"{name}: expected an address that begins with {SCHEMES[field_name][0]}://")
+    if field_name == "oidc_roles" and not all(re.fullmatch(OIDC_ROLE, pair) for pair in str(value).split()):
+        raise SettingError(f"{name}: expected pairs such as boss=admin, of viewer, auditor, support, dispatcher, admin")
     if field_name == "trusted_proxies":
         for part in str(value).split():
             try:

@@ -59,14 +59,26 @@ class Calls(Connection):
         actor: str | None = None,
         action: str | None = None,
         subject: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
-    ) -> shapes.PageOfAuditEntry:
+        format: Literal["json", "csv", None] = None,
+    ) -> Any:
         """`GET /v1/audit`."""
-        answer: shapes.PageOfAuditEntry = await self.ask(
+        answer: Any = await self.ask(
             "GET",
             "/v1/audit",
-            query={"actor": actor, "action": action, "subject": subject, "cursor": cursor, "limit": limit},
+            query={
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "from": from_,
+                "to": to,
+                "cursor": cursor,
+                "limit": limit,
+                "format": format,
+            },
         )
         return answer
 
@@ -166,6 +178,16 @@ class Calls(Connection):
     async def couriers_get_day(self, courier_id: str) -> shapes.Day:
         """`GET /v1/couriers/{courier_id}/day`."""
         answer: shapes.Day = await self.ask("GET", at("/v1/couriers/{courier_id}/day", courier_id=courier_id))
+        return answer
+
+    async def export_courier(self, courier_id: str) -> Any:
+        """`GET /v1/couriers/{courier_id}/export`."""
+        answer: Any = await self.ask("GET", at("/v1/couriers/{courier_id}/export", courier_id=courier_id))
+        return answer
+
+    async def count_held(self, courier_id: str) -> shapes.PageOfHeld:
+        """`GET /v1/couriers/{courier_id}/held`."""
+        answer: shapes.PageOfHeld = await self.ask("GET", at("/v1/couriers/{courier_id}/held", courier_id=courier_id))
         return answer
 
     async def invite_courier(self, courier_id: str) -> shapes.InvitationShape:
@@ -402,6 +424,16 @@ class Calls(Connection):
     async def remove_geofence(self, fence_id: str) -> None:
         """`DELETE /v1/geofences/{fence_id}`."""
         await self.ask("DELETE", at("/v1/geofences/{fence_id}", fence_id=fence_id))
+
+    async def check_installation(self) -> shapes.Check:
+        """`GET /v1/installation/check`."""
+        answer: shapes.Check = await self.ask("GET", "/v1/installation/check")
+        return answer
+
+    async def list_retention(self) -> shapes.PageOfKept:
+        """`GET /v1/installation/retention`."""
+        answer: shapes.PageOfKept = await self.ask("GET", "/v1/installation/retention")
+        return answer
 
     async def who_am_i(self) -> shapes.Me:
         """`GET /v1/me`."""
@@ -819,16 +851,39 @@ class Calls(Connection):
         answer: shapes.Me = await self.ask("POST", "/v1/sign-in", body=body)
         return answer
 
+    async def leave_for_provider(self) -> Any:
+        """`GET /v1/sign-in/oidc`."""
+        answer: Any = await self.ask("GET", "/v1/sign-in/oidc")
+        return answer
+
+    async def come_back(self, *, code: str | None = None, state: str | None = None) -> Any:
+        """`GET /v1/sign-in/oidc/callback`."""
+        answer: Any = await self.ask("GET", "/v1/sign-in/oidc/callback", query={"code": code, "state": state})
+        return answer
+
+    async def leave_provider(self) -> Any:
+        """`GET /v1/sign-in/oidc/out`."""
+        answer: Any = await self.ask("GET", "/v1/sign-in/oidc/out")
+        return answer
+
     async def sign_out(self) -> None:
         """`POST /v1/sign-out`."""
         await self.ask("POST", "/v1/sign-out")
 
     async def list_tokens(
-        self, *, courier_id: str | None = None, cursor: str | None = None, limit: int | None = None
+        self,
+        *,
+        courier_id: str | None = None,
+        kind: Literal["courier", "staff", "service", "session", None] = None,
+        active: bool | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
     ) -> shapes.PageOfTokenInfo:
         """`GET /v1/tokens`."""
         answer: shapes.PageOfTokenInfo = await self.ask(
-            "GET", "/v1/tokens", query={"courier_id": courier_id, "cursor": cursor, "limit": limit}
+            "GET",
+            "/v1/tokens",
+            query={"courier_id": courier_id, "kind": kind, "active": active, "cursor": cursor, "limit": limit},
         )
         return answer
 
@@ -873,6 +928,15 @@ class Calls(Connection):
             "POST", at("/v1/users/{user_id}/reset-password", user_id=user_id), body=body
         )
         return answer
+
+    async def list_user_sessions(self, user_id: str) -> shapes.PageOfSessionShape:
+        """`GET /v1/users/{user_id}/sessions`."""
+        answer: shapes.PageOfSessionShape = await self.ask("GET", at("/v1/users/{user_id}/sessions", user_id=user_id))
+        return answer
+
+    async def end_user_sessions(self, user_id: str) -> None:
+        """`DELETE /v1/users/{user_id}/sessions`."""
+        await self.ask("DELETE", at("/v1/users/{user_id}/sessions", user_id=user_id))
 
     async def list_webhooks(self) -> shapes.PageOfWebhook:
         """`GET /v1/webhooks`."""

@@ -146,18 +146,6 @@ class Assignment(TypedDict):
     to: str | None
 
 
-class AuditEntry(TypedDict):
-    id: int
-    at: str
-    actor: str
-    role: str
-    action: str
-    subject: str
-    facts: dict[str, Any]
-    ip: str | None
-    trace_id: str | None
-
-
 BoardBreak = TypedDict("BoardBreak", {"from": "str", "to": "str", "duration_s": "int"})
 
 
@@ -273,6 +261,12 @@ class Changes(TypedDict):
     cancel_orders: NotRequired[list[str]]
     remove_couriers: NotRequired[list[str]]
     assign: NotRequired[list[AssignOrder]]
+
+
+class Check(TypedDict):
+    at: str
+    ok: bool
+    items: list[Finding]
 
 
 class CloudEvent(TypedDict):
@@ -529,6 +523,9 @@ class Failed(TypedDict):
     at: NotRequired[str | None]
 
 
+Fate = Literal["deleted", "nameless"]
+
+
 class FateShape(TypedDict):
     courier_id: NotRequired[str | None]
     pickup_at: NotRequired[str | None]
@@ -549,6 +546,13 @@ class FenceEventView(TypedDict):
     passed: bool
     active: bool
     recorded_at: str
+
+
+class Finding(TypedDict):
+    what: str
+    found: str
+    ok: bool
+    mend: str
 
 
 class Found(TypedDict):
@@ -601,6 +605,12 @@ class GiveBack(TypedDict):
     at: NotRequired[str | None]
 
 
+class Held(TypedDict):
+    kind: str
+    n: int
+    on_erase: Fate
+
+
 class Home(TypedDict):
     lat: float
     lon: float
@@ -633,6 +643,12 @@ class IssuedToken(TypedDict):
     created_at: str
 
 
+class Kept(TypedDict):
+    setting: str
+    days: int
+    description: str
+
+
 Kind = Literal["address", "poi", "street", "place"]
 
 
@@ -657,6 +673,8 @@ class Me(TypedDict):
     expires_at: str | None
     user_id: str | None
     partner: str | None
+    bounded: bool
+    by_provider: bool
     has_password: bool
     must_change_password: bool
 
@@ -931,11 +949,6 @@ class PageOfAlert(TypedDict):
     next: NotRequired[str | None]
 
 
-class PageOfAuditEntry(TypedDict):
-    items: list[AuditEntry]
-    next: NotRequired[str | None]
-
-
 class PageOfRestShape(TypedDict):
     items: list[RestShape]
     next: NotRequired[str | None]
@@ -956,6 +969,16 @@ class PageOfGeofence(TypedDict):
     next: NotRequired[str | None]
 
 
+class PageOfHeld(TypedDict):
+    items: list[Held]
+    next: NotRequired[str | None]
+
+
+class PageOfKept(TypedDict):
+    items: list[Kept]
+    next: NotRequired[str | None]
+
+
 class PageOfCommentShape(TypedDict):
     items: list[CommentShape]
     next: NotRequired[str | None]
@@ -968,11 +991,6 @@ class PageOfEventShape(TypedDict):
 
 class PageOfQuarantineView(TypedDict):
     items: list[QuarantineView]
-    next: NotRequired[str | None]
-
-
-class PageOfSessionShape(TypedDict):
-    items: list[SessionShape]
     next: NotRequired[str | None]
 
 
@@ -1023,6 +1041,11 @@ class PageOfOrderShape(TypedDict):
 
 class PageOfRegion(TypedDict):
     items: list[Region]
+    next: NotRequired[str | None]
+
+
+class PageOfSessionShape(TypedDict):
+    items: list[SessionShape]
     next: NotRequired[str | None]
 
 
@@ -1420,6 +1443,8 @@ class User(TypedDict):
     has_password: bool
     has_second_factor: bool
     must_change_password: bool
+    disabled: bool
+    by_provider: bool
     version: int
     created_at: str
     updated_at: str
@@ -1432,6 +1457,7 @@ class UserPatch(TypedDict):
     role: NotRequired[Literal["viewer", "support", "dispatcher", "admin", "auditor"]]
     regions: NotRequired[list[str]]
     partner: NotRequired[str | None]
+    disabled: NotRequired[bool]
     version: NotRequired[int]
 
 

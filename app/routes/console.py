@@ -45,6 +45,8 @@ class ConsoleConfig(msgspec.Struct, kw_only=True):
     stale_within_s: float
     demo: bool
     """Something can be broken for a try."""
+    sign_in_with: str
+    """What the identity provider is called; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ def config(installation: CurrentSettings) -> ConsoleConfig:
         online_within_s=installation.online_within_s,
         stale_within_s=installation.stale_within_s,
         demo=installation.demo,
+        sign_in_with=installation.oidc_title or urlsplit(installation.oidc_issuer).netloc,
     )
 
 

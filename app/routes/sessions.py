@@ -13,6 +13,7 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException, Permi
 from litestar.params import FromPath, JSONBody
 
 from app.logs import current_address
+from app.shapes.sessions import SessionShape, session_shape
 from app.web.accounts import admit_name, let_in
 from app.web.audit import audit
 from app.web.auth import SESSION_COOKIE, Caller, Role, is_of_session, requires, requires_any
@@ -20,6 +21,7 @@ from app.web.cookies import session_cookie
 from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.web.pages import Page
 from app.web.rates import Kind
+from app.web.reach import reach_of
 from app.web.sign_in import Lives, end_session, redeem
 from sql import queries
 from tracking import outages
@@ -67,22 +69,13 @@ class Me(msgspec.Struct, kw_only=True):
     """Of a person who signed in."""
     partner: str | None
     """Whose orders and couriers can be looked at; null: everybody's."""
+    bounded: bool
+    """Only to some regions or a partner: what concerns everybody is closed."""
+    by_provider: bool
+    """A person whom the identity provider knows: signing out there is another step."""
     has_password: bool
     must_change_password: bool
     """Until then nothing else is allowed."""
-
-
-class SessionShape(msgspec.Struct, kw_only=True):
-    """A session that goes on."""
-
-    id: UUID
-    created_at: datetime
-    expires_at: datetime
-    seen_at: datetime
-    ip: str | None
-    agent: str | None
-    is_this: bool
-    """The one that asks."""
 
 
 @post("/v1/sign-in", opt={"public": True}, security=[{}], status_code=HTTPStatus.OK, tags=["sessions"])
@@ -161,7 +154,7 @@ async def sign_out(request: Request[Any, Any, Any], authenticator: Tokens, pool:
 async def list_sessions(caller: CurrentCaller, pool: Pool) -> Page[SessionShape]:
     """The sessions of who asks, the newest first."""
     rows = await pool.fetch(queries["tokens.sessions"], caller.user_id, caller.token_id)
-    return Page(items=[SessionShape(**row, is_this=row["id"] == caller.token_id) for row in map(dict, rows)])
+    return Page(items=[session_shape(row, caller) for row in rows])
 
 
 @delete("/v1/sessions/{session_id:uuid}", guards=[requires(Role.VIEWER)], tags=["sessions"])
@@ -223,6 +216,9 @@ async def _me(caller: Caller, pool: Any) -> Me:
         expires_at=caller.expires_at,
         user_id=caller.user_id,
         partner=caller.partner,
+        by_provider=caller.user_id is not None
+        and await pool.fetchval(queries["user_identities.is_linked"], caller.user_id),
+        bounded=reach_of(caller) is not None,
         has_password=caller.has_password,
         must_change_password=caller.must_change_password,
     )

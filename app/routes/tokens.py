@@ -122,12 +122,14 @@ async def issue_staff_token(data: JSONBody[NewStaffToken], pool: Pool, caller: C
 async def list_tokens(
     pool: Pool,
     courier_id: FromQuery[UUID | None] = None,
+    kind: FromQuery[Literal["courier", "staff", "service", "session"] | None] = None,
+    active: FromQuery[bool] = False,
     cursor: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> Page[TokenInfo]:
-    """Newest first; the tokens themselves are not known any more."""
+    """Newest first; the tokens themselves are not known any more. `active`: only those that work."""
     before = key_of(cursor, tuple[datetime])
-    rows = await pool.fetch(queries["tokens.list"], courier_id, before[0] if before else None, limit)
+    rows = await pool.fetch(queries["tokens.list"], courier_id, before[0] if before else None, limit, kind, active)
     items = [TokenInfo(**row) for row in map(dict, rows)]
     return Page(items=items, next=cursor_of(items[-1].created_at) if len(items) == limit else None)
 

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from app.shapes.sessions import SessionShape, session_shape
 from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
@@ -45,6 +46,8 @@ class UserPatch(msgspec.Struct, kw_only=True):
     role: UserRole | msgspec.UnsetType = msgspec.UNSET
     regions: RegionNames | msgspec.UnsetType = msgspec.UNSET
     partner: Partner | msgspec.UnsetType | None = msgspec.UNSET
+    disabled: bool | msgspec.UnsetType = msgspec.UNSET
+    """Who is does not come in; sessions end at once."""
     version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -59,6 +62,9 @@ class User(msgspec.Struct, kw_only=True):
     has_password: bool
     has_second_factor: bool
     must_change_password: bool
+    disabled: bool
+    by_provider: bool
+    """Signs in by the identity provider, which says at each time what they may."""
     version: int
     created_at: datetime
     updated_at: datetime
@@ -145,27 +151,33 @@ async def change_user(
     if_match: IfMatch = None,
 ) -> Response[User]:
     """
-    Change what is given; sessions go on, with what the person may do now.
+    Change what is given; sessions go on, with what the person may do now, and end for who is disabled.
 
     The last administrator, be it a person or a token, stays one.
     """
     expected = version_of(if_match, None if data.version is msgspec.UNSET else data.version)
-    given = {name: getattr(data, name) for name in ("role", "regions", "partner")}
+    given = {name: getattr(data, name) for name in ("role", "regions", "partner", "disabled")}
     wanted = {name: value for name, value in given.items() if value is not msgspec.UNSET}
     async with pool.acquire() as connection, connection.transaction():
         before = await _get(connection, user_id)
         after = msgspec.structs.replace(before, **wanted)
         await _check_regions(connection, after.regions)
-        if before.role == "admin" and after.role != "admin":
+        if _is_administrator(before) and not _is_administrator(after):
             await _keep_an_administrator(connection, user_id)
         row = await connection.fetchrow(
-            queries["users.change"], user_id, expected or before.version, after.role, after.regions, after.partner
+            queries["users.change"],
+            user_id,
+            expected or before.version,
+            *(after.role, after.regions, after.partner, after.disabled),
         )
         if row is None:
             raise Conflict(user_id=user_id, version=before.version)
+        ended = await connection.fetch(queries["users.end_sessions"], user_id, None) if after.disabled else []
         facts = {"before": {name: getattr(before, name) for name in wanted}, "after": wanted}
         await audit(connection, caller, "user.change", f"user:{user_id}", facts)
     authenticator.forget_user(user_id)
+    for one in ended:
+        await authenticator.forget(one["hash"])
     return _answer(User(**dict(row)))
 
 
@@ -174,7 +186,7 @@ async def remove_user(user_id: FromPath[UUID], pool: Pool, caller: CurrentCaller
     """Remove a person and end their sessions. The last administrator, be it a person or a token, stays."""
     async with pool.acquire() as connection, connection.transaction():
         user = await _get(connection, user_id)
-        if user.role == "admin":
+        if _is_administrator(user):
             await _keep_an_administrator(connection, user_id)
         await connection.execute(queries["users.remove"], user_id)
         ended = await connection.fetch(queries["users.end_sessions"], user_id, None)
@@ -207,11 +219,34 @@ async def reset_password(
     return _answer(await _with_address(request, redis, user))
 
 
+@get("/v1/users/{user_id:uuid}/sessions", guards=[requires(Role.ADMIN, Role.AUDITOR)], tags=["users"])
+async def list_user_sessions(user_id: FromPath[UUID], caller: CurrentCaller, pool: Pool) -> Page[SessionShape]:
+    """Where a person is signed in, the newest first."""
+    await _get(pool, user_id)
+    rows = await pool.fetch(queries["tokens.sessions"], user_id, None)
+    return Page(items=[session_shape(row, caller) for row in rows])
+
+
+@delete("/v1/users/{user_id:uuid}/sessions", guards=[requires(Role.ADMIN)], tags=["users"])
+async def end_user_sessions(user_id: FromPath[UUID], pool: Pool, caller: CurrentCaller, authenticator: Tokens) -> None:
+    """End all sessions of a person, but the one that asks."""
+    async with pool.acquire() as connection, connection.transaction():
+        await _get(connection, user_id)
+        ended = await connection.fetch(queries["users.end_sessions"], user_id, caller.token_id)
+        await audit(connection, caller, "user.end_sessions", f"user:{user_id}", {"n": len(ended)})
+    for row in ended:
+        await authenticator.forget(row["hash"])
+
+
 async def _get(connection: Any, user_id: UUID) -> User:
     row = await connection.fetchrow(queries["users.get"], user_id)
     if row is None:
         raise UserNotFound(user_id=user_id)
     return User(**dict(row))
+
+
+def _is_administrator(user: User) -> bool:
+    return user.role == "admin" and not user.disabled
 
 
 async def _keep_an_administrator(connection: Any, user_id: UUID) -> None:
@@ -224,4 +259,13 @@ def _answer(user: User) -> Response[User]:
     return Response(user, headers={"ETag": f'"{user.version}"', "cache-control": "no-store"})
 
 
-route_handlers: list[Any] = [add_user, list_users, get_user, change_user, remove_user, reset_password]
+route_handlers: list[Any] = [
+    add_user,
+    list_users,
+    get_user,
+    change_user,
+    remove_user,
+    reset_password,
+    list_user_sessions,
+    end_user_sessions,
+]

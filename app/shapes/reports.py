@@ -1,7 +1,5 @@
 """Reports as they go over HTTP: JSON, and the same rows as CSV."""
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
@@ -9,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.web.csv_lines import csv_lines
 from dispatch.reports.service_level import By, Figures, Line, Report
 
 COLUMNS_OF: Final[Mapping[By, tuple[str, ...]]] = {
@@ -18,8 +17,6 @@ COLUMNS_OF: Final[Mapping[By, tuple[str, ...]]] = {
     By.PLACE: ("lat", "lon", "address"),
 }
 """What says which row it is, in a CSV."""
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is a formula to a spreadsheet."""
 
 
 class FiguresShape(msgspec.Struct, kw_only=True):
@@ -103,27 +100,13 @@ def service_level_shape(
 def as_csv(report: ServiceLevel) -> str:
     """The rows, with the figures' names as header; the total is left to who reads them."""
     names = [*COLUMNS_OF[report.by], *FiguresShape.__struct_fields__]
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(names)
+    rows: list[list[Any]] = [names]
     for row in report.items:
         cells = {f.encode_name: getattr(row, f.name) for f in msgspec.structs.fields(row)}
         if isinstance(row.place, PlaceShape):
             cells |= msgspec.structs.asdict(row.place)
-        writer.writerow([_cell(cells[name]) for name in names])
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    match value:
-        case None:
-            return ""
-        case datetime():
-            return value.isoformat()
-        case str() if value.startswith(FORMULA):
-            return f"'{value}"
-        case _:
-            return value
+        rows.append([cells[name] for name in names])
+    return csv_lines(rows)
 
 
 def _row(line: Line, by: By, zone: tzinfo) -> RowShape:

@@ -20,7 +20,7 @@ good AS (
       AND (t.expires_at IS NULL OR t.expires_at > now())
       AND (t.idle_s IS NULL OR t.seen_at > now() - make_interval(secs => t.idle_s))
       AND (t.courier_id IS NULL OR c.deleted_at IS NULL)
-      AND (t.user_id IS NULL OR u.deleted_at IS NULL)
+      AND (t.user_id IS NULL OR (u.deleted_at IS NULL AND u.disabled_at IS NULL))
 ),
 
 versioned AS (
@@ -62,12 +62,15 @@ RETURNING hash;
 UPDATE tokens SET seen_at = now() WHERE id = any($1::uuid[]) AND seen_at > now() - make_interval(secs => idle_s);
 
 -- name: list
--- Newest first; never the hash. $1 courier id or NULL, $2 before this instant or NULL, $3 most rows.
+-- Newest first; never the hash. $1 courier id or NULL, $2 before this instant or NULL, $3 most rows, $4 kind or NULL (of
+-- which `session` is one), $5 only those that work.
 SELECT id, kind, role, courier_id, name, prefix, speed_unit, created_at, expires_at, revoked_at,
        coalesce(regions, '{}') AS regions, partner
 FROM tokens
 WHERE ($1::uuid IS NULL OR courier_id = $1)
   AND ($2::timestamptz IS NULL OR created_at < $2)
+  AND ($4::text IS NULL OR CASE WHEN idle_s IS NULL THEN kind ELSE 'session' END = $4)
+  AND (NOT $5 OR (revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())))
 ORDER BY created_at DESC
 LIMIT $3;
 

@@ -4,27 +4,38 @@ INSERT INTO users (name, role, regions, partner, password_hash, must_change_pass
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (lower(name)) WHERE deleted_at IS NULL DO NOTHING
 RETURNING id, name, role, regions, partner, must_change_password, version, created_at, updated_at, signed_in_at,
-          password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor;
+          password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor,
+          disabled_at IS NOT NULL AS disabled,
+          EXISTS (SELECT FROM user_identities AS i WHERE i.user_id = users.id) AS by_provider;
 
 -- name: get
 -- $1 id.
 SELECT id, name, role, regions, partner, must_change_password, version, created_at, updated_at, signed_in_at,
-       password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor
+       password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor,
+       disabled_at IS NOT NULL AS disabled,
+       EXISTS (SELECT FROM user_identities AS i WHERE i.user_id = users.id) AS by_provider
 FROM users WHERE id = $1 AND deleted_at IS NULL;
 
 -- name: list
 -- By name, from after $1 (lower case) or NULL; $2 most rows.
 SELECT id, name, role, regions, partner, must_change_password, version, created_at, updated_at, signed_in_at,
-       password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor
+       password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor,
+       disabled_at IS NOT NULL AS disabled,
+       EXISTS (SELECT FROM user_identities AS i WHERE i.user_id = users.id) AS by_provider
 FROM users WHERE deleted_at IS NULL AND ($1::text IS NULL OR lower(name) > $1)
 ORDER BY lower(name) LIMIT $2;
 
 -- name: change
--- $1 id, $2 version or NULL, $3 role, $4 regions, $5 partner or NULL. No row: it is gone, or has another version.
-UPDATE users SET role = $3, regions = $4, partner = $5, version = version + 1, updated_at = now()
+-- $1 id, $2 version or NULL, $3 role, $4 regions, $5 partner or NULL, $6 whether disabled. No row: it is gone, or has
+-- another version.
+UPDATE users SET
+    role = $3, regions = $4, partner = $5, version = version + 1, updated_at = now(),
+    disabled_at = CASE WHEN $6::boolean THEN coalesce(disabled_at, now()) END
 WHERE id = $1 AND deleted_at IS NULL AND ($2::integer IS NULL OR version = $2)
 RETURNING id, name, role, regions, partner, must_change_password, version, created_at, updated_at, signed_in_at,
-          password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor;
+          password_hash IS NOT NULL AS has_password, totp_since IS NOT NULL AS has_second_factor,
+          disabled_at IS NOT NULL AS disabled,
+          EXISTS (SELECT FROM user_identities AS i WHERE i.user_id = users.id) AS by_provider;
 
 -- name: remove
 -- $1 id. The row stays, so that the audit log keeps its meaning; what lets somebody in goes.
@@ -36,7 +47,7 @@ RETURNING name;
 
 -- name: admins_beside
 -- $1 id: administrators beside this one, held so that two cannot leave at once.
-SELECT id FROM users WHERE role = 'admin' AND deleted_at IS NULL AND id <> $1 FOR SHARE;
+SELECT id FROM users WHERE role = 'admin' AND deleted_at IS NULL AND disabled_at IS NULL AND id <> $1 FOR SHARE;
 
 -- name: count
 -- Whether there ever was anybody.
@@ -51,12 +62,12 @@ RETURNING hash;
 -- name: secrets
 -- $1 name: what is needed to let that person in.
 SELECT id, name, role, password_hash, must_change_password, totp_since IS NOT NULL AS has_second_factor
-FROM users WHERE lower(name) = lower($1) AND deleted_at IS NULL;
+FROM users WHERE lower(name) = lower($1) AND deleted_at IS NULL AND disabled_at IS NULL;
 
 -- name: secrets_of
 -- $1 id.
 SELECT id, name, role, password_hash, must_change_password, totp_since IS NOT NULL AS has_second_factor
-FROM users WHERE id = $1 AND deleted_at IS NULL;
+FROM users WHERE id = $1 AND deleted_at IS NULL AND disabled_at IS NULL;
 
 -- name: signed_in
 -- $1 id.

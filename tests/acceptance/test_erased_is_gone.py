@@ -7,6 +7,7 @@ The tables are those the schema has: a new one is filled here, or listed with th
 import asyncio
 import base64
 import hashlib
+import json
 import struct
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -55,6 +56,7 @@ HOLDS_NOBODY = {
     "dispatch_leases": "processes",
     "watch_leases": "processes",
     "users": "staff",
+    "user_identities": "staff",
     "event_targets": "systems",
     "share_links": "a recipient's link, made by staff",
     "order_codes": "what a recipient names at the door",
@@ -73,6 +75,33 @@ KEEPS_THE_ID = {
     "alerts": "that there was one, without what was seen",
     "audit_log": "that somebody looked or erased, without the facts",
 }
+
+
+NOT_HANDED_OUT = {
+    "erased_couriers": "nobody is, yet",
+    "recounts": "what is to be counted again",
+    "courier_hours_due": "what is to be counted again",
+    "learned_models": "of everybody together",
+    "day_plans": "what may be driven another day, by everybody",
+    "idempotency_keys": "answers that were given to the courier's own phones, and others'",
+    "outbox": "what the rows that are handed out say",
+    "outbox_queue": "the same",
+    "outbox_heads": "a counter",
+    "event_deliveries": "what other systems answered",
+}
+"""Of what holds something of a courier; all else is in the export."""
+KINDS_OF = {
+    "couriers": "courier",
+    "courier_hours": "hours",
+    "routes": "route",
+    "stop_visits": "visits",
+    "tracked_stops": "legs",
+    "audit_log": "audit",
+    "positions": "fix",
+    "positions_1m_kept": "track_minute",
+    "positions_1h_kept": "track_hour",
+}
+"""How the export calls the rows of a table, where it is not by the table's name."""
 
 
 def marks_of(courier_id: UUID, tokens: list[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -319,9 +348,23 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
         await pool.execute(f"SELECT put_event('command.refused', gen_random_uuid(), '', now(), NULL, {facts})", subject)
     other = await put_what_roles_write(pool, redis, courier_id, order_id, open_order_id, [token])
     filled = await tables(pool)
+    exported = await admin.get(f"{path}/export")
+    handed_out = [json.loads(line) for line in exported.text.splitlines()]
+    kinds = {line["record"] for line in handed_out}
     for table, text in filled.items():
         if table not in HOLDS_NOBODY | {"erased_couriers": ""}:
             assert found(text, person | bare), f"{table}: fill it, or say why it holds nothing of a courier"
+            is_handed_out = KINDS_OF.get(table, table) in kinds
+            assert is_handed_out != (table in NOT_HANDED_OUT), f"{table}: is it handed out?"
+    counts = {one["kind"]: one["n"] for one in (await ask(admin, "GET", f"{path}/held"))["items"]}
+    assert {kind for kind, n in counts.items() if n} == {"fixes", *kinds} - {
+        "export",
+        "fix",
+        "track_minute",
+        "track_hour",
+    }
+    for kind, n in counts.items():
+        assert n == sum(line["record"] == kind.replace("fixes", "fix") for line in handed_out), kind
     # On the way while it is erased: in the log, read by nobody yet; and more of it comes from who has not heard.
     await ask(phone, "POST", "/v1/positions", fixes(3, until=datetime.now(UTC)))
     await redis.hset(RegionKeys(REGION).suspects, courier_id.bytes, b"x")  # a good fix takes it away

@@ -261,3 +261,45 @@ async def test_the_first_person_is_made_once_and_others_from_the_command_line(se
         await add_person(settings, NewPerson(name="Anna", role=Role.VIEWER))
     rows = (await admin.get("/v1/audit", params={"action": "user.add"})).json()["items"]
     assert [row["facts"]["name"] for row in rows] == ["anna", "admin"]
+
+
+async def test_who_is_disabled_is_out_at_once_and_comes_back_as_the_same_person(admin, browser):
+    anna, page = await add(admin, "Anna"), browser()
+    await sign_in(page)
+    path = f"/v1/users/{anna['id']}"
+    off = await admin.patch(path, json={"disabled": True})
+    assert (off.status_code, off.json()["disabled"]) == (200, True)
+    assert (await page.get("/v1/me")).status_code == 401
+    assert (await sign_in(page)).status_code == 401
+    address = (await admin.post(f"{path}/reset-password")).json()["address"]
+    code = {"code": address.rpartition("=")[2]}
+    assert (await page.post("/v1/sign-in", json=code)).status_code == 401, "an address lets nobody in, either"
+    on = await admin.patch(path, json={"disabled": False})
+    assert (on.json()["id"], on.json()["disabled"]) == (anna["id"], False)
+    assert (await page.get("/v1/me")).status_code == 401, "what has ended stays so"
+    invited = (await admin.post(f"{path}/reset-password")).json()["address"].rpartition("=")[2]
+    assert (await page.post("/v1/sign-in", json={"code": invited})).status_code == 200
+
+
+async def test_a_disabled_administrator_does_not_count_as_one(admin, browser, pool):
+    first, second = await add(admin, "Ada", "admin"), await add(admin, "Bo", "admin")
+    page = browser()
+    await sign_in(page, "ada")
+    await pool.execute("UPDATE tokens SET revoked_at = now() WHERE role = 'admin' AND idle_s IS NULL")
+    assert (await page.patch(f"/v1/users/{second['id']}", json={"disabled": True})).status_code == 200
+    assert (await page.patch(f"/v1/users/{first['id']}", json={"disabled": True})).status_code == 409
+    assert (await page.patch(f"/v1/users/{first['id']}", json={"role": "viewer"})).status_code == 409
+
+
+async def test_an_administrator_sees_where_somebody_is_signed_in_and_ends_it(admin, browser, client_of):
+    anna, page, other = await add(admin, "Anna"), browser(), browser()
+    await sign_in(page)
+    await sign_in(other)
+    path = f"/v1/users/{anna['id']}/sessions"
+    auditor = await client_of(Role.AUDITOR)
+    assert [one["is_this"] for one in (await auditor.get(path)).json()["items"]] == [False, False]
+    assert (await auditor.delete(path)).status_code == 403
+    assert (await admin.delete(path)).status_code == 204
+    assert [(await one.get("/v1/me")).status_code for one in (page, other)] == [401, 401]
+    assert (await admin.get(path)).json()["items"] == []
+    assert (await admin.get(f"/v1/users/{uuid4()}/sessions")).status_code == 404

@@ -194,6 +194,36 @@ class Csv:
         return b""
 
 
+class JsonLines:
+    """An object a line."""
+
+    media_type: ClassVar[str] = "application/x-ndjson"
+
+    def __init__(self, kind: str) -> None:
+        """`kind`: what each line says that it is."""
+        self._kind = kind
+
+    def head(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def rows(self, page: PositionColumns) -> bytes:
+        """A line a fix; what is unknown is null."""
+        columns = {
+            "fixed_at": times_of(page),
+            "lat": (page.lat_e7 / E7).tolist(),
+            "lon": (page.lon_e7 / E7).tolist(),
+            **_values(page),
+            "marks": page.marks.tolist(),
+        }
+        lines = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        return b"".join(_json.encode({"record": self._kind, **line}) + b"\n" for line in lines)
+
+    def tail(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
 class Gpx:
     """GPX 1.1: a track with a segment for each stretch without a long gap."""
 

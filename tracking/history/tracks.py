@@ -196,7 +196,9 @@ def _rollup(row: Any) -> Rollup:
         north_east=_place(row["north_e7"], row["east_e7"]),
         distance_m=row["distance_m"],
         n_fixes=row["n_fixes"],
-        mean_speed_mps=row["speeds_cmps"] / row["n_speeds"] / 100 if row["n_speeds"] else None,
+        mean_speed_mps=row["speeds_cmps"] / row["n_speeds"] / 100
+        if row["n_speeds"] and row["speeds_cmps"] is not None
+        else None,
         top_speed_mps=None if row["top_speed_cmps"] is None else row["top_speed_cmps"] / 100,
     )
 

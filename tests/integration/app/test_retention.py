@@ -26,6 +26,7 @@ OTHERWISE = {
     "decisions": "with their order",
     "order_ratings": "with their order",
     "pictures_gone": "until their files are deleted",
+    "user_identities": "with their user",
     "tracked_stops": "the learner: 90 days",
     "learned_models": "made again from tracked stops",
     "routes": "a row a courier: what is to be done now",

@@ -8,9 +8,16 @@ export class Problem extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    /** What was wrong with what was sent, and where (a JSON pointer). */
+    readonly errors: readonly Fault[] = [],
   ) {
     super(message)
   }
+}
+
+export interface Fault {
+  pointer: string
+  detail: string
 }
 
 const TIMEOUT_MS = 15_000
@@ -41,7 +48,7 @@ async function request(method: string, path: string, body?: unknown, kind?: stri
   if (response.ok) return response
   if (response.status === 401 && path !== '/v1/me' && path !== '/v1/sign-in') session.expired()
   const problem = await response.json().catch(() => ({}))
-  throw new Problem(response.status, problem.code ?? 'http', words(problem) || `The server answered ${response.status}.`)
+  throw new Problem(response.status, problem.code ?? 'http', words(problem) || `The server answered ${response.status}.`, problem.errors)
 }
 
 /** What a problem (RFC 9457) says to a person. */

@@ -340,6 +340,13 @@ export interface components {
             remove_couriers?: string[];
             assign?: components["schemas"]["AssignOrder"][];
         };
+        /** Check */
+        Check: {
+            /** Format: date-time */
+            at: string;
+            ok: boolean;
+            items: components["schemas"]["Finding"][];
+        };
         /** CloudEvent */
         CloudEvent: {
             /** @default 1.0 */
@@ -648,6 +655,12 @@ export interface components {
             photo?: string | null;
             at?: string | null;
         };
+        /**
+         * Fate
+         * @description What erasing a courier does about a kind of row.
+         * @enum {string}
+         */
+        Fate: "deleted" | "nameless";
         /** FateShape */
         FateShape: {
             courier_id?: string | null;
@@ -695,6 +708,13 @@ export interface components {
             busy_s: number;
             utilisation_pct: number | null;
             distance_m: number;
+        };
+        /** Finding */
+        Finding: {
+            what: string;
+            found: string;
+            ok: boolean;
+            mend: string;
         };
         /** Found */
         Found: {
@@ -758,6 +778,12 @@ export interface components {
             reason: string;
             at?: string | null;
         };
+        /** Held */
+        Held: {
+            kind: string;
+            n: number;
+            on_erase: components["schemas"]["Fate"];
+        };
         /** Home */
         Home: {
             lat: number;
@@ -794,6 +820,12 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /** Kept */
+        Kept: {
+            setting: string;
+            days: number;
+            description: string;
+        };
         /**
          * Kind
          * @description How exact a find is.
@@ -828,6 +860,8 @@ export interface components {
             expires_at: string | null;
             user_id: string | null;
             partner: string | null;
+            bounded: boolean;
+            by_provider: boolean;
             has_password: boolean;
             must_change_password: boolean;
         };
@@ -1681,6 +1715,8 @@ export interface components {
             has_password: boolean;
             has_second_factor: boolean;
             must_change_password: boolean;
+            disabled: boolean;
+            by_provider: boolean;
             version: number;
             /** Format: date-time */
             created_at: string;
@@ -1695,6 +1731,7 @@ export interface components {
             role?: "viewer" | "support" | "dispatcher" | "admin" | "auditor";
             regions?: string[];
             partner?: string | null;
+            disabled?: boolean;
             version?: number;
         };
         /** Visit */

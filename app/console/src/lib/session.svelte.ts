@@ -9,18 +9,23 @@ const RANK: Record<Role, number> = { courier: 0, viewer: 1, auditor: 1, support:
 /** What signs in: a name with its password, a token, or the code that an address carries in place of one. */
 export type Credentials = { name: string; password: string; totp?: string } | { token: string } | { code: string }
 
+export type Failure = 'unavailable' | 'refused' | 'expired'
+
 export class Session {
   config = $state.raw<Config | null>(null)
   person = $state.raw<Person | null>(null)
   isSignedOut = $state(false)
   /** What the opened address would sign in with, while somebody is signed in: they are asked first. */
   offered = $state.raw<Credentials | null>(null)
+  /** How signing in by the identity provider failed. */
+  failed = $state<Failure | null>(null)
   /** Why the opened address signed nobody in. */
   problem = $state('')
 
   /** By the cookie, or else by what the address carries; whether somebody is signed in. */
   async start(): Promise<boolean> {
     const carried = takeFromAddress()
+    this.failed = failureInAddress()
     this.config = await api.get<Config>('/ui/config.json')
     try {
       this.person = await api.get<Person>('/v1/me')
@@ -60,12 +65,27 @@ export class Session {
     return this.person !== null && RANK[this.person.role] >= RANK[role]
   }
 
+  /** Whether there is something for them among what concerns everybody: an auditor reads, an administrator changes. */
+  get mayAdminister(): boolean {
+    return this.person !== null && !this.person.bounded && (this.person.role === 'admin' || this.person.role === 'auditor')
+  }
+
   /** Whether that is the token of who is signed in already; of a code nobody knows whose it is until it is used. */
   private async isOf(person: Person, carried: Credentials): Promise<boolean> {
     if (!('token' in carried)) return false
     const other = await api.whose(carried.token)
     return other !== null && other.id === person.id
   }
+}
+
+/** What the server led back with; told once. */
+function failureInAddress(): Failure | null {
+  const query = new URLSearchParams(location.search)
+  const found = query.get('sign-in')
+  if (found === null) return null
+  query.delete('sign-in')
+  history.replaceState(null, '', `${location.pathname}${query.size ? `?${query}` : ''}${location.hash}`)
+  return found === 'unavailable' || found === 'refused' || found === 'expired' ? found : null
 }
 
 /** Out of the address at once: it is a secret, and addresses are shared and remembered. */

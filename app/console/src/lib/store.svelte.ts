@@ -120,9 +120,11 @@ export class Store {
 
   async signOut(): Promise<void> {
     await this.undo.forget()
+    const byProvider = this.session.person?.by_provider
     await api.send('POST', '/v1/sign-out').catch(() => undefined)
     this.drafts.clear()
     this.signedOut()
+    if (byProvider) location.assign('/v1/sign-in/oidc/out')
   }
 
   /** Look at another region: forget this one, read that one. */

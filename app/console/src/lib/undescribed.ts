@@ -65,6 +65,7 @@ export interface Config {
   online_within_s: number
   stale_within_s: number
   demo: boolean
+  sign_in_with: string
 }
 
 // Only the API of the demo has it, and the OpenAPI describes every API.

@@ -1,0 +1,236 @@
+"""Administration on the page: people, tokens, the audit log, regions, webhooks, what is kept, and what check says."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, World, patient, show
+
+
+@pytest.fixture
+def page(browser: Browser, world: World):
+    """An administrator's; it goes round the page's policy, for the checker of accessibility is put into it."""
+    context = patient(
+        browser,
+        viewport={"width": 1000, "height": 760},
+        reduced_motion="reduce",
+        bypass_csp=True,
+        accept_downloads=True,
+    )
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{world.url}/#token={world.token}")
+    yield page
+    context.close()
+    assert problems == []
+
+
+def open_administration(page: Page):
+    page.get_by_role("button", name=re.compile("^You: .")).click()
+    page.get_by_role("button", name="Administration").click()
+    return page.get_by_role("dialog", name="Administration")
+
+
+def go(admin, section: str) -> None:
+    admin.get_by_role("button", name=section, exact=True).click()
+    expect(admin.get_by_role("heading", name=section)).to_be_visible()
+
+
+def assert_clean(page: Page, name: str) -> None:
+    """Wide and narrow, light and dark: nothing that keeps somebody out, and nothing beyond the edge."""
+    page.add_script_tag(path=str(AXE))
+    for theme in ("light", "dark"):
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        assert page.evaluate(VIOLATIONS) == [], (name, theme)
+        show(page, f"admin-{name}-{theme}")
+    page.set_viewport_size({"width": 390, "height": 800})
+    body = page.locator("dialog .body")
+    assert body.evaluate("it => it.scrollWidth <= it.clientWidth"), f"{name}: wider than a phone"
+    show(page, f"admin-{name}-phone")
+    page.set_viewport_size({"width": 1000, "height": 760})
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+
+
+def test_people_are_added_changed_kept_out_and_helped_and_all_of_it_is_on_record(page, world):
+    admin = open_administration(page)
+    admin.get_by_role("button", name="Add a person").click()
+    admin.get_by_label("Name", exact=True).fill("Nora")
+    admin.get_by_label("Role").select_option("support")
+    admin.get_by_label("Partner").fill("acme")
+    admin.get_by_role("button", name="Add", exact=True).click()
+    address = admin.get_by_label("An address for Nora")
+    expect(address).to_have_value(re.compile("#code="))
+    nora = admin.get_by_role("listitem").filter(has_text="Nora").first
+    expect(nora).to_contain_text("partner acme")
+    expect(nora).to_contain_text("invited")
+    assert world.client.post("/v1/users", json={"name": "nora", "role": "viewer"}).status_code == 409
+    nora.get_by_role("button", name="Change: Nora").click()
+    nora.get_by_label("Role").select_option("dispatcher")
+    nora.get_by_role("button", name="Save").click()
+    expect(nora).to_contain_text("dispatcher")
+    # Somebody else is faster: the page says so, and goes on from what they wrote.
+    (known,) = [one for one in world.client.get("/v1/users").json()["items"] if one["name"] == "Nora"]
+    world.client.patch(f"/v1/users/{known['id']}", json={"role": "viewer"}).raise_for_status()
+    nora.get_by_label("May not come in").check()
+    nora.get_by_role("button", name="Save").click()
+    expect(nora.get_by_role("alert")).to_contain_text("changed")
+    page.reload()
+    admin = page.get_by_role("dialog", name="Administration")
+    nora = admin.get_by_role("listitem").filter(has_text="Nora").first
+    nora.get_by_role("button", name="Change: Nora").click()
+    nora.get_by_label("May not come in").check()
+    nora.get_by_role("button", name="Save").click()
+    expect(nora).to_contain_text("disabled")
+    nora.get_by_role("button", name="Reset password").click()
+    nora.get_by_role("button", name="Yes, do it").click()
+    expect(nora.get_by_label("An address for Nora")).to_have_value(re.compile("#code="))
+    assert_clean(page, "people")
+    nora.get_by_role("button", name="Remove").click()
+    nora.get_by_role("button", name="Yes, do it").click()
+    expect(admin.get_by_role("status").filter(has_text="Nora was removed")).to_be_visible()
+    expect(nora).to_have_count(0)
+
+    go(admin, "Tokens")
+    admin.get_by_role("button", name="Make a token").click()
+    admin.get_by_label("What it is for").fill("the shop")
+    admin.get_by_role("button", name="Make", exact=True).click()
+    expect(admin.get_by_label("The token “the shop”:")).to_have_value(re.compile("^pr_s_"))
+    admin.get_by_label("Kind").select_option("service")
+    shop = admin.get_by_role("listitem").filter(has_text="the shop")
+    shop.get_by_role("button", name="Revoke").click()
+    shop.get_by_role("button", name="Yes, do it").click()
+    expect(shop).to_have_count(0)
+    admin.get_by_label("Only those that work").uncheck()
+    expect(shop).to_contain_text("revoked")
+    assert_clean(page, "tokens")
+
+    go(admin, "Audit log")
+    admin.get_by_label("What, such as order.cancel").fill("user.remove")
+    admin.get_by_role("button", name="Find").click()
+    expect(admin.get_by_role("row").filter(has_text="user.remove")).to_have_count(1)
+    expect(admin.get_by_role("row").filter(has_text="token.revoke")).to_have_count(0)
+    admin.get_by_text("Details", exact=True).last.click()
+    expect(admin.get_by_role("row").filter(has_text="Nora")).to_be_visible()
+    with page.expect_download() as download:
+        admin.get_by_role("link", name="As CSV").click()
+    assert download.value.path().read_text().count("user.remove") == 1
+    assert_clean(page, "audit")
+    page.keyboard.press("Escape")
+    expect(admin).to_be_hidden()
+    assert "open=" not in page.url
+
+
+def test_a_region_is_set_and_systems_and_persons_are_looked_after(page, world):
+    gone = world.courier("Zora Quandt")
+    admin = open_administration(page)
+    go(admin, "Regions")
+    admin.get_by_role("button", name="Add a region").click()
+    admin.get_by_label("Short name").fill("mars")
+    admin.get_by_label("Time zone").fill("Mars/Olympus")
+    admin.get_by_role("button", name="Add", exact=True).click()
+    expect(admin.get_by_role("alert")).to_contain_text("/timezone")
+    admin.get_by_role("button", name="Cancel").click()
+    admin.get_by_role("button", name=re.compile("^Settings: ")).click()
+    admin.get_by_text("Alerts", exact=True).click()
+    late = admin.get_by_label("late_after_s", exact=True)
+    late.fill("-5")
+    admin.get_by_role("button", name="Save").click()
+    expect(admin.get_by_text(re.compile("[Ee]xpected")).first).to_be_visible()
+    expect(late).to_have_attribute("aria-invalid", "true")
+    expect(late).to_be_focused()
+    late.fill("77")
+    admin.get_by_role("button", name="Save").click()
+    expect(admin.get_by_role("status")).to_have_text("Saved.")
+    region = world.client.get("/v1/regions").json()["items"][0]
+    assert region["settings"]["alerts"]["late_after_s"] == 77
+    assert_clean(page, "regions")
+    url = f"/v1/regions/{region['name']}"
+    world.client.patch(url, json={"settings": {"alerts": {"late_after_s": 88}}}).raise_for_status()
+    late.fill("99")
+    admin.get_by_role("button", name="Save").click()
+    expect(admin.get_by_role("alert")).to_contain_text("Somebody else changed it meanwhile")
+    expect(late).to_have_value("88")
+    late.fill("")
+    admin.get_by_role("button", name="Save").click()
+    expect(admin.get_by_role("status")).to_have_text("Saved.")
+    assert "late_after_s" not in world.client.get(url).json()["settings"].get("alerts", {})
+
+    world.roles.start("gateway")
+    go(admin, "Webhooks")
+    admin.get_by_role("button", name="Add a webhook").click()
+    admin.get_by_label("Address").fill("https://hooks.invalid/postrider")
+    admin.get_by_label("Events, separated").fill("postrider.order.*, postrider.nonsense")
+    admin.get_by_role("button", name="Add", exact=True).click()
+    expect(admin.get_by_label("Events, separated")).to_have_attribute("aria-invalid", "true")
+    admin.get_by_label("Events, separated").fill("postrider.order.*")
+    admin.get_by_role("button", name="Add", exact=True).click()
+    secret = admin.get_by_label("The secret that signs what is sent:")
+    expect(secret).to_have_value(re.compile("^whsec_"))
+    first = secret.input_value()
+    hook = admin.get_by_role("listitem").filter(has_text="hooks.invalid").first
+    hook.get_by_role("button", name="Send a test").click()
+    delivery = hook.get_by_role("list", name="Deliveries").get_by_role("listitem").first
+    expect(delivery).to_contain_text("postrider.test")
+    delivery.get_by_text("What was sent").click()
+    expect(delivery).to_contain_text('"specversion"')
+    delivery.get_by_role("button", name="Send again").click()
+    expect(hook.get_by_role("status")).to_have_text("It is on its way again.")
+    hook.get_by_role("button", name="New secret").click()
+    expect(secret).not_to_have_value(first)
+    hook.get_by_role("button", name="Turn off").click()
+    expect(hook.get_by_role("button", name="Turn on")).to_be_visible()
+    assert_clean(page, "webhooks")
+    hook.get_by_role("button", name="Delete").click()
+    hook.get_by_role("button", name="Yes, do it").click()
+    expect(hook).to_have_count(0)
+    world.roles.kill("gateway")
+
+    go(admin, "Privacy")
+    expect(admin.get_by_text("POSTRIDER_RETENTION_RAW_DAYS")).to_be_visible()
+    admin.get_by_label("Courier (name or id").fill("nobody")
+    admin.get_by_role("button", name="Look").click()
+    expect(admin.get_by_role("alert")).to_contain_text("No courier of the region")
+    admin.get_by_label("Courier (name or id").fill(gone)
+    admin.get_by_role("button", name="Look").click()
+    expect(admin.get_by_role("row").filter(has_text="the courier")).to_contain_text("stays without a name")
+    with page.expect_download() as download:
+        admin.get_by_role("link", name="Export everything").click()
+    assert "Zora Quandt" in download.value.path().read_text()
+    assert_clean(page, "privacy")
+    erase = admin.get_by_role("button", name="Erase")
+    expect(erase).to_be_disabled()
+    admin.get_by_label(re.compile("^Type “")).fill(admin.locator("caption").inner_text())
+    erase.click()
+    expect(admin.get_by_role("status")).to_contain_text("Erased.")
+    assert world.client.get(f"/v1/couriers/{gone}").status_code == 404
+
+    go(admin, "Health check")
+    expect(admin.get_by_role("listitem").filter(has_text="schema")).to_contain_text("good")
+    assert_clean(page, "check")
+
+
+def test_an_auditor_reads_what_there_is_to_read_and_others_find_no_administration(page, browser, world):
+    expect(page.get_by_role("button", name=re.compile("^You: ."))).to_be_visible()
+    for role in ("auditor", "dispatcher"):
+        made = world.client.post("/v1/tokens", json={"role": role, "name": f"{role} of the house"}).json()
+        context = patient(browser, viewport={"width": 1000, "height": 600}, locale="ru-RU", reduced_motion="reduce")
+        theirs = context.new_page()
+        theirs.goto(f"{world.url}/?open=admin-audit#token={made['token']}")
+        you = theirs.get_by_role("button", name=re.compile("^Вы: ."))
+        admin = theirs.get_by_role("dialog", name="Администрирование")
+        if role == "auditor":
+            expect(admin.get_by_role("row").filter(has_text="token.issue").first).to_be_visible()
+            names = admin.get_by_role("navigation").get_by_role("button")
+            assert names.all_inner_texts() == ["Люди", "Токены", "Журнал действий", "Регионы"]
+            go(admin, "Люди")
+            expect(admin.get_by_role("button", name="Добавить человека")).to_have_count(0)
+            show(theirs, "admin-russian")
+        else:
+            expect(you).to_be_visible()
+            you.click()
+            expect(theirs.get_by_role("button", name="Выйти")).to_be_visible()
+            expect(theirs.get_by_role("button", name="Администрирование")).to_have_count(0)
+            expect(admin).to_have_count(0)
+        context.close()
