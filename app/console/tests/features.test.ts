@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import type { Order, Preview } from '../src/lib/types'
 import { waysOf } from '../src/lib/whatif'
-import { orders, routes } from '../src/map/features'
+import type { Row } from '../src/lib/filter'
+import { couriers, oldness, orders, routes } from '../src/map/features'
 
 const NOON = Date.parse('2026-05-04T12:00:00Z')
 const [A, B, C] = [{ lat: 1, lon: 1 }, { lat: 2, lon: 2 }, { lat: 3, lon: 3 }]
@@ -35,4 +36,15 @@ it('an order that fares differently goes from its courier before, and from anoth
   const places = new Map([['eva', C]])
   expect(waysOf(preview, false, known, (id) => places.get(id))).toEqual([{ after: false, points: [C, A, B] }])
   expect(waysOf(preview, true, known, (id) => places.get(id))).toEqual([{ after: true, points: [A, B] }])
+})
+
+it('a courier who has not moved is no other feature each second, and one who has is', () => {
+  const row = (fixed_at: string): Row =>
+    ({ id: 'eva', name: 'Eva', state: 'online', seenAt: NOON, position: { lat: 1, lon: 2, fixed_at, course_deg: 90, speed_mps: 5 } }) as Row
+  const eva = row('2026-05-04T12:00:00Z')
+  const signs = (of: Row, now: number) => [...couriers([of], null, now)].flatMap((one) => one.signs)
+  expect(signs(eva, NOON + 1000)).toEqual(signs(eva, NOON + 9000))
+  expect(signs(eva, NOON + 1000)).not.toEqual(signs(eva, NOON + 11_000))
+  expect(signs(eva, NOON)[0]).not.toBe(signs(row('2026-05-04T12:00:05Z'), NOON)[0])
+  expect([0, 9.9, 10, 59, 61].map(oldness)).toEqual(['0 s', '0 s', '10 s', '50 s', '1 min'])
 })
