@@ -159,6 +159,7 @@ async def test_what_nobody_can_use_is_acknowledged_and_set_aside(behind, door):
     async with door("company") as broker:
         await broker.publish("owntracks/nobody/tracker", FIX, qos=1)
         await broker.publish("owntracks/ana/tracker", FIX, qos=1)
+        await broker.publish("$SYS/broker/connection/x/state", b"1", qos=1)
     assert behind.reasons()[4:] == ["unknown_courier"]
     assert behind.uploads[-1].senders[0].courier_id == ANA
 
