@@ -23,6 +23,7 @@ from app import logs
 from app.geocoding.chain import geocoding
 from app.machine.check import check
 from app.machine.orphan import end_with_parent
+from app.messages.services import Services
 from app.pages.nowhere import nothing_here
 from app.pictures.pictures import Pictures
 from app.pictures.store import PictureStore
@@ -31,6 +32,7 @@ from app.routes import (
     alerts,
     audit,
     breaks,
+    channels,
     console,
     courier_day,
     couriers,
@@ -58,6 +60,7 @@ from app.routes import (
     positions_fast,
     presence,
     proof,
+    push,
     region_routes,
     regions,
     reports,
@@ -140,6 +143,7 @@ ROUTES = [
     *plans.route_handlers,
     *presence.route_handlers,
     *proof.route_handlers,
+    *push.route_handlers,
     *route.route_handlers,
     *regions.route_handlers,
     *region_routes.route_handlers,
@@ -148,6 +152,7 @@ ROUTES = [
     *share.route_handlers,
     *shifts.route_handlers,
     *breaks.route_handlers,
+    *channels.route_handlers,
     *positions.route_handlers,
     *webhooks.route_handlers,
     *stops.route_handlers,
@@ -193,6 +198,7 @@ def create_app(settings: Settings) -> Litestar:
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
             app.state.passwords = Passwords()
             app.state.looks = Looks(opened.pool)
+            app.state.services = Services(allow_private=settings.webhooks_private)
             app.state.pictures = Pictures(opened.pool, PictureStore.of(settings))
             app.state.intake = Intake.build(settings, opened, app.state.authenticator)
             app.state.rates = Rates(opened.redis, limits_of(settings))
@@ -222,6 +228,7 @@ def create_app(settings: Settings) -> Litestar:
                 finally:
                     stop.set()
                     thinking.close()
+                    await app.state.services.close()
                     await app.state.intake.ingest.close()
                     app.state.streets.close()
 

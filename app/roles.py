@@ -13,6 +13,10 @@ from app.gateway.inbox import Inbox
 from app.gateway.sender import Sender
 from app.geocoding.chain import geocoding
 from app.machine.api import PortTaken, refuse_taken_port
+from app.messages.arriving import Notices
+from app.messages.messenger import Messenger
+from app.messages.push import Push
+from app.messages.services import Services
 from app.pictures.keeping import PictureKeeping
 from app.pictures.store import PictureStore
 from app.routes import health
@@ -20,7 +24,7 @@ from app.settings import Settings
 from app.web.health_listener import Look, listen
 from app.web.idempotency import forget_answers
 from app.web.together import MULTIPROCESS
-from app.wiring.arriving import keep_arrivals, know, learn
+from app.wiring.arriving import arrivals, keep_arrivals, know, learn
 from app.wiring.census import Census
 from app.wiring.dispatching import dispatch
 from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of, reach_of
@@ -135,7 +139,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
 
 
 def _gateway(settings: Settings, opened: Resources) -> dict[str, Start]:
-    """Events to other systems, and commands from them."""
+    """Events to other systems and commands from them, and messages to people."""
 
     async def send(stop: asyncio.Event) -> None:
         async with ways_out(settings, opened.pool) as ways:
@@ -149,7 +153,14 @@ def _gateway(settings: Settings, opened: Resources) -> dict[str, Start]:
                 for name, start in parts.items():
                     group.create_task(supervise(name, start, stop))
 
-    return {"events": send, "commands": receive}
+    async def say(stop: asyncio.Event) -> None:
+        services = Services(allow_private=settings.webhooks_private)
+        contact = settings.public_url if settings.public_url.startswith("https:") else "mailto:postrider@example.com"
+        push = Push(allow_private=settings.webhooks_private, contact=contact)
+        await Messenger(opened.pool, services, push, public_url=settings.public_url).run(stop)
+
+    notices = Notices(opened.pool, arrivals(settings, opened))
+    return {"events": send, "commands": receive, "messages": say, "notices": notices.run}
 
 
 def _background(settings: Settings, opened: Resources) -> dict[str, Start]:

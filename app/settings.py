@@ -144,6 +144,8 @@ class Settings:
     """What the planner aims at, where a region does not say: `meal`, `parcel` or `quick`."""
     dispatch_search_s: float = 2.0
     """Time for the search that improves the plan after offers are made; 0: none."""
+    public_url: str = ""
+    """Where recipients reach the API, for links in messages, such as `https://track.example.com`; empty: no links."""
     pictures: str = ""
     """Where photos and signatures are kept: a folder, or `s3://bucket/prefix`; empty: in the database."""
     s3_endpoint: str = ""
@@ -339,6 +341,7 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "nominatim_url": ("http", "https"),
     "s3_endpoint": ("http", "https"),
     "oidc_issuer": ("http", "https"),
+    "public_url": ("http", "https"),
 }
 AT_LEAST_ONE: Final = (
     *("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size"),

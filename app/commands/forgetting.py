@@ -32,6 +32,7 @@ class Retention:
     inbox: timedelta
     inbox_letters: timedelta
     inbox_heads: timedelta
+    messages: timedelta
     order_contacts: timedelta
     order_pictures: timedelta
     order_codes: timedelta
@@ -58,7 +59,7 @@ class Retention:
         orders, audit = settings.retention_orders_days, settings.retention_audit_days
         days = {
             **dict.fromkeys(("share_links", "invitations"), 1),
-            **dict.fromkeys(("outbox", "inbox"), min(settings.retention_events_days, contacts)),
+            **dict.fromkeys(("outbox", "inbox", "messages"), min(settings.retention_events_days, contacts)),
             "inbox_letters": contacts,
             **dict.fromkeys(
                 ("order_contacts", "order_pictures", "order_codes", "order_comments", "order_days_addresses"), contacts

@@ -103,10 +103,10 @@ def courier_page(request: Request[Any, Any, Any], installation: CurrentSettings)
     return _page("courier.html", request, str(Policy.of(installation)))
 
 
-@get("/courier-worker.js", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
-def courier_worker(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """What keeps the courier's page at hand without a network; it may ask this server, and nobody else."""
-    asset = _asset("courier-worker.js")
+@get(["/courier-worker.js", "/push-worker.js"], opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def page_worker(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """What keeps the courier's page without a network, or shows what is pushed; asks this server and nobody else."""
+    asset = _asset(request.url.path.removeprefix("/"))
     if asset is None:
         raise NotFoundException
     return _respond(asset, request, **{"content-security-policy": "default-src 'none'; connect-src 'self'"})
@@ -183,4 +183,4 @@ def config(installation: CurrentSettings) -> ConsoleConfig:
     )
 
 
-route_handlers: list[Any] = [page, courier_page, courier_worker, recipient_map, schema_page, file, fixed_file, config]
+route_handlers: list[Any] = [page, courier_page, page_worker, recipient_map, schema_page, file, fixed_file, config]

@@ -11,12 +11,11 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 
+from app.gateway.address import check_url
 from app.gateway.described import document
 from app.gateway.events import SHAPES, TEST, CloudEvent, event_of
-from app.gateway.outside import is_public
 from app.gateway.sender import alert_source
 from app.gateway.signing import new_secret
-from app.settings import Settings
 from app.web.audit import audit
 from app.web.auth import Role, requires
 from app.web.dependencies import CurrentCaller, CurrentSettings, Pool, RedisClient
@@ -147,7 +146,7 @@ async def create_webhook(
 
     What the receiver does not answer with 2xx is sent again, for three days; redirects are not followed.
     """
-    _check_url(data.url, installation)
+    check_url(data.url, "/url", allow_private=installation.webhooks_private)
     _check_types(data.types)
     async with pool.acquire() as connection, connection.transaction():
         before = await answered_before(connection, caller, idempotency_key, data)
@@ -177,7 +176,7 @@ async def change_webhook(
 ) -> Webhook:
     """Change what is given; what waits already goes where it points now."""
     if data.url is not UNSET:
-        _check_url(data.url, installation)
+        check_url(data.url, "/url", allow_private=installation.webhooks_private)
     if data.types is not UNSET:
         _check_types(data.types)
     async with pool.acquire() as connection, connection.transaction():
@@ -319,25 +318,6 @@ def _check_types(types: list[str]) -> None:
             raise BadInput(
                 "There is no such type of event.", (f"/types/{i}", "expected a type, or its beginning and *")
             )
-
-
-def _check_url(url: str, settings: Settings) -> None:
-    """What can be seen from the address alone; a name is looked up, and judged, at every connection."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as exc:
-        raise BadInput("The address cannot be read.", ("/url", str(exc))) from exc
-    if not host or any(ord(sign) < 33 or ord(sign) > 126 for sign in url):
-        raise BadInput("The address cannot be read.", ("/url", "expected http(s)://host/…, in ASCII"))
-    if settings.webhooks_private:
-        return
-    try:
-        public = is_public(host)
-    except ValueError:
-        public = host != "localhost" and not host.endswith((".localhost", ".local", ".internal"))
-    if not public:
-        raise BadInput("The address is not a public one.", ("/url", "expected a public host"))
 
 
 route_handlers: list[Any] = [

@@ -81,6 +81,9 @@ DELETE FROM invitations WHERE hash = ANY(ARRAY(SELECT i.hash FROM invitations AS
 -- With what waits to be sent, and what was.
 DELETE FROM outbox WHERE n = ANY(ARRAY(SELECT o.n FROM outbox AS o WHERE o.written_at < $1 ORDER BY o.written_at LIMIT $2));
 
+-- name: messages
+DELETE FROM messages WHERE id = ANY(ARRAY(SELECT m.id FROM messages AS m WHERE m.made_at < $1 ORDER BY m.made_at LIMIT $2));
+
 -- name: outbox_heads
 -- Whatever happens to it after that begins to count anew.
 DELETE FROM outbox_heads WHERE subject = ANY(ARRAY(SELECT h.subject FROM outbox_heads AS h WHERE h.at < $1 LIMIT $2));

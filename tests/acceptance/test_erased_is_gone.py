@@ -59,6 +59,7 @@ HOLDS_NOBODY = {
     "user_identities": "staff",
     "event_targets": "systems",
     "share_links": "a recipient's link, made by staff",
+    "messages": "ids of alerts and orders, and what became of telling of them",
     "order_codes": "what a recipient names at the door",
     "pictures_gone": "ids of files to be deleted",
     "order_ratings": "how a recipient found an order",
@@ -233,6 +234,12 @@ async def put_what_roles_write(pool, redis, courier_id, order_id, open_order_id,
         " VALUES ($1, 'pickup', $2, 'default', now()) ON CONFLICT DO NOTHING",
         order_id, courier_id,
     )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO channels (url, service, audience, courier_id, token_id, push)"
+        " SELECT 'push:', 'Web Push', 'courier', $1, t.id, '{\"endpoint\": \"https://push.example/1\"}'"
+        " FROM tokens AS t WHERE t.courier_id = $1 LIMIT 1",
+        courier_id,
+    )
     await pool.execute("INSERT INTO courier_hours VALUES ($1, now(), 'default', 1, 1, 1)", courier_id)
     await pool.execute("INSERT INTO courier_hours_due VALUES ($1, now(), now())", courier_id)
     await pool.execute("INSERT INTO recounts VALUES ($1, 'default', now(), now()) ON CONFLICT DO NOTHING", courier_id)

@@ -38,6 +38,7 @@ OTHERWISE = {
     "day_plans": "gone over whenever one is asked for",
     "outbox_queue": "with their event",
     "event_deliveries": "with their event",
+    "channels": "until an administrator deletes them, or the token of a browser ends",
     "event_targets": "until an administrator deletes them",
     "leases": "seconds",
     "lease_holders": "seconds",
@@ -101,6 +102,16 @@ async def fill(pool, at):
         at,
     )
     await pool.execute("INSERT INTO order_codes (order_id, code) VALUES ($1, '1234')", order)
+    channel = await pool.fetchval(
+        "INSERT INTO channels (url, service, audience) VALUES ('json://a', 'JSON', 'staff') RETURNING id"
+    )
+    await pool.execute(
+        "INSERT INTO messages (channel_id, key, kind, order_id, made_at, due_at)"
+        " VALUES ($1, 'a', 'placed', $2, $3, $3)",
+        channel,
+        order,
+        at,
+    )
     await pool.execute("INSERT INTO courier_hours VALUES ($1, $2, 'default', 1, 1, 1)", courier, at)
     await pool.execute("INSERT INTO order_hours VALUES ('default', $1, 1, 1, 1, 0, 0, 1, 1, 1, '{6}', '{1}')", at)
     await pool.execute(

@@ -613,6 +613,10 @@ export interface components {
         EndOfBreak: {
             at?: string | null;
         };
+        /** Ended */
+        Ended: {
+            endpoint: string;
+        };
         /** EtaShape */
         EtaShape: {
             /** Format: date-time */
@@ -895,6 +899,28 @@ export interface components {
             contact_age_s: number;
             status: components["schemas"]["Presence"];
             distance_m: number;
+        };
+        /** NewChannel */
+        NewChannel: {
+            /**
+             * @default staff
+             * @enum {string}
+             */
+            audience?: "staff" | "recipients";
+            kinds?: string[];
+            region?: string | null;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "ru";
+            quiet?: components["schemas"]["QuietHours"] | null;
+            group_s?: number | null;
+            /** @default 0 */
+            after_s?: number;
+            /** @default  */
+            description?: string;
+            url: string;
         };
         /** NewCode */
         NewCode: {
@@ -1294,6 +1320,15 @@ export interface components {
             code?: string | null;
             attempts_left?: number | null;
         };
+        /** PushKey */
+        PushKey: {
+            public_key: string;
+        };
+        /** PushKeys */
+        PushKeys: {
+            p256dh: string;
+            auth: string;
+        };
         /** QuarantineView */
         QuarantineView: {
             id: number;
@@ -1313,6 +1348,11 @@ export interface components {
         Queued: {
             /** Format: uuid */
             event_id: string;
+        };
+        /** QuietHours */
+        QuietHours: {
+            from: string;
+            to: string;
         };
         /**
          * Reason
@@ -1616,6 +1656,16 @@ export interface components {
             /** @default 120 */
             service_s?: number;
         };
+        /** Subscription */
+        Subscription: {
+            endpoint: string;
+            keys: components["schemas"]["PushKeys"];
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "ru";
+        };
         /** SuggestionShape */
         SuggestionShape: {
             cost: number;
@@ -1681,6 +1731,18 @@ export interface components {
             /** Format: uuid */
             courier_id: string;
             version?: number | null;
+        };
+        /** Trial */
+        Trial: {
+            /** @default  */
+            phone?: string;
+            /** @default  */
+            email?: string;
+        };
+        /** Tried */
+        Tried: {
+            sent: boolean;
+            error?: string | null;
         };
         /** TripView */
         TripView: {

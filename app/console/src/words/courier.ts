@@ -94,6 +94,8 @@ export const courier = catalogue(
     language: 'Language',
     colours: 'Colours',
     themes: { auto: 'As the phone', light: 'Light', dark: 'Dark' },
+    notify: 'Tell me of new orders while the page is closed',
+    notifyRefused: 'This browser does not allow it, or its service does not answer.',
     signOut: 'Sign out',
     states: {
       accepted: 'Accepted',
@@ -212,6 +214,8 @@ export const courier = catalogue(
     language: 'Язык',
     colours: 'Цвета',
     themes: { auto: 'Как в телефоне', light: 'Светлые', dark: 'Тёмные' },
+    notify: 'Сообщать о новых заказах, когда страница закрыта',
+    notifyRefused: 'Браузер этого не разрешает, или его служба не отвечает.',
     signOut: 'Выйти',
     states: {
       accepted: 'Принят',

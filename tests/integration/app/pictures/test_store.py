@@ -34,6 +34,7 @@ def bucket(tmp_path):
     ports = free_ports(8)
     names = ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"]
     (tmp_path / "data").mkdir()
+    told = (tmp_path / "log").open("w")
     server = subprocess.Popen(
         [
             *(Path(sys.executable).with_name("weed"), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
@@ -48,7 +49,7 @@ def bucket(tmp_path):
                 "-volume.max=4",
             ),
         ],
-        stdout=(tmp_path / "log").open("w"),
+        stdout=told,
         stderr=subprocess.STDOUT,
     )
     endpoint = f"http://127.0.0.1:{ports[6]}"
@@ -73,6 +74,7 @@ def bucket(tmp_path):
     finally:
         server.kill()
         server.wait()
+        told.close()
 
 
 async def keeps(store):

@@ -1,0 +1,1 @@
+"""Messages to people: alerts to staff, steps of orders to recipients, offers to couriers."""
