@@ -29,7 +29,13 @@ class Notices:
     async def run(self, stop: asyncio.Event) -> None:
         """Look until `stop`."""
         await periodic.run(
-            self.once, stop, every_s=EVERY_S, log=log, message="notices postponed", event="notices_postponed"
+            self.once,
+            stop,
+            every_s=EVERY_S,
+            log=log,
+            message="notices postponed",
+            event="notices_postponed",
+            name="notices",
         )
 
     async def once(self) -> None:

@@ -40,7 +40,7 @@ WAITING: Final = Gauge("postrider_messages_waiting", "Messages that are due.", m
 POLL_S: Final = 0.5
 AT_ONCE: Final = 16
 """Channels at a time."""
-HELD_FOR: Final = timedelta(seconds=120)
+HELD_FOR: Final = timedelta(seconds=300)
 """Longer than everything that is said to a channel in one turn takes."""
 MOST: Final = 200
 """Messages of a turn to staff."""

@@ -13,7 +13,7 @@ AT_ONCE: Final = 4
 """Processes, about 60 MB each; started when they are needed."""
 WITHIN_S: Final = 25.0
 """A message, to the service's answer."""
-START_S: Final = 60.0
+START_S: Final = 180.0
 """A process, until it has loaded its services."""
 MOST_BYTES: Final = 64_000
 
@@ -34,11 +34,11 @@ class Told:
 class Services:
     """One per process of ours."""
 
-    def __init__(self, *, allow_private: bool, within_s: float = WITHIN_S) -> None:
+    def __init__(self, *, allow_private: bool, within_s: float = WITHIN_S, at_once: int = AT_ONCE) -> None:
         """`allow_private`: addresses of private networks may be called."""
         self._arguments = ("-m", "app.messages.child", *(("private",) if allow_private else ()))
         self._within_s = within_s
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(at_once)
         self._idle: list[asyncio.subprocess.Process] = []
         self._ready: WeakSet[asyncio.subprocess.Process] = WeakSet()
 

@@ -30,6 +30,7 @@ NO_WHEREABOUTS = {
     "/t/{token:str}": "the recipient's own order; who opens the link is unknown",
     "/t/{token:str}/map": "the same, drawn",
     "/t/{token:str}/note": "the same: back to the page",
+    "/.well-known/oauth-authorization-server": "where programs get tokens",
     "/v1/me/push": "a key of the installation",
     "/v1/me/second-factor": "whether the caller has one",
     "/v1/sessions": "where the caller is signed in",

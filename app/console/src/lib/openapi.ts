@@ -1788,6 +1788,10 @@ export interface components {
             address?: string | null;
             address_expires_at?: string | null;
         };
+        /** UserCode */
+        UserCode: {
+            user_code: string;
+        };
         /** UserPatch */
         UserPatch: {
             role?: "viewer" | "support" | "dispatcher" | "admin" | "auditor";

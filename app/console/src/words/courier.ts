@@ -96,6 +96,9 @@ export const courier = catalogue(
     themes: { auto: 'As the phone', light: 'Light', dark: 'Dark' },
     notify: 'Tell me of new orders while the page is closed',
     notifyRefused: 'This browser does not allow it, or its service does not answer.',
+    connectApp: 'Code of an app that shall work for you',
+    connect: 'Connect the app',
+    connectedApp: 'Connected: the app goes on by itself.',
     signOut: 'Sign out',
     states: {
       accepted: 'Accepted',
@@ -216,6 +219,9 @@ export const courier = catalogue(
     themes: { auto: 'Как в телефоне', light: 'Светлые', dark: 'Тёмные' },
     notify: 'Сообщать о новых заказах, когда страница закрыта',
     notifyRefused: 'Браузер этого не разрешает, или его служба не отвечает.',
+    connectApp: 'Код приложения, которое будет работать за вас',
+    connect: 'Подключить приложение',
+    connectedApp: 'Подключено: приложение продолжит само.',
     signOut: 'Выйти',
     states: {
       accepted: 'Принят',
