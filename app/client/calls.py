@@ -82,6 +82,27 @@ class Calls(Connection):
         )
         return answer
 
+    async def list_channels(self) -> shapes.PageOfChannel:
+        """`GET /v1/channels`."""
+        answer: shapes.PageOfChannel = await self.ask("GET", "/v1/channels")
+        return answer
+
+    async def create_channel(self, body: shapes.NewChannel, *, key: str | None = None) -> shapes.Channel:
+        """`POST /v1/channels`."""
+        answer: shapes.Channel = await self.ask("POST", "/v1/channels", body=body, key=key)
+        return answer
+
+    async def delete_channel(self, channel_id: str) -> None:
+        """`DELETE /v1/channels/{channel_id}`."""
+        await self.ask("DELETE", at("/v1/channels/{channel_id}", channel_id=channel_id))
+
+    async def try_channel(self, channel_id: str, body: shapes.Trial | None = None) -> shapes.Tried:
+        """`POST /v1/channels/{channel_id}/test`."""
+        answer: shapes.Tried = await self.ask(
+            "POST", at("/v1/channels/{channel_id}/test", channel_id=channel_id), body=body
+        )
+        return answer
+
     async def list_couriers(
         self,
         *,
@@ -179,6 +200,10 @@ class Calls(Connection):
         """`GET /v1/couriers/{courier_id}/day`."""
         answer: shapes.Day = await self.ask("GET", at("/v1/couriers/{courier_id}/day", courier_id=courier_id))
         return answer
+
+    async def connect_device(self, courier_id: str, body: shapes.UserCode) -> None:
+        """`POST /v1/couriers/{courier_id}/devices`."""
+        await self.ask("POST", at("/v1/couriers/{courier_id}/devices", courier_id=courier_id), body=body)
 
     async def export_courier(self, courier_id: str) -> Any:
         """`GET /v1/couriers/{courier_id}/export`."""
@@ -440,9 +465,26 @@ class Calls(Connection):
         answer: shapes.Me = await self.ask("GET", "/v1/me")
         return answer
 
+    async def connect_own_device(self, body: shapes.UserCode) -> None:
+        """`POST /v1/me/devices`."""
+        await self.ask("POST", "/v1/me/devices", body=body)
+
     async def set_password(self, body: shapes.NewPassword) -> None:
         """`POST /v1/me/password`."""
         await self.ask("POST", "/v1/me/password", body=body)
+
+    async def get_push_key(self) -> shapes.PushKey:
+        """`GET /v1/me/push`."""
+        answer: shapes.PushKey = await self.ask("GET", "/v1/me/push")
+        return answer
+
+    async def subscribe(self, body: shapes.Subscription) -> None:
+        """`PUT /v1/me/push`."""
+        await self.ask("PUT", "/v1/me/push", body=body)
+
+    async def unsubscribe(self, body: shapes.Ended) -> None:
+        """`DELETE /v1/me/push`."""
+        await self.ask("DELETE", "/v1/me/push", body=body)
 
     async def get_second_factor(self) -> shapes.SecondFactorState:
         """`GET /v1/me/second-factor`."""

@@ -263,6 +263,23 @@ class Changes(TypedDict):
     assign: NotRequired[list[AssignOrder]]
 
 
+class Channel(TypedDict):
+    audience: NotRequired[Literal["staff", "recipients"]]
+    kinds: NotRequired[list[str]]
+    region: NotRequired[str | None]
+    language: NotRequired[Literal["en", "ru"]]
+    quiet: NotRequired[QuietHours | None]
+    group_s: NotRequired[int | None]
+    after_s: NotRequired[int]
+    description: NotRequired[str]
+    id: str
+    service: str
+    created_at: str
+    n_waiting: int
+    said_at: NotRequired[str | None]
+    last_error: NotRequired[str | None]
+
+
 class Check(TypedDict):
     at: str
     ok: bool
@@ -487,6 +504,10 @@ class EndOfBreak(TypedDict):
     at: NotRequired[str | None]
 
 
+class Ended(TypedDict):
+    endpoint: str
+
+
 class EtaShape(TypedDict):
     p50: str
     p90: str | None
@@ -702,6 +723,18 @@ class NearbyView(TypedDict):
     contact_age_s: float
     status: Presence
     distance_m: float
+
+
+class NewChannel(TypedDict):
+    audience: NotRequired[Literal["staff", "recipients"]]
+    kinds: NotRequired[list[str]]
+    region: NotRequired[str | None]
+    language: NotRequired[Literal["en", "ru"]]
+    quiet: NotRequired[QuietHours | None]
+    group_s: NotRequired[int | None]
+    after_s: NotRequired[int]
+    description: NotRequired[str]
+    url: str
 
 
 class NewCode(TypedDict):
@@ -954,6 +987,11 @@ class PageOfRestShape(TypedDict):
     next: NotRequired[str | None]
 
 
+class PageOfChannel(TypedDict):
+    items: list[Channel]
+    next: NotRequired[str | None]
+
+
 class PageOfCourier(TypedDict):
     items: list[Courier]
     next: NotRequired[str | None]
@@ -1119,6 +1157,15 @@ class ProofShape(TypedDict):
     attempts_left: NotRequired[int | None]
 
 
+class PushKey(TypedDict):
+    public_key: str
+
+
+class PushKeys(TypedDict):
+    p256dh: str
+    auth: str
+
+
 class QuarantineView(TypedDict):
     id: int
     courier_id: str | None
@@ -1135,6 +1182,9 @@ class QuarantinedFix(TypedDict):
 
 class Queued(TypedDict):
     event_id: str
+
+
+QuietHours = TypedDict("QuietHours", {"from": "str", "to": "str"})
 
 
 Reason = Literal[
@@ -1364,6 +1414,12 @@ class StopShape(TypedDict):
     service_s: NotRequired[int]
 
 
+class Subscription(TypedDict):
+    endpoint: str
+    keys: PushKeys
+    language: NotRequired[Literal["en", "ru"]]
+
+
 class SuggestionShape(TypedDict):
     cost: int
     terms: dict[str, int]
@@ -1416,6 +1472,16 @@ class Transfer(TypedDict):
     version: NotRequired[int | None]
 
 
+class Trial(TypedDict):
+    phone: NotRequired[str]
+    email: NotRequired[str]
+
+
+class Tried(TypedDict):
+    sent: bool
+    error: NotRequired[str | None]
+
+
 class TripView(TypedDict):
     began_at: str
     ended_at: str | None
@@ -1451,6 +1517,10 @@ class User(TypedDict):
     signed_in_at: str | None
     address: NotRequired[str | None]
     address_expires_at: NotRequired[str | None]
+
+
+class UserCode(TypedDict):
+    user_code: str
 
 
 class UserPatch(TypedDict):

@@ -30,6 +30,7 @@ KINDS: Final[Mapping[str, Fate]] = {
     "courier": Fate.NAMELESS,
     "tokens": Fate.DELETED,
     "invitations": Fate.DELETED,
+    "browsers": Fate.DELETED,
     "shifts": Fate.DELETED,
     "breaks": Fate.DELETED,
     "hours": Fate.DELETED,

@@ -32,7 +32,7 @@ def is_needless(row: Row, *, now: datetime) -> bool:
 def title_of(rows: Sequence[Row], language: str) -> str:
     """Of what is said together to staff."""
     said = words(language)
-    places = sorted({row["region_title"] or row["alert_region"] or "" for row in rows} - {""})
+    places = sorted({row["region_title"] or row["alert_region"] for row in rows if row["alert_region"] is not None})
     what = line_of(rows[0], language) if len(rows) == 1 else said["m_alerts"].format(n=len(rows))
     return f"{', '.join(places)}: {what}" if places else what
 

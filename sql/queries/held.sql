@@ -71,6 +71,13 @@ FROM (SELECT lpad(m.id::text, 20, '0') AS key, to_jsonb(m) AS facts FROM order_c
 WHERE $2::text IS NULL OR h.key > $2
 ORDER BY h.key LIMIT $3;
 
+-- name: browsers
+-- That asked to be told; without their keys.
+SELECT h.key, h.facts
+FROM (SELECT c.id::text AS key, to_jsonb(c) - 'push' AS facts FROM channels AS c WHERE c.courier_id = $1) AS h
+WHERE $2::text IS NULL OR h.key > $2
+ORDER BY h.key LIMIT $3;
+
 -- name: order_pictures
 -- What the courier took; the pictures themselves are the orders'.
 SELECT h.key, h.facts
@@ -151,6 +158,8 @@ FROM (
     SELECT 'tokens', count(*) FROM tokens AS x WHERE x.courier_id = $1
     UNION ALL
     SELECT 'invitations', count(*) FROM invitations AS x WHERE x.courier_id = $1
+    UNION ALL
+    SELECT 'browsers', count(*) FROM channels AS x WHERE x.courier_id = $1
     UNION ALL
     SELECT 'shifts', count(*) FROM shifts AS x WHERE x.courier_id = $1
     UNION ALL

@@ -36,7 +36,7 @@ async def pushed():
     came, status = [], [201]
 
     async def serve(reader, writer):
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in head[1:])}

@@ -340,6 +340,35 @@ export interface components {
             remove_couriers?: string[];
             assign?: components["schemas"]["AssignOrder"][];
         };
+        /** Channel */
+        Channel: {
+            /**
+             * @default staff
+             * @enum {string}
+             */
+            audience?: "staff" | "recipients";
+            kinds?: string[];
+            region?: string | null;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "ru";
+            quiet?: components["schemas"]["QuietHours"] | null;
+            group_s?: number | null;
+            /** @default 0 */
+            after_s?: number;
+            /** @default  */
+            description?: string;
+            /** Format: uuid */
+            id: string;
+            service: string;
+            /** Format: date-time */
+            created_at: string;
+            n_waiting: number;
+            said_at?: string | null;
+            last_error?: string | null;
+        };
         /** Check */
         Check: {
             /** Format: date-time */
