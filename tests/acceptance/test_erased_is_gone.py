@@ -94,6 +94,7 @@ NOT_HANDED_OUT = {
 KINDS_OF = {
     "couriers": "courier",
     "courier_hours": "hours",
+    "order_days": "days",
     "routes": "route",
     "stop_visits": "visits",
     "tracked_stops": "legs",
