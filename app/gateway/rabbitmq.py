@@ -26,7 +26,7 @@ from tracking.pause import first_to_end, pause, rest
 log = logging.getLogger(__name__)
 
 WAY: Final = "rabbitmq"
-CONNECT_S: Final = 5.0
+CONNECT_S: Final = 15.0
 CONFIRM_S: Final = 10.0
 """A few events must be confirmed by then: a broker that is short of memory or disk takes nothing and says nothing."""
 CLOSE_S: Final = 2.0
