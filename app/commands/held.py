@@ -47,7 +47,9 @@ KINDS: Final[Mapping[str, Fate]] = {
     "visits": Fate.DELETED,
     "legs": Fate.DELETED,
     "alerts": Fate.NAMELESS,
+    "channels": Fate.DELETED,
     "quarantine": Fate.DELETED,
+    "inbox": Fate.DELETED,
     "audit": Fate.NAMELESS,
 }
 """Blocks of sql/queries/held.sql, in the order in which they are handed out; fixes come last."""

@@ -142,6 +142,23 @@ FROM (SELECT lpad(q.id::text, 20, '0') AS key, to_jsonb(q) - 'payload' - 'digest
 WHERE $2::text IS NULL OR h.key > $2
 ORDER BY h.key LIMIT $3;
 
+-- name: inbox
+-- What other systems told of the courier, by our id or theirs.
+SELECT h.key, h.facts
+FROM (
+    SELECT lpad(b.n::text, 20, '0') AS key, to_jsonb(b) - 'body' AS facts FROM inbox AS b
+    WHERE b.subject IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1))
+) AS h
+WHERE $2::text IS NULL OR h.key > $2
+ORDER BY h.key LIMIT $3;
+
+-- name: channels
+-- Browsers that asked to be told, without what it takes to tell them.
+SELECT h.key, h.facts
+FROM (SELECT c.id::text AS key, to_jsonb(c) - 'url' - 'push' AS facts FROM channels AS c WHERE c.courier_id = $1) AS h
+WHERE $2::text IS NULL OR h.key > $2
+ORDER BY h.key LIMIT $3;
+
 -- name: audit
 -- That somebody of the staff did or looked at something; who, is theirs.
 SELECT h.key, h.facts
@@ -196,6 +213,11 @@ FROM (
     SELECT 'alerts', count(*) FROM alerts AS x WHERE x.courier_id = $1
     UNION ALL
     SELECT 'quarantine', count(*) FROM quarantine AS x WHERE x.courier_id = $1
+    UNION ALL
+    SELECT 'inbox', count(*) FROM inbox AS x
+    WHERE x.subject IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1))
+    UNION ALL
+    SELECT 'channels', count(*) FROM channels AS x WHERE x.courier_id = $1
     UNION ALL
     SELECT 'audit', count(*) FROM audit_log AS x WHERE x.subject = 'courier:' || $1::uuid
     UNION ALL

@@ -89,6 +89,7 @@ NOT_HANDED_OUT = {
     "outbox_queue": "the same",
     "outbox_heads": "a counter",
     "event_deliveries": "what other systems answered",
+    "inbox_heads": "a counter",
 }
 """Of what holds something of a courier; all else is in the export."""
 KINDS_OF = {
