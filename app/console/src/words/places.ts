@@ -30,6 +30,7 @@ export const places = catalogue(
       desk: 'The desk',
       returns: 'Returns',
       depots: 'Depots',
+      proof: 'Proof of delivery',
     },
   },
   {
@@ -59,6 +60,7 @@ export const places = catalogue(
       desk: 'Рабочее место',
       returns: 'Возвраты',
       depots: 'Склады',
+      proof: 'Подтверждение доставки',
     },
   },
 )
