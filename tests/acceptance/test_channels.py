@@ -214,7 +214,8 @@ async def test_what_is_no_service_is_refused_and_nothing_inside_is_reached(admin
 
 
 async def test_a_courier_is_pushed_an_offer_and_a_browser_that_is_gone_is_forgotten(town, pool, services):  # noqa: F811
-    messenger = Messenger(pool, services, Push(allow_private=True, contact="mailto:a@example.com"), public_url="")
+    push = Push(allow_private=True, contact="mailto:a@example.com")
+    messenger = Messenger(pool, services, push, public_url="")
     ana, phone = await town.hire("Ana")
     async with pushed() as (url, came, status):
         key, auth, subscription = browser(url)
@@ -237,3 +238,4 @@ async def test_a_courier_is_pushed_an_offer_and_a_browser_that_is_gone_is_forgot
         await said(messenger)
         assert len(came) == 2
         assert await pool.fetchval("SELECT count(*) FROM channels") == 0
+        await push.close()
