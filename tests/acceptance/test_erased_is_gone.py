@@ -438,6 +438,7 @@ async def test_every_table_that_background_roles_fill_with_couriers_leaves_out_t
         "order_days": "counted from orders and offers, which keep the id",
         "order_pictures": "sent by couriers of the fleet",
         "invitations": "made for couriers of the fleet",
+        "channels": "asked for by phones of couriers of the fleet",
         "routes": "made for couriers of the fleet",
         "decisions": "made for couriers of the fleet",
         "shifts": "made for couriers of the fleet",
