@@ -2,10 +2,13 @@
 
 import os
 import resource
+import signal
 import socket
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from granian import Granian
+from granian import Granian, _signals
+from granian._granian import WorkerSignal
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
@@ -46,7 +49,34 @@ def serve(settings: Settings) -> None:
         log_enabled=False,
     )
     server.on_startup(warn_workers_first)
+    hear_once()
     server.serve()
+
+
+def hear_once() -> None:
+    """
+    Let Granian's workers hear once that they must stop.
+
+    Told a third time while a request is under way, its handler waits for ever and holds the interpreter: such a worker
+    goes on listening, answers nobody, and only kill -9 ends it. Ctrl-C is heard by workers and their supervisor, which
+    tells them too; a worker whose supervisor was killed is told by the kernel, and by itself.
+    """
+    listen: Callable[[Any], WorkerSignal] = _signals.set_loop_signals
+
+    def set_loop_signals(loop: Any) -> WorkerSignal:
+        event = listen(loop)
+        heard: list[int] = []
+
+        def hear(number: int) -> None:
+            heard.append(number)
+            if len(heard) == 1:
+                event.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, hear, number)
+        return event
+
+    _signals.set_loop_signals = set_loop_signals
 
 
 def refuse_taken_port(host: str, port: int) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -66,3 +67,14 @@ def test_workers_end_with_a_killed_supervisor(environ):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", int(environ["POSTRIDER_PORT"])))
+
+
+def test_a_worker_that_is_told_to_stop_again_and_again_stops(environ):
+    with api(environ) as (_, workers):
+        with socket.create_connection(("127.0.0.1", int(environ["POSTRIDER_PORT"]))) as under_way:
+            under_way.sendall(b"POST /v1/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            for _ in range(5):
+                time.sleep(0.2)  # each is heard for itself; those that wait together are one
+                for worker in workers:
+                    os.kill(worker, signal.SIGTERM)
+        wait_until(lambda: not any(map(is_alive, workers)))
