@@ -97,7 +97,7 @@ def test_change_of_a_route_holds_its_line_and_an_unknown_event_is_left_out():
     assert change_of("weather", b"{}") is None
 
 
-@pytest.mark.parametrize("odd", ["", "x", "../../users", "a/b", f"{uuid4()}/.."])
+@pytest.mark.parametrize("odd", ["", "x", "../../users", "a/b", "2e7b350a-a911-4b66-a943-314f63bc3781/.."])
 def test_what_is_no_id_is_never_part_of_a_path(odd):
     call = call_of(next(method for method in METHODS if method.name == "Accept"))
     with pytest.raises(BadInput):
