@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
 
-import asyncpg
-
 from app.machine.finding import Result
 from sql import queries
 from tracking import outages
@@ -45,7 +43,7 @@ async def ailments(connection: Any, *, has_timescale: bool) -> list[Result]:
 async def _looked(what: str, look: Callable[[Any], Awaitable[Result]], connection: Any) -> Result:
     try:
         return await look(connection)
-    except (asyncpg.PostgresError, TimeoutError) as exc:
+    except outages.DRIVERS as exc:
         return Result(what, f"unknown: {outages.words(exc)}", ok=True)
 
 
@@ -80,7 +78,7 @@ async def _missing_indexes(connection: Any, query: str) -> list[str]:
         return []
     try:
         raw = await connection.fetchval(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {query}", timeout=5)
-    except (asyncpg.PostgresError, TimeoutError):
+    except outages.DRIVERS:
         return []
     return [f"an index on {table} for {condition}" for table, condition in whole_reads(json.loads(raw)[0]["Plan"])]
 

@@ -1,7 +1,7 @@
 """What is held of a courier: counted before it is erased, and handed out to the person."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,8 @@ from app.web.pages import Page
 from app.wiring.intake import Intake
 from sql import queries
 from tracking.errors import CourierNotFound
+
+LINES: Final = "application/x-ndjson"
 
 
 class Held(msgspec.Struct, kw_only=True):
@@ -44,6 +46,7 @@ async def count_held(courier_id: FromPath[UUID], pool: Pool) -> Response[Page[He
     opt=looks_at("courier.export"),
     guards=[requires(Role.ADMIN)],
     tags=["couriers"],
+    media_type=LINES,
     response_description="Lines of JSON",
 )
 async def export_courier(courier_id: FromPath[UUID], state: State, pool: Pool) -> Stream:
@@ -59,7 +62,7 @@ async def export_courier(courier_id: FromPath[UUID], state: State, pool: Pool) -
         "Content-Disposition": f'attachment; filename="courier-{courier_id}.ndjson"',
         "cache-control": "no-store",
     }
-    return Stream(lines, media_type="application/x-ndjson", headers=headers)
+    return Stream(lines, media_type=LINES, headers=headers)
 
 
 async def _known(pool: Any, courier_id: UUID) -> None:
