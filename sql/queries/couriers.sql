@@ -58,6 +58,24 @@ SET deleted_at = now(), updated_at = now(), version = version + 1, on_duty = fal
 WHERE id = $1 AND deleted_at IS NULL
 RETURNING id, region;
 
+-- name: let_go_of_external_id
+-- $1 courier id. Before the id becomes free: what other systems told by it, and was not done, stands by ours from here
+-- on, so that it goes with the courier. An order of theirs may have the same id.
+WITH theirs AS (
+    SELECT external_id FROM couriers WHERE id = $1 AND external_id IS NOT NULL
+),
+
+told AS (
+    UPDATE inbox AS i SET subject = $1::uuid::text
+    FROM theirs WHERE i.subject = theirs.external_id AND i.type NOT LIKE '%.order.%'
+)
+
+UPDATE outbox AS o SET data = jsonb_set(o.data, '{subject}', to_jsonb($1::uuid::text))
+FROM theirs
+WHERE
+    o.type = 'postrider.command.refused' AND o.data ->> 'subject' = theirs.external_id
+    AND coalesce(o.data ->> 'type', '') NOT LIKE '%.order.%';
+
 -- name: find_even_deleted
 -- $1 courier id.
 SELECT id, region, deleted_at FROM couriers WHERE id = $1;

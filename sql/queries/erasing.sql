@@ -14,17 +14,17 @@ SET
 WHERE id = $1;
 
 -- name: inbox
--- What other systems told of the courier, by our id or theirs.
-DELETE FROM inbox WHERE subject IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1));
+-- What other systems told of the courier; what they told by an id of theirs stands by ours since that one became free.
+DELETE FROM inbox WHERE subject = $1::uuid::text;
 
 -- name: inbox_heads
-DELETE FROM inbox_heads WHERE subject IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1));
+DELETE FROM inbox_heads WHERE subject = $1::uuid::text;
 
 -- name: outbox_refused
 DELETE FROM outbox
 WHERE
     type = 'postrider.command.refused'
-    AND data ->> 'subject' IN ($1::uuid::text, (SELECT c.external_id FROM couriers AS c WHERE c.id = $1));
+    AND data ->> 'subject' = $1::uuid::text;
 
 -- name: audit_facts
 -- That somebody did it stays; what of it names the person goes.

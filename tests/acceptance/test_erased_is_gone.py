@@ -347,12 +347,13 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
         " WHERE o.courier_id IS NOT NULL",
         NAME,
     )
+    await pool.execute(
+        "INSERT INTO inbox_heads (source, subject, sequence, at) VALUES ('hr', $1, 1, now())", str(courier_id)
+    )
     for subject in (EXTERNAL_ID, str(courier_id)):
-        for put in (
-            "INTO inbox (way, source, event_id, type, subject, state) VALUES ('kafka', 'hr', $1, '', $1, 'done')",
-            "INTO inbox_heads (source, subject, sequence, at) VALUES ('hr', $1, 1, now())",
-        ):
-            await pool.execute(f"INSERT {put}", subject)
+        names = "way, source, event_id, type, subject, state"
+        note = f"INSERT INTO inbox ({names}) VALUES ('kafka', 'hr', $1, '', $1, 'done')"
+        await pool.execute(note, subject)
         facts = "jsonb_build_object('subject', $1::text)"
         await pool.execute(f"SELECT put_event('command.refused', gen_random_uuid(), '', now(), NULL, {facts})", subject)
     other = await put_what_roles_write(pool, redis, courier_id, order_id, open_order_id, [token])
