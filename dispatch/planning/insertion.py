@@ -69,8 +69,9 @@ def best_in_route(
     The cheapest way to put a job into one route, if it adds less than `below` to the cost and at most `allowance` to
     the excess: 0 for what is free to go elsewhere, FOREVER for what must be in this route.
 
-    A pickup position is skipped when the way there and straight to the door is dear enough already, which is exact
-    where travel times obey the triangle inequality: then a detour never makes the rest of a route cheaper.
+    A pickup position is skipped when the way there and straight to the door is dear enough already. That is quick, not
+    exact: it counts the whole way to a pickup that lies on a leg of the route, of which only the detour is new, so an
+    insertion nearly as dear as `below` may be missed.
     """
     problem, stops, states = draft.problem, draft.routes[worker_no], draft.states[worker_no]
     worker = problem.workers[worker_no]
