@@ -63,10 +63,7 @@ def _matcher(source: Source, settings: Settings, http: httpx.AsyncClient) -> Mat
 
 def engines(settings: Settings, http: httpx.AsyncClient, redis: aioredis.Redis) -> list[Engine]:
     """The engines that have an address or a key, in the order of `travel_engines`. SettingError."""
-    try:
-        found = [_engine(source, settings, http, redis) for source in _order(settings)]
-    except ValueError as exc:
-        raise SettingError(f"POSTRIDER_TRAVEL_ENGINES: {exc}") from exc
+    found = [_engine(source, settings, http, redis) for source in _order(settings)]
     return [engine for engine in found if engine is not None]
 
 
@@ -105,7 +102,7 @@ def _engine(source: Source, settings: Settings, http: httpx.AsyncClient, redis: 
                 else None
             )
         case _:
-            raise ValueError(f"{source.value} is not an engine")
+            raise SettingError(f"POSTRIDER_TRAVEL_ENGINES: {source.value} is not an engine")
 
 
 def _allowance(source: Source, settings: Settings) -> Allowance | None:

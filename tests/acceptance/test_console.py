@@ -103,4 +103,5 @@ async def test_map_hosts_and_nothing_else_are_let_through_by_the_policy(settings
 async def test_config_tells_the_page_what_it_must_know_and_no_secret(stranger, settings):
     config = (await stranger.get("/ui/config.json")).json()
     assert config["online_within_s"] == settings.online_within_s
-    assert set(config) == {"version", "map_style_url", "map_attribution", "online_within_s", "stale_within_s", "demo"}
+    of_times = {"online_within_s", "stale_within_s"}
+    assert set(config) == {"version", "map_style_url", "map_attribution", "demo", "sign_in_with"} | of_times
