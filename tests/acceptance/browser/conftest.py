@@ -86,6 +86,11 @@ class World:
         self.ids[name] = made.json()["id"]
         return self.ids[name]
 
+    def cancel_what_others_left(self) -> None:
+        """Orders of other files that share this world: the dispatcher would offer them to whoever comes next."""
+        for left in self.client.get("/v1/orders", params={"state": ["placed", "assigned"]}).json()["items"]:
+            self.client.post(f"/v1/orders/{left['id']}/cancel", json={"reason": "test"})
+
     def fix(self, name: str, lat: float, lon: float, *, age_s: float = 0, **more: Any) -> None:
         at = datetime.now(UTC) - timedelta(seconds=age_s)
         body = [{"courier_id": self.ids[name], "fixed_at": at.isoformat(), "lat": lat, "lon": lon, **more}]

@@ -46,9 +46,7 @@ def is_clean(page):
 
 
 def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, world):
-    for left in world.client.get("/v1/orders", params={"state": ["placed", "assigned"]}).json()["items"]:
-        # Of other files that share this world: the dispatcher would offer them to Clara, too.
-        world.client.post(f"/v1/orders/{left['id']}/cancel", json={"reason": "test"})
+    world.cancel_what_others_left()
     courier_id = world.courier("Courier Clara", "bicycle")
     invitation = world.client.post(f"/v1/couriers/{courier_id}/invitations").json()["url"]
     phone.goto(world.url + invitation)
