@@ -47,10 +47,10 @@ def is_clean(page):
 
 def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, world):
     world.cancel_what_others_left()
-    courier_id = world.courier("Courier Clara", "bicycle")
+    courier_id = world.courier("Courier Tessa", "bicycle")
     invitation = world.client.post(f"/v1/couriers/{courier_id}/invitations").json()["url"]
     phone.goto(world.url + invitation)
-    expect(phone.get_by_role("heading", name="Hello Courier Clara")).to_be_visible()
+    expect(phone.get_by_role("heading", name="Hello Courier Tessa")).to_be_visible()
     is_clean(phone)
     press(phone, "Open the courier page")
     expect(phone).to_have_url(f"{world.url}/courier")
