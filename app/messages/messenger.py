@@ -129,7 +129,14 @@ class Messenger:
         failed = None
         if channel["audience"] == "recipients":
             for row in wanted:
-                failed = await self._tell_recipient(channel, row)
+                try:
+                    failed = await self._tell_recipient(channel, row)
+                except outages.DRIVERS:
+                    raise
+                except Exception:  # one odd order keeps no other recipient waiting
+                    said = {"event": "message_unreadable", "channel": str(channel["id"])}
+                    log.exception("message cannot be written", extra=said)
+                    await self._done([row], "given_up")
                 if failed is not None:
                     break
         elif wanted:
