@@ -170,8 +170,9 @@ async def test_windows_of_tomorrow_can_be_promised(town):
     await town.hire("Ana")
     question = {"order": MINIMAL, "length_s": 3600, "step_s": 10_800, "n": 9}
     windows = (await town.staff.post("/v1/plans/windows", json=question)).json()["windows"]
-    assert [window["feasible"] for window in windows] == [True] * 9
-    for window in windows[1:]:
+    later = windows[1:]  # the first one began up to an hour ago and may be about to end
+    assert [window["feasible"] for window in later] == [True] * 8
+    for window in later:
         assert window["from"] <= window["dropoff_at"] <= window["to"]
 
 
