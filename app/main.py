@@ -87,7 +87,6 @@ from app.web.graceful import when_streams_must_end
 from app.web.health_listener import Look, listen
 from app.web.looks import LookMiddleware, Looks
 from app.web.metrics import ObserveMiddleware, metrics
-from app.web.pages import FOLDING_SHARE
 from app.web.passwords import Passwords
 from app.web.problems import describe_problem, exception_handlers
 from app.web.rates import Rates, limits_of
@@ -99,6 +98,7 @@ from app.wiring.arriving import arrivals, know
 from app.wiring.census import Census
 from app.wiring.checkup import Checkup
 from app.wiring.day_plans import DayPlans
+from app.wiring.folding import Folding
 from app.wiring.intake import Intake
 from app.wiring.params import cycle_of
 from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
@@ -194,7 +194,7 @@ def create_app(settings: Settings) -> Litestar:
                 pool=opened.pool, travel=opened.travel, params=cycle_of(settings), stays=opened.knowledge
             )
             app.state.checkup = Checkup(partial(check, settings))
-            app.state.folding = Turns(1, share=FOLDING_SHARE)
+            app.state.folding = Folding()
             app.state.arrivals = arrivals(settings, opened)
             app.state.channels = CourierChannels(opened.redis, opened.tails)
             app.state.authenticator = Authenticator(opened.pool, opened.redis, ttl_s=settings.token_cache_s)
@@ -230,6 +230,7 @@ def create_app(settings: Settings) -> Litestar:
                 finally:
                     stop.set()
                     thinking.close()
+                    app.state.folding.close()
                     await app.state.services.close()
                     await app.state.intake.ingest.close()
                     app.state.streets.close()

@@ -9,9 +9,10 @@ from app.settings import Settings
 from app.web.auth import CACHE_SIZE
 from app.web.idempotency import REMEMBERED_FOR
 from app.web.metrics import METHODS
-from app.web.pages import FIXES_AT_ONCE, FOLDING_SHARE, LONGEST_CURSOR, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT
+from app.web.pages import FIXES_AT_ONCE, LONGEST_CURSOR, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT
 from app.web.rates import MOST_KEYS
 from app.wiring.day_plans import FORGOTTEN_AFTER, WAITING_AT_MOST
+from app.wiring.folding import FOLDING_SHARE
 from app.wiring.thinking import QUESTIONS, THINK_S
 from app.wiring.whatif import APPLYING_SHARE, AT_ONCE
 from dispatch.orders.proof import ATTEMPTS

@@ -1,7 +1,5 @@
 """Where a courier stayed and how the courier got there: `/v1/couriers/{id}/stops`, and arrivals at route stops."""
 
-import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,23 +16,21 @@ from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
 from app.web.pages import FIXES_AT_ONCE, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput
-from app.wiring.turns import Turns
+from app.wiring.folding import Folding
 from dispatch.orders import courier_life
 from dispatch.stop import StopKind
 from sql import queries
-from tracking.batch import E7, instant, microseconds
+from tracking.batch import instant, microseconds
 from tracking.watching.motion import (
     DEFAULT_PARAMS,
     Gap,
     MotionParams,
-    Sample,
     Segment,
     State,
     Stay,
     Trip,
     current,
     ends_us,
-    fold,
 )
 
 MARGIN = timedelta(hours=2)
@@ -133,9 +129,9 @@ async def list_stops(
 class _Segments:
     """The segments of a span, a page at a time: the first fix of a segment is where a fold may begin anew."""
 
-    def __init__(self, params: MotionParams, from_us: int, until_us: int, turns: Turns) -> None:
+    def __init__(self, params: MotionParams, from_us: int, until_us: int, folding: Folding) -> None:
         self._params = params
-        self._turns = turns
+        self._folding = folding
         self._from_us = from_us
         self._until_us = until_us
 
@@ -147,28 +143,20 @@ class _Segments:
         found: list[Segment] = []
         n_read = 0
         while n_read < MOST_FIXES:
-            async with self._turns.one():
-                fixes = await pool.fetch(queries["recounts.between"], courier_id, begins_at, before, FIXES_AT_ONCE)
-                state, closed = await asyncio.to_thread(self._fold, state, fixes)
+            span = courier_id, begins_at, before, FIXES_AT_ONCE
+            state, closed, n, last_at = await self._folding.go_on(pool, state, span, self._params)
             found += filter(self._is_inside, closed)
             if len(found) > limit:
                 return found[:limit], ends_us(found[limit])[0]
-            if len(fixes) < FIXES_AT_ONCE:
+            if n < FIXES_AT_ONCE or last_at is None:
                 found += filter(self._is_inside, current(state))
                 return found[:limit], ends_us(found[limit])[0] if len(found) > limit else None
-            n_read += len(fixes)
-            begins_at = fixes[-1]["fixed_at"] + timedelta(microseconds=1)
+            n_read += n
+            begins_at = last_at + timedelta(microseconds=1)
         going_on = current(state)
         if not found or not going_on:  # one segment of very many fixes: cut, or the next page would be this one again
             return [*found, *filter(self._is_inside, going_on)], microseconds(begins_at)
         return found, ends_us(going_on[0])[0]
-
-    def _fold(self, state: State, fixes: Sequence[Any]) -> tuple[State, list[Segment]]:
-        return fold(
-            state,
-            (Sample(microseconds(f["fixed_at"]), f["lat_e7"] / E7, f["lon_e7"] / E7) for f in fixes),
-            self._params,
-        )
 
     def _is_inside(self, segment: Segment) -> bool:
         began_us, ended_us = ends_us(segment)

@@ -16,11 +16,9 @@ PAGE_LIMIT = 1000
 LONGEST_SPAN: Final = timedelta(days=7)
 """Of the stays, trips and gaps that are asked for at once."""
 FIXES_AT_ONCE: Final = 10_000
-"""Folded in one go, some 50 ms in a thread; more than half a day of 5-second fixes."""
+"""Folded in one go, some 50 ms; more than half a day of 5-second fixes."""
 MOST_FIXES: Final = 200_000
 """Folded for one page, about a second; a segment of still more fixes is cut there."""
-FOLDING_SHARE: Final = 1 / 2
-"""Of the time fixes are read and folded in a process: a fold holds the interpreter, which fixes and offers need."""
 LONGEST_CURSOR: Final = 500
 """Characters; ours have a hundred."""
 LARGEST_ID: Final = 2**63 - 1

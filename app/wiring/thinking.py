@@ -1,26 +1,19 @@
 """
 Plans of worlds that are not, in a process of their own: seconds of Python must not hold up offers and fixes in the API.
 
-The process starts with the first question, which takes seconds; until it is ready, and after it died, a thread
-answers. One process and a bounded number of questions: who comes when that is full is told to come again.
+A bounded number of questions: who comes when that is full is told to come again.
 """
 
-import asyncio
-import logging
 from collections.abc import Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
 from typing import Final
 
+from app.wiring.own_process import OwnProcess
 from dispatch.errors import PlannerBusy
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
-from dispatch.region.worker_process import WorkerProcess
-
-log = logging.getLogger(__name__)
 
 THINK_S: Final = 2.0
 """Time for all plans of a question together; what is found by then counts."""
@@ -34,9 +27,7 @@ class Thinking:
     """Answers questions one after another."""
 
     def __init__(self) -> None:
-        self._process: WorkerProcess | None = None
-        self._ready: Future[None] = Future()
-        """Of the process: it has imported what it needs."""
+        self._process = OwnProcess("thinking")
         self._n = 0
 
     async def plans(self, snapshots: Sequence[Snapshot], params: Params, *, seconds: float = THINK_S) -> list[Plan]:
@@ -45,47 +36,15 @@ class Thinking:
             raise PlannerBusy
         self._n += 1
         try:
-            if (asked := self._ready_process()) is not None:
-                try:
-                    return await self._in_process(asked, snapshots, params, seconds)
-                except BrokenProcessPool:
-                    log.warning("thinking process died", extra={"event": "thinking_lost"})
-                    self._let_go(asked)
-                except TimeoutError:
-                    # It hangs, or nobody would have waited longer than it thinks: the next question has another.
-                    log.warning("thinking process did not answer", extra={"event": "thinking_lost"})
-                    self._let_go(asked)
-                    raise
-            return await asyncio.to_thread(think, snapshots, params, seconds)
+            # Those before it have as long, and no longer.
+            within_s = self._n * seconds + ANSWER_MARGIN_S
+            return await self._process.ask(think, snapshots, params, seconds, within_s=within_s)
         finally:
             self._n -= 1
 
-    async def _in_process(
-        self, process: WorkerProcess, snapshots: Sequence[Snapshot], params: Params, seconds: float
-    ) -> list[Plan]:
-        answer = asyncio.wrap_future(process.submit(think, snapshots, params, seconds))
-        # Those before it have as long, and no longer.
-        async with asyncio.timeout(self._n * seconds + ANSWER_MARGIN_S):
-            return await answer
-
-    def _ready_process(self) -> WorkerProcess | None:
-        if self._process is not None and self._ready.done() and self._ready.exception() is not None:
-            self._let_go(self._process)  # it died before it was ready
-        if self._process is None:
-            self._process = WorkerProcess()
-            self._ready = self._process.submit(_import)
-        return self._process if self._ready.done() else None
-
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._let_go(self._process)
-
-    def _let_go(self, process: WorkerProcess) -> None:
-        """End that process, and not one that was begun since."""
-        process.end()
-        if process is self._process:
-            self._process = None
+        self._process.close()
 
 
 def think(snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list[Plan]:
@@ -99,7 +58,3 @@ def think(snapshots: Sequence[Snapshot], params: Params, seconds: float) -> list
 
 def _within(snapshot: Snapshot, params: Params, deadline: float) -> Plan:
     return propose(snapshot, params, lambda: monotonic() > deadline)
-
-
-def _import() -> None:
-    """What is imported by now is what takes long."""

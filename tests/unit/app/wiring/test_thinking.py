@@ -18,14 +18,14 @@ SNAPSHOT = world(TOWN, [job(0, 1, 2)], [worker(0, 0)])
 
 async def ready(thinking):
     await thinking.plans([SNAPSHOT], Params())  # starts it, and is answered meanwhile
-    await asyncio.wrap_future(thinking._ready)
+    await asyncio.wrap_future(thinking._process._ready)
 
 
 async def test_answers_come_from_another_process_and_are_the_same():
     thinking = Thinking()
     try:
         await ready(thinking)
-        process = thinking._process.pid
+        process = thinking._process._process.pid
         assert process != os.getpid()
         assert await thinking.plans([SNAPSHOT, SNAPSHOT], Params()) == think([SNAPSHOT, SNAPSHOT], Params(), 2.0)
     finally:
@@ -36,11 +36,11 @@ async def test_a_process_that_died_is_not_waited_for_and_is_replaced():
     thinking = Thinking()
     try:
         await ready(thinking)
-        process = thinking._process.pid
+        process = thinking._process._process.pid
         os.kill(process, signal.SIGKILL)
         assert await thinking.plans([SNAPSHOT], Params()) == think([SNAPSHOT], Params(), 2.0)
         await ready(thinking)
-        assert process != thinking._process.pid
+        assert process != thinking._process._process.pid
     finally:
         thinking.close()
 
@@ -49,13 +49,13 @@ async def test_a_process_that_does_not_answer_is_ended_and_the_next_question_has
     thinking = Thinking()
     try:
         await ready(thinking)
-        process = thinking._process.pid
+        process = thinking._process._process.pid
         os.kill(process, signal.SIGSTOP)
         with pytest.raises(TimeoutError):
             await thinking.plans([SNAPSHOT], Params(), seconds=0.1)
         assert await thinking.plans([SNAPSHOT], Params()) == think([SNAPSHOT], Params(), 2.0)
         await ready(thinking)
-        assert process != thinking._process.pid
+        assert process != thinking._process._process.pid
     finally:
         thinking.close()
 
@@ -76,11 +76,11 @@ async def test_a_process_that_died_before_it_was_ready_is_replaced():
     thinking = Thinking()
     try:
         await thinking.plans([SNAPSHOT], Params())
-        process = thinking._process
+        process = thinking._process._process
         process.end()
         with pytest.raises(BrokenProcessPool):
-            await asyncio.wrap_future(thinking._ready)
+            await asyncio.wrap_future(thinking._process._ready)
         await ready(thinking)
-        assert thinking._process is not process
+        assert thinking._process._process is not process
     finally:
         thinking.close()
