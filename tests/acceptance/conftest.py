@@ -19,6 +19,8 @@ from app.main import create_app
 from app.settings import Settings
 from app.web.auth import Role
 from app.web.metrics import ObserveMiddleware
+from app.wiring import thinking
+from dispatch.region.worker_process import WorkerProcess
 
 ClientOf = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -50,6 +52,29 @@ def one_connection_a_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(asyncpg.Pool, "release", release)
     yield
     assert not nested, nested[0]
+
+
+class Lent:
+    """The process that all tests' APIs think in; who gives it back does not end it."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        self.submit = process.submit
+
+    def end(self) -> None:
+        """Others go on with it."""
+
+
+@pytest.fixture(scope="session")
+def thinking_process() -> Iterator[WorkerProcess]:
+    """Until it has imported what it thinks with, most tests are over."""
+    process = WorkerProcess()
+    yield process
+    process.end()
+
+
+@pytest.fixture(autouse=True)
+def one_process_thinks(thinking_process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thinking, "WorkerProcess", lambda: Lent(thinking_process))
 
 
 @pytest.fixture
