@@ -61,8 +61,8 @@ class Opening:
             await diary.close_old()
             now = await diary.now()
             stories = list(day.open(now))
+            await take_places(fleet, stories, now)  # before the orders: nobody tells arrivals of who is nowhere
             orders = await diary.write(stories, 1, tells=True)
-            await take_places(fleet, stories, now)
         since = now - PAST if before is None else max(before, now - PAST)
         n_past = round(PAST_ORDERS * len(fleet.members) * ((now - since) / PAST))
         self.is_done = True

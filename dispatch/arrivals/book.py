@@ -179,13 +179,18 @@ class EtaBook:
         return tuple(eta for told in everybody for eta in told.etas if eta.stop.order_id == order_id)
 
     async def p90(self, region: Region) -> dict[tuple[OrderId, StopKind], datetime]:
-        """The p90 of the arrival at every stop of the region that is kept up to date."""
+        """
+        The p90 of the arrival at every stop of the region that is kept up to date.
+
+        Where nobody knows where the courier is, an honest interval is so wide that it says nothing of being late.
+        """
         now = datetime.now(UTC).timestamp()
         return {
             (eta.stop.order_id, eta.stop.kind): datetime.fromtimestamp(eta.p90, UTC)
             for told in (await self.of_region(region)).values()
             if now - told.computed_at <= FRESH_S
             for eta in told.etas
+            if Note.NO_POSITION not in eta.warnings
         }
 
     async def widths(self, region: Region) -> Widths:

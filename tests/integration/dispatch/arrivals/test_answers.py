@@ -155,6 +155,9 @@ async def test_alerts_read_the_p90_of_what_is_kept_up_to_date(city, ride):
     assert found[order.id, StopKind.DROPOFF].timestamp() == pytest.approx(told.etas[1].p90)
     await book.put(LEASE, {courier_id: (1, now - 600, told.etas)})
     assert await book.p90(REGION) == {}
+    guessed = [replace(eta, warnings=(Note.NO_POSITION,)) for eta in told.etas]
+    await book.put(LEASE, {courier_id: (1, now, guessed)})
+    assert await book.p90(REGION) == {}, "nobody knows where the courier is, so nobody knows of being late"
 
 
 async def test_a_changed_route_is_told_at_once_and_a_finished_one_is_forgotten(city, ride):
