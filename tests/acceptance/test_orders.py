@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -396,20 +396,35 @@ async def test_shift_is_changed_in_part_and_what_it_cannot_be_is_said(town, disp
     assert [one["id"] for one in listed] == [made["id"], later["id"]]
 
 
+def next_change_of_clocks() -> date:
+    """The last Sunday of March, when Europe puts its clocks forward: the next one that is ten days away or more."""
+    soon = date.today() + timedelta(days=10)  # noqa: DTZ011 - of whatever zone, a day more or less
+    ends = [date(soon.year + years, 3, 31) for years in (0, 1)]
+    sundays = [end - timedelta(days=(end.weekday() + 1) % 7) for end in ends]
+    return next(day for day in sundays if day >= soon)
+
+
 async def test_shifts_of_a_rule_are_made_changed_one_by_one_and_removed_together(town, client_of):
     ana, phone = await town.hire("Ana")
     await (await client_of(Role.ADMIN)).patch("/v1/regions/default", json={"timezone": "Europe/Lisbon"})
     url = f"/v1/couriers/{ana}/shifts"
-    first = {"starts_at": "2027-03-26T08:00:00Z", "ends_at": "2027-03-26T12:00:00Z"}  # the clock is changed on the 28th
+    eve = next_change_of_clocks() - timedelta(days=2)
+
+    def hours(days, begins=8, ends=12):
+        day = f"{eve + timedelta(days=days):%Y-%m-%d}"
+        return {"starts_at": f"{day}T{begins:02}:00:00Z", "ends_at": f"{day}T{ends:02}:00:00Z"}
+
+    first = hours(0)
     made = await town.staff.post(url, json=first | {"repeats": "FREQ=DAILY;COUNT=4"})
     assert (made.status_code, made.json()["n_shifts"]) == (201, 4), made.text
     listed = (await phone.get(url)).json()["items"]
-    assert [one["starts_at"][:13] for one in listed] == [f"2027-03-{d}" for d in ("26T08", "27T08", "28T07", "29T07")]
+    assert [one["starts_at"] for one in listed] == [
+        hours(days, begins)["starts_at"] for days, begins in enumerate((8, 8, 7, 7))
+    ]
     assert {one["series_id"] for one in listed} == {made.json()["series_id"]}
-    changed = await town.staff.patch(f"{url}/{listed[1]['id']}", json={"ends_at": "2027-03-27T10:00:00Z"})
+    changed = await town.staff.patch(f"{url}/{listed[1]['id']}", json={"ends_at": hours(1, ends=10)["ends_at"]})
     assert changed.json()["series_id"] == made.json()["series_id"]
-    day_before = {"starts_at": "2027-03-25T08:00:00Z", "ends_at": "2027-03-25T12:00:00Z"}
-    beside = await town.staff.post(url, json=day_before | {"repeats": "FREQ=DAILY;COUNT=2"})
+    beside = await town.staff.post(url, json=hours(-1) | {"repeats": "FREQ=DAILY;COUNT=2"})
     assert beside.status_code == 409
     for rule in ("FREQ=DAILY", "FREQ=DAILY;COUNT=2;BYDAY=XX"):
         refused = await town.staff.post(url, json=first | {"repeats": rule})
