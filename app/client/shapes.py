@@ -448,6 +448,8 @@ class DayRouteShape(TypedDict):
     ends_at: str
     stops: list[DayStopShape]
     cost: dict[str, int]
+    start_depot: str | None
+    end_depot: str | None
 
 
 class DayStopShape(TypedDict):

@@ -80,6 +80,9 @@ class DayRouteShape(msgspec.Struct, kw_only=True):
     ends_at: datetime
     stops: list[DayStopShape]
     cost: dict[str, int]
+    start_depot: str | None
+    """Where the shift begins and ends, by the name of the depot that the plan chose; null: it chose none."""
+    end_depot: str | None
 
 
 class DayLeftShape(msgspec.Struct, kw_only=True):
@@ -258,6 +261,8 @@ def _route(route: DayRoute) -> DayRouteShape:
             for stop in route.stops
         ],
         cost=route.cost,
+        start_depot=None if route.begins_at is None else route.begins_at.depot,
+        end_depot=None if route.ends_in is None else route.ends_in.depot,
     )
 
 

@@ -143,7 +143,14 @@ class DayPlans:
         region, aside = Region(row["region"]), Aside()
         params = await params_of(self._pool, region, self._params, aside)
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-            day = await day_plans.load(connection, region, row["starts_at"], row["ends_at"], aside)
+            day = await day_plans.load(
+                connection,
+                region,
+                row["starts_at"],
+                row["ends_at"],
+                aside,
+                shifts_at_depots=params.shifts_at_depots,
+            )
         snapshot = await snapshot_of(day, self._travel, budget_s=MAP_BUDGET_S, aside=aside, stays=self._stays)
         question = Question(snapshot=snapshot, params=params.plan, cooling=DAYS[params.profile], seconds=row["seconds"])
         plan = await plan_in_process(
@@ -154,7 +161,7 @@ class DayPlans:
         n_left = len(plan.unassigned)
         travel_s = sum(route.cost["travel"] for route in plan.routes) // max(1, params.plan.weights.travel)
         self._heard(DayProgress(share=1.0, n_orders=len(day.orders), n_unassigned=n_left, travel_s=travel_s))
-        return day_plans.kept(plan, day, aside)
+        return day_plans.kept(plan, day, snapshot, aside)
 
     def _heard(self, progress: DayProgress) -> None:
         self._progress = msgspec.json.encode(progress).decode()

@@ -87,6 +87,9 @@ class DepotSettings:
     choice: Literal["nearest", "cheapest"] = "nearest"
     """Of orders that name no depot: the `nearest` to the door; or, where all goods lie everywhere, the one that the
     planner finds `cheapest`, for as long as nobody has the order."""
+    shifts: Literal["as_said", "cheapest"] = "as_said"
+    """Of shifts that name no place: `as_said`, they begin at the first stop and end at the last one; `cheapest`, the
+    plan of a day has each begin and end at the depot, of those open then, that costs least."""
 
     def __post_init__(self) -> None:
         if len({depot.name for depot in self.places}) < len(self.places):

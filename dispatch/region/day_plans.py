@@ -16,11 +16,13 @@ import msgspec
 from dispatch import aside as asides
 from dispatch.aside import Aside
 from dispatch.errors import DayPlanNotFound, DayPlanNotReady
-from dispatch.orders.depots import depots_of
+from dispatch.orders.depots import Depot, depots_of
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import from_json, order_from_row, shift_from_row, to_json
 from dispatch.planning.proposal import Plan
+from dispatch.planning.snapshot import Snapshot
+from dispatch.region import day_world
 from dispatch.region.day_process import DayFailed
 from dispatch.region.day_world import Day
 from dispatch.region.store import courier_of, load_areas
@@ -46,6 +48,14 @@ class DayStop(msgspec.Struct, kw_only=True, omit_defaults=True):
     late_s: int = 0
 
 
+class DayPlace(msgspec.Struct, kw_only=True):
+    """The depot that was chosen for an end of a shift."""
+
+    depot: str
+    lat: float
+    lon: float
+
+
 class DayRoute(msgspec.Struct, kw_only=True):
     """What one courier shall do in one shift."""
 
@@ -55,6 +65,9 @@ class DayRoute(msgspec.Struct, kw_only=True):
     ends_at: datetime
     stops: list[DayStop]
     cost: dict[str, int]
+    begins_at: DayPlace | None = None
+    ends_in: DayPlace | None = None
+    """Where the shift says no place, and the region has the cheapest depot chosen."""
 
 
 class LeftOut(msgspec.Struct, kw_only=True):
@@ -101,7 +114,15 @@ class Applied:
     dropped: Sequence[Dropped]
 
 
-async def load(connection: Any, region: Region, starts_at: datetime, ends_at: datetime, aside: Aside) -> Day:
+async def load(
+    connection: Any,
+    region: Region,
+    starts_at: datetime,
+    ends_at: datetime,
+    aside: Aside,
+    *,
+    shifts_at_depots: bool = False,
+) -> Day:
     """What a plan of the day is made from. Raises DayFailed where it is too large."""
     ids = [row["id"] for row in await connection.fetch(
         queries["day_plans.orders"], region, starts_at, ends_at, MAX_ORDERS + 1
@@ -129,12 +150,14 @@ async def load(connection: Any, region: Region, starts_at: datetime, ends_at: da
         ),
         areas=await load_areas(connection, region, aside),
         depots=await depots_of(connection, region),
+        shifts_at_depots=shifts_at_depots,
     )
 
 
-def kept(plan: Plan, day: Day, aside: Aside) -> DayPlan:
-    """The plan as it is kept; what was set aside is among what is left out."""
+def kept(plan: Plan, day: Day, snapshot: Snapshot, aside: Aside) -> DayPlan:
+    """The plan of a snapshot as it is kept; what was set aside is among what is left out."""
     who = day.on_shift
+    depots = {route.courier_id: day_world.depots_of(route, day, snapshot) for route in plan.routes}
     return DayPlan(
         routes=[
             DayRoute(
@@ -154,6 +177,8 @@ def kept(plan: Plan, day: Day, aside: Aside) -> DayPlan:
                     for row in route.stops
                 ],
                 cost=dict(route.cost),
+                begins_at=_place(depots[route.courier_id][0]),
+                ends_in=_place(depots[route.courier_id][1]),
             )
             for route in plan.routes
             if route.stops
@@ -181,6 +206,10 @@ def kept(plan: Plan, day: Day, aside: Aside) -> DayPlan:
             if subject.courier_id is not None
         ],
     )
+
+
+def _place(depot: Depot | None) -> DayPlace | None:
+    return None if depot is None else DayPlace(depot=depot.name, lat=depot.lat, lon=depot.lon)
 
 
 def _known(shift_id: UUID | None) -> UUID:
@@ -229,6 +258,7 @@ async def apply(desk: Desk, plan_id: UUID) -> Applied:
             if why is not None:
                 dropped[stop.order_id] = why
     couriers = await _put(desk, region, plan, dropped)
+    await _give_places(desk, region, plan, dropped)
     await desk.connection.execute(queries["day_plans.applied"], plan_id, desk.now)
     applied = [OrderId(order_id) for order_id in dict.fromkeys(wanted) if order_id not in dropped]
     return Applied(
@@ -265,6 +295,17 @@ async def _put(desk: Desk, region: Region, plan: DayPlan, dropped: Mapping[UUID,
     for courier_id, version in versions.items():
         desk.tell_route(region, courier_id, version)
     return sorted(versions)
+
+
+async def _give_places(desk: Desk, region: Region, plan: DayPlan, dropped: Mapping[UUID, str]) -> None:
+    """Write the depots that were chosen into the shifts, as far as these name no place; the route relies on them."""
+    for route in plan.routes:
+        chosen = [route.begins_at, route.ends_in]
+        if not any(chosen) or all(stop.order_id in dropped for stop in route.stops):
+            continue
+        places = [value for at in chosen for value in ((None, None) if at is None else (at.lat, at.lon))]
+        await desk.connection.execute(queries["shifts.give_places"], route.shift_id, *places)
+        desk.tell_courier(region, CourierId(route.courier_id))
 
 
 def _in_force(stop: DayStop) -> dict[str, Any]:

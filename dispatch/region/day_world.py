@@ -2,7 +2,7 @@
 A day that has not begun, as the planner sees it: its orders and everybody with a shift in it; no I/O.
 
 A courier begins where the shift does, else where it ends, for that is the depot; or, where no such place is known, at
-the first pickup.
+the first pickup, or at the depot that is cheapest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,9 @@ from dispatch.aside import Aside
 from dispatch.orders.courier import Courier, Shift
 from dispatch.orders.depots import Depot
 from dispatch.orders.order import DIMENSIONS, Order
+from dispatch.planning.proposal import ProposedRoute
 from dispatch.planning.snapshot import FOREVER, Break, Place, Snapshot, TravelMatrix, Worker
+from dispatch.region.depot_ends import nearest, open_depots, with_nearest
 from dispatch.region.matrix import Places, travel_matrix
 from dispatch.region.world import Stays, World, as_declared, survey, unix_s
 from dispatch.region.zones import Areas, Served
@@ -58,6 +60,20 @@ class Day:
     areas: Areas = field(default_factory=Areas)
     """Where they work."""
     depots: tuple[Depot, ...] = ()
+    shifts_at_depots: bool = False
+    """Shifts that name no place begin and end at the cheapest of these."""
+
+    def starts(self, shift: Shift) -> tuple[Depot, ...]:
+        """The depots one of which it may begin at; none: it is said where, or begins anywhere."""
+        if not self.shifts_at_depots or shift.start is not None or shift.end is not None:
+            return ()
+        return open_depots(self.depots, max(shift.starts_at, self.starts_at))
+
+    def ends(self, shift: Shift) -> tuple[Depot, ...]:
+        """The same of its end."""
+        if not self.shifts_at_depots or shift.end is not None:
+            return ()
+        return open_depots(self.depots, min(shift.ends_at, self.ends_at), ends=True)
 
     @property
     def on_shift(self) -> Mapping[CourierId, OnShift]:
@@ -79,11 +95,21 @@ async def snapshot_of(
     ends = {name: places.number(end) for name, one in on_shift.items() if (end := one.shift.end) is not None}
     begun = {name: places.number(start) for name, one in on_shift.items() if (start := one.shift.start) is not None}
     starts = ends | begun
+    depots = {depot: places.number(depot.at) for depot in day.depots} if day.shifts_at_depots else {}
     known: Sequence[LatLon] = tuple(places.known)
     served = Served(day.areas, places.known)
     modes = sorted({one.courier.mode for one in day.on_shift.values()})
     matrix = await travel_matrix(travel, known, len(known), modes, day.starts_at, budget_s=budget_s)
     nowhere = len(known)
+    members_of: dict[tuple[Place, ...], Place] = {}
+
+    def one_of(some: Sequence[Depot]) -> Place | None:
+        members = tuple(sorted({depots[depot] for depot in some}))
+        return members_of.setdefault(members, nowhere + 1 + len(members_of)) if members else None
+
+    starts |= {name: place for name, one in on_shift.items() if (place := one_of(day.starts(one.shift))) is not None}
+    ends |= {name: place for name, one in on_shift.items() if (place := one_of(day.ends(one.shift))) is not None}
+    matrix = _wider(matrix, 1 + len(members_of))
     return Snapshot(
         region=day.region,
         now=unix_s(day.starts_at),
@@ -95,7 +121,20 @@ async def snapshot_of(
             )
             for name, one in day.on_shift.items()
         ),
-        travel=_with_nowhere(matrix),
+        travel=with_nearest(matrix, {place: members for members, place in members_of.items()}),
+        places=tuple(known),
+    )
+
+
+def depots_of(route: ProposedRoute, day: Day, snapshot: Snapshot) -> tuple[Depot | None, Depot | None]:
+    """The depots at which a planned route begins and ends where that was to be chosen; None: it was not."""
+    one = day.on_shift[route.courier_id]
+    if not route.stops:
+        return None, None
+    first, last = route.stops[0].stop, route.stops[-1].stop
+    return (
+        nearest(snapshot, one.courier.mode, first, day.starts(one.shift)),
+        nearest(snapshot, one.courier.mode, last, day.ends(one.shift), ends=True),
     )
 
 
@@ -127,10 +166,10 @@ def _padded(amounts: tuple[int, ...], unknown: int, last: int) -> tuple[int, ...
     return (*amounts, *[unknown] * (len(DIMENSIONS) - len(amounts)), last)
 
 
-def _with_nowhere(matrix: TravelMatrix) -> TravelMatrix:
-    """With one place more, from which it is no way to anywhere."""
+def _wider(matrix: TravelMatrix, n: int) -> TravelMatrix:
+    """With so many places more, from which it is no way to anywhere."""
 
     def wider(values: Mapping[Any, Any]) -> dict[Any, Any]:
-        return {mode: np.pad(rows, ((0, 1), (0, 1))) for mode, rows in values.items()}
+        return {mode: np.pad(rows, ((0, n), (0, n))) for mode, rows in values.items()}
 
     return replace(matrix, durations_s=wider(matrix.durations_s), distances_m=wider(matrix.distances_m))

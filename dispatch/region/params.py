@@ -20,6 +20,8 @@ class CycleParams:
     pauses: PauseParams = field(default_factory=PauseParams)
     chooses_depots: bool = False
     """Orders that name no depot are collected at, or brought to, the one where that costs least."""
+    shifts_at_depots: bool = False
+    """Shifts that name no place begin and end at the depots that the plan of a day finds cheapest."""
     asks: bool = True
     """Couriers are asked; False: they are given what is planned for them."""
     asks_several: bool = False

@@ -180,7 +180,7 @@ def in_force(params: CycleParams, settings: Any, aside: Aside) -> CycleParams:
     places = DepotSettings()
     with aside.bearing(REGION, doing=f"read settings.{depots.GROUP}"):
         places = overlaid(places, group_of(settings, depots.GROUP))
-    return replace(params, chooses_depots=places.choice == "cheapest")
+    return replace(params, chooses_depots=places.choice == "cheapest", shifts_at_depots=places.shifts == "cheapest")
 
 
 def group_of(settings: Any, name: str) -> Any:

@@ -17,6 +17,15 @@ UPDATE shifts SET (starts_at, ends_at, breaks, end_lat, end_lon, start_lat, star
 WHERE id = $1 AND courier_id = $2
 RETURNING id, courier_id, starts_at, ends_at, breaks, end_lat, end_lon, start_lat, start_lon, created_at, series_id;
 
+-- name: give_places
+-- $1 shift: where it begins ($2, $3) and where it ends ($4, $5), NULL: anywhere. What it names already stays.
+UPDATE shifts SET
+    start_lat = CASE WHEN start_lat IS NULL THEN $2 ELSE start_lat END,
+    start_lon = CASE WHEN start_lat IS NULL THEN $3 ELSE start_lon END,
+    end_lat = CASE WHEN end_lat IS NULL THEN $4 ELSE end_lat END,
+    end_lon = CASE WHEN end_lat IS NULL THEN $5 ELSE end_lon END
+WHERE id = $1;
+
 -- name: were_used
 -- $1 courier: works by shifts from now on, also when none is left.
 UPDATE couriers SET has_shifts = true WHERE id = $1 AND NOT has_shifts;

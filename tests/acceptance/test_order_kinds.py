@@ -286,6 +286,28 @@ async def test_day_ahead_is_reloaded_at_the_depot_and_kept_by_the_dispatcher(tow
     assert await intended(town, ana) == kept
 
 
+async def test_shifts_that_name_no_place_begin_and_end_at_the_cheapest_depot(town, client_of):
+    """A visit beside the one depot, hours later one beside the other."""
+    settings = {"depots": {"places": [NORTH, SOUTH], "shifts": "cheapest"}}
+    answer = await (await client_of(Role.ADMIN)).patch("/v1/regions/default", json={"settings": settings})
+    assert answer.status_code == 200, answer.text
+    day = (datetime.now(UTC) + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    ana, _ = await town.hire("Ana", mode="car")
+    shifts = f"/v1/couriers/{ana}/shifts"
+    span = {"starts_at": (day + 8 * HOUR).isoformat(), "ends_at": (day + 16 * HOUR).isoformat()}
+    assert (await town.staff.post(shifts, json=span)).status_code == 201
+    for depot, hours in ((SOUTH, 9), (NORTH, 14)):
+        at = {"lat": depot["lat"], "lon": depot["lon"]}
+        window = {"from": (day + hours * HOUR).isoformat(), "to": (day + (hours + 1) * HOUR).isoformat(), "hard": True}
+        await town.place(**VISIT | {"dropoff": at | {"window": window}})
+    plan = await planned(town, day, day + 24 * HOUR)
+    [route] = plan["routes"]
+    assert (route["start_depot"], route["end_depot"], len(route["stops"])) == ("south", "north", 2)
+    assert (await town.staff.post(f"/v1/plans/day/{plan['id']}/apply")).json()["n_orders"] == 2
+    [shift] = (await town.staff.get(shifts)).json()["items"]
+    assert (shift["start"]["lat"], shift["end"]["lat"]) == (SOUTH["lat"], NORTH["lat"])
+
+
 async def test_drop_offs_of_one_pickup_go_to_one_courier_as_a_group(town, dispatcher):
     orders = [await town.place(group_id="party", dropoff=door) for door in (HOME, DEPOT, SOUTH_DOOR)]
     assert orders[0]["group_id"] == "party"

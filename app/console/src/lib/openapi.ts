@@ -576,6 +576,8 @@ export interface components {
             cost: {
                 [key: string]: number;
             };
+            start_depot: string | null;
+            end_depot: string | null;
         };
         /** DayStopShape */
         DayStopShape: {
