@@ -68,6 +68,7 @@ from app.routes import (
     route,
     sessions,
     share,
+    share_forms,
     shifts,
     stops,
     streets,
@@ -106,7 +107,7 @@ from app.wiring.supervise import supervise
 from app.wiring.thinking import Thinking
 from app.wiring.turns import Turns
 from app.wiring.vitals import Vitals
-from app.wiring.whatif import APPLYING_SHARE, AT_ONCE, WhatIf
+from app.wiring.whatif import APPLYING_SHARE, AT_ONCE, RECIPIENTS_SHARE, WhatIf
 from dispatch.orders.channel import CourierChannels
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.corrected import Corrected
@@ -152,6 +153,7 @@ ROUTES = [
     *reports.route_handlers,
     *sessions.route_handlers,
     *share.route_handlers,
+    *share_forms.route_handlers,
     *shifts.route_handlers,
     *breaks.route_handlers,
     *channels.route_handlers,
@@ -189,6 +191,7 @@ def create_app(settings: Settings) -> Litestar:
                 thinking=thinking,
                 slots=asyncio.Semaphore(AT_ONCE),
                 applying=Turns(AT_ONCE, share=APPLYING_SHARE),
+                recipients=Turns(1, share=RECIPIENTS_SHARE),
             )
             app.state.day_plans = DayPlans(
                 pool=opened.pool, travel=opened.travel, params=cycle_of(settings), stays=opened.knowledge

@@ -79,7 +79,7 @@ class RecipientSettings:
     may_write: bool = True
     """Recipients may leave a note for the courier, while the order is not delivered."""
     may_choose_window: bool = False
-    """Recipients may choose another window for what is not collected yet."""
+    """Recipients may choose another window that the plan allows, for what is not collected yet."""
     may_rate: bool = True
     """Recipients may say how it was, once."""
     may_see_proof: bool = True

@@ -10,11 +10,11 @@ from app.web.auth import CACHE_SIZE
 from app.web.idempotency import REMEMBERED_FOR
 from app.web.metrics import METHODS
 from app.web.pages import FIXES_AT_ONCE, LONGEST_CURSOR, LONGEST_SPAN, MOST_FIXES, PAGE_LIMIT
-from app.web.rates import MOST_KEYS
+from app.web.rates import MOST_KEYS, QUESTIONS_OF_LINK
 from app.wiring.day_plans import FORGOTTEN_AFTER, WAITING_AT_MOST
 from app.wiring.folding import FOLDING_SHARE
 from app.wiring.thinking import QUESTIONS, THINK_S
-from app.wiring.whatif import APPLYING_SHARE, AT_ONCE
+from app.wiring.whatif import APPLYING_SHARE, AT_ONCE, RECIPIENTS_SHARE
 from dispatch.orders.proof import ATTEMPTS
 from dispatch.region.day_plans import MAX_COURIERS, MAX_ORDERS
 from dispatch.region.day_process import MEMORY_BYTES
@@ -106,6 +106,12 @@ def bounds(settings: Settings) -> list[Bound]:
             f"{AT_ONCE} of each at a time in a process, applied in {APPLYING_SHARE:.0%} of the time,"
             f" {QUESTIONS} previews thought about, {THINK_S:g} s each",
             "503 with Retry-After",
+        ),
+        Bound(
+            "recipients who ask for another window",
+            f"{QUESTIONS_OF_LINK} questions a minute and link, one at a time in a process, in {RECIPIENTS_SHARE:.0%}"
+            " of the time",
+            "told to come again, on their page; `postrider_requests_limited_total`",
         ),
         Bound(
             "plans of days ahead",

@@ -386,12 +386,10 @@ def _added(plan: Plan, order_id: OrderId, fate: preview.Fate) -> AddedShape:
 
 def _window_answer(at: datetime, length_s: int, plan: Plan, order_id: OrderId, base: Plan) -> WindowAnswer:
     fate, left = preview.fates(plan)[order_id], preview.exclusion_of(plan, order_id)
-    # A window that is kept by dropping or delaying another order is not one to promise.
-    kept = len(plan.unassigned) <= len(base.unassigned) and preview.totals(plan).late_s <= preview.totals(base).late_s
     return WindowAnswer(
         from_=at,
         to=at + timedelta(seconds=length_s),
-        feasible=left is None and kept,
+        feasible=preview.can_be_promised(plan, base, order_id),
         dropoff_at=_at(fate.dropoff_at),
         courier_id=fate.courier_id,
         cost=None if left is not None else plan.cost - base.cost,

@@ -33,6 +33,8 @@ MINUTE_S: Final = 60
 SHARE_EVERY_S: Final = 1.5
 SHARED_FROM: Final = 0.05
 """Part of its limit from which a count is shared: below, twenty processes together cannot reach it."""
+QUESTIONS_OF_LINK: Final = 10
+"""A minute: a person looks, chooses, and thinks again."""
 MOST_KEYS: Final = 200_000
 """Of each kind, counted in a minute; those that come later in it are not."""
 SHARE_AT_ONCE: Final = 1_000
@@ -51,6 +53,9 @@ class Kind(StrEnum):
     """Of one name from one address."""
     NAME = "name"
     """Of one name from anywhere: whoever tries from elsewhere cannot keep the person out as easily."""
+
+    LINK = "link"
+    """Questions to the planner behind one recipient's link."""
 
 
 KIND_OF: Final = {
@@ -165,4 +170,5 @@ def limits_of(settings: Settings) -> dict[Kind, int]:
         Kind.SIGN_IN: settings.rate_sign_in,
         Kind.PASSWORD: settings.rate_password,
         Kind.NAME: 10 * settings.rate_password,
+        Kind.LINK: QUESTIONS_OF_LINK,
     }

@@ -48,6 +48,8 @@ OFF_DUTY_AT_MOST = 200
 
 APPLYING_SHARE = 1 / 3
 """Of the time a plan is applied at each of the two places; between them offers and fixes have the process."""
+RECIPIENTS_SHARE = 1 / 3
+"""Of the time the planner is asked by recipients, who may be many: staff is asked by somebody who waits on the line."""
 
 EMPTY = Plan(routes=(), assignments=(), unassigned=(), cost=0, source="kept")
 
@@ -64,6 +66,8 @@ class WhatIf:
     thinking: Thinking
     slots: asyncio.Semaphore
     applying: Turns
+    recipients: Turns
+    """Of those who ask behind a link."""
 
     async def offer_for(self, connection: Any, region: Region) -> timedelta | None:
         """How long a courier of the region may think about an offer that is made by hand; None: nobody is asked."""

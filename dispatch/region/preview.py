@@ -184,6 +184,20 @@ def exclusion_of(plan: Plan, order_id: OrderId) -> Unassigned | None:
     return next((left for left in plan.unassigned if left.order_id == order_id), None)
 
 
+def can_be_promised(plan: Plan, base: Plan, order_id: OrderId) -> bool:
+    """Whether a plan makes an order in time without dropping or delaying another one that `base` has."""
+    before, after = fates(base), fates(plan)
+    own = after.pop(order_id, None)
+    before.pop(order_id, None)
+    if own is None or own.courier_id is None or own.late_s:
+        return False
+    dropped = sum(fate.courier_id is None for fate in after.values())
+    delay_s = sum(fate.late_s for fate in after.values())
+    return dropped <= sum(fate.courier_id is None for fate in before.values()) and delay_s <= sum(
+        fate.late_s for fate in before.values()
+    )
+
+
 def _moved(old: Fate, new: Fate) -> int:
     if old.dropoff_at is None or new.dropoff_at is None:
         return 0

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from app.commands.sharing import hash_of
 from app.routes.share import COARSE_M, coarse
 from app.web.auth import Role
+from app.web.rates import QUESTIONS_OF_LINK, Kind, Rates, limits_of
 from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, town  # noqa: F401 - fixtures
 from tracking.geo import distance_m
 from tracking.position import LatLon
@@ -89,13 +91,18 @@ async def test_link_lasts_a_day_longer_than_the_promise(town):  # noqa: F811
     assert datetime.fromisoformat(link["expires_at"]) < datetime.now(UTC) + timedelta(days=3)
 
 
-async def test_a_recipient_writes_to_the_courier_chooses_a_time_and_says_how_it_was(town, client_of, admin):  # noqa: F811
+async def test_a_recipient_writes_to_the_courier_chooses_a_time_and_says_how_it_was(
+    town,  # noqa: F811
+    client_of,
+    admin,
+    api,
+    settings,
+):
     sender = {"sender": "Flor & Filhos", "colour": "#ffcc00", "may_choose_window": True}
     answer = await admin.patch("/v1/regions/default", json={"settings": {"recipient": sender}})
     assert answer.status_code == 200, answer.text
     bad = await admin.patch("/v1/regions/default", json={"settings": {"recipient": {"colour": "red;}"}}})
     assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, "/settings/recipient/colour")
-    courier_id, phone = await town.hire("Ana")
     recipient = await client_of(Role.VIEWER)
     recipient.headers.pop("Authorization")
     recipient.headers["Accept"] = PAGE["Accept"]
@@ -106,11 +113,24 @@ async def test_a_recipient_writes_to_the_courier_chooses_a_time_and_says_how_it_
     assert ("Flor &amp; Filhos" in page, "#ffcc00" in page, "color: #000" in page) == (True, True, True)
     assert "Gate 7" not in page
     assert "912" not in page
+    # The planner is asked what it can keep: with nobody at work, nothing.
+    page = (await recipient.get(f"{link}/window")).text
+    assert ("No other time can be kept" in page, 'name="from"' in page) == (True, False)
+    courier_id, phone = await town.hire("Ana")
+    page = (await recipient.get(f"{link}/window")).text
     begins = page.partition('name="from" value="')[2].partition('"')[0]
     chosen = await recipient.post(f"{link}/window", data={"from": begins})
     assert (chosen.status_code, chosen.headers["location"]) == (303, f"{link}?said=window")
     window = (await town.staff.get(path)).json()["dropoff"]["window"]
     assert datetime.fromisoformat(window["from"]) == datetime.fromisoformat(begins)
+    # A link has only so many questions a minute; then it says so, and the rest of it goes on.
+    api.state.rates = Rates(api.state.redis, limits_of(settings), clock=lambda: 0.0)
+    for _ in range(QUESTIONS_OF_LINK):
+        api.state.rates.admit(Kind.LINK, hash_of(link.removeprefix("/t/")).hex())
+    asked = await recipient.get(f"{link}/window")
+    assert (asked.status_code, asked.headers["location"]) == (303, f"{link}?said=busy")
+    assert "Try again in a minute" in (await recipient.get(asked.headers["location"])).text
+    api.state.rates = Rates(api.state.redis, limits_of(settings))
     other = await recipient.post(f"{link}/window", data={"from": "2020-01-01T00:00:00Z"})
     assert other.headers["location"].endswith("said=late")
     for text in ("<b>Ring</b>\x00", "Ring twice"):
@@ -129,7 +149,8 @@ async def test_a_recipient_writes_to_the_courier_chooses_a_time_and_says_how_it_
     assert "You are the next stop" in told.text
     assert f'<iframe src="{link}/map"' in told.text
     assert "frame-src 'self'" in told.headers["content-security-policy"]
-    assert 'name="from"' not in told.text
+    assert f"{link}/window" not in told.text
+    assert (await recipient.get(f"{link}/window")).headers["location"] == link
     assert (await recipient.get(link, headers={"Accept-Language": "ru"})).text.count("Вы следующая остановка") == 1
     early = await recipient.post(f"{link}/rating", data={"stars": "5"})
     assert early.headers["location"].endswith("said=late")
