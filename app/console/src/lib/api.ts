@@ -26,7 +26,7 @@ const TIMEOUT_MS = 15_000
 export const session = { expired: () => {} }
 
 /** `body` as JSON, or as it is where `kind` says what it is. */
-async function request(method: string, path: string, body?: unknown, kind?: string): Promise<Response> {
+async function request(method: string, path: string, body?: unknown, kind?: string, withinMs = TIMEOUT_MS): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   const text = body === undefined ? undefined : kind ? String(body) : JSON.stringify(body)
   if (text !== undefined) headers['Content-Type'] = kind ?? 'application/json'
@@ -40,7 +40,7 @@ async function request(method: string, path: string, body?: unknown, kind?: stri
       credentials: 'same-origin',
       // What is sent while the page is left arrives all the same; browsers allow that up to 64 KiB.
       keepalive: method !== 'GET' && (text?.length ?? 0) < 10_000,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(withinMs),
     })
   } catch {
     throw new Problem(0, 'offline', 'The server cannot be reached.')
@@ -72,8 +72,9 @@ export async function find<T>(path: string): Promise<T | null> {
   }
 }
 
-export async function send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T | null> {
-  const response = await request(method, path, body)
+/** `withinMs`: where the server itself waits for somebody else. */
+export async function send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, withinMs?: number): Promise<T | null> {
+  const response = await request(method, path, body, undefined, withinMs)
   const text = await response.text()
   return text ? JSON.parse(text) : null
 }

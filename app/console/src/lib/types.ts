@@ -65,6 +65,11 @@ export type TokenInfo = Shapes['TokenInfo']
 export type AuditEntry = Shapes['AuditEntry']
 export type Webhook = Shapes['Webhook']
 export type Delivery = Shapes['Delivery']
+/** A way to tell people. */
+export type Channel = Shapes['Channel']
+export type NewChannel = Shapes['NewChannel']
+/** What became of a test. */
+export type Tried = Shapes['Tried']
 export type Held = Shapes['Held']
 export type Kept = Shapes['Kept']
 export type Check = Shapes['Check']
