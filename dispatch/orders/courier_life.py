@@ -99,6 +99,7 @@ async def change(connection: Any, courier_id: CourierId, facts: CourierFacts, *,
 
     None when the courier is not in that version any more; raises ExternalIdInUse.
     """
+    await connection.execute(queries["couriers.let_go_of_external_id"], courier_id, facts.external_id)
     row = await _written(connection, facts, queries["couriers.change"], courier_id, version)
     return None if row is None else _record(row)
 
@@ -112,7 +113,7 @@ async def remove(connection: Any, courier_id: UUID, *, even_removed: bool = Fals
     row = await connection.fetchrow(queries["couriers.find_even_deleted"], courier_id)
     if row is None or (row["deleted_at"] is not None and not even_removed):
         raise CourierNotFound(courier_id=courier_id)
-    await connection.execute(queries["couriers.let_go_of_external_id"], courier_id)
+    await connection.execute(queries["couriers.let_go_of_external_id"], courier_id, None)
     await connection.execute(queries["couriers.remove"], courier_id)
     revoked = await connection.fetch(queries["couriers.revoke_tokens"], courier_id)
     return Leaving(region=Region(row["region"]), token_hashes=tuple(token["hash"] for token in revoked))

@@ -59,10 +59,11 @@ WHERE id = $1 AND deleted_at IS NULL
 RETURNING id, region;
 
 -- name: let_go_of_external_id
--- $1 courier id. Before the id becomes free: what other systems told by it, and was not done, stands by ours from here
--- on, so that it goes with the courier. An order of theirs may have the same id.
+-- $1 courier id, $2 the external id from now on, or NULL. Before the one of now becomes free: what other systems told by
+-- it, and was not done, stands by ours from here on, so that it goes with the courier. An order of theirs may have the
+-- same id.
 WITH theirs AS (
-    SELECT external_id FROM couriers WHERE id = $1 AND external_id IS NOT NULL
+    SELECT external_id FROM couriers WHERE id = $1 AND external_id IS DISTINCT FROM $2::text
 ),
 
 told AS (

@@ -33,7 +33,8 @@ REGION = Region("default")
 HOME = {"lat": 41.2345678, "lon": -8.7654321}
 SHOP = {"lat": 41.1496, "lon": -8.6109}
 DOOR = {"lat": 41.1579, "lon": -8.6291}
-NAME, FORMER_NAME, EXTERNAL_ID, PHONE = "Zoraida Quandt", "Zoraida Ullrich", "payroll-77341", "Zoraidas Telefon"
+NAME, FORMER_NAME, PHONE = "Zoraida Quandt", "Zoraida Ullrich", "Zoraidas Telefon"
+EXTERNAL_ID, FORMER_ID = "payroll-77341", "agency-90218"
 
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -109,7 +110,7 @@ KINDS_OF = {
 
 def marks_of(courier_id: UUID, tokens: list[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """What tells of the person, and the bare id; as text or as bytes, by what it is."""
-    person = {word: word.encode() for word in (NAME, FORMER_NAME, EXTERNAL_ID, PHONE, "Zoraida", *tokens)}
+    person = {word: word.encode() for word in (NAME, FORMER_NAME, EXTERNAL_ID, FORMER_ID, PHONE, "Zoraida", *tokens)}
     for token in tokens:
         digest = hashlib.sha256(token.encode())
         person |= {"prefix": token[:10].encode(), "hash": digest.hexdigest().encode(), "digest": digest.digest()}
@@ -218,6 +219,14 @@ async def work(staff, phone, courier_id):
     return UUID(delivered), UUID(under_way)
 
 
+async def put_what_others_told(pool, subject):
+    """Of a courier, by our id or by one of theirs; it was refused."""
+    names = "way, source, event_id, type, subject, state"
+    await pool.execute(f"INSERT INTO inbox ({names}) VALUES ('kafka', 'hr', $1, '', $1, 'done')", subject)
+    facts = "jsonb_build_object('subject', $1::text)"
+    await pool.execute(f"SELECT put_event('command.refused', gen_random_uuid(), '', now(), NULL, {facts})", subject)
+
+
 async def put_what_roles_write(pool, redis, courier_id, order_id, open_order_id, tokens):
     """Rows and keys that come of hours of work."""
     lat, lon = HOME["lat"], HOME["lon"]
@@ -311,7 +320,7 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
         {
             "name": FORMER_NAME,
             "mode": "bicycle",
-            "external_id": EXTERNAL_ID,
+            "external_id": FORMER_ID,
             "attributes": {"home": HOME},
             "home": HOME,
             "range_m": 50_000,
@@ -320,7 +329,8 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
     )
     courier_id = CourierId(UUID(hired["id"]))
     path = f"/v1/couriers/{courier_id}"
-    await ask(admin, "PATCH", path, {"name": NAME})
+    await put_what_others_told(pool, FORMER_ID)
+    await ask(admin, "PATCH", path, {"name": NAME, "external_id": EXTERNAL_ID})
     token = (await ask(admin, "POST", f"{path}/tokens", {"name": PHONE}))["token"]
     await ask(admin, "POST", f"{path}/invitations")
     phone = await client_of(Role.COURIER, courier=str(courier_id))
@@ -351,11 +361,7 @@ async def test_nothing_of_an_erased_courier_is_left_in_any_table_or_key(admin, c
         "INSERT INTO inbox_heads (source, subject, sequence, at) VALUES ('hr', $1, 1, now())", str(courier_id)
     )
     for subject in (EXTERNAL_ID, str(courier_id)):
-        names = "way, source, event_id, type, subject, state"
-        note = f"INSERT INTO inbox ({names}) VALUES ('kafka', 'hr', $1, '', $1, 'done')"
-        await pool.execute(note, subject)
-        facts = "jsonb_build_object('subject', $1::text)"
-        await pool.execute(f"SELECT put_event('command.refused', gen_random_uuid(), '', now(), NULL, {facts})", subject)
+        await put_what_others_told(pool, subject)
     other = await put_what_roles_write(pool, redis, courier_id, order_id, open_order_id, [token])
     filled = await tables(pool)
     exported = await admin.get(f"{path}/export")
