@@ -133,6 +133,24 @@ def test_the_proxy_logs_no_token_of_any_address():
     assert [path for path in secret if not any(re.match(mask, path) for mask in masks)] == []
 
 
+def test_the_proxy_logs_no_query_for_pictures_are_signed_there():
+    """Nor does what nginx says of its own accord about a request: those lines have the whole address."""
+    http = (DEPLOY / "nginx.conf").read_text().partition("\nhttp {")[2]
+    line = http.partition("log_format masked")[2].partition(";")[0]
+    assert set(re.findall(r"\$(\w+)", line)) == {
+        "time_iso8601",
+        "request_method",
+        "masked",
+        "status",
+        "body_bytes_sent",
+        "upstream_addr",
+        "upstream_status",
+        "request_time",
+        "upstream_http_x_trace_id",
+    }
+    assert re.findall(r"error_log \S+ (\w+);", http) == ["crit"]
+
+
 def test_compose_knows_every_file_it_mounts_and_hands_out_no_password():
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     for name, service in compose["services"].items():
