@@ -10,6 +10,7 @@ class Connection:
     """A kept-alive connection to the API: little else than sockets, because client and server share the processor."""
 
     def __init__(self, url: str) -> None:
+        self.tag = ""
         self._host, self._port = url.removeprefix("http://").split(":")
 
     async def ask(self, method: str, path: str, token: str, body: bytes = b"") -> tuple[float, bytes]:
@@ -21,14 +22,19 @@ class Connection:
             raise RuntimeError(f"{method} {path}: {status} {content[:200]!r}")
         return took_s, content
 
-    async def answer(self, method: str, path: str, token: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Its status, and what it says."""
+    async def answer(
+        self, method: str, path: str, token: str, body: bytes = b"", *, known: str = ""
+    ) -> tuple[int, bytes]:
+        """Its status, and what it says; `known`: the tag of what one has already. `tag`: that of this one."""
+        condition = f"If-None-Match: {known}\r\n" if known else ""
         head = (
-            f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {token}\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {token}\r\n{condition}"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self._writer.write(head.encode() + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
+        tag = re.search(rb"etag: (\S+)", answer, re.IGNORECASE)
+        self.tag = tag.group(1).decode() if tag else ""
         length = re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)
         content = await self._reader.readexactly(int(length.group(1)) if length else 0)
         return int(answer.split(b" ", 2)[1]), content

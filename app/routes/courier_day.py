@@ -6,11 +6,12 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody
 
 from app.pages.writing import zone_of
 from app.shapes.orders import Instant
+from app.web import conditional
 from app.web.actors import actor_of
 from app.web.auth import Role, requires_any, requires_courier
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
@@ -66,7 +67,9 @@ class ArrivedShape(msgspec.Struct, kw_only=True):
 
 
 @get("/v1/couriers/{courier_id:uuid}/day", guards=[requires_any], tags=["courier"])
-async def get_day(courier_id: FromPath[UUID], pool: Pool, caller: CurrentCaller) -> Response[Day]:
+async def get_day(
+    courier_id: FromPath[UUID], request: Request[Any, Any, Any], pool: Pool, caller: CurrentCaller
+) -> Response[Day]:
     """Whether the courier is at work or on a break, and today's orders; for the courier and for staff."""
     if caller.courier_id != courier_id and not caller.is_at_least(Role.VIEWER):
         raise NotYours(courier_id=str(courier_id))
@@ -93,7 +96,7 @@ async def get_day(courier_id: FromPath[UUID], pool: Pool, caller: CurrentCaller)
             for order in orders
         ],
     )
-    return Response(day, headers={"cache-control": "no-store"})
+    return conditional.answer(request, day)
 
 
 @post("/v1/orders/{order_id:uuid}/arrived", guards=[requires_courier], status_code=HTTPStatus.OK, tags=["courier"])

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.shapes.offers import OfferShape, offer_shape
 from app.shapes.orders import Instant, OrderShape, shape_of, with_version
+from app.web import conditional
 from app.web.actors import actor_of
 from app.web.auth import Role, requires_any, requires_courier
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
@@ -45,6 +46,7 @@ class AcceptedShape(OrderShape, kw_only=True, omit_defaults=True):
 
 @get("/v1/offers", guards=[requires_any], tags=["courier"])
 async def list_offers(
+    request: Request[Any, Any, Any],
     pool: Pool,
     caller: CurrentCaller,
     states: Annotated[list[OfferState] | None, QueryParameter(name="state")] = None,
@@ -52,7 +54,7 @@ async def list_offers(
     order_id: FromQuery[UUID | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)] = 100,
-) -> Page[OfferShape]:
+) -> Response[Page[OfferShape]]:
     """Newest first; a courier sees the courier's own. Orders that were offered together are one offer."""
     after = key_of(cursor, tuple[datetime, UUID]) or (None, None)
     whose = courier_id if caller.is_at_least(Role.VIEWER) else caller.courier_id
@@ -63,7 +65,7 @@ async def list_offers(
     # One that has lost an order, and is still open, is not withdrawn.
     items = [shape for key in keys if (shape := shapes.get(key["id"])) and (not wanted or shape.state in wanted)]
     more = cursor_of(keys[-1]["offered_at"], keys[-1]["id"]) if len(keys) == limit else None
-    return Page(items=items, next=more)
+    return conditional.answer(request, Page(items=items, next=more))
 
 
 @get("/v1/offers/{offer_id:uuid}", guards=[requires_any], tags=["courier"])

@@ -17,7 +17,8 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from app.shapes.arrivals import EtaShape, eta_shape
 from app.shapes.offers import offer_shape
 from app.shapes.orders import Version, plan_cost_shape
-from app.shapes.route import RouteShape, WaitingPlaceShape, view
+from app.shapes.route import RouteShape, WaitingPlaceShape, add_way, said_by, view
+from app.web import conditional
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import AuthenticationUnavailable, Authenticator, Caller, Role, requires, requires_any
@@ -76,6 +77,7 @@ def own_or_staff(courier_id: UUID, caller: Caller) -> CourierId:
 @get("/v1/couriers/{courier_id:uuid}/route", opt=looks_at("courier.route"), guards=[requires_any], tags=["courier"])
 async def get_route(
     courier_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
     pool: Pool,
     caller: CurrentCaller,
     travel: Travel,
@@ -89,13 +91,19 @@ async def get_route(
     The stops in order with estimated arrivals, open offers, and the way between.
 
     `planned=true` (staff): with stops that the planner only intends, and may still give to somebody else.
+    With `If-None-Match` 304 while the courier is to do the same, at the same minutes.
     """
     whose = own_or_staff(courier_id, caller)
     route = await load_route(pool, whose, planned=planned and caller.is_at_least(Role.VIEWER))
     route = _within_reach(route)
-    shape = await _view(route, pool, travel, locator, arrivals, geometry=geometry)
+    shape = await _view(route, pool, travel, locator, arrivals, geometry=False)
     shape.suggestion = await _suggestion(redis, route)
-    return Response(shape, headers={"ETag": f'"{shape.version}"'})
+    tag = conditional.tag_of((said_by(shape), geometry))
+    if conditional.is_known(request, tag):
+        return conditional.known(tag)
+    if geometry:
+        await add_way(shape, route, travel, at=await _place_of(route, locator))
+    return Response(shape, headers=conditional.headers_of(tag))
 
 
 @get(
@@ -305,7 +313,8 @@ async def _view(
         (eta.stop.order_id, eta.stop.kind.value): eta_shape(eta) for eta in told.etas
     }
     wanted = await wanted_at_doors(pool, route.region, [order for _, order in route.stops])
-    return await view(route, travel, at=await _place_of(route, locator), etas=etas, geometry=geometry, wanted=wanted)
+    at = await _place_of(route, locator) if geometry else None
+    return await view(route, travel, at=at, etas=etas, geometry=geometry, wanted=wanted)
 
 
 def _message(event: str, body: Any, id_: int | None = None) -> ServerSentEventMessage:

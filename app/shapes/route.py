@@ -109,12 +109,30 @@ async def view(
         offers=[offer_shape(offered) for offered in route.offers],
         planned_at=route.planned_at,
     )
-    places = ([] if at is None else [at]) + [LatLon(stop.lat, stop.lon) for stop in stops]
-    if geometry and len(places) > 1:
+    if geometry:
+        await add_way(shape, route, travel, at=at)
+    return shape
+
+
+async def add_way(shape: RouteShape, route: CourierRoute, travel: TravelTimes, *, at: LatLon | None) -> None:
+    """The way between the stops, from where the courier is."""
+    places = ([] if at is None else [at]) + [LatLon(stop.lat, stop.lon) for stop in shape.stops]
+    if len(places) > 1:
         path = await travel.route(route.mode, places, datetime.now(UTC), budget_s=GEOMETRY_BUDGET_S)
         shape.geometry = LineString(coordinates=[point.lonlat for point in path.geometry])
         shape.geometry_source = path.source.value
-    return shape
+
+
+def said_by(shape: RouteShape) -> tuple[object, ...]:
+    """What a courier learns of a route: arrivals to the minute, and not the way, which begins where the courier is."""
+    stops = [msgspec.structs.replace(stop, eta=None) for stop in shape.stops]
+    etas = [None if stop.eta is None else _to_the_minute(stop.eta) for stop in shape.stops]
+    return stops, etas, shape.courier_id, shape.version, shape.offers, shape.suggestion
+
+
+def _to_the_minute(eta: EtaShape) -> tuple[object, ...]:
+    p90_min = None if eta.p90 is None else eta.p90.timestamp() // 60
+    return eta.p50.timestamp() // 60, p90_min, eta.source, eta.warnings
 
 
 def _stop(stop: StopInForce, order: Order, route: CourierRoute, eta: EtaShape | None) -> RouteStop:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.web.auth import Role
 from tests.acceptance.test_orders import dispatcher, town  # noqa: F401 - fixtures
+from tests.waiting import until
 
 
 async def test_a_courier_sees_the_day_and_nobody_elses(town, dispatcher, client_of):  # noqa: F811
@@ -13,10 +14,24 @@ async def test_a_courier_sees_the_day_and_nobody_elses(town, dispatcher, client_
     day = (await phone.get(f"/v1/couriers/{courier_id}/day")).json()
     assert (day["on_duty"], day["break_until"], day["timezone"]) == (True, None, "UTC")
     assert [(one["order_id"], one["state"]) for one in day["orders"]] == [(order["id"], "accepted")]
+    # Who has an answer already is told so in a few bytes, and told anew as soon as something is different.
+    paths = [f"/v1/couriers/{courier_id}/{what}" for what in ("day", "route")]
+    tags = {path: (await phone.get(path)).headers["etag"] for path in (*paths, "/v1/offers")}
     assert (await phone.post(f"/v1/couriers/{courier_id}/breaks/start")).status_code == 200
     assert (await phone.get(f"/v1/couriers/{courier_id}/day")).json()["break_until"] is not None
     for step in ("picked-up", "delivered"):
         assert (await phone.post(f"/v1/orders/{order['id']}/{step}")).status_code == 200
+    for path, tag in tags.items():
+        again = await phone.get(path, headers={"If-None-Match": f'"another", {tag}'})
+        is_known = path == "/v1/offers"
+        assert (again.status_code, bool(again.content)) == ((304, False) if is_known else (200, True)), path
+        assert again.headers["cache-control"] == "private, no-cache"
+
+    async def is_route_known():
+        tag = (await phone.get(paths[1])).headers["etag"]
+        return (await phone.get(paths[1], headers={"If-None-Match": tag})).status_code == 304
+
+    await until(is_route_known)
     [done] = (await phone.get(f"/v1/couriers/{courier_id}/day")).json()["orders"]
     assert (done["state"], done["closed_at"] is not None) == ("delivered", True)
     assert (await other.get(f"/v1/couriers/{courier_id}/day")).status_code == 403
