@@ -24,7 +24,7 @@ from app.geocoding.chain import geocoding
 from app.machine.check import check
 from app.machine.orphan import end_with_parent
 from app.messages.services import Services
-from app.pages.nowhere import nothing_here
+from app.pages.nowhere import in_words, nothing_here
 from app.pictures.pictures import Pictures
 from app.pictures.store import PictureStore
 from app.routes import (
@@ -264,7 +264,10 @@ def create_app(settings: Settings) -> Litestar:
         },
         middleware=[AuthenticationMiddleware, ReachMiddleware, LookMiddleware, RetryMiddleware],
         before_request=refuse_unbearable,
-        exception_handlers={**exception_handlers(), NotFoundException: nothing_here},
+        exception_handlers={
+            **{cls: in_words(handler) for cls, handler in exception_handlers().items()},
+            NotFoundException: nothing_here,
+        },
         openapi_config=OpenAPIConfig(
             title="Postrider",
             version="1.0.0",

@@ -73,7 +73,7 @@ class Opening:
         first, others = past[::FIRST_PART], [story for n, story in enumerate(past) if n % FIRST_PART]
         async with self._diary(fleet) as (api, diary):
             await diary.write(first, len(orders) + 1, tells=False)
-            await self._tell(api, fleet, orders)
+            await self.tell(api, fleet, orders)
             await diary.write(others, len(orders) + len(first) + 1, tells=False)
 
     @asynccontextmanager
@@ -107,7 +107,7 @@ class Opening:
         if change:
             (await api.patch(f"/v1/regions/{region}", json={**change, "version": known["version"]})).raise_for_status()
 
-    async def _tell(self, api: httpx.AsyncClient, fleet: Fleet, orders: Sequence[Order]) -> None:
+    async def tell(self, api: httpx.AsyncClient, fleet: Fleet, orders: Sequence[Order]) -> None:
         """Print where the desk is, the courier who brings something, and whoever waits for it."""
         self.say(await desk_line(self.settings))
         shown = next((order for order in reversed(orders) if order.state is OrderState.PICKED_UP), None)

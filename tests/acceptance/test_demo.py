@@ -1,13 +1,17 @@
 """How the demo opens, and what a person at its page breaks."""
 
 import asyncio
+import re
 from collections import Counter
 from datetime import timedelta
 from random import Random
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
 from app.machine.day_so_far import Diary
+from app.machine.opening import Opening
 from app.settings import Settings
 from app.simulation.asked import ASKED, Breakage, Broken, serve
 from app.simulation.city import made_up
@@ -24,8 +28,8 @@ def settings(database_url: str, redis_url: str) -> Settings:
     return Settings(database_url=database_url, redis_url=redis_url, demo=True)
 
 
-async def test_day_is_under_way_and_what_is_left_of_it_ends_before_the_next(api, admin):
-    """Figures, orders in every state, and routes are there before anybody has moved."""
+async def test_day_is_under_way_and_what_is_left_of_it_ends_before_the_next(api, admin, settings, client_of):
+    """Figures, orders in every state, and routes are there before anybody has moved; three addresses lead to them."""
     news = [{"name": f"C{n}", "mode": "bicycle"} for n in range(COURIERS)]
     ids = [CourierId((await admin.post("/v1/couriers", json=new)).json()["id"]) for new in news]
     city = made_up(Town.build(LatLon(41.15, -8.61), 1200, 1), Random(1))
@@ -48,6 +52,21 @@ async def test_day_is_under_way_and_what_is_left_of_it_ends_before_the_next(api,
     assert [(stop["order_id"], stop["kind"]) for stop in route["stops"]] == [(str(busy.id), "dropoff")]
     told = (await admin.get(f"/v1/orders/{busy.id}/events")).json()["items"]
     assert [event["action"] for event in told] == ["place", "assign", "accept", "picked_up"]
+
+    members = [SimpleNamespace(courier_id=str(courier_id), number=n) for n, courier_id in enumerate(ids)]
+    said: list[str] = []
+    opening = Opening(settings, str(admin.base_url), "", 1, None, said.append)
+    await opening.tell(admin, SimpleNamespace(members=members), orders)
+    at = {line.partition(":")[0]: urlsplit(re.findall(r"http://\S+", line)[0]) for line in said}
+    stranger = await client_of(Role.VIEWER)
+    stranger.headers.pop("Authorization")
+    code = at.pop("live map").fragment.removeprefix("code=")
+    assert (await stranger.post("/v1/sign-in", json={"code": code})).json()["role"] == "admin"
+    stranger.cookies.clear()
+    stranger.headers["Accept"] = "text/html"
+    assert set(at) == {"a courier's page", "a recipient's page"}
+    for address in at.values():
+        assert (await stranger.get(address.path)).status_code == 200, address
 
     assert await diary.close_old() > 0
     states = Counter(order["state"] for order in (await admin.get("/v1/orders?limit=500")).json()["items"])
