@@ -438,12 +438,15 @@ def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")], data_d
 def restore(
     folder: Annotated[Path, typer.Argument(help="What `backup` made.")],
     jobs: Annotated[int, typer.Option(min=1, help="So many tables at once.")] = 2,
+    keep_redis: Annotated[
+        bool, typer.Option("--keep-redis", help="Only the database was lost: store again what the log still has.")
+    ] = False,
 ) -> None:
     """Fill an empty database and an empty Redis from a backup; then `migrate` and start the roles."""
     from app.machine.backup import restore as fill  # noqa: PLC0415
     from app.machine.running import connected  # noqa: PLC0415
 
-    made = asyncio.run(fill(connected(_settings()), folder, jobs=jobs))
+    made = asyncio.run(fill(connected(_settings()), folder, jobs=jobs, keep_redis=keep_redis))
     typer.echo(f"restored what was acknowledged before {made.made_at:%Y-%m-%dT%H:%M:%SZ}; now `postrider migrate`")
 
 

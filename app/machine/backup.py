@@ -76,9 +76,12 @@ async def backup(settings: Settings, folder: Path) -> Manifest:
     return made
 
 
-async def restore(settings: Settings, folder: Path, *, jobs: int = 2) -> Manifest:
+async def restore(settings: Settings, folder: Path, *, jobs: int = 2, keep_redis: bool = False) -> Manifest:
     """
     Fill an empty database and an empty Redis from a backup; start the roles afterwards.
+
+    `keep_redis`: only the database was lost. Redis stays as it is, and everything that its log still has is stored
+    again: what was taken since the backup is not lost as far as the log reaches back.
 
     Raises BackupError where the backup is not whole, or something is there already; nothing is written then.
     """
@@ -88,7 +91,7 @@ async def restore(settings: Settings, folder: Path, *, jobs: int = 2) -> Manifes
     try:
         if await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"):
             raise BackupError("the database is not empty: a backup is restored into an empty one only")
-        if not await copied_log.is_empty(redis):
+        if not keep_redis and not await copied_log.is_empty(redis):
             raise BackupError("this Redis is not empty: a backup is restored into an empty one only")
         programs = _programs(connection.get_server_version().major)
         has_timescale = "timescaledb" in await _run(
@@ -104,7 +107,10 @@ async def restore(settings: Settings, folder: Path, *, jobs: int = 2) -> Manifes
             if has_timescale:
                 await connection.execute("SELECT timescaledb_post_restore()")
         await connection.execute("ANALYZE")
-        await copied_log.restore(redis, folder / REDIS)
+        if keep_redis:
+            await copied_log.store_again(redis)
+        else:
+            await copied_log.restore(redis, folder / REDIS)
     finally:
         await redis.aclose()
         await connection.close()

@@ -13,7 +13,7 @@ import msgspec
 import zstandard
 from redis.asyncio import Redis
 
-from tracking.log import PositionLog, RegionKeys
+from tracking.log import HISTORY, PositionLog, RegionKeys
 from tracking.position import Region
 
 PAGE: Final = 500
@@ -158,3 +158,11 @@ async def restore(redis: Redis, path: Path) -> int:
     for place in places:
         await redis.xgroup_create(RegionKeys(Region(place.region)).log, place.group, id=place.after, mkstream=True)
     return n
+
+
+async def store_again(redis: Redis) -> None:
+    """Let the writer begin anew with the oldest entry that each log has: what is stored already stays as it is."""
+    log = PositionLog(redis)
+    for region in await log.regions():
+        await log.ensure_group(HISTORY, region)
+        await redis.xgroup_setid(RegionKeys(region).log, HISTORY, "0")

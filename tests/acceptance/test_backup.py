@@ -28,11 +28,14 @@ class Load:
         self.fixes, self.orders = set(), set()
         self.is_over = False
 
-    async def step(self):
+    async def report(self):
         at = [self.began_at + timedelta(seconds=len(self.fixes) + i) for i in range(20)]
         body = [{"courier_id": self.courier, "fixed_at": one.isoformat(), **RESTAURANT} for one in at]
         assert (await self.admin.post("/v1/positions", json=body)).json()["accepted"] == 20
         self.fixes |= set(at)
+
+    async def step(self):
+        await self.report()
         self.orders.add(UUID((await self.admin.post("/v1/orders", json=MINIMAL)).json()["id"]))
 
     async def run(self):
@@ -114,3 +117,27 @@ async def test_a_fix_that_is_only_in_the_log_is_restored_and_a_broken_backup_is_
     (folder / "manifest.json").unlink()
     with pytest.raises(BackupError, match="is no backup"):
         await restore(other, folder)
+
+
+async def test_a_lost_database_is_restored_beside_a_redis_that_lives_and_what_its_log_has_is_stored_again(
+    admin, settings, empty_database_url, tmp_path
+):
+    courier = (await admin.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
+    load, folder = Load(admin, courier), tmp_path / "backup"
+
+    async def all_stored(where):
+        async with asyncpg.create_pool(where, min_size=0, max_size=1) as pool:
+            return (await stored(pool))[:2] == (load.fixes, len(load.fixes))
+
+    async with playing("writer", settings):
+        await load.step()
+        await backup(settings, folder)
+        await load.step()  # stored and acknowledged, and in no backup
+        await until(lambda: all_stored(settings.database_url))
+    await load.step()  # nobody stores it: the database is lost by now
+    other = replace(settings, database_url=empty_database_url)
+    with pytest.raises(BackupError, match="Redis is not empty"):
+        await restore(other, folder)
+    await restore(other, folder, keep_redis=True)
+    async with playing("writer", other):
+        await until(lambda: all_stored(other.database_url))
