@@ -46,11 +46,13 @@ class Process:
     process: subprocess.Popen | None = field(default=None)
     log: IO[str] | None = None
     """Where its lines go; None: where ours go."""
+    root: Path = ROOT
+    """Where its code is."""
 
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app", *self.arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environ,
             stderr=self.log,
             start_new_session=True,

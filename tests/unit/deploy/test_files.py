@@ -12,6 +12,7 @@ import yaml
 
 from app.main import create_app
 from app.settings import Settings
+from tests import proxy
 from tests.unit.deploy.test_alerts import ALERTS, ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -106,23 +107,22 @@ def test_the_ingress_lets_through_what_is_for_outside_and_nothing_else(objects):
     assert not passes("/health/ready")
 
 
-@pytest.fixture(scope="module")
-def nginx(tmp_path_factory):
-    """The configuration with a certificate and an address that are there."""
-    folder = tmp_path_factory.mktemp("nginx")
-    made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-               "/CN=x", "-keyout", folder / "key", "-out", folder / "certificate")  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    text = (DEPLOY / "nginx.conf").read_text().replace("server api:8080", "server 127.0.0.1:8080")
-    text = text.replace("/run/secrets/tls_certificate", str(folder / "certificate"))
-    text = text.replace("/run/secrets/tls_key", str(folder / "key")).replace("/tmp/nginx.pid", str(folder / "pid"))
-    (folder / "nginx.conf").write_text(text)
-    return folder / "nginx.conf"
-
-
-def test_nginx_reads_its_configuration(nginx):
-    done = run("nginx", "-t", "-c", nginx)
+def test_nginx_reads_its_configuration(tmp_path):
+    done = run("nginx", "-t", "-c", proxy.configured(tmp_path, [8080, 8081]))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_proxy_and_prometheus_know_every_api_of_compose():
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    apis = {name for name, service in compose.items() if service.get("command") == ["api"]}
+    assert len(apis) > 1  # one serves while the other is replaced
+    assert set(re.findall(r"^\s*server (\w+):8080", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)) == apis
+    assert compose["nginx"]["depends_on"].keys() == apis
+    (job,) = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())["scrape_configs"]
+    told = {
+        name for name, service in compose.items() if "9100" in str(service.get("environment")) and name != "migrate"
+    }
+    assert set(job["dns_sd_configs"][0]["names"]) == told
 
 
 def test_the_proxy_logs_no_token_of_any_address():
