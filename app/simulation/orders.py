@@ -39,6 +39,8 @@ EXPRESS: Final = timedelta(minutes=12)
 EXPRESS_SHARE: Final = 0.2
 REJECTED: Final = 0.04
 """Share of offers that couriers turn down."""
+FREE_AGAIN: Final = ("placed", "assigned", "accepted")
+"""States of an order that a courier had accepted and that went to somebody else: it was not cancelled."""
 
 
 class Business:
@@ -177,6 +179,7 @@ class Business:
         route = await member.phone.request("GET", f"/v1/couriers/{member.courier_id}/route?geometry=false")
         if route is None:
             return
+        before = {stop.order_id for stop in member.stops if (stop.kind, stop.state) == ("pickup", "accepted")}
         member.stops = [
             Stop(
                 order_id=stop["order_id"],
@@ -189,6 +192,10 @@ class Business:
             )
             for stop in route["stops"]
         ]
+        for order_id in before - {stop.order_id for stop in member.stops}:
+            with suppress(httpx.HTTPError):
+                order = (await self._fleet.operator.ask("GET", f"/v1/orders/{order_id}")).json()
+                self._fleet.counts.moved += order["state"] in FREE_AGAIN
         for offer in route.get("offers", ()):
             if offer["state"] == "offered":
                 self._heard("offer", {"type": "offer.made", "offer_id": offer["id"], "courier_id": member.courier_id})

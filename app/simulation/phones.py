@@ -39,6 +39,8 @@ class Counts:
     """Nobody opened."""
     returned: int = 0
     breaks: int = 0
+    moved: int = 0
+    """Accepted, and given to somebody else before they were collected."""
     placed: int = 0
     placed_ahead: int = 0
     """For tomorrow."""

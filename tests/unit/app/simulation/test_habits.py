@@ -111,6 +111,28 @@ async def test_shut_door_is_told_goods_are_brought_back_and_the_break_is_taken()
     assert (counts.failed_doors, counts.returned, counts.delivered, counts.breaks) == (1, 1, 0, 1)
 
 
+async def test_accepted_order_that_goes_to_somebody_else_is_counted_and_a_cancelled_one_is_not() -> None:
+    moved = replace(DOOR, order_id="moved", kind="pickup", state="accepted")
+    cancelled, asked, kept = (replace(moved, order_id=name) for name in ("cancelled", "asked", "kept"))
+    route = {"stops": [{"order_id": "kept", "kind": "dropoff", "lat": 41.1, "lon": -8.6, "state": "picked_up"}]}
+    server = Server(
+        **{
+            "GET /v1/couriers/1/route": route,
+            "GET /v1/orders/moved": {"state": "assigned"},
+            "GET /v1/orders/cancelled": {"state": "cancelled"},
+        }
+    )
+    async with httpx.AsyncClient(base_url="http://p", transport=httpx.MockTransport(server)) as client:
+        params = SimulateParams(url="http://p", token="t")
+        city = made_up(TOWN, Random(1))
+        fleet = Fleet(params, client, city, Ways(TOWN, {}, client), Counts())
+        fleet.members = [member_with(client)]
+        fleet.members[0].stops = [moved, cancelled, replace(asked, state="assigned"), kept]
+        await Business(params, fleet, client, city)._look(fleet.members[0])
+    assert [stop.order_id for stop in fleet.members[0].stops] == ["kept"]
+    assert fleet.counts.moved == 1
+
+
 async def test_tomorrow_is_given_shifts_orders_and_an_applied_plan() -> None:
     starts_at, ends_at = tomorrow_of(datetime.now(UTC))
     shift = {"id": "s", "starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat(), "breaks": []}
