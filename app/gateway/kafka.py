@@ -5,13 +5,11 @@ A broker need not know idempotent producers: what is not acknowledged by all rep
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ssl import create_default_context
-from time import monotonic
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -20,11 +18,10 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from app.gateway.commands import lane_of
 from app.gateway.inbox import LAG, Inbox, keep_taking
+from app.gateway.reading import AGAIN_AT_MOST_S, keep_reading
 from app.gateway.ways import CONTENT_TYPE, TAKEN, Letter, Outcome, Row, away
 from app.settings import Settings
-from tracking.pause import first_to_end, heed_cancellation, pause, rest
-
-log = logging.getLogger(__name__)
+from tracking.pause import first_to_end, heed_cancellation, rest
 
 WAY: Final = "kafka"
 REFUSED: Final = "postrider.command.refused"
@@ -39,9 +36,6 @@ PARTITIONS: Final = 6
 LANES: Final = 4
 AT_ONCE: Final = 200
 """Messages between two commits."""
-AGAIN_S: Final = 0.25
-AGAIN_AT_MOST_S: Final = 15.0
-STEADY_AFTER_S: Final = 30.0
 MEASURE_EVERY_S: Final = 5.0
 
 ERRORS: Final = (KafkaError, OSError, RuntimeError)
@@ -115,7 +109,7 @@ class KafkaEvents:
     """Events to a topic; dead letters to a topic of their own."""
 
     at_once = 500
-    longest_rest = timedelta(seconds=15)
+    longest_rest = timedelta(seconds=AGAIN_AT_MOST_S)
     has_log = False
 
     def __init__(self, kafka: Kafka) -> None:
@@ -192,16 +186,7 @@ class KafkaCommands:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take until `stop`, with new connections after whatever went wrong."""
-        wait_s = AGAIN_S
-        while not stop.is_set():
-            began = monotonic()
-            try:
-                await self._consume(stop)
-            except ERRORS as exc:
-                facts = {"event": "queue_away", "way": WAY, "error": f"{type(exc).__name__}: {exc}"}
-                log.warning("queue away", extra=facts)
-            wait_s = AGAIN_S if monotonic() - began > STEADY_AFTER_S else min(wait_s * 2, AGAIN_AT_MOST_S)
-            await pause(stop, wait_s)
+        await keep_reading(WAY, self._consume, stop, errors=ERRORS)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         await self._kafka.ensure_topics()
@@ -214,7 +199,7 @@ class KafkaCommands:
             max_poll_records=AT_ONCE,
         )
         try:
-            await first_to_end(self._work_off(consumer), self._measure(consumer), _set(stop))
+            await first_to_end(self._work_off(consumer), self._measure(consumer), stop.wait())
         finally:
             await ended(consumer.stop())
 
@@ -247,7 +232,3 @@ class KafkaCommands:
                     if newest is not None:
                         lag += max(0, newest - await consumer.position(partition))
                 LAG.labels(WAY).set(lag)
-
-
-async def _set(stop: asyncio.Event) -> None:
-    await stop.wait()

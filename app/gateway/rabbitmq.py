@@ -6,11 +6,9 @@ next attempt after whatever went wrong with it: the sender's growing rests bound
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import Final, Self
 
 import aio_pika
@@ -20,10 +18,9 @@ from pamqp.common import FieldTable
 
 from app.gateway.commands import lane_of
 from app.gateway.inbox import LAG, Inbox, keep_taking
+from app.gateway.reading import AGAIN_AT_MOST_S, keep_reading
 from app.gateway.ways import CONTENT_TYPE, Letter, Outcome, Row, away, each_confirmed
-from tracking.pause import first_to_end, pause, rest
-
-log = logging.getLogger(__name__)
+from tracking.pause import first_to_end, rest
 
 WAY: Final = "rabbitmq"
 CONNECT_S: Final = 15.0
@@ -34,9 +31,6 @@ PREFETCH: Final = 200
 """Messages that a process holds unacknowledged."""
 LANES: Final = 4
 """Side by side; those of one subject in one lane."""
-AGAIN_S: Final = 0.25
-AGAIN_AT_MOST_S: Final = 15.0
-STEADY_AFTER_S: Final = 30.0
 MEASURE_EVERY_S: Final = 5.0
 
 ERRORS: Final = (AMQPError, OSError, RuntimeError)
@@ -57,11 +51,19 @@ async def close(connection: AbstractConnection | None) -> None:
                 await connection.close()
 
 
+async def lost(connection: AbstractConnection) -> None:
+    """Ends when the connection does, whoever ends it: its own `closed()` tells of an end that we have made only."""
+    over = asyncio.Event()
+    connection.close_callbacks.add(lambda *_: over.set())
+    if connection.connected.is_set():
+        await over.wait()
+
+
 class RabbitEvents:
     """Events to an exchange; who wants some binds a queue to it."""
 
     at_once = 500
-    longest_rest = timedelta(seconds=15)
+    longest_rest = timedelta(seconds=AGAIN_AT_MOST_S)
     has_log = False
 
     def __init__(self, url: str, exchange: str) -> None:
@@ -133,16 +135,7 @@ class RabbitCommands:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take until `stop`, with a new connection whenever one is lost."""
-        wait_s = AGAIN_S
-        while not stop.is_set():
-            began = monotonic()
-            try:
-                await self._consume(stop)
-            except ERRORS as exc:
-                facts = {"event": "queue_away", "way": WAY, "error": f"{type(exc).__name__}: {exc}"}
-                log.warning("queue away", extra=facts)
-            wait_s = AGAIN_S if monotonic() - began > STEADY_AFTER_S else min(wait_s * 2, AGAIN_AT_MOST_S)
-            await pause(stop, wait_s)
+        await keep_reading(WAY, self._consume, stop, errors=ERRORS)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url, "postrider commands")
@@ -156,7 +149,7 @@ class RabbitCommands:
 
                 await queue.consume(on_message)
             work = [self._work_off(lane) for lane in lanes]
-            await first_to_end(*work, self._measure(connection), _closed(connection), _set(stop))
+            await first_to_end(*work, self._measure(connection), lost(connection), stop.wait())
         finally:
             await close(connection)
 
@@ -182,11 +175,3 @@ class RabbitCommands:
             queue = await channel.declare_queue(self._name, passive=True)
             LAG.labels(WAY).set(queue.declaration_result.message_count or 0)
             await rest(MEASURE_EVERY_S)
-
-
-async def _closed(connection: AbstractConnection) -> None:
-    await connection.closed()
-
-
-async def _set(stop: asyncio.Event) -> None:
-    await stop.wait()

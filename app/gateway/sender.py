@@ -28,9 +28,8 @@ from dispatch import alert_rows
 from dispatch.alert_kind import AlertKind
 from dispatch.alert_rows import AlertChange
 from sql import queries
-from tracking import outages
+from tracking import outages, periodic
 from tracking.lease import new_holder
-from tracking.pause import pause
 from tracking.position import Region
 
 log = logging.getLogger(__name__)
@@ -77,12 +76,15 @@ class Sender:
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`; what is under way then ends within moments, or is sent again by whoever comes next."""
         try:
-            while not stop.is_set():
-                try:
-                    await self.turn()
-                except outages.DRIVERS as exc:
-                    outages.tell(log, "events not sent", exc, event="events_not_sent")
-                await pause(stop, POLL_S)
+            await periodic.run(
+                self.turn,
+                stop,
+                every_s=POLL_S,
+                log=log,
+                message="events not sent",
+                event="events_not_sent",
+                name="events",
+            )
         finally:
             self._is_ending = True
             await self._end()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from tracking.pause import heed_cancellation
+
 Row = Mapping[str, Any]
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
@@ -51,11 +53,9 @@ def away(error: str) -> Outcome:
 async def each_confirmed(confirmations: Sequence[Awaitable[object]]) -> list[Outcome]:
     """What became of events that a broker confirms one by one: whichever is not, is sent again."""
     answers = await asyncio.gather(*confirmations, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException) and not isinstance(answer, Exception):
-            raise answer
+    heed_cancellation()  # that of a confirmation is its connection's end, not ours
     return [
-        away(f"{type(answer).__name__}: {answer}") if isinstance(answer, Exception) else TAKEN for answer in answers
+        away(f"{type(answer).__name__}: {answer}") if isinstance(answer, BaseException) else TAKEN for answer in answers
     ]
 
 

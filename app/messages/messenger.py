@@ -29,8 +29,7 @@ from dispatch.orders.proof import code_of
 from dispatch.orders.rows import from_json
 from dispatch.regions import recipient_settings
 from sql import queries
-from tracking import outages
-from tracking.pause import pause
+from tracking import outages, periodic
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +78,15 @@ class Messenger:
     async def run(self, stop: asyncio.Event) -> None:
         """Talk until `stop`."""
         try:
-            while not stop.is_set():
-                try:
-                    await self.turn()
-                except outages.DRIVERS as exc:
-                    outages.tell(log, "messages not sent", exc, event="messages_not_sent")
-                await pause(stop, POLL_S)
+            await periodic.run(
+                self.turn,
+                stop,
+                every_s=POLL_S,
+                log=log,
+                message="messages not sent",
+                event="messages_not_sent",
+                name="messages",
+            )
         finally:
             for task in self._talking.values():
                 task.cancel()

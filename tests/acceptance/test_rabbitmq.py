@@ -1,4 +1,4 @@
-"""Orders in over RabbitMQ, and events out; what can have no effect is set aside."""
+"""Events out over RabbitMQ, and orders in: each once in effect, of one order in order, also when the broker dies."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ import aio_pika
 import asyncpg
 import pytest
 import pytest_asyncio
-from aiormq.exceptions import AMQPError
 
 from app import roles
+from app.gateway.rabbitmq import ERRORS, close, connect, lost
 from app.machine.command_letters import list_letters, replay
 from tests.acceptance.test_orders import HOME, RESTAURANT
 from tests.brokers import RabbitServer, missing_rabbitmq
@@ -38,39 +38,52 @@ def broker() -> Iterator[RabbitServer]:
 
 @pytest.fixture
 def settings(settings, broker):
-    return replace(settings, rabbitmq_url=broker.url)
+    """Names of its own for each test: the broker outlives them."""
+    name = uuid4().hex
+    return replace(
+        settings, rabbitmq_url=broker.url, rabbitmq_exchange=f"events.{name}", rabbitmq_queue=f"commands.{name}"
+    )
 
 
 class Shop:
     """A system elsewhere, with a queue of its own for our events; it comes back whenever the broker does."""
 
-    def __init__(self, broker: RabbitServer) -> None:
-        self._broker = broker
+    def __init__(self, settings) -> None:
+        self._settings = settings
         self.events: list[dict[str, Any]] = []
         self.listens = asyncio.Event()
 
     async def listen(self) -> None:
         while True:
-            with suppress(AMQPError, OSError, RuntimeError):
+            with suppress(*ERRORS):
                 await self._take()
             self.listens.clear()
             await asyncio.sleep(0.1)
 
     async def _take(self) -> None:
-        connection = await aio_pika.connect(self._broker.url, timeout=PATIENCE_S / 4)
-        async with connection:
+        connection = await connect(self._settings.rabbitmq_url, "shop")
+        try:
             channel = await connection.channel()
-            exchange = await channel.declare_exchange("postrider.events", aio_pika.ExchangeType.TOPIC, durable=True)
-            queue = await channel.declare_queue("shop", durable=True)
+            name = self._settings.rabbitmq_exchange
+            exchange = await channel.declare_exchange(name, aio_pika.ExchangeType.TOPIC, durable=True)
+            queue = await channel.declare_queue(f"shop of {name}", durable=True)
             await queue.bind(exchange, "postrider.#")
-            lost = asyncio.ensure_future(connection.closed())
             await queue.consume(self._on_message)
             self.listens.set()
-            await lost
+            await lost(connection)
+        finally:
+            await close(connection)
 
     async def _on_message(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         self.events.append(json.loads(message.body))
-        await message.ack()
+        with suppress(*ERRORS):  # one that could not be acknowledged comes again
+            await message.ack()
+
+    def first_seen(self, name: str) -> list[tuple[int, str]]:
+        """The steps of an order in the order in which each came first."""
+        about = [event for event in self.events if event["data"].get("external_id") == name]
+        steps = ((event["sequence"], event["type"].removeprefix("postrider.order.")) for event in about)
+        return list(dict.fromkeys(steps))
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         """The events of a type, each once."""
@@ -83,23 +96,23 @@ class Shop:
 
     async def tell(self, *bodies: bytes) -> None:
         """Send them until the broker has them all."""
+        url, queue = self._settings.rabbitmq_url, self._settings.rabbitmq_queue
         while True:
-            with suppress(AMQPError, OSError, RuntimeError):
-                async with await aio_pika.connect(self._broker.url, timeout=PATIENCE_S / 4) as connection:
-                    channel = await connection.channel()
-                    await channel.declare_queue("postrider.commands", passive=True)
+            with suppress(*ERRORS):
+                async with await aio_pika.connect(url, timeout=PATIENCE_S / 4) as connection:
+                    channel = await connection.channel(on_return_raises=True)
                     for body in bodies:
                         message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-                        await channel.default_exchange.publish(message, "postrider.commands", timeout=PATIENCE_S / 4)
+                        await channel.default_exchange.publish(message, queue, timeout=PATIENCE_S / 4)
                     return
             await asyncio.sleep(0.1)
 
 
 @pytest_asyncio.fixture
-async def shop(broker) -> AsyncIterator[Shop]:
-    made = Shop(broker)
+async def shop(settings) -> AsyncIterator[Shop]:
+    made = Shop(settings)
     task = asyncio.create_task(made.listen())
-    await made.listens.wait()
+    await until(made.listens.is_set)
     yield made
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -123,6 +136,43 @@ async def gateway(settings, pool) -> AsyncIterator[None]:
 
 
 ENDS = {"pickup": RESTAURANT, "dropoff": HOME}
+
+
+async def test_a_shops_orders_come_in_once_and_every_step_goes_out_in_order_though_the_broker_dies(
+    admin, pool, broker, shop, gateway
+):
+    """It is killed while the shop tells of one order after the other, and events happen while it is away."""
+    names: list[str] = []
+    is_closed = asyncio.Event()
+
+    async def sell() -> None:
+        while not is_closed.is_set():
+            names.append(name := f"A-{len(names)}")
+            created = shop.command("order.create", name, ENDS, sequence=1)
+            changed = shop.command("order.change", name, {"priority": 3}, sequence=2)
+            cancelled = shop.command("order.cancel", name, {"reason": "changed mind"}, sequence=3)
+            await shop.tell(created, cancelled, created, changed, cancelled)  # out of order, and twice
+
+    wanted = [(1, "placed"), (2, "changed"), (3, "cancelled")]
+    selling = asyncio.gather(*(sell() for _ in range(3)))
+    await until(lambda: shop.first_seen("A-0") == wanted)
+    await asyncio.to_thread(broker.kill)
+    answer = await admin.post("/v1/orders", json=ENDS | {"external_id": "by hand"})
+    assert answer.status_code == 201, answer.text
+    answer = await admin.post(f"/v1/orders/{answer.json()['id']}/cancel", json={"reason": "changed mind"})
+    assert answer.status_code == 200, answer.text
+    n_before = len(names)
+    await asyncio.to_thread(broker.start)
+    await until(lambda: len(names) > n_before)
+    is_closed.set()
+    await selling
+    for name in names:
+        await until(lambda name=name: len(shop.first_seen(name)) >= len(wanted))
+        assert shop.first_seen(name) == wanted
+    await until(lambda: shop.first_seen("by hand") == [(1, "placed"), (2, "cancelled")])
+    orders = await pool.fetch("SELECT external_id, state, priority FROM orders WHERE external_id LIKE 'A-%'")
+    assert sorted(tuple(row) for row in orders) == sorted((name, "cancelled", 3) for name in names)
+    assert await pool.fetchval("SELECT count(*) FROM inbox WHERE state <> 'done'") == 0
 
 
 async def test_poison_is_set_aside_told_and_brought_back_and_keeps_nobody_waiting(admin, pool, shop, gateway, settings):
