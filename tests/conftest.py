@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 import redis
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from app.machine.migrate import migrate
 from app.machine.servers import NotInstalled, PostgresServer, RedisServer
@@ -27,8 +27,9 @@ from tests.emptied import Emptied
 # Each client would read the certificates of all authorities anew, which takes longer than most requests here.
 httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
 
-# How long an example takes says how loaded the machine is. Drawn the same each time: what fails came with the change.
-settings.register_profile("postrider", deadline=None, derandomize=True)
+# How long an example takes, or to make one up, says how loaded the machine is.
+# Drawn the same each time: what fails came with the change.
+settings.register_profile("postrider", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None)
 settings.load_profile("postrider")
 
