@@ -1,12 +1,8 @@
 """gRPC, by a client that knows nothing but the .proto."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import grpc
@@ -19,7 +15,6 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from app.client import postrider_pb2 as pb
 from app.doors import role
 from app.machine.servers import free_port
-from app.machine.tokens import make_token
 from app.settings import Settings
 from app.web.auth import Role
 from tests.acceptance.test_orders import dispatcher, town
@@ -239,50 +234,3 @@ async def test_it_says_how_it_is_and_what_it_serves(channel):
     async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([ask])):
         names = {one.name for one in answer.list_services_response.service}
     assert names >= {"postrider.v1.CourierService", "postrider.v1.PositionService", "grpc.health.v1.Health"}
-
-
-@pytest.fixture
-def process(database_url, redis_url):
-    """The role, as it is run; it can be killed and begun again."""
-    port = free_port()
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
-    environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "POSTRIDER_GRPC_PORT": str(port)}
-    begin = partial(subprocess.Popen, [sys.executable, "-m", "app", "doors"], cwd=ROOT, env=environ)
-    running = [begin()]
-
-    def kill():
-        running[-1].kill()
-        running[-1].wait()
-
-    yield port, kill, lambda: running.append(begin())
-    if running[-1].poll() is None:
-        running[-1].terminate()
-        assert running[-1].wait(PATIENCE_S) == 0
-
-
-async def test_what_was_answered_outlives_kill_9_and_the_stream_is_begun_anew(process, town, settings):
-    port, kill, begin = process
-    ana, http = await town.hire("Ana", None)
-    token = await make_token(settings.database_url, Role.SERVICE, "gateway")
-    began = datetime.now(UTC) - timedelta(minutes=5)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        gateway, phone = Phone(channel, token), phone_of(channel, http)
-        stream = phone.WatchRoute(courier_id=ana)
-        await told(stream, "route")
-
-        async def some(first):
-            for i in range(first, first + 3):
-                yield pb.PositionsRequest(fixes=[fix(ana, at=began + timedelta(seconds=i), lat=41.15 + i / 1e5)])
-
-        assert (await gateway.Positions(some(0))).accepted == 3
-        kill()
-        async with refused(grpc.StatusCode.UNAVAILABLE):
-            await told(stream, "offer")
-        begin()
-        stream = phone.WatchRoute(courier_id=ana)
-        await told(stream, "route")
-        assert (await gateway.Positions(some(0))).accepted == 3  # nothing tells a gateway whether it was heard
-        assert (await gateway.Positions(some(3))).accepted == 3
-        stream.cancel()
-    position = (await town.staff.get(f"/v1/couriers/{ana}/position")).json()
-    assert position["lat"] == pytest.approx(41.15 + 5 / 1e5)
