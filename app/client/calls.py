@@ -661,6 +661,13 @@ class Calls(Connection):
         answer: shapes.OrderEtaShape = await self.ask("GET", at("/v1/orders/{order_id}/eta", order_id=order_id))
         return answer
 
+    async def list_told(self, order_id: str) -> shapes.PageOfToldShape:
+        """`GET /v1/orders/{order_id}/eta/history`."""
+        answer: shapes.PageOfToldShape = await self.ask(
+            "GET", at("/v1/orders/{order_id}/eta/history", order_id=order_id)
+        )
+        return answer
+
     async def list_events(self, order_id: str) -> shapes.PageOfEventShape:
         """`GET /v1/orders/{order_id}/events`."""
         answer: shapes.PageOfEventShape = await self.ask("GET", at("/v1/orders/{order_id}/events", order_id=order_id))

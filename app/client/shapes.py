@@ -999,6 +999,11 @@ class PageOfCourier(TypedDict):
     next: NotRequired[str | None]
 
 
+class PageOfToldShape(TypedDict):
+    items: list[ToldShape]
+    next: NotRequired[str | None]
+
+
 class PageOfFenceEventView(TypedDict):
     items: list[FenceEventView]
     next: NotRequired[str | None]
@@ -1455,6 +1460,13 @@ class TokenInfo(TypedDict):
     revoked_at: str | None
     regions: NotRequired[list[str]]
     partner: NotRequired[str | None]
+
+
+class ToldShape(TypedDict):
+    at: str
+    p50: str
+    p90: str
+    because: str | None
 
 
 class TotalsShape(TypedDict):

@@ -30,11 +30,13 @@ from dispatch.arrivals.book import FRESH_S, EtaBook
 from dispatch.arrivals.eta import Eta
 from dispatch.arrivals.following import Following
 from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.history import History
 from dispatch.arrivals.itinerary import Itinerary, itineraries
 from dispatch.arrivals.promises import Promises
 from dispatch.arrivals.widths import Widths
 from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
+from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
 from sql import queries
 from tracking import events, outages
@@ -52,12 +54,15 @@ FOLLOWED = Gauge(
     "postrider_eta_routes", "Routes whose arrivals this process keeps.", ["region"], multiprocess_mode="livesum"
 )
 TOLD = Counter("postrider_eta_told_total", "Arrivals of couriers computed and told.")
+NOT_KEPT = Counter("postrider_eta_words_not_kept_total", "Arrivals that were told and could not be written down.")
 TELL_SECONDS = Histogram(
     "postrider_eta_batch_seconds",
     "Time to compute and tell the arrivals of a batch of couriers.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
 
+WRITE_WITHIN_S = 2.0
+"""What was told is for later: arrivals wait no longer for it to be written down."""
 SLICE = 25
 """Couriers computed between two chances for other tasks of the process: some 25 ms."""
 
@@ -101,6 +106,7 @@ class _Region:
     """Couriers whose route must be read again."""
     reloaded_at: float = float("-inf")
     promises: Promises = field(default_factory=dict)
+    history: History = field(default_factory=History)
     widths: Widths = field(default_factory=Widths)
     aside: Aside = field(default_factory=Aside)
     """What could not be borne since all routes were last read."""
@@ -174,7 +180,9 @@ class EtaKeeper:
             events.key(region): await events.last_id(self._redis, region),
         }
         promised, widths = await self._book.promises(region), await self._book.widths(region)
-        state = _Region(region, lease, after, promises=promised, widths=widths)
+        kept = await self._pool.fetch(queries["told_arrivals.last_of_open"], region)
+        history = History.of({OrderId(row["order_id"]): (row["p50"], row["n"]) for row in kept})
+        state = _Region(region, lease, after, promises=promised, widths=widths, history=history)
         told_before = await self._book.of_region(region)
         await self._reload(state, None)
         now = datetime.now(UTC).timestamp()
@@ -226,6 +234,7 @@ class EtaKeeper:
         seen, state.seen = state.seen, set()
         seen |= {courier_id for courier_id in state.followings if state.told_at.get(courier_id, 0.0) < overdue}
         await self._tell(state, seen)
+        await self._write_down(state)
         for courier_id in seen:
             following = state.followings.get(courier_id)
             if following is not None and following.wants_ways and following.at is not None:
@@ -259,6 +268,8 @@ class EtaKeeper:
         await self._hand_on(state, told, routes)
         await self._locate(state, new)
         if courier_ids is None:
+            orders = {call.stop.order_id for one in state.followings.values() for call in one.itinerary.calls}
+            state.history.forget_all_but(orders | state.promises.keys())
             await self._book.put(state.lease, {}, widths=state.widths)
             await self._forget_closed(state)
             state.reloaded_at = monotonic()
@@ -309,8 +320,28 @@ class EtaKeeper:
                     with state.aside.bearing(asides.courier(courier_id), doing="tell arrivals"):
                         told = following.tell(self._forecaster, now)
                         entries[courier_id] = (following.itinerary.version, now, told)
+                        state.history.heard(told, now)
                 await self._book.put(state.lease, entries)
             TOLD.inc(len(entries))
+
+    async def _write_down(self, state: _Region) -> None:
+        """What people will be told that they were told; a gap in it stops no arrival."""
+        words = state.history.take()
+        if not words:
+            return
+        try:
+            async with asyncio.timeout(WRITE_WITHIN_S):
+                await self._pool.execute(
+                    queries["told_arrivals.insert_many"],
+                    [word.order_id for word in words],
+                    [word.at for word in words],
+                    [word.p50 for word in words],
+                    [word.p90 for word in words],
+                    [word.because for word in words],
+                )
+        except outages.DRIVERS as exc:
+            NOT_KEPT.inc(len(words))
+            outages.tell(log, "arrivals not written down", exc, event="etas_not_kept", region=state.region)
 
     def _ask(self, state: _Region, following: Following) -> None:
         """Ask for the ways of a route in the background; not twice at once, and not at all without an engine."""

@@ -64,6 +64,7 @@ HOLDS_NOBODY = {
     "order_codes": "what a recipient names at the door",
     "pictures_gone": "ids of files to be deleted",
     "order_ratings": "how a recipient found an order",
+    "told_arrivals": "when an order was said to arrive",
 }
 KEEPS_THE_ID = {
     "couriers": "the row that is named `erased`: what refers to it keeps its meaning",

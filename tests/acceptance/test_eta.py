@@ -58,6 +58,21 @@ async def test_an_order_nobody_carries_has_no_arrival_and_says_so(admin, order_i
     assert (body["p50"], body["p90"], body["warnings"]) == (None, None, ["not_assigned"])
 
 
+async def test_what_was_told_of_an_arrival_can_be_read_later(admin, database, order_id):
+    at = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    words = [(at, at + timedelta(minutes=20), at + timedelta(minutes=26), None)]
+    words.append((at + timedelta(minutes=5), at + timedelta(minutes=29), at + timedelta(minutes=36), "on_break"))
+    await database.executemany(
+        "INSERT INTO told_arrivals (order_id, at, p50, p90, because) VALUES ($1, $2, $3, $4, $5)",
+        [(UUID(order_id), *word) for word in words],
+    )
+    told = (await admin.get(f"/v1/orders/{order_id}/eta/history")).json()["items"]
+    assert [
+        (*(datetime.fromisoformat(one[name]) for name in ("at", "p50", "p90")), one["because"]) for one in told
+    ] == words
+    assert (await admin.get(f"/v1/orders/{uuid4()}/eta/history")).status_code == 404
+
+
 async def test_an_order_on_the_way_has_an_arrival_with_its_spread(admin, carried, order_id):
     body = (await admin.get(f"/v1/orders/{order_id}/eta")).json()
     p50, p90, computed_at = (datetime.fromisoformat(body[name]) for name in ("p50", "p90", "computed_at"))

@@ -25,6 +25,7 @@ OTHERWISE = {
     "offers": "with their order",
     "decisions": "with their order",
     "order_ratings": "with their order",
+    "told_arrivals": "with their order",
     "pictures_gone": "until their files are deleted",
     "user_identities": "with their user",
     "tracked_stops": "the learner: 90 days",

@@ -1741,6 +1741,16 @@ export interface components {
             regions?: string[];
             partner?: string | null;
         };
+        /** ToldShape */
+        ToldShape: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            p50: string;
+            /** Format: date-time */
+            p90: string;
+            because: string | null;
+        };
         /** TotalsShape */
         TotalsShape: {
             cost: number;

@@ -12,6 +12,7 @@ from dispatch.arrivals.answers import Arrivals
 from dispatch.arrivals.book import EtaBook, key, pack
 from dispatch.arrivals.eta import RECORDED, Note
 from dispatch.arrivals.forecast import Forecaster
+from dispatch.arrivals.history import MOVED_S
 from dispatch.arrivals.keeper import EtaKeeper, KeeperParams
 from dispatch.arrivals.steady import CAUSES
 from dispatch.errors import OrderNotFound, OrderNotOpen
@@ -20,6 +21,7 @@ from dispatch.orders.rows import to_json
 from dispatch.stop import StopKind
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.times import Leg, RoutePath, Source
+from sql import queries
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.waiting import PATIENCE_S, until
 from tracking import events
@@ -186,8 +188,8 @@ async def test_a_changed_route_is_told_at_once_and_a_finished_one_is_forgotten(c
         await until(forgotten)
 
 
-async def test_another_keeper_takes_over_and_goes_on_from_what_was_told(city, ride):
-    _, courier_id = ride
+async def test_another_keeper_takes_over_and_goes_on_from_what_was_told_and_what_was_is_kept(city, ride):
+    order, courier_id = ride
     book = EtaBook(city.redis)
     async with keeping(city):
         await until(lambda: _source(book, courier_id, "osrm"))
@@ -195,6 +197,10 @@ async def test_another_keeper_takes_over_and_goes_on_from_what_was_told(city, ri
     async with keeping(city):
         after = await until(lambda: _newer(book, courier_id, before.computed_at))
     assert abs(after.etas[0].p50 - before.etas[0].p50) < 30
+    words = await city.pool.fetch(queries["told_arrivals.list"], order.id)
+    told = (await book.of_courier(REGION, courier_id)).etas[1]
+    assert words[0]["because"] is None
+    assert abs(words[-1]["p50"].timestamp() - told.p50) <= MOVED_S
 
 
 async def test_two_keepers_share_the_regions_and_one_is_enough(city, ride):
