@@ -19,7 +19,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.web.auth import Role
 from app.web.metrics import ObserveMiddleware
-from app.wiring import thinking
+from app.wiring import own_process
 from dispatch.region.worker_process import WorkerProcess
 
 ClientOf = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -74,7 +74,7 @@ def thinking_process() -> Iterator[WorkerProcess]:
 
 @pytest.fixture(autouse=True)
 def one_process_thinks(thinking_process: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thinking, "WorkerProcess", lambda: Lent(thinking_process))
+    monkeypatch.setattr(own_process, "WorkerProcess", lambda: Lent(thinking_process))
 
 
 @pytest.fixture
