@@ -40,7 +40,7 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/squawk sql/migrations/*.sql sql/migrations/*/*.sql sql/queries/*.sql
 	$(BIN)/hadolint deploy/Dockerfile
-	$(BIN)/docker-compose -f deploy/compose.yaml --profile maps config --quiet
+	$(BIN)/docker-compose -f deploy/compose.yaml --profile maps --profile logs config --quiet
 	$(BIN)/python -m pytest -q tests/unit/deploy
 
 # The quick ones first; those with real servers side by side, a file at a time, the longest files first (tests/conftest.py).

@@ -35,6 +35,7 @@ from deploy.dashboards import BOARDS
 from tests.acceptance.test_faults import Process
 from tests.acceptance.test_orders import HOME, RESTAURANT
 from tests.unit.deploy.test_alerts import ALERTS, RULES
+from tests.unit.deploy.test_logs import misfits
 from tests.waiting import PATIENCE_S, is_ready, wait_until
 from tracking.log import RegionKeys
 from tracking.position import Region
@@ -274,6 +275,7 @@ def test_no_line_of_any_log_tells_where_somebody_is_or_a_secret(plant):
     """After all of the above, with every detail logged, and whatever failed."""
     lines = plant.log_lines().splitlines()
     assert {"lease_taken", "region_planned"} <= {json.loads(line).get("event.action") for line in lines}
+    assert {name for line in lines for name in misfits(line)} == set()  # Elastic has a field for each
     secrets = [plant.token, plant.postgres.url, plant.redis.url, "Bearer"]
     for value in (*secrets, *(str(number) for place in (RESTAURANT, HOME) for number in place.values())):
         assert [line for line in lines if value in line] == []

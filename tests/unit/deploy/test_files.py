@@ -198,8 +198,8 @@ def test_ci_of_both_houses_is_valid_and_runs_the_same(schema, path):
 
 def test_every_file_is_looked_at_by_some_check():
     """Beside the pages, which are linked, the Dockerfile (hadolint, test_image.py), and PostgreSQL's own file."""
-    looked_at = {"Dockerfile", "compose.yaml", "dashboards.py", "grafana", "helm", "nginx.conf", "postgres.conf"}
-    looked_at |= {"prometheus", "systemd"}
+    looked_at = {"Dockerfile", "compose.yaml", "dashboards.py", "elastic", "grafana", "helm", "loki", "nginx.conf"}
+    looked_at |= {"postgres.conf", "prometheus", "systemd"}
     there = {path.relative_to(DEPLOY).parts[0] for path in DEPLOY.rglob("*") if _is_shipped(path)}
     assert {name for name in there if not name.endswith(".md")} == looked_at
 
