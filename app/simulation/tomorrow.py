@@ -1,11 +1,13 @@
 """
 The days of those who work by shifts: today's shift with a break, and tomorrow, whose orders are planned ahead.
 
-What is there from an earlier start is kept: tomorrow's shifts are made once, today's gets its break anew.
+What is there from an earlier start is kept: tomorrow's shifts are made once, today's gets its break anew. The day that
+is planned is the one that most of them work in then, whenever the first start was.
 """
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -42,9 +44,14 @@ def tomorrow_of(now: datetime) -> tuple[datetime, datetime]:
     return starts_at, starts_at + LASTS
 
 
-async def give_shifts(operator: Operator, members: Sequence[Member], now: datetime) -> None:
-    """A shift now, and one tomorrow, for each; who cannot get one works on without."""
+async def give_shifts(operator: Operator, members: Sequence[Member], now: datetime) -> tuple[datetime, datetime]:
+    """
+    A shift now, and one tomorrow, for each; who cannot get one works on without.
+
+    Returns when most of them work tomorrow.
+    """
     gate = asyncio.Semaphore(AT_ONCE)
+    spans: Counter[tuple[datetime, datetime]] = Counter()
 
     async def one(member: Member) -> None:
         async with gate, _told():
@@ -54,7 +61,9 @@ async def give_shifts(operator: Operator, members: Sequence[Member], now: dateti
             going_on = [shift for shift in known if shift not in coming]
             if not coming:
                 coming = [(await operator.ask("POST", url, json=shift_of(*tomorrow_of(now)))).json()]
-            today = shift_now(now, min(datetime.fromisoformat(shift["starts_at"]) for shift in coming))
+            begins, ends = min(_span(shift) for shift in coming)
+            spans[begins, ends] += 1
+            today = shift_now(now, begins)
             if going_on:
                 del today["starts_at"]
                 answer = await operator.ask("PATCH", f"{url}/{going_on[0]['id']}", json=today)
@@ -63,6 +72,11 @@ async def give_shifts(operator: Operator, members: Sequence[Member], now: dateti
             member.pause = pause_of([answer.json()], now)
 
     await asyncio.gather(*map(one, members))
+    return max(sorted(spans), key=spans.__getitem__, default=tomorrow_of(now))
+
+
+def _span(shift: dict[str, Any]) -> tuple[datetime, datetime]:
+    return datetime.fromisoformat(shift["starts_at"]), datetime.fromisoformat(shift["ends_at"])
 
 
 def orders_of(make: MakeOrder, starts_at: datetime, ends_at: datetime, n: int, random: Random) -> list[dict[str, Any]]:
@@ -84,7 +98,7 @@ async def plan_ahead(
     operator: Operator,
     orders: Sequence[dict[str, Any]],
     region: str,
-    now: datetime,
+    tomorrow: tuple[datetime, datetime],
     counts: Counts,
     stop: asyncio.Event,
 ) -> None:
@@ -94,7 +108,7 @@ async def plan_ahead(
             return
         await operator.ask("POST", "/v1/orders", json=order)
         counts.placed_ahead += 1
-    starts_at, ends_at = tomorrow_of(now)
+    starts_at, ends_at = tomorrow
     day = {"region": region, "from": starts_at.isoformat(), "to": ends_at.isoformat(), "seconds": THINKS_S}
     asked = (await operator.ask("POST", "/v1/plans/day", json=day)).json()
     url = f"/v1/plans/day/{asked['id']}"
@@ -124,8 +138,8 @@ async def run_days(
         if params.dispatch:
             settings = {"settings": {"dispatch": dict(params.dispatch)}}
             await operator.ask("PATCH", f"/v1/regions/{region}", json=settings)
-        await give_shifts(operator, members, now)
+        tomorrow = await give_shifts(operator, members, now)
         if params.tomorrow:
             random = Random(f"tomorrow {params.seed}")  # noqa: S311 - a simulation, no secret
-            orders = orders_of(make, *tomorrow_of(now), params.tomorrow, random)
-            await plan_ahead(operator, orders, region, now, counts, stop)
+            orders = orders_of(make, *tomorrow, params.tomorrow, random)
+            await plan_ahead(operator, orders, region, tomorrow, counts, stop)

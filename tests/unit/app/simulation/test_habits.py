@@ -169,6 +169,36 @@ async def test_tomorrow_is_given_shifts_orders_and_an_applied_plan() -> None:
     assert [body["starts_at"] == shift["starts_at"] for body in shifts] == [True, False]
 
 
+async def test_day_that_is_planned_is_the_one_of_the_shifts_that_an_earlier_start_made() -> None:
+    starts_at = (datetime.now(UTC) + timedelta(hours=7)).replace(microsecond=0)
+    ends_at = starts_at + timedelta(hours=9)
+    shift = {"id": "s", "starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat(), "breaks": []}
+    server = Server(
+        **{
+            "GET /v1/regions": {"items": [{"name": "porto"}]},
+            "GET /v1/couriers/1/shifts": {"items": [shift]},
+            "POST /v1/couriers/1/shifts": shift,
+            "POST /v1/plans/day": {"id": "p"},
+            "GET /v1/plans/day/p": {"state": "ready"},
+            "POST /v1/plans/day/p/apply": {"n_orders": 1},
+        }
+    )
+    async with httpx.AsyncClient(base_url="http://p", transport=httpx.MockTransport(server)) as client:
+        params, counts = SimulateParams(url="http://p", token="t", tomorrow=1), Counts()
+
+        def order(ready_at: datetime, _: timedelta) -> dict[str, Any]:
+            return {"ready_at": ready_at.isoformat()}
+
+        await run_days(params, Operator(params, client), [member_with(client)], order, counts, asyncio.Event())
+    sent = {f"{method} {path}": body for method, path, body in server.asked}
+    assert (sent["POST /v1/plans/day"]["from"], sent["POST /v1/plans/day"]["to"]) == (
+        shift["starts_at"],
+        shift["ends_at"],
+    )
+    assert shift["starts_at"] < sent["POST /v1/orders"]["ready_at"] < shift["ends_at"]
+    assert counts.planned_ahead == 1
+
+
 async def test_what_the_operator_asks_for_again_is_done_once() -> None:
     keys = []
 
