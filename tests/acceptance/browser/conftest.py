@@ -46,6 +46,8 @@ FLAGS = [
 
 expect.set_options(timeout=1000 * PATIENCE_S)  # a busy machine draws slowly
 
+OPEN_STATES = ("placed", "assigned", "accepted", "picked_up", "returning")
+
 
 class Roles:
     """The program's processes, a role each."""
@@ -86,10 +88,27 @@ class World:
         self.ids[name] = made.json()["id"]
         return self.ids[name]
 
-    def cancel_what_others_left(self) -> None:
-        """Orders of other files that share this world: the dispatcher would offer them to whoever comes next."""
-        for left in self.client.get("/v1/orders", params={"state": ["placed", "assigned"]}).json()["items"]:
-            self.client.post(f"/v1/orders/{left['id']}/cancel", json={"reason": "test"})
+    def clear(self) -> None:
+        """What other files have left: their orders would be offered to whoever comes next, their couriers counted."""
+        wait_until(lambda: is_ready(self.url))
+        while open_ones := self._all("orders", state=OPEN_STATES):
+            for order in open_ones:
+                # Goods on board are not cancelled, they come back first.
+                step = "returned" if order["state"] == "returning" else "cancel"
+                self.client.post(f"/v1/orders/{order['id']}/{step}", json={"reason": "another file begins"})
+        for what in ("couriers", "geofences"):
+            for left in self._all(what):
+                self.client.delete(f"/v1/{what}/{left['id']}").raise_for_status()
+        with psycopg.connect(self.environ["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute("UPDATE alerts SET resolved_at = greatest(now(), raised_at) WHERE resolved_at IS NULL")
+            # Reports know those of before, and another file hires people of the same names.
+            connection.execute("UPDATE couriers SET name = 'of another file' WHERE deleted_at IS NOT NULL")
+        self.ids.clear()
+
+    def _all(self, what: str, **wanted: Any) -> list[dict[str, Any]]:
+        answer = self.client.get(f"/v1/{what}", params={"limit": 1000, **wanted}).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
 
     def fix(self, name: str, lat: float, lon: float, *, age_s: float = 0, **more: Any) -> None:
         at = datetime.now(UTC) - timedelta(seconds=age_s)
@@ -123,9 +142,16 @@ def database(postgres_server: PostgresServer, template_database: str) -> Iterato
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="module")
+def world(shared_world: World) -> World:
+    """A file's own: whatever others did in it is over."""
+    shared_world.clear()
+    return shared_world
+
+
 @pytest.fixture(scope="package")
-def world(database: str) -> Iterator[World]:
-    """The API and the writer as processes of their own; ended after the last browser test."""
+def shared_world(database: str) -> Iterator[World]:
+    """The API, the writer and the dispatcher as processes of their own; ended after the last browser test."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postrider-browser-")))
         folder.chmod(0o755)

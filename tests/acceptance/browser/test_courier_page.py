@@ -46,7 +46,6 @@ def is_clean(page):
 
 
 def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, world):
-    world.cancel_what_others_left()
     courier_id = world.courier("Courier Tessa", "bicycle")
     invitation = world.client.post(f"/v1/couriers/{courier_id}/invitations").json()["url"]
     phone.goto(world.url + invitation)

@@ -16,7 +16,6 @@ PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQV
 
 
 def test_a_recipient_follows_an_order_to_the_door(browser, world):
-    world.cancel_what_others_left()
     courier_id = world.courier("Courier Rui", "bicycle")
     token = world.client.post(f"/v1/couriers/{courier_id}/tokens").json()["token"]
     phone = httpx.Client(base_url=world.url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S)
