@@ -10,6 +10,7 @@ import pytest
 
 from app.routes import stops
 from app.web.auth import Role
+from app.wiring import folding
 from tests.unit.tracking.watching.tracks import walk
 from tracking.batch import PositionColumns, instant
 from tracking.history.history import History
@@ -217,7 +218,7 @@ async def test_many_fixes_are_folded_in_bounded_pieces_and_not_in_the_event_loop
         folded.append((len(listed), get_ident()))
         return motion.fold(state, listed, params)
 
-    monkeypatch.setattr(stops, "fold", fold)
+    monkeypatch.setattr(folding, "fold", fold)
     courier_id = await hire(admin)
     fixes = recent(walk([(0, 0, 0), (0, 0, 900), (900, 0, 150), (900, 0, 300)]))
     await store(pool, courier_id, fixes)
