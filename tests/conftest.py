@@ -186,6 +186,8 @@ def data_folder() -> Path:
 LONGEST = (
     "acceptance/test_openapi.py",
     "acceptance/test_image.py",
+    "acceptance/test_upgrade.py",
+    "acceptance/test_seen.py",
     "integration/benchmarks/test_eta_benchmark.py",
     "acceptance/browser/",
     "acceptance/test_many_regions.py",
