@@ -5,10 +5,11 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get, post
+from litestar import delete, get, patch, post
 from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
 
 from app.messages import text
 from app.messages.services import Services
@@ -25,10 +26,17 @@ from sql import queries
 
 MOST_CHANNELS: Final = 200
 DAY_S: Final = 86_400
+PATCHABLE: Final = ("url", "kinds", "region", "language", "group_s", "after_s", "description")
 
 Url = Annotated[str, msgspec.Meta(min_length=4, max_length=2000, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://\S+$")]
 RegionId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
 Clock = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+Kinds = Annotated[list[Annotated[str, msgspec.Meta(max_length=40)]], msgspec.Meta(max_length=64)]
+Language = Literal["en", "ru"]
+GroupS = Annotated[int, msgspec.Meta(ge=0, le=3600)]
+AfterS = Annotated[int, msgspec.Meta(ge=0, le=DAY_S)]
+Description = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class QuietHours(msgspec.Struct, kw_only=True):
@@ -42,18 +50,18 @@ class ChannelFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Who is told what, and when."""
 
     audience: Literal["staff", "recipients"] = "staff"
-    kinds: Annotated[list[Annotated[str, msgspec.Meta(max_length=40)]], msgspec.Meta(max_length=64)] = []
+    kinds: Kinds = []
     """Staff: kinds of alerts. Recipients: `placed`, `on_its_way`, `arriving`, `delivered`. None: all."""
     region: RegionId | None = None
     """Of this region only."""
-    language: Literal["en", "ru"] = "en"
+    language: Language = "en"
     """Of what is said; recipients whose contact has a `language` are told in that."""
     quiet: QuietHours | None = None
-    group_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] | None = None
+    group_s: GroupS | None = None
     """Alerts that come within so many seconds are said together; none: 30."""
-    after_s: Annotated[int, msgspec.Meta(ge=0, le=DAY_S)] = 0
+    after_s: AfterS = 0
     """Told only of alerts that nobody has acknowledged so long after they were raised: for who is to be woken then."""
-    description: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    description: Description = ""
 
 
 class NewChannel(ChannelFacts, kw_only=True, omit_defaults=True):
@@ -62,6 +70,19 @@ class NewChannel(ChannelFacts, kw_only=True, omit_defaults=True):
     url: Url
     """A service as Apprise writes it: `slack://…`, `mailto://…`, `twilio://…/{phone}`; `{phone}` and `{email}` are the
     recipient's, from the contact of the drop-off."""
+
+
+class ChannelPatch(msgspec.Struct, kw_only=True):
+    """What shall change; whom it tells does not: that is another channel."""
+
+    url: Url | UnsetType = UNSET
+    kinds: Kinds | UnsetType = UNSET
+    region: RegionId | UnsetType | None = UNSET
+    language: Language | UnsetType = UNSET
+    quiet: QuietHours | UnsetType | None = UNSET
+    group_s: GroupS | UnsetType = UNSET
+    after_s: AfterS | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
 
 
 class Channel(ChannelFacts, kw_only=True, omit_defaults=True):
@@ -107,10 +128,7 @@ async def create_channel(
     Private addresses are refused when something is sent, unless the installation allows them for webhooks.
     """
     _check(data)
-    services: Services = state.services
-    found = await services.check(data.url)
-    if not found.is_sent:
-        raise BadInput("The address cannot be used.", ("/url", found.error or "expected a service"))
+    service = await _service_of(state, data.url)
     async with pool.acquire() as connection, connection.transaction():
         before = await answered_before(connection, caller, idempotency_key, data)
         if before is not None:
@@ -121,17 +139,44 @@ async def create_channel(
         default_s = 30 if data.audience == "staff" else 0
         channel_id = await connection.fetchval(
             queries["channels.add"],
-            *(data.url, found.service, data.description, data.audience, data.kinds, region, data.language),
-            None if data.quiet is None else time.fromisoformat(data.quiet.from_),
-            None if data.quiet is None else time.fromisoformat(data.quiet.to),
+            *(data.url, service, data.description, data.audience, data.kinds, region, data.language),
+            *_clocks(data.quiet),
             default_s if data.group_s is None else data.group_s,
             data.after_s,
         )
-        facts = {"service": found.service, "audience": data.audience, "kinds": data.kinds, "region": region}
+        facts = {"service": service, "audience": data.audience, "kinds": data.kinds, "region": region}
         await audit(connection, caller, "channel.create", f"channel:{channel_id}", facts)
         shape = _shape(await connection.fetchrow(queries["channels.list"], channel_id))
         await remember_answer(connection, caller, idempotency_key, 201, shape)
     return shape
+
+
+@patch("/v1/channels/{channel_id:uuid}", guards=[requires(Role.ADMIN)], tags=["webhooks"])
+async def change_channel(
+    channel_id: FromPath[UUID], data: JSONBody[ChannelPatch], pool: Pool, caller: CurrentCaller, state: State
+) -> Channel:
+    """Change what is given; what waits already is said where it points now, at once if it was left alone."""
+    service = None if data.url is UNSET else await _service_of(state, data.url)
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(queries["channels.lock"], channel_id)
+        if row is None:
+            raise _missing()
+        before = {name: row[name] for name in ("audience", *PATCHABLE)} | {"quiet": _quiet_of(row)}
+        given = {name: value for name in (*PATCHABLE, "quiet") if (value := getattr(data, name)) is not UNSET}
+        wanted = NewChannel(**before | given)
+        _check(wanted)
+        if wanted.region is not None:
+            await known_region(connection, wanted.region)
+        await connection.execute(
+            queries["channels.change"],
+            channel_id,
+            *(wanted.url, service or row["service"], wanted.description, wanted.kinds, wanted.region, wanted.language),
+            *_clocks(wanted.quiet),
+            *(wanted.group_s, wanted.after_s),
+        )
+        facts = {name: value for name, value in given.items() if name != "url"} | {"service": service or row["service"]}
+        await audit(connection, caller, "channel.change", f"channel:{channel_id}", msgspec.to_builtins(facts))
+        return _shape(await connection.fetchrow(queries["channels.list"], channel_id))
 
 
 @delete("/v1/channels/{channel_id:uuid}", guards=[requires(Role.ADMIN)], tags=["webhooks"])
@@ -160,6 +205,25 @@ async def try_channel(
     return Tried(sent=told.is_sent, error=told.error)
 
 
+async def _service_of(state: State, url: str) -> str:
+    """Which service has such an address; raises BadInput where none has."""
+    services: Services = state.services
+    found = await services.check(url)
+    if not found.is_sent:
+        raise BadInput("The address cannot be used.", ("/url", found.error or "expected a service"))
+    return found.service
+
+
+def _clocks(quiet: QuietHours | None) -> tuple[time | None, time | None]:
+    return (None, None) if quiet is None else (time.fromisoformat(quiet.from_), time.fromisoformat(quiet.to))
+
+
+def _quiet_of(row: Any) -> QuietHours | None:
+    if row["quiet_from"] is None:
+        return None
+    return QuietHours(from_=f"{row['quiet_from']:%H:%M}", to=f"{row['quiet_to']:%H:%M}")
+
+
 def _check(data: NewChannel) -> None:
     known = set(text.STEPS) if data.audience == "recipients" else {kind.value for kind in AlertKind}
     for i, kind in enumerate(data.kinds):
@@ -179,10 +243,7 @@ def _missing() -> NotFoundException:
 def _shape(row: Any) -> Channel:
     names = ("id", "service", "description", "audience", "kinds", "region", "language", "group_s", "after_s")
     more = ("created_at", "said_at", "last_error", "n_waiting")
-    quiet = None
-    if row["quiet_from"] is not None:
-        quiet = QuietHours(from_=f"{row['quiet_from']:%H:%M}", to=f"{row['quiet_to']:%H:%M}")
-    return Channel(quiet=quiet, **{name: row[name] for name in (*names, *more)})
+    return Channel(quiet=_quiet_of(row), **{name: row[name] for name in (*names, *more)})
 
 
-route_handlers: list[Any] = [list_channels, create_channel, delete_channel, try_channel]
+route_handlers: list[Any] = [list_channels, create_channel, change_channel, delete_channel, try_channel]

@@ -21,6 +21,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id;
 -- name: get
 SELECT url, audience FROM channels WHERE id = $1 AND push IS NULL;
 
+-- name: lock
+SELECT url, service, description, audience, kinds, region, language, quiet_from, quiet_to, group_s, after_s
+FROM channels WHERE id = $1 AND push IS NULL FOR UPDATE;
+
+-- name: change
+-- As `add`; $1 channel. Whatever went wrong with it went wrong before.
+UPDATE channels SET
+    url = $2, service = $3, description = $4, kinds = $5, region = $6, language = $7, quiet_from = $8, quiet_to = $9,
+    group_s = $10, after_s = $11, n_failures = 0, rests_until = NULL, last_error = NULL
+WHERE id = $1;
+
 -- name: delete
 DELETE FROM channels WHERE id = $1 AND push IS NULL RETURNING id;
 

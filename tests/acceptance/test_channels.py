@@ -5,6 +5,7 @@ import json
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import http_ece
@@ -200,6 +201,40 @@ async def test_a_recipient_is_told_each_step_once_in_their_language(town, admin,
         link = said_so[0].partition("https://track.example.com")[2]
         assert "delivered" in (await admin.get(link, headers={"Accept": "text/html"})).text
         assert "912345678" not in str(await pool.fetch("SELECT m::text FROM messages AS m"))
+
+
+async def test_a_channel_is_changed_and_what_waited_is_said_where_it_points_now(admin, pool, settings, services):
+    messenger = Messenger(pool, services, PUSH, public_url="")
+    async with receiver() as broken, receiver() as chat:
+        broken.answer = lambda _: 500
+        night = {"from": "00:00", "to": "00:00"}
+        channel = await add(admin, url=broken.url.replace("http", "json"), kinds=["late"], group_s=0)
+        path = f"/v1/channels/{channel['id']}"
+        await raise_alert(pool, settings, AlertKind.LATE, datetime.now(UTC))
+        await said(messenger)
+        for change, pointer in (
+            ({"kinds": ["sleepy"]}, "/kinds/0"),
+            ({"url": "nonsense://x"}, "/url"),
+            ({"region": "atlantis"}, "/region"),
+        ):
+            answer = await admin.patch(path, json=change)
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+        assert (await admin.patch(path, json={"quiet": night})).json()["quiet"] == night
+        url = chat.url.replace("http", "json")
+        told = {"url": f"{url}/SECRET-OF-THE-URL", "kinds": [], "quiet": None, "description": "chat"}
+        changed = await admin.patch(path, json=told)
+        assert changed.status_code == 200, changed.text
+        assert "SECRET" not in changed.text + (await admin.get("/v1/audit")).text
+        shown = changed.json()
+        assert (shown["description"], shown["n_waiting"], shown.get("quiet"), shown.get("kinds", [])) == (
+            "chat",
+            1,
+            None,
+            [],
+        )
+        await said(messenger)
+        assert [event["message"] for event in chat.events] == ["Late"]
+    assert (await admin.patch(f"/v1/channels/{UUID(int=1)}", json={})).status_code == 404
 
 
 async def test_what_is_no_service_is_refused_and_nothing_inside_is_reached(admin, services):
