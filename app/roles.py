@@ -8,7 +8,8 @@ from functools import partial
 
 from app.commands.erasing import Erasing
 from app.commands.forgetting import Forgetting, Retention
-from app.gateway.brokers import ways_in, ways_out
+from app.gateway.brokers import note_brokers, ways_in, ways_out
+from app.gateway.forwarding import Forwarding
 from app.gateway.inbox import Inbox
 from app.gateway.sender import Sender
 from app.geocoding.chain import geocoding
@@ -142,8 +143,13 @@ def _gateway(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Events to other systems and commands from them, and messages to people."""
 
     async def send(stop: asyncio.Event) -> None:
-        async with ways_out(settings, opened.pool) as ways:
+        async with ways_out(settings) as ways:
+            await note_brokers(settings, opened.pool, ways)
             await Sender(opened.pool, opened.redis, ways).run(stop)
+
+    async def forward(stop: asyncio.Event) -> None:
+        async with ways_out(settings) as ways:
+            await Forwarding(opened.pool, opened.redis, ways, Roster(opened.pool).regions).run(stop)
 
     async def receive(stop: asyncio.Event) -> None:
         async with geocoding(settings, opened.redis) as geocoders:
@@ -160,7 +166,7 @@ def _gateway(settings: Settings, opened: Resources) -> dict[str, Start]:
         await Messenger(opened.pool, services, push, public_url=settings.public_url).run(stop)
 
     notices = Notices(opened.pool, arrivals(settings, opened))
-    return {"events": send, "commands": receive, "messages": say, "notices": notices.run}
+    return {"events": send, "positions out": forward, "commands": receive, "messages": say, "notices": notices.run}
 
 
 def _background(settings: Settings, opened: Resources) -> dict[str, Start]:

@@ -116,6 +116,8 @@ class Settings:
     """Topic from which orders come."""
     kafka_dead_letters: str = "postrider.commands.dead"
     """Topic of commands that could have no effect."""
+    broker_positions_s: int = 0
+    """RabbitMQ and Kafka are told where each courier is at most once in so many seconds, up to 3600; 0: not at all."""
     compress_after_days: int = 2
     """TimescaleDB compresses fixes older than this; late ones still find their place."""
     log_level: str = "INFO"

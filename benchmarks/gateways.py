@@ -26,7 +26,7 @@ import asyncpg
 import httpx
 import redis.asyncio as aioredis
 
-from app.gateway.brokers import ways_out
+from app.gateway.brokers import note_brokers, ways_out
 from app.gateway.sender import Sender
 from app.gateway.signing import new_secret
 from app.settings import Settings
@@ -69,7 +69,8 @@ async def gateway(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[None]
     """One process' sender, in this process."""
     stop = asyncio.Event()
     redis = aioredis.Redis.from_url(settings.redis_url)
-    async with ways_out(settings, pool) as ways:
+    async with ways_out(settings) as ways:
+        await note_brokers(settings, pool, ways)
         task = asyncio.create_task(Sender(pool, redis, ways).run(stop))
         try:
             yield

@@ -6,7 +6,7 @@ live state. `tracking.intake.ingest` appends (together with live state, in one s
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -27,6 +27,8 @@ HISTORY: Final = "history"
 """The group of `tracking.history.writer`."""
 WATCH: Final = "watch"
 """The group of `tracking.watching.watch`."""
+OUT: Final = "out:"
+"""Before the names of groups that read for other systems, which come and go."""
 
 _trim = Script("trim")
 
@@ -239,6 +241,17 @@ class PositionLog:
                     await self._redis.xgroup_destroy(key, group)
                     gone.append(group)
         return gone
+
+    async def keep_only(self, region: Region, kind: str, groups: Collection[str]) -> None:
+        """Of the groups whose names begin with `kind`, take their place away from all others: nobody reads for them."""
+        key = RegionKeys(region).log
+        try:
+            found = [row["name"].decode() for row in await self._redis.xinfo_groups(key)]
+        except ResponseError:
+            return  # no log yet
+        for group in found:
+            if group.startswith(kind) and group not in groups:
+                await self._redis.xgroup_destroy(key, group)
 
     async def skip(self, group: str, region: Region) -> datetime:
         """Go on at the end of the log, whatever the group has not read or acknowledged; since when that has been."""

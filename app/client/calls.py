@@ -92,6 +92,13 @@ class Calls(Connection):
         answer: shapes.Channel = await self.ask("POST", "/v1/channels", body=body, key=key)
         return answer
 
+    async def change_channel(self, channel_id: str, body: shapes.ChannelPatch) -> shapes.Channel:
+        """`PATCH /v1/channels/{channel_id}`."""
+        answer: shapes.Channel = await self.ask(
+            "PATCH", at("/v1/channels/{channel_id}", channel_id=channel_id), body=body
+        )
+        return answer
+
     async def delete_channel(self, channel_id: str) -> None:
         """`DELETE /v1/channels/{channel_id}`."""
         await self.ask("DELETE", at("/v1/channels/{channel_id}", channel_id=channel_id))

@@ -280,6 +280,17 @@ class Channel(TypedDict):
     last_error: NotRequired[str | None]
 
 
+class ChannelPatch(TypedDict):
+    url: NotRequired[str]
+    kinds: NotRequired[list[str]]
+    region: NotRequired[str | None]
+    language: NotRequired[Literal["en", "ru"]]
+    quiet: NotRequired[QuietHours | None]
+    group_s: NotRequired[int]
+    after_s: NotRequired[int]
+    description: NotRequired[str]
+
+
 class Check(TypedDict):
     at: str
     ok: bool
@@ -859,6 +870,7 @@ class NewUser(TypedDict):
 class NewWebhook(TypedDict):
     url: str
     types: NotRequired[list[str]]
+    positions: NotRequired[Positions | None]
     region: NotRequired[str | None]
     description: NotRequired[str]
 
@@ -1138,6 +1150,11 @@ class PositionView(TypedDict):
     age_s: float
     contact_age_s: float
     status: Presence
+
+
+class Positions(TypedDict):
+    every_s: NotRequired[int]
+    couriers: NotRequired[list[str] | None]
 
 
 Presence = Literal["online", "stale", "offline"]
@@ -1574,6 +1591,7 @@ class Webhook(TypedDict):
     created_at: str
     n_waiting: int
     region: NotRequired[str | None]
+    positions: NotRequired[Positions | None]
     off_reason: NotRequired[str | None]
     failing_since: NotRequired[str | None]
 
@@ -1581,6 +1599,7 @@ class Webhook(TypedDict):
 class WebhookPatch(TypedDict):
     url: NotRequired[str]
     types: NotRequired[list[str]]
+    positions: NotRequired[Positions]
     region: NotRequired[str | None]
     description: NotRequired[str]
     enabled: NotRequired[bool]
@@ -1595,6 +1614,7 @@ class WebhookWithSecret(TypedDict):
     created_at: str
     n_waiting: int
     region: NotRequired[str | None]
+    positions: NotRequired[Positions | None]
     off_reason: NotRequired[str | None]
     failing_since: NotRequired[str | None]
     secret: str

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import asyncpg
 
+from app.gateway.events import POSITION
 from app.gateway.inbox import Inbox
 from app.gateway.ways import Way
 from app.gateway.webhooks import Webhooks
@@ -41,10 +42,14 @@ BROKERS: Final[Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Way
 }
 
 
+ALL_EVENTS: Final = "postrider.*"
+SLOWEST_S: Final = 3600
+
+
 @asynccontextmanager
-async def ways_out(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Mapping[str, Way]]:
+async def ways_out(settings: Settings) -> AsyncIterator[Mapping[str, Way]]:
     """
-    Every way by its kind, open. From now on events wait for the brokers that are set, and for no others.
+    Every way by its kind, open.
 
     A broker whose library is not installed is told, and keeps no other way closed.
     """
@@ -58,12 +63,22 @@ async def ways_out(settings: Settings, pool: asyncpg.Pool) -> AsyncIterator[Mapp
             except ImportError:
                 log.exception("a library is missing", extra={"event": "extra_missing", "install": f"postrider[{kind}]"})
                 continue
-            if way is None:
-                await pool.execute(queries["event_targets.dismiss"], kind)
-            else:
+            if way is not None:
                 ways[kind] = await stack.enter_async_context(way)
-                await pool.execute(queries["event_targets.ensure"], kind, f"{kind}, by the settings")
         yield ways
+
+
+async def note_brokers(settings: Settings, pool: asyncpg.Pool, ways: Collection[str]) -> None:
+    """From now on events wait for the brokers that are set and to which there is a way, and for no others."""
+    is_set = {"rabbitmq": bool(settings.rabbitmq_url), "kafka": bool(settings.kafka_servers)}
+    every_s = min(settings.broker_positions_s, SLOWEST_S)
+    types = [ALL_EVENTS, POSITION] if every_s else []
+    for kind in BROKERS:
+        if kind in ways:
+            description = f"{kind}, by the settings"
+            await pool.execute(queries["event_targets.ensure"], kind, description, types, every_s or SLOWEST_S)
+        elif not is_set[kind]:
+            await pool.execute(queries["event_targets.dismiss"], kind)
 
 
 def ways_in(settings: Settings, inbox: Inbox) -> dict[str, Start]:

@@ -12,14 +12,19 @@ from uuid import UUID
 
 import msgspec
 
+from app.shapes.arrivals import EtaShape, instant
 from app.shapes.orders import OrderShape, shape_of
+from dispatch.arrivals.changes import EtaChange
 from dispatch.orders.rows import from_json, order_from_row
+from dispatch.stop import StopKind
 
 Row = Mapping[str, Any]
 
 SPECVERSION: Final = "1.0"
 TEST: Final = "postrider.test"
 """Sent only to the target that asked for it."""
+POSITION: Final = "postrider.courier.position"
+"""Not from the outbox (app/gateway/forwarding.py): a table would have a row for every fix."""
 
 
 class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -111,6 +116,43 @@ class FenceData(msgspec.Struct, kw_only=True):
     recorded_at: datetime
 
 
+class EtaData(msgspec.Struct, kw_only=True):
+    """
+    The arrival at a stop of an order has changed: it is the first one, differs by minutes, or is late now.
+
+    Small changes are not told, and none of a stop within a minute of the last one.
+    """
+
+    order_id: UUID
+    external_id: str | None
+    courier_id: UUID
+    stop: StopKind
+    eta: EtaShape
+    is_late: bool
+    """It is later than was promised."""
+    p50_before: datetime | None
+    """What was told before; null: nothing."""
+
+
+class PositionData(msgspec.Struct, kw_only=True):
+    """
+    Where a courier is: the newest good fix, told to who asks for it, of each courier no more often than asked.
+
+    `sequence` of these grows, with gaps: it is the fix's instant in microseconds.
+    """
+
+    courier_id: UUID
+    fixed_at: datetime
+    received_at: datetime
+    lat: float
+    lon: float
+    accuracy_m: float | None
+    speed_mps: float | None
+    course_deg: float | None
+    altitude_m: float | None
+    battery_pct: float | None
+
+
 class RefusedData(msgspec.Struct, kw_only=True):
     """A command of another system that can have no effect: a dead letter."""
 
@@ -132,7 +174,7 @@ class TestData(msgspec.Struct, kw_only=True):
     target_id: UUID
 
 
-Data = OrderData | CourierData | BreakData | AlertData | FenceData | RefusedData | TestData
+Data = OrderData | EtaData | CourierData | PositionData | BreakData | AlertData | FenceData | RefusedData | TestData
 
 ORDER_STEPS: Final = (
     *("placed", "changed", "assigned", "offered", "accepted", "rejected", "picked_up", "delivered", "failed"),
@@ -140,7 +182,9 @@ ORDER_STEPS: Final = (
 )
 SHAPES: Final[Mapping[str, type[msgspec.Struct]]] = {
     **{f"postrider.order.{step}": OrderData for step in ORDER_STEPS},
+    "postrider.eta.changed": EtaData,
     **dict.fromkeys(("postrider.courier.on_duty", "postrider.courier.off_duty"), CourierData),
+    POSITION: PositionData,
     **dict.fromkeys(("postrider.courier.break_started", "postrider.courier.break_ended"), BreakData),
     **{f"postrider.alert.{step}": AlertData for step in ("raised", "acknowledged", "resolved")},
     **{f"postrider.geofence.{step}": FenceData for step in ("entered", "exited", "dwelled")},
@@ -200,6 +244,8 @@ def body_of(row: Row) -> bytes:
 
 def _data_of(kind: str, facts: Any) -> Any:
     shape = SHAPES[kind]
+    if shape is EtaData:
+        return _eta_of(facts)
     if shape is not OrderData:
         return msgspec.convert(facts, shape)
     order = shape_of(order_from_row(_typed(facts["order"])))
@@ -208,6 +254,32 @@ def _data_of(kind: str, facts: Any) -> Any:
         **{name: getattr(order, name) for name in OrderShape.__struct_fields__},
         change=None if change is None else msgspec.convert(change, Change),
         offer=None if offer is None else msgspec.convert(offer, Offered),
+    )
+
+
+class _Arrival(EtaChange, kw_only=True):
+    order_id: UUID
+    external_id: str | None
+    courier_id: UUID
+
+
+def _eta_of(facts: Any) -> EtaData:
+    told = msgspec.convert(facts, _Arrival)
+    return EtaData(
+        order_id=told.order_id,
+        external_id=told.external_id,
+        courier_id=told.courier_id,
+        stop=told.stop,
+        eta=EtaShape(
+            p50=instant(told.p50),
+            p90=instant(told.p90),
+            computed_at=instant(told.computed_at),
+            source=told.source,
+            confidence=round(told.confidence, 2),
+            warnings=told.warnings,
+        ),
+        is_late=told.is_late,
+        p50_before=None if told.before is None else instant(told.before),
     )
 
 

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from app.gateway.address import check_url
 from app.gateway.described import document
-from app.gateway.events import SHAPES, TEST, CloudEvent, event_of
+from app.gateway.events import POSITION, SHAPES, TEST, CloudEvent, event_of
 from app.gateway.sender import alert_source
 from app.gateway.signing import new_secret
 from app.web.audit import audit
@@ -34,10 +34,19 @@ MOST_WEBHOOKS: Final = 200
 OLD_SECRET_FOR: Final = timedelta(days=1)
 
 Url = Annotated[str, msgspec.Meta(min_length=10, max_length=2000, pattern=r"^https?://[^\s/]+")]
-TypePattern = Annotated[str, msgspec.Meta(pattern=r"^postrider\.[a-z_.]{1,60}\*?$")]
+TypePattern = Annotated[str, msgspec.Meta(pattern=r"^postrider\.[a-z_.]{0,60}\*?$")]
 TypePatterns = Annotated[list[TypePattern], msgspec.Meta(max_length=64)]
 RegionId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
 Description = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Of which couriers the positions go there, and how often: with the type `postrider.courier.position`."""
+
+    every_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 10
+    """Of each courier the newest one, at most so often."""
+    couriers: Annotated[list[UUID], msgspec.Meta(max_length=1000)] | None = None
+    """Of these only, by our ids; none given: of all."""
 
 
 class NewWebhook(msgspec.Struct, kw_only=True):
@@ -45,7 +54,9 @@ class NewWebhook(msgspec.Struct, kw_only=True):
 
     url: Url
     types: TypePatterns = []
-    """Types of events, such as `postrider.order.delivered`; `postrider.order.*` are all that begin so. None: all."""
+    """Types of events, such as `postrider.order.delivered`; `postrider.order.*` are all that begin so. None: all, but
+    `postrider.courier.position` only where it is named."""
+    positions: Positions | None = None
     region: RegionId | None = None
     """Of this region only."""
     description: Description = ""
@@ -56,6 +67,7 @@ class WebhookPatch(msgspec.Struct, kw_only=True):
 
     url: Url | UnsetType = UNSET
     types: TypePatterns | UnsetType = UNSET
+    positions: Positions | UnsetType = UNSET
     region: RegionId | UnsetType | None = UNSET
     description: Description | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
@@ -74,6 +86,7 @@ class Webhook(msgspec.Struct, kw_only=True, omit_defaults=True):
     n_waiting: int
     """Events that are still to be sent to it."""
     region: str | None = None
+    positions: Positions | None = None
     off_reason: str | None = None
     failing_since: datetime | None = None
     """Nothing was taken since then."""
@@ -148,6 +161,7 @@ async def create_webhook(
     """
     check_url(data.url, "/url", allow_private=installation.webhooks_private)
     _check_types(data.types)
+    _check_positions(data.types, data.positions)
     async with pool.acquire() as connection, connection.transaction():
         before = await answered_before(connection, caller, idempotency_key, data)
         if before is not None:
@@ -157,7 +171,9 @@ async def create_webhook(
         region = None if data.region is None else await known_region(connection, data.region)
         secret = new_secret()
         row = await connection.fetchrow(
-            queries["event_targets.insert"], data.url, data.description, data.types, region, [secret]
+            queries["event_targets.insert"],
+            *(data.url, data.description, data.types, region, [secret]),
+            *_pace_of(data.positions or Positions()),
         )
         await audit(connection, caller, "webhook.create", f"webhook:{row['id']}", _facts(row))
         made = WebhookWithSecret(secret=secret, **_members(_shape({**row, "n_waiting": 0})))
@@ -192,8 +208,12 @@ async def change_webhook(
             await known_region(connection, wanted["region"])
         is_on = row["off_at"] is None if data.enabled is UNSET else data.enabled
         values = [wanted[name] for name in ("url", "description", "types", "region")]
+        positions = _positions_of(row) if data.positions is UNSET else data.positions
+        _check_positions(wanted["types"], None if data.positions is UNSET else positions)
         now = datetime.now(UTC)
-        changed = await connection.fetchrow(queries["event_targets.change"], webhook_id, *values, is_on, now)
+        changed = await connection.fetchrow(
+            queries["event_targets.change"], webhook_id, *values, is_on, now, *_pace_of(positions)
+        )
         if is_on:
             await connection.execute(queries["event_targets.due_now"], webhook_id)
         await audit(connection, caller, "webhook.change", f"webhook:{webhook_id}", {**_facts(wanted), "enabled": is_on})
@@ -294,7 +314,21 @@ def _missing(what: str = "webhook") -> NotFoundException:
 
 def _shape(row: Any) -> Webhook:
     names = ("id", "url", "types", "description", "created_at", "region", "off_reason", "failing_since", "n_waiting")
-    return Webhook(enabled=row["off_at"] is None, **{name: row[name] for name in names})
+    positions = _positions_of(row) if POSITION in row["types"] else None
+    return Webhook(enabled=row["off_at"] is None, positions=positions, **{name: row[name] for name in names})
+
+
+def _positions_of(row: Any) -> Positions:
+    return Positions(every_s=row["position_every_s"], couriers=row["position_couriers"])
+
+
+def _pace_of(positions: Positions) -> tuple[int, list[UUID] | None]:
+    return positions.every_s, positions.couriers
+
+
+def _check_positions(types: list[str], positions: Positions | None) -> None:
+    if positions is not None and POSITION not in types:
+        raise BadInput("It gets no positions.", ("/positions", f"expected {POSITION} among the types"))
 
 
 def _members(webhook: Webhook) -> dict[str, Any]:

@@ -39,14 +39,15 @@ class OrderEtaShape(msgspec.Struct, kw_only=True):
 def eta_shape(eta: Eta) -> EtaShape:
     """An arrival, to the second."""
     return EtaShape(
-        p50=_instant(eta.p50),
-        p90=_instant(eta.p90),
-        computed_at=_instant(eta.computed_at),
+        p50=instant(eta.p50),
+        p90=instant(eta.p90),
+        computed_at=instant(eta.computed_at),
         source=eta.source,
         confidence=round(eta.confidence, 2),
         warnings=[note.value for note in eta.warnings],
     )
 
 
-def _instant(unix_s: float) -> datetime:
+def instant(unix_s: float) -> datetime:
+    """To the second."""
     return datetime.fromtimestamp(round(unix_s), UTC)

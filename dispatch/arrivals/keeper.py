@@ -33,6 +33,7 @@ from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.history import History
 from dispatch.arrivals.itinerary import Itinerary, itineraries
 from dispatch.arrivals.promises import Promises
+from dispatch.arrivals.reporting import Reporting
 from dispatch.arrivals.widths import Widths
 from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
@@ -45,8 +46,9 @@ from tracking.lanes import LaneParams, Lanes
 from tracking.lease import Lease
 from tracking.live import LivePositions
 from tracking.log import Entry, RegionKeys, entry_of
+from tracking.pause import first_to_end, rest
 from tracking.position import CourierId, Region
-from tracking.streams import StreamEntry, Tails, text_of
+from tracking.streams import StreamEntry, Tail, Tails, text_of
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,8 @@ class KeeperParams:
     """Looks for new regions so often."""
     retry_s: float = 1.0
     """Pause after a failure."""
+    report_every_s: float = 5.0
+    """Looks so often for what other systems are to be told."""
 
 
 @dataclass(slots=True)
@@ -95,6 +99,7 @@ class _Region:
 
     region: Region
     lease: Lease
+    reporting: Reporting
     after: dict[str, str]
     """Where log and events are read from."""
     seen: set[CourierId] = field(default_factory=set)
@@ -159,9 +164,7 @@ class EtaKeeper:
         try:
             state = await self._begin(lease)
             with self._tails.follow(state.after) as tail:
-                while not stop.is_set():
-                    self._take(state, await tail.take(self._params.take_s))
-                    await self._round(state)
+                await first_to_end(self._keep_up(state, tail, stop), self._report_on(state))
         except LeaseLost:
             raise
         except outages.DRIVERS:
@@ -171,6 +174,21 @@ class EtaKeeper:
             raise
         finally:
             self._let_go(state)
+
+    async def _keep_up(self, state: _Region, tail: Tail, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._take(state, await tail.take(self._params.take_s))
+            await self._round(state)
+
+    async def _report_on(self, state: _Region) -> None:
+        """Beside it, for as long as it goes on: what holds the outbox holds no arrival."""
+        while True:
+            await rest(self._params.report_every_s)
+            try:
+                with state.aside.bearing(REGION, doing="report arrivals"):
+                    await state.reporting.turn(state.followings.values(), state.aside)
+            except outages.DRIVERS as exc:
+                outages.tell(log, "arrivals not reported", exc, event="etas_not_reported", region=state.region)
 
     async def _begin(self, lease: Lease) -> _Region:
         """Take over a region: routes from the rows, what was told from the book, positions as they are known."""
@@ -182,7 +200,7 @@ class EtaKeeper:
         promised, widths = await self._book.promises(region), await self._book.widths(region)
         kept = await self._pool.fetch(queries["told_arrivals.last_of_open"], region)
         history = History.of({OrderId(row["order_id"]): (row["p50"], row["n"]) for row in kept})
-        state = _Region(region, lease, after, promises=promised, widths=widths, history=history)
+        state = _Region(region, lease, Reporting(self._pool), after, promises=promised, widths=widths, history=history)
         told_before = await self._book.of_region(region)
         await self._reload(state, None)
         now = datetime.now(UTC).timestamp()

@@ -50,3 +50,18 @@ LIMIT 1;
 -- $1 orders: those that somebody may still bring.
 SELECT id FROM orders
 WHERE id = ANY($1::uuid[]) AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning');
+
+-- name: reported
+-- $1 orders: what other systems were told last of each of their stops.
+SELECT DISTINCT ON (o.subject, o.data ->> 'stop') o.subject, o.data ->> 'stop' AS stop, o.at, o.data::text AS data
+FROM outbox AS o
+WHERE o.subject = ANY($1::uuid []) AND o.type = 'postrider.eta.changed'
+ORDER BY o.subject, o.data ->> 'stop', o.sequence DESC;
+
+-- name: report
+-- $1 order, $2 courier, $3 now, $4 what is told: an event for other systems, while the order is open.
+SELECT put_event(
+    'eta.changed', o.id, o.region, $3::timestamptz, $2::uuid,
+    $4::jsonb || jsonb_build_object('order_id', o.id, 'external_id', o.external_id, 'courier_id', $2::uuid)
+)
+FROM orders AS o WHERE o.id = $1 AND o.closed_at IS NULL;

@@ -41,20 +41,31 @@ UPDATE event_targets AS t SET off_at = $2, off_reason = $3
 WHERE t.id = $1 AND t.off_at IS NULL
 RETURNING t.description, coalesce(t.region, (SELECT min(r.id) FROM regions AS r)) AS alert_region;
 
+-- name: for_positions
+-- $1 region, $2 ways: who wants to know where its couriers are.
+SELECT id, way, url, secrets, old_secret_until, position_every_s, position_couriers
+FROM event_targets
+WHERE
+    off_at IS NULL AND way = ANY($2::text []) AND (region IS NULL OR region = $1)
+    AND 'postrider.courier.position' = ANY(types);
+
 -- name: ensure
--- The one target of a broker that the settings name: $1 way, $2 what it is.
-INSERT INTO event_targets (way, url, description, secrets) VALUES ($1, '', $2, '{}')
+-- The one target of a broker that the settings name: $1 way, $2 what it is, $3 types, $4 seconds between positions.
+INSERT INTO event_targets (way, url, description, secrets, types, position_every_s) VALUES ($1, '', $2, '{}', $3, $4)
 ON CONFLICT (way) WHERE way IN ('rabbitmq', 'kafka')
-DO UPDATE SET off_at = NULL, off_reason = NULL, rests_until = NULL, n_failures = 0, failing_since = NULL;
+DO UPDATE SET types = excluded.types, position_every_s = excluded.position_every_s, off_at = NULL, off_reason = NULL, rests_until = NULL, n_failures = 0, failing_since = NULL;
 
 -- name: dismiss
 -- The target of a broker that the settings name no more: $1 way. What waits stays until it is too old.
 UPDATE event_targets SET off_at = now(), off_reason = 'not set' WHERE way = $1 AND off_at IS NULL;
 
 -- name: insert
--- $1 address, $2 description, $3 types, $4 region, $5 secrets.
-INSERT INTO event_targets (url, description, types, region, secrets) VALUES ($1, $2, $3, $4, $5)
-RETURNING id, url, description, types, region, created_at, off_at, off_reason, failing_since;
+-- $1 address, $2 description, $3 types, $4 region, $5 secrets, $6 seconds between positions, $7 of which couriers.
+INSERT INTO event_targets (url, description, types, region, secrets, position_every_s, position_couriers)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+RETURNING
+    id, url, description, types, region, created_at, off_at, off_reason, failing_since, position_every_s,
+    position_couriers;
 
 -- name: count
 SELECT count(*) AS n FROM event_targets WHERE way = 'webhook';
@@ -62,18 +73,21 @@ SELECT count(*) AS n FROM event_targets WHERE way = 'webhook';
 -- name: list
 SELECT
     t.id, t.url, t.description, t.types, t.region, t.created_at, t.off_at, t.off_reason, t.failing_since,
+    t.position_every_s, t.position_couriers,
     (SELECT count(*) FROM outbox_queue AS q WHERE q.target_id = t.id) AS n_waiting
 FROM event_targets AS t
 WHERE t.way = 'webhook' AND ($1::uuid IS NULL OR t.id = $1)
 ORDER BY t.created_at, t.id;
 
 -- name: lock
-SELECT id, url, description, types, region, off_at FROM event_targets WHERE id = $1 AND way = 'webhook' FOR UPDATE;
+SELECT id, url, description, types, region, off_at, position_every_s, position_couriers
+FROM event_targets WHERE id = $1 AND way = 'webhook' FOR UPDATE;
 
 -- name: change
--- $2 address, $3 description, $4 types, $5 region, $6 whether it is on, $7 now. Turned on again it begins well.
+-- $2 address, $3 description, $4 types, $5 region, $6 whether it is on, $7 now, $8 seconds between positions, $9 of which
+-- couriers. Turned on again it begins well.
 UPDATE event_targets SET
-    url = $2, description = $3, types = $4, region = $5,
+    url = $2, description = $3, types = $4, region = $5, position_every_s = $8, position_couriers = $9,
     off_at = CASE WHEN $6 THEN NULL ELSE coalesce(off_at, $7) END,
     off_reason = CASE WHEN $6 THEN NULL ELSE coalesce(off_reason, 'turned off') END,
     failing_since = CASE WHEN $6 AND off_at IS NULL THEN failing_since END,

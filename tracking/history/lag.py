@@ -13,7 +13,7 @@ from typing import Final
 
 from tracking import metrics, outages
 from tracking.dead_letters import DeadLetters
-from tracking.log import HISTORY, PositionLog
+from tracking.log import HISTORY, OUT, PositionLog
 from tracking.pause import pause
 from tracking.position import Region
 
@@ -30,6 +30,8 @@ async def tell_lag(position_log: PositionLog, letters: DeadLetters, region: Regi
         await position_log.ensure_group(HISTORY, region)
         lags = await position_log.lag(region)
     for lag in lags:
+        if lag.group.startswith(OUT):  # they come and go, and hold the log for a minute at most
+            continue
         metrics.LOG_FIXES.labels(region, lag.group).set(lag.n_fixes)
         metrics.LOG_LAG_SECONDS.labels(region, lag.group).set(lag.seconds)
     metrics.DEAD_LETTERS.labels(region).set(await letters.count(region))

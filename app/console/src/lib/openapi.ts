@@ -369,6 +369,17 @@ export interface components {
             said_at?: string | null;
             last_error?: string | null;
         };
+        /** ChannelPatch */
+        ChannelPatch: {
+            url?: string;
+            kinds?: string[];
+            region?: string | null;
+            language?: "en" | "ru";
+            quiet?: components["schemas"]["QuietHours"] | null;
+            group_s?: number;
+            after_s?: number;
+            description?: string;
+        };
         /** Check */
         Check: {
             /** Format: date-time */
@@ -1101,6 +1112,7 @@ export interface components {
         NewWebhook: {
             url: string;
             types?: string[];
+            positions?: components["schemas"]["Positions"] | null;
             region?: string | null;
             /** @default  */
             description?: string;
@@ -1323,6 +1335,12 @@ export interface components {
             age_s: number;
             contact_age_s: number;
             status: components["schemas"]["Presence"];
+        };
+        /** Positions */
+        Positions: {
+            /** @default 10 */
+            every_s?: number;
+            couriers?: string[] | null;
         };
         /**
          * Presence
@@ -1878,6 +1896,7 @@ export interface components {
             created_at: string;
             n_waiting: number;
             region?: string | null;
+            positions?: components["schemas"]["Positions"] | null;
             off_reason?: string | null;
             failing_since?: string | null;
         };
@@ -1885,6 +1904,7 @@ export interface components {
         WebhookPatch: {
             url?: string;
             types?: string[];
+            positions?: components["schemas"]["Positions"];
             region?: string | null;
             description?: string;
             enabled?: boolean;
@@ -1901,6 +1921,7 @@ export interface components {
             created_at: string;
             n_waiting: number;
             region?: string | null;
+            positions?: components["schemas"]["Positions"] | null;
             off_reason?: string | null;
             failing_since?: string | null;
             secret: string;

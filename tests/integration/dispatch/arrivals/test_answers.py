@@ -35,7 +35,7 @@ from tracking.log import RegionKeys
 from tracking.position import LatLon, Region
 
 REGION = Region("default")
-FAST = KeeperParams(take_s=0.03, tell_every_s=0.5, reload_every_s=5.0, lease_s=1.0, retry_s=0.05)
+FAST = KeeperParams(take_s=0.03, tell_every_s=0.5, reload_every_s=5.0, lease_s=1.0, retry_s=0.05, report_every_s=0.05)
 LEASE = Lease(job="arrivals", region=REGION, token=100)
 
 
@@ -201,6 +201,29 @@ async def test_another_keeper_takes_over_and_goes_on_from_what_was_told_and_what
     told = (await book.of_courier(REGION, courier_id)).etas[1]
     assert words[0]["because"] is None
     assert abs(words[-1]["p50"].timestamp() - told.p50) <= MOVED_S
+
+
+async def test_other_systems_hear_the_first_arrival_and_what_moved_by_minutes_whoever_keeps_it(city, ride):
+    order, courier_id = ride
+
+    async def told(n):
+        rows = await city.pool.fetch(
+            "SELECT subject, courier_id, data ->> 'stop' AS stop, (data ->> 'p50')::float AS p50,"
+            " (data ->> 'before')::float AS before FROM outbox WHERE type = 'postrider.eta.changed' ORDER BY n"
+        )
+        return rows if len(rows) >= n else None
+
+    async with keeping(city):
+        rows = await until(lambda: told(2))
+    assert [(row["subject"], row["courier_id"], row["before"]) for row in rows] == 2 * [(order.id, courier_id, None)]
+    assert {row["stop"] for row in rows} == {"pickup", "dropoff"}
+    await city.pool.execute(
+        "UPDATE outbox SET at = at - interval '1 hour', data = data || jsonb_build_object('p50', 1.0)"
+        " WHERE type = 'postrider.eta.changed' AND data ->> 'stop' = 'dropoff'"
+    )
+    async with keeping(city):
+        rows = await until(lambda: told(3))
+    assert [(row["stop"], row["before"]) for row in rows[2:]] == [("dropoff", 1.0)]
 
 
 async def test_two_keepers_share_the_regions_and_one_is_enough(city, ride):
