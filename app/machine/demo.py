@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+import httpx
+
 from app.machine.opening import Opening
 from app.machine.routing import routing
 from app.machine.streets import streets
@@ -14,6 +16,7 @@ from app.simulation import asked
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts
 from app.simulation.run import run as simulate
+from app.simulation.sink import sink
 from app.wiring.resources import open_redis
 from app.wiring.supervise import supervise
 from tracking.pause import pause
@@ -29,6 +32,7 @@ TOMORROW = 0.5
 """Orders for tomorrow, for each courier: two to three for each of those who work by shifts."""
 
 SUMMARY_EVERY_S = 60.0
+TIMEOUT_S = 10.0
 
 
 def summary(counts: Counts) -> str:
@@ -60,7 +64,7 @@ async def demo(
     source = None if lived_in is None else lived_in.source
     graphs = settings.data_dir if lived_in is None else lived_in.tiles.with_suffix(".ways").absolute()
     async with routing(source, graphs, _say) as engines:
-        chosen = {"POSTRIDER_DEMO": "1"}
+        chosen = {"POSTRIDER_DEMO": "1", "POSTRIDER_WEBHOOKS_PRIVATE": environ.get("POSTRIDER_WEBHOOKS_PRIVATE", "1")}
         if lived_in is not None and not settings.map_tiles:
             chosen["POSTRIDER_MAP_TILES"] = str(lived_in.tiles.absolute())
         if engines and not settings.osrm_url:
@@ -112,11 +116,19 @@ async def _run(
 
         async with asyncio.TaskGroup() as group:
             group.create_task(supervise("simulate", drive, stop))
+            group.create_task(supervise("sink", partial(_show_events, url, token), stop))
             while not stop.is_set():
                 await pause(stop, SUMMARY_EVERY_S)
                 print(summary(counts), flush=True)  # noqa: T201 - what a person came for
 
     await up(settings, environ, stop, beside=city)
+
+
+async def _show_events(url: str, token: str, stop: asyncio.Event) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_S) as api, sink(api) as address:
+        _say(f"events, as another system is told them: {address}")
+        await stop.wait()
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import httpx
 import jsonschema_rs
 import pytest
 import pytest_asyncio
@@ -15,6 +16,7 @@ import redis.asyncio as aioredis
 
 from app.gateway.sender import Sender
 from app.gateway.webhooks import Webhooks
+from app.simulation.sink import sink as demo_sink
 from tests.acceptance.test_orders import Town, town  # noqa: F401 - fixtures
 from tests.receiver import Receiver, receiver
 from tests.waiting import until
@@ -96,6 +98,20 @@ async def test_an_orders_whole_day_arrives_in_order_each_step_once_and_signed(to
     deliveries = (await admin.get(f"/v1/webhooks/{webhook['id']}/deliveries")).json()["items"]
     assert [item["event"]["id"] for item in deliveries] == [event["id"] for event in reversed(sink.events)]
     assert {item["status"] for item in deliveries} == {204}
+
+
+async def test_the_demos_own_system_shows_what_it_is_told_and_takes_nothing_unsigned(town, admin, settings, pool):  # noqa: F811
+    for _ in range(2):  # the second one takes the place of the first
+        async with demo_sink(admin) as url, httpx.AsyncClient() as anybody, sending(settings, pool):
+            order = await town.place()
+
+            async def is_shown(url=url, anybody=anybody, order=order):
+                return f"postrider.order.placed           {order['id']} #1" in (await anybody.get(url)).text
+
+            await until(is_shown)
+            assert (await anybody.post(url, content=b'{"type": "made.up"}')).status_code == 401
+            assert "made.up" not in (await anybody.get(url)).text
+    assert len((await admin.get("/v1/webhooks")).json()["items"]) == 1
 
 
 async def test_couriers_and_alerts_are_told_and_what_is_undone_is_not(town, admin, settings, pool, sink):  # noqa: F811
