@@ -115,7 +115,7 @@ async def outbox(settings: Settings, rabbit: RabbitServer | None, kafka: KafkaSe
     """Events at a rate, out over the brokers there are."""
     seen: dict[str, list[float]] = {}
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(asyncpg.create_pool(settings.database_url, max_size=8))
+        pool = await stack.enter_async_context(asyncpg.create_pool(settings.database_url, min_size=0, max_size=8))
         await stack.enter_async_context(gateway(settings, pool))
         await pool.execute(PLACE, 1)  # exchange and topic are there
         await asyncio.sleep(3)
@@ -149,7 +149,7 @@ async def webhooks(settings: Settings, options: Any) -> Any:
     """Ten of a hundred hang: how long the others wait."""
     settings = Settings(database_url=settings.database_url, redis_url=settings.redis_url, webhooks_private=True)
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(asyncpg.create_pool(settings.database_url, max_size=8))
+        pool = await stack.enter_async_context(asyncpg.create_pool(settings.database_url, min_size=0, max_size=8))
         well = [await stack.enter_async_context(receiver()) for _ in range(90)]
         hanging = [await stack.enter_async_context(receiver()) for _ in range(10)]
         for one in hanging:
