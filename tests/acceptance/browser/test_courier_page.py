@@ -64,6 +64,8 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     world.client.post(f"/v1/orders/{order['id']}/reassign", json=given).raise_for_status()
     offer = phone.get_by_role("region", name="New order")
     expect(offer).to_contain_text("Rua das Flores 1")
+    expect(offer).to_contain_text(re.compile(r"\d+ seconds? left"))
+    expect(offer.get_by_role("button", name="Show the map")).to_be_visible()
     is_clean(phone)
     press(phone, "Accept")
     expect(phone.get_by_text("Next: Pick up")).to_be_visible()
@@ -140,6 +142,50 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     is_clean(phone)
     press(phone, "Закончить смену")
     wait_until(lambda: not world.client.get(f"/v1/couriers/{courier_id}").json()["on_duty"])
+
+
+def test_a_courier_rests_gives_back_and_brings_back_what_nobody_takes(phone, world):
+    world.cancel_what_others_left()
+    courier_id = world.courier("Courier Bento", "bicycle")
+    invitation = world.client.post(f"/v1/couriers/{courier_id}/invitations").json()["url"]
+    phone.goto(world.url + invitation)
+    press(phone, "Open the courier page")
+    press(phone, "Break")
+    expect(phone.get_by_text("On a break")).to_be_visible()
+    press(phone, "End break")
+    expect(phone.get_by_text("On shift")).to_be_visible()
+
+    def take():
+        order = world.client.post("/v1/orders", json={"pickup": SHOP, "dropoff": DOOR}).json()["id"]
+        given = {"courier_id": courier_id, "reason": "test", "force": True}
+        world.client.post(f"/v1/orders/{order}/reassign", json=given).raise_for_status()
+        press(phone, "Accept")
+        expect(phone.get_by_text("Next: Pick up")).to_be_visible()
+        return lambda: world.client.get(f"/v1/orders/{order}").json()
+
+    order = take()
+    press(phone, "Problem")
+    press(phone, "Not ready, or not there")
+    press(phone, "Give the order back")
+    expect(phone.get_by_role("heading", name="Nothing to do yet")).to_be_visible()
+    wait_until(lambda: order()["state"] == "placed")
+    world.cancel_what_others_left()
+
+    order = take()
+    press(phone, "Picked up")
+    expect(phone.get_by_text("Next: Deliver")).to_be_visible()
+    press(phone, "Problem")
+    press(phone, "Nobody there")
+    expect(phone.get_by_text("The goods come back")).to_be_visible()
+    is_clean(phone)
+    press(phone, "Cannot be delivered")
+    expect(phone.get_by_text("Next: Bring back")).to_be_visible()
+    assert (order()["state"], order()["reason"]) == ("returning", "Nobody there")
+    press(phone, "Brought back")
+    expect(phone.get_by_role("heading", name="Nothing to do yet")).to_be_visible()
+    wait_until(lambda: order()["state"] == "returned")
+    press(phone, "Today")
+    expect(phone.get_by_role("listitem").filter(has_text="Rua do Almada 7")).to_contain_text("Brought back")
 
 
 def a_photo(width, height):

@@ -39,10 +39,9 @@ export function offersAfter(offers: readonly Offer[], actions: readonly Action[]
   return offers.filter((offer) => !answered.has(offer.id) && Date.parse(offer.expires_at) > now)
 }
 
-/** The orders of offers that were taken a moment ago. */
-export function takenOrders(offers: readonly Offer[], actions: readonly Action[]): Set<string> {
-  const taken = new Set(actions.filter(({ what }) => what === 'accept').map(({ offerId }) => offerId))
-  return new Set(offers.filter(({ id }) => taken.has(id)).flatMap((offer) => [offer.order_id, ...(offer.orders ?? []).map((one) => one.order_id)]))
+/** The orders of offers that were taken a moment ago; the offers themselves may be gone before the route says so. */
+export function takenOrders(actions: readonly Action[]): Set<string> {
+  return new Set(actions.filter(({ what }) => what === 'accept').flatMap(({ orderIds }) => orderIds ?? []))
 }
 
 /** Whether at work, and on a break, by what was pressed last. */

@@ -42,6 +42,8 @@ export interface Action {
   at: string
   orderId?: string
   offerId?: string
+  /** Those of an offer that was taken. */
+  orderIds?: string[]
 }
 
 /** A place that the phone measured, as the API takes it. */

@@ -38,7 +38,7 @@ export class Work {
   actions = $state.raw<Action[]>([])
   private arrived = $state.raw<ReadonlySet<string>>(new Set())
 
-  readonly stops = $derived(stopsAfter(this.route, this.actions, this.arrived, takenOrders(this.offers, this.actions)))
+  readonly stops = $derived(stopsAfter(this.route, this.actions, this.arrived, takenOrders(this.actions)))
   readonly openOffers = $derived(offersAfter(this.offers, this.actions, this.now))
   readonly duty = $derived(dutyAfter(this.day, this.actions))
 
@@ -137,7 +137,7 @@ export class Work {
   }
 
   /** Keep that something was done, and tell the server as soon as there is a network. */
-  async act(what: What, path: string, body: Record<string, unknown> = {}, about: { orderId?: string; offerId?: string } = {}): Promise<void> {
+  async act(what: What, path: string, body: Record<string, unknown> = {}, about: Pick<Action, 'orderId' | 'offerId' | 'orderIds'> = {}): Promise<void> {
     await this.keep(what, path, body, about)
     if (what === 'on_duty' || what === 'off_duty') this.show(null, null)
     await this.flush()
@@ -147,7 +147,7 @@ export class Work {
     what: What,
     path: string,
     body: Record<string, unknown>,
-    about: { orderId?: string; offerId?: string; picture?: Blob },
+    about: Pick<Action, 'orderId' | 'offerId' | 'orderIds' | 'picture'>,
   ): Promise<void> {
     const { picture, ...ids } = about
     const at = new Date().toISOString()
