@@ -83,6 +83,7 @@ from app.settings import Settings
 from app.streets.tile_file import TileFile
 from app.web.address import Proxies
 from app.web.auth import AuthenticationMiddleware, Authenticator, provide_caller
+from app.web.compression import CompressionMiddleware
 from app.web.describe import document_problems
 from app.web.graceful import when_streams_must_end
 from app.web.health_listener import Look, listen
@@ -210,7 +211,7 @@ def create_app(settings: Settings) -> Litestar:
             await app.state.intake.presence.refresh(datetime.now(UTC))
             stop = asyncio.Event()
             async with (
-                live.open_feed(settings, opened.redis, opened.tails) as app.state.feed,
+                live.open_feed(settings, opened.redis, opened.tails, opened.pool) as app.state.feed,
                 geocoding(settings, opened.redis) as app.state.geocoding,
                 oidc.open_provider(settings) as app.state.oidc,
                 asyncio.TaskGroup() as group,
@@ -262,7 +263,7 @@ def create_app(settings: Settings) -> Litestar:
             "day_plans": Provide(_day_plans, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
-        middleware=[AuthenticationMiddleware, ReachMiddleware, LookMiddleware, RetryMiddleware],
+        middleware=[CompressionMiddleware, AuthenticationMiddleware, ReachMiddleware, LookMiddleware, RetryMiddleware],
         before_request=refuse_unbearable,
         exception_handlers={
             **{cls: in_words(handler) for cls, handler in exception_handlers().items()},

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from msgspec import UNSET, to_builtins
 
-from app.shapes.orders import NewOrderShape, OrderPatch, new_order_of, objection_shapes, patched
+from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, new_order_of, objection_shapes, patched, shape_of
 from app.web.audit import audit
 from app.web.auth import Caller
 from app.web.regions import known_region
@@ -17,10 +18,21 @@ from dispatch.orders.depots import depots_of
 from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order
 from dispatch.orders.proof import plain
+from dispatch.orders.rows import order_from_row
 from dispatch.planning.proposal import FOR_NOW, ReasonCode
 from dispatch.stop import OrderId
 from sql import queries
 from tracking.position import CourierId
+
+
+async def shapes_of_many(connection: Any, ids: Sequence[str]) -> list[OrderShape]:
+    """Orders by their ids, with what the planner thinks of them; those that are gone are left out."""
+    rows = await connection.fetch(queries["orders.get_many"], [UUID(one) for one in ids])
+    decisions = {
+        row["order_id"]: row
+        for row in await connection.fetch(queries["decisions.of_orders"], [row["id"] for row in rows])
+    }
+    return [shape_of(order_from_row(row), decisions.get(row["id"])) for row in rows]
 
 
 async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:

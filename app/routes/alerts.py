@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from app.web.announce import announce
 from app.web.audit import audit
 from app.web.auth import Role, requires
+from app.web.compression import COMPRESSED
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import check_instants
 from app.web.looks import looks_at
@@ -90,7 +91,7 @@ def alert_of(row: Any) -> Alert:
 _JSON = ("facts", "expected", "resolution")
 
 
-@get("/v1/alerts", opt=looks_at("couriers.alerts"), guards=[requires(Role.VIEWER)], tags=["alerts"])
+@get("/v1/alerts", opt=looks_at("couriers.alerts") | COMPRESSED, guards=[requires(Role.VIEWER)], tags=["alerts"])
 async def list_alerts(
     pool: Pool,
     in_state: Annotated[AlertState | None, QueryParameter(name="state")] = None,

@@ -16,6 +16,7 @@ from app.web.actors import actor_of
 from app.web.announce import announce
 from app.web.audit import audit
 from app.web.auth import Role, requires
+from app.web.compression import COMPRESSED
 from app.web.dependencies import CurrentCaller, Pool, RedisClient, Tokens
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
@@ -172,7 +173,7 @@ async def add_courier(
     return courier
 
 
-@get("/v1/couriers", guards=[requires(Role.VIEWER)], tags=["couriers"])
+@get("/v1/couriers", opt=COMPRESSED, guards=[requires(Role.VIEWER)], tags=["couriers"])
 async def list_couriers(
     pool: Pool,
     what_if: Thinker,

@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from app.web.announce import announce
 from app.web.audit import audit
 from app.web.auth import Role, requires
+from app.web.compression import COMPRESSED
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
@@ -205,7 +206,7 @@ def _check(data: NewGeofence) -> None:
         raise BadInput("The time zone is not known.", ("/timezone", str(exc))) from exc
 
 
-@get("/v1/geofences", guards=[requires(Role.VIEWER)], tags=["geofences"])
+@get("/v1/geofences", opt=COMPRESSED, guards=[requires(Role.VIEWER)], tags=["geofences"])
 async def list_geofences(
     pool: Pool,
     region: FromQuery[str | None] = None,

@@ -4,21 +4,26 @@
     event: snapshot   {"at", "positions": [position, …]}           everybody in the box, first
     event: delta      {"at", "positions": […], "gone": [id, …]}    who moved, and who left the box, at most once a tick
     event: order, offer, route, alert, stay, fence, courier        what happened: {"type", "at", …ids}
+    event: orders     {"items": [order, …]}                        those orders as they are now; who lacks one asks
     event: pulse      {"at", "as_of", "connected"}                 every 5 s: how fresh all of this is
     event: reset      {"reason"}                                   too much was missed: a snapshot follows
     event: bye        {}                                           the token is no longer valid
 
 An event's id says how far the viewer has seen; a stream opened with it goes on from there, in any process.
+
+Whoever looks at all of a region and takes gzip gets it: what all viewers are told alike is compressed once for all of
+them (`app.web.squeezed`).
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Annotated, Any, Final
 
+import asyncpg
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
@@ -27,6 +32,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 from redis.asyncio import Redis
 
+from app.commands.orders import shapes_of_many
 from app.settings import Settings
 from app.web.auth import AuthenticationUnavailable, Authenticator, Role, requires
 from app.web.dependencies import Pool, Tokens
@@ -35,11 +41,14 @@ from app.web.partner_feed import PartnerFeed
 from app.web.problems import BadInput
 from app.web.reach import current_reach, reach_of
 from app.web.regions import within_reach
+from app.web.squeezed import Gzip, Wire, encode, encoded
+from app.web.static import takes_gzip
 from app.wiring.params import feed_of
 from sql import queries
 from tracking.feed.feed import DROPPED, SENT_BYTES, Feed, RegionFeed
+from tracking.feed.rows import Rows
 from tracking.feed.sightings import LogSightings
-from tracking.feed.view import Message, View
+from tracking.feed.view import Message, Told, View
 from tracking.feed.viewport import Viewport
 from tracking.streams import Tails
 
@@ -55,12 +64,6 @@ SEND_TIMEOUT_S: Final = 10.0
 EventStream = "text/event-stream"
 
 
-def encode(message: Message) -> bytes:
-    """One event on the wire; the data is one line, for JSON escapes line breaks."""
-    head = b"" if message.cursor is None else b"id: %s\n" % str(message.cursor).encode()
-    return b"%sevent: %s\ndata: %s\n\n" % (head, message.event.encode(), message.data)
-
-
 class LiveStream(ASGIResponse):
     """An answer that goes on until the viewer leaves, stops reading, or is no longer allowed to look."""
 
@@ -72,6 +75,8 @@ class LiveStream(ASGIResponse):
         authenticator: Authenticator,
         token: str,
         theirs: PartnerFeed | None = None,
+        *,
+        is_compressed: bool = False,
     ) -> None:
         super().__init__(media_type=EventStream)
         self._feed = feed
@@ -81,6 +86,7 @@ class LiveStream(ASGIResponse):
         self._token = token
         self._theirs = theirs
         self._reach = current_reach()
+        self._wire: Wire = Gzip() if is_compressed else Wire()
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send until one of the ends."""
@@ -88,6 +94,8 @@ class LiveStream(ASGIResponse):
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-store"),
             (b"x-accel-buffering", b"no"),
+            (b"vary", b"accept-encoding"),
+            *self._wire.headers,
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         left = asyncio.create_task(_until_left(receive))
@@ -106,7 +114,8 @@ class LiveStream(ASGIResponse):
             left.cancel()
 
     async def _chunks(self, left: "asyncio.Task[None]") -> AsyncGenerator[bytes]:
-        yield b"retry: %d\n\n" % RETRY_MS
+        wire = self._wire
+        yield wire.head + wire.one(b"retry: %d\n\n" % RETRY_MS)
         region = await self._feed.region(self._region)
         pulse_at = heartbeat_at = monotonic()
         was_connected = True
@@ -116,21 +125,21 @@ class LiveStream(ASGIResponse):
                     return
                 now = monotonic()
                 shown = messages if self._theirs is None else await self._theirs.kept(messages)
-                parts = [encode(message) for message in shown]
+                parts = [wire.alike(shown) if isinstance(shown, Told) else wire.one(encoded(shown))]
                 if now >= pulse_at or region.is_connected != was_connected:
                     was_connected = region.is_connected
                     pulse_at = now + PULSE_S
-                    parts.append(encode(_pulse(region)))
+                    parts.append(wire.one(encode(_pulse(region))))
                 if now >= heartbeat_at:
                     heartbeat_at = now + HEARTBEAT_S
-                    parts.append(b": heartbeat\n\n")
+                    parts.append(wire.one(b": heartbeat\n\n"))
                     if not await self._is_still_allowed():
-                        yield b"event: bye\ndata: {}\n\n"
+                        yield wire.one(b"event: bye\ndata: {}\n\n")
                         return
-                if parts:
-                    yield b"".join(parts)
+                if chunk := b"".join(parts):
+                    yield chunk
         # The process ends: spread the viewers' return over a few seconds.
-        yield b"retry: %d\n\n" % (RETRY_MS + hash(id(self)) % 3000)
+        yield wire.one(b"retry: %d\n\n" % (RETRY_MS + hash(id(self)) % 3000))
 
     async def _is_still_allowed(self) -> bool:
         try:
@@ -161,9 +170,19 @@ def _pulse(region: RegionFeed) -> Message:
     return Message("pulse", msgspec.json.encode(body))
 
 
-def open_feed(settings: Settings, redis: Redis, tails: Tails) -> Feed:
+def open_feed(settings: Settings, redis: Redis, tails: Tails, pool: asyncpg.Pool) -> Feed:
     """The feed of this process; follows no region before somebody looks at it."""
-    return Feed(redis, LogSightings(redis), feed_of(settings), tails=tails)
+
+    async def read(ids: Sequence[str]) -> bytes:
+        return msgspec.json.encode({"items": await shapes_of_many(pool, ids)})
+
+    return Feed(
+        redis,
+        LogSightings(redis),
+        feed_of(settings),
+        tails=tails,
+        rows=lambda _: Rows("orders", "order_id", read),
+    )
 
 
 async def _until_left(receive: Receive) -> None:
@@ -206,9 +225,10 @@ async def live(
     feed: Feed = request.app.state.feed
     await feed.region(name)  # a region that cannot be read is answered with 503, before the stream begins
     view = View.resume(box, resumes or last_event_id)
+    is_compressed = box is None and takes_gzip(request.headers.get("accept-encoding", ""))
     reach = current_reach()
     theirs = None if reach is None or reach.partner is None else PartnerFeed(pool, reach.partner)
-    return LiveResponse(LiveStream(feed, name, view, authenticator, request.auth, theirs))
+    return LiveResponse(LiveStream(feed, name, view, authenticator, request.auth, theirs, is_compressed=is_compressed))
 
 
 route_handlers: list[Any] = [live]

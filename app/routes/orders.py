@@ -14,6 +14,7 @@ from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, shape_of, w
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires, requires_any
+from app.web.compression import COMPRESSED
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.instants import InstantQuery, instant_of
@@ -84,7 +85,7 @@ async def place_order(
     return with_version(shape, status=201)
 
 
-@get("/v1/orders", guards=[requires(Role.VIEWER)], tags=["orders"])
+@get("/v1/orders", opt=COMPRESSED, guards=[requires(Role.VIEWER)], tags=["orders"])
 async def list_orders(
     pool: Pool,
     states: Annotated[list[OrderState] | None, QueryParameter(name="state")] = None,

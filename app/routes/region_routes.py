@@ -8,6 +8,7 @@ from litestar.params import FromQuery
 
 from app.shapes.board import BoardShape, board_of, narrowed
 from app.web.auth import Role, requires
+from app.web.compression import COMPRESSED
 from app.web.dependencies import Arriving, Pool
 from app.web.looks import looks_at
 from app.web.reach import couriers_within, orders_within
@@ -19,7 +20,7 @@ AHEAD = timedelta(hours=12)
 """Shifts that touch these hours around now are told."""
 
 
-@get("/v1/routes", opt=looks_at("couriers.routes"), guards=[requires(Role.VIEWER)], tags=["plans"])
+@get("/v1/routes", opt=looks_at("couriers.routes") | COMPRESSED, guards=[requires(Role.VIEWER)], tags=["plans"])
 async def list_routes(pool: Pool, arrivals: Arriving, region: FromQuery[str | None] = None) -> BoardShape:
     """
     What everybody in a region is to do, and when: the stops of each route in order with arrivals and what was promised,

@@ -12,6 +12,7 @@ from litestar.params import FromQuery, QueryParameter
 
 from app.shapes.reports import ServiceLevel, as_csv, service_level_shape
 from app.web.auth import Role, requires
+from app.web.compression import COMPRESSED
 from app.web.dependencies import Pool
 from app.web.instants import From, To, instant_of
 from app.web.problems import BadInput
@@ -37,6 +38,7 @@ class ReportOperation(Operation):
 
 @get(
     "/v1/reports/service-level",
+    opt=COMPRESSED,
     guards=[requires(Role.VIEWER)],
     operation_class=ReportOperation,
     tags=["reports"],

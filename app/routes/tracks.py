@@ -15,6 +15,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from app.web.auth import Role, requires
+from app.web.compression import COMPRESSED
 from app.web.dependencies import Pool
 from app.web.instants import From, To, instant_of
 from app.web.looks import looks_at
@@ -53,7 +54,7 @@ class TrackOperation(Operation):
 
 @get(
     "/v1/couriers/{courier_id:uuid}/track",
-    opt=looks_at("courier.track"),
+    opt=looks_at("courier.track") | COMPRESSED,
     operation_class=TrackOperation,
     guards=[requires(Role.VIEWER)],
     tags=["positions"],

@@ -41,6 +41,9 @@ class PartnerFeed:
         if message.event == "reset":
             return message
         body = msgspec.json.decode(message.data)
+        if message.event == "orders":
+            body["items"] = [one for one in body["items"] if one.get("partner") == self._partner]
+            return replace(message, data=msgspec.json.encode(body)) if body["items"] else None
         if message.event in {"snapshot", "delta"}:
             body["positions"] = [one for one in body["positions"] if one["courier_id"] in self._couriers]
             if "gone" in body:

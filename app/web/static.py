@@ -16,6 +16,8 @@ from typing import Final
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "no-cache"
+A_DAY: Final = "public, max-age=86400"
+"""A picture without a hash in its name: browsers ask for the page's sign at every change of its address."""
 WORTH_COMPRESSING: Final = ("text/", "application/json", "application/javascript", "image/svg+xml")
 SMALLEST_COMPRESSED_BYTES: Final = 1000
 BROTLI: Final = ".br"
@@ -74,7 +76,7 @@ def load(folder: Path) -> dict[str, Asset]:
         assets[name] = Asset(
             body=file.read_bytes(),
             media_type=media_type,
-            cache_control=FOR_EVER if is_hashed else ASK_AGAIN,
+            cache_control=FOR_EVER if is_hashed else A_DAY if media_type.startswith("image/") else ASK_AGAIN,
             brotli=tight.read_bytes() if tight.is_file() else None,
         )
     return assets

@@ -1,6 +1,7 @@
 """`GET /v1/live` over bare ASGI: the test is the server, so it can read slowly, stop reading, and leave."""
 
 import asyncio
+import zlib
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -28,6 +29,8 @@ class Stream:
         self.events = asyncio.Queue()
         self.status = None
         self.text = b""
+        self.is_compressed = False
+        self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self.last_id = None
         self.can_send = asyncio.Event()
         self.can_send.set()
@@ -57,10 +60,12 @@ class Stream:
         await self.can_send.wait()
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.is_compressed = (b"content-encoding", b"gzip") in message["headers"]
             return
         if not message.get("more_body", False):
             self.over.set()
-        self.text += message.get("body", b"")
+        body = message.get("body", b"")
+        self.text += self._gzip.decompress(body) if self.is_compressed else body
         *blocks, self.text = self.text.split(b"\n\n")
         for block in blocks:
             fields = dict(line.split(b": ", 1) for line in block.split(b"\n"))
@@ -221,3 +226,22 @@ async def test_a_partner_sees_its_own_couriers_and_what_happens_to_its_own(admin
         order = {"pickup": end, "dropoff": end, "partner": partner}
         ids[partner] = (await admin.post("/v1/orders", json=order)).json()["id"]
     assert (await stream.until("order"))["order_id"] == ids["acme"]
+
+
+async def test_changed_orders_come_along_as_they_are_compressed_for_who_takes_that(watch, admin):
+    plain, compressed = watch(), watch(headers=[(b"accept-encoding", b"gzip, deflate, br")])
+    for stream in (plain, compressed):
+        await stream.until("snapshot")
+    body = {"pickup": {"lat": 41.15, "lon": -8.61}, "dropoff": {"lat": 41.16, "lon": -8.61, "instructions": "ring"}}
+    made = (await admin.post("/v1/orders", json=body)).json()
+    await admin.patch(f"/v1/orders/{made['id']}", json={"priority": 7})
+    for stream, is_compressed in ((plain, False), (compressed, True)):
+        seen = {"version": 0}
+        while seen["version"] < 2:
+            (seen,) = (await stream.until("orders"))["items"]
+        told = (await admin.get(f"/v1/orders/{made['id']}")).json()
+        assert seen == told
+        assert stream.is_compressed is is_compressed
+    boxed = watch(headers=[(b"accept-encoding", b"gzip")], bbox="-9,41,-8,42")
+    await boxed.until("snapshot")
+    assert not boxed.is_compressed  # nobody else is told the same

@@ -9,7 +9,7 @@ see `tracking.feed.crowd`.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from tracking import events, outages
 from tracking.errors import LogUnavailable
 from tracking.feed.crowd import Crowd, Notice, Sighting, format_id, parse_id
+from tracking.feed.rows import Rows
 from tracking.feed.view import Frames, Freshness, Message, View
 from tracking.pause import first_to_end, rest
 from tracking.streams import StreamEntry, Tails, text_of
@@ -76,8 +77,11 @@ class FeedParams:
 class RegionFeed:
     """Follows one region; made and run by `Feed`."""
 
-    def __init__(self, redis: Redis, source: Source, region: str, params: FeedParams, tails: Tails) -> None:
+    def __init__(
+        self, redis: Redis, source: Source, region: str, params: FeedParams, tails: Tails, rows: Rows | None = None
+    ) -> None:
         self._redis = redis
+        self._rows = rows
         self._tails = tails
         self._source = source
         self._region = region
@@ -108,6 +112,8 @@ class RegionFeed:
             await first_to_end(self._tick(), self._follow())
         finally:
             READERS_LOST.labels(self._region).set(0)
+            if self._rows is not None:
+                self._rows.close()
 
     @property
     def is_wanted(self) -> bool:
@@ -118,7 +124,10 @@ class RegionFeed:
         """Beat: every `tick_s` the viewers look for what is new."""
         while self.is_wanted:
             await asyncio.sleep(self._params.tick_s)
-            self.frames.renew(datetime.now(UTC))
+            rows = self._rows
+            upto = self._crowd.cursor.notices
+            fresh = None if rows is None else await rows.gather(upto, is_wanted=self.n_viewers > 0)
+            self.frames.renew(datetime.now(UTC), fresh)
             self._ticked.set()
             self._ticked = asyncio.Event()
 
@@ -182,6 +191,8 @@ class RegionFeed:
         body = fields.get(b"e", fields.get("e", b"{}"))
         body = body if isinstance(body, bytes) else body.encode()
         event = events.decode(text_of(entry_id), body)
+        if self._rows is not None and self.loaded.is_set():
+            self._rows.note(event.facts)
         if event.facts.get("deleted") is True:
             self._crowd.forget(str(event.facts.get("courier_id")))
         self._crowd.tell(Notice(parse_id(event.id), event.type, body))
@@ -199,9 +210,17 @@ class Feed:
     """
 
     def __init__(
-        self, redis: Redis, source: Source, params: FeedParams | None = None, *, tails: Tails | None = None
+        self,
+        redis: Redis,
+        source: Source,
+        params: FeedParams | None = None,
+        *,
+        tails: Tails | None = None,
+        rows: Callable[[str], Rows] | None = None,
     ) -> None:
+        """`rows`: of a region, what its events speak of."""
         self._redis = redis
+        self._rows = rows
         self._tails = tails or Tails(redis)
         self._source = source
         self._params = params or FeedParams()
@@ -234,7 +253,8 @@ class Feed:
         if feed is None:
             if len(self._regions) >= MAX_REGIONS:
                 raise LogUnavailable("too many regions are followed by this process")
-            feed = self._regions[name] = RegionFeed(self._redis, self._source, name, self._params, self._tails)
+            rows = None if self._rows is None else self._rows(name)
+            feed = self._regions[name] = RegionFeed(self._redis, self._source, name, self._params, self._tails, rows)
             task = asyncio.create_task(self._run(name, feed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

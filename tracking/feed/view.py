@@ -5,6 +5,7 @@ Frames are made once per tick and shared: a courier's JSON by everybody, a whole
 and have seen the same.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
@@ -58,11 +59,11 @@ class LivePosition(msgspec.Struct, frozen=True, kw_only=True):
             courier_id=sighting.courier_id,
             fixed_at=sighting.fixed_at,
             received_at=sighting.received_at,
-            lat=sighting.lat,
-            lon=sighting.lon,
+            lat=round(sighting.lat, 7),  # a centimetre; more digits cost more than all the rest
+            lon=round(sighting.lon, 7),
             accuracy_m=sighting.accuracy_m,
-            speed_mps=sighting.speed_mps,
-            course_deg=sighting.course_deg,
+            speed_mps=None if sighting.speed_mps is None else round(sighting.speed_mps, 2),
+            course_deg=None if sighting.course_deg is None else round(sighting.course_deg, 1),
             battery_pct=sighting.battery_pct,
             age_s=age_s,
             contact_age_s=max(0.0, round((now - sighting.contact_at).total_seconds(), 1)),
@@ -79,6 +80,25 @@ class Message:
     cursor: Cursor | None = None
 
 
+class Told(list[Message]):
+    """What several viewers are told alike at one tick; how it goes over the wire is made once and kept in `wire`."""
+
+    __slots__ = ("wire",)
+
+    def __init__(self, messages: Iterable[Message] = ()) -> None:
+        super().__init__(messages)
+        self.wire: dict[str, bytes] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What was told to have changed, as it is now, for viewers who have seen all events up to `since`."""
+
+    since: StreamId
+    event: str
+    data: bytes
+
+
 @dataclass(slots=True)
 class Frames:
     """The encoded state of a crowd at one tick."""
@@ -86,14 +106,24 @@ class Frames:
     crowd: Crowd
     freshness: Freshness
     now: datetime
+    fresh: Fresh | None = None
     _positions: dict[str, tuple[Sighting, bytes]] = field(default_factory=dict)
     _shared: dict[tuple[Viewport | None, StreamId | None, StreamId], bytes] = field(default_factory=dict)
+    _told: dict[tuple[Cursor | None, Cursor], Told] = field(default_factory=dict)
 
-    def renew(self, now: datetime) -> None:
+    def renew(self, now: datetime, fresh: Fresh | None = None) -> None:
         """Begin the next tick: ages are counted from `now`."""
         self.now = now
+        self.fresh = fresh
         self._positions.clear()
         self._shared.clear()
+        self._told.clear()
+
+    def told(self, before: Cursor | None, after: Cursor, make: Callable[[], Iterable[Message]]) -> Told:
+        """What everybody is told who looks at all of the region, has seen `before` and sees `after` now."""
+        if (before, after) not in self._told:
+            self._told[before, after] = Told(make())
+        return self._told[before, after]
 
     def snapshot(self, box: Viewport | None, inside: set[str]) -> bytes:
         """Everybody in the box; fills `inside` with who that is."""
@@ -174,19 +204,23 @@ class View:
             return self._reset(frames, now_at)
         if self.cursor is None:
             self.cursor = now_at
-            return [Message("snapshot", frames.snapshot(self.box, self._inside), now_at)]
+            if self.box is None:
+                return frames.told(None, now_at, lambda: self._everybody(frames, now_at))
+            return self._everybody(frames, now_at)
         notices = crowd.notices_since(self.cursor.notices)
         if notices is None or self.cursor.notices[0] > now_at.notices[0] + FAR_AHEAD_MS:
             return self._reset(frames, now_at)
         before, self.cursor = self.cursor, now_at
+        is_resumed, self._is_resumed = self._is_resumed, False
         if self.box is None:
-            moved = frames.world(before.positions)
-        else:
-            moved = frames.box(self.box, before.positions, self._inside, is_resumed=self._is_resumed)
-        self._is_resumed = False
-        messages = [] if moved is None else [Message("delta", moved, Cursor(now_at.positions, before.notices))]
-        messages += [_told(notice, Cursor(now_at.positions, notice.id)) for notice in notices]
-        return messages
+            return frames.told(
+                before, now_at, lambda: _changes(frames, before, now_at, notices, frames.world(before.positions))
+            )
+        moved = frames.box(self.box, before.positions, self._inside, is_resumed=is_resumed)
+        return list(_changes(frames, before, now_at, notices, moved))
+
+    def _everybody(self, frames: Frames, now_at: Cursor) -> list[Message]:
+        return [Message("snapshot", frames.snapshot(self.box, self._inside), now_at)]
 
     def _reset(self, frames: Frames, now_at: Cursor) -> list[Message]:
         self.n_resets += 1
@@ -195,6 +229,18 @@ class View:
         self._inside.clear()
         snapshot = Message("snapshot", frames.snapshot(self.box, self._inside), now_at)
         return [Message("reset", b'{"reason":"too long away: events were missed, read again what you show"}'), snapshot]
+
+
+def _changes(
+    frames: Frames, before: Cursor, now_at: Cursor, notices: Sequence[Notice], moved: bytes | None
+) -> Iterator[Message]:
+    """Who moved, then what happened, then what that concerns as it is now."""
+    if moved is not None:
+        yield Message("delta", moved, Cursor(now_at.positions, before.notices))
+    for notice in notices:
+        yield _told(notice, Cursor(now_at.positions, notice.id))
+    if frames.fresh is not None and before.notices >= frames.fresh.since:
+        yield Message(frames.fresh.event, frames.fresh.data)
 
 
 def _told(notice: Notice, cursor: Cursor) -> Message:

@@ -3,7 +3,7 @@
 import * as api from './api'
 import { Watch } from './alerts'
 import { shortId } from './format'
-import { Later } from './later'
+import { Later, Single } from './later'
 import { CLOSED_STATES, isClosed, OPEN_STATES } from './orders'
 import type { Alert, Courier, Order } from './types'
 import type { Page } from './undescribed'
@@ -13,6 +13,11 @@ import { lists as words } from '../words/lists'
 const MOST_CLOSED = 400
 /** More changed orders than this are read as a list. */
 const MOST_SINGLE = 40
+/** The stream brings changed orders by itself; what it does not bring within so long is asked for. */
+const ROWS_WITHIN_MS = 4000
+/** Somebody whom the list of couriers does not know is asked for once in so long. */
+const STRANGERS_EVERY_MS = 30_000
+const MOST_STRANGERS = 10_000
 const stateQuery = (states: string[]) => states.map((state) => `state=${state}`).join('&')
 
 export interface Surroundings {
@@ -40,6 +45,11 @@ export class Lists {
   private readonly staleOrders = new Set<string>()
   /** Orders that changed while the list was being read: what was read of them may be old. */
   private readonly changedMeanwhile = new Set<string>()
+  /** What the stream brought of orders while the list was being read. */
+  private readonly broughtMeanwhile = new Map<string, Order>()
+  /** When somebody unknown was last asked for. */
+  private readonly asked = new Map<string, number>()
+  private readonly reading = { couriers: new Single(), orders: new Single(), alerts: new Single() }
   private readonly watch = new Watch()
 
   constructor(private readonly around: Surroundings) {}
@@ -54,11 +64,24 @@ export class Lists {
     this.couriers = new Map()
     this.orders = null
     this.alerts = []
+    this.asked.clear()
+    this.broughtMeanwhile.clear()
     this.watch.forget()
   }
 
   couriersChanged(): void {
     this.later.run('couriers', 500, () => this.readCouriers())
+  }
+
+  /** Seen on the map and in no list: new, or of a list that is being read; who stays unknown is not asked for each second. */
+  strangersSeen(ids: readonly string[]): void {
+    if (this.reading.couriers.isUnderWay) return
+    const now = this.around.now()
+    const fresh = ids.filter((id) => now - (this.asked.get(id) ?? -Infinity) > STRANGERS_EVERY_MS)
+    if (!fresh.length) return
+    if (this.asked.size > MOST_STRANGERS) this.asked.clear()
+    for (const id of fresh) this.asked.set(id, now)
+    this.couriersChanged()
   }
 
   alertsChanged(): void {
@@ -68,7 +91,13 @@ export class Lists {
   orderChanged(id: string): void {
     this.staleOrders.add(id)
     this.changedMeanwhile.add(id)
-    this.later.run('orders', 400, () => this.readStaleOrders())
+    this.later.run('orders', ROWS_WITHIN_MS, () => this.readStaleOrders())
+  }
+
+  /** Orders as they are now, from the stream. */
+  ordersBrought(brought: readonly Order[]): void {
+    for (const order of brought) this.broughtMeanwhile.set(order.id, order)
+    if (this.orders) this.put(brought)
   }
 
   forgetCourier(id: string): void {
@@ -77,22 +106,32 @@ export class Lists {
     this.couriers = couriers
   }
 
-  async readCouriers(): Promise<void> {
-    const couriers = await api.all<Courier>(`/v1/couriers?limit=1000&${this.around.inRegion()}`).catch(() => null)
-    if (couriers) this.couriers = new Map(couriers.map((courier) => [courier.id, courier]))
+  readCouriers(): Promise<void> {
+    return this.reading.couriers.run(async () => {
+      const region = this.around.inRegion()
+      const couriers = await api.all<Courier>(`/v1/couriers?limit=1000&${region}`).catch(() => null)
+      if (couriers && region === this.around.inRegion()) this.couriers = new Map(couriers.map((courier) => [courier.id, courier]))
+    })
   }
 
   /** All that is open, and what was closed lately. */
-  async readOrders(): Promise<void> {
+  readOrders(): Promise<void> {
+    return this.reading.orders.run(() => this.readEveryOrder())
+  }
+
+  private async readEveryOrder(): Promise<void> {
     this.changedMeanwhile.clear()
+    this.broughtMeanwhile.clear()
     const region = this.around.inRegion()
     try {
       const [open, closed] = await Promise.all([
         api.all<Order>(`/v1/orders?limit=1000&${region}&${stateQuery(OPEN_STATES)}`, 5000),
         api.get<Page<Order>>(`/v1/orders?limit=200&${region}&${stateQuery(CLOSED_STATES)}`),
       ])
+      if (region !== this.around.inRegion()) return
       this.orders = new Map([...open, ...closed.items].map((order) => [order.id, order]))
-      for (const id of this.changedMeanwhile) this.staleOrders.add(id)
+      this.put([...this.broughtMeanwhile.values()])
+      for (const id of this.changedMeanwhile) if (!this.broughtMeanwhile.has(id)) this.staleOrders.add(id)
       await this.readStaleOrders()
     } catch (error) {
       if (error instanceof api.Problem && error.status === 404) return
@@ -133,10 +172,19 @@ export class Lists {
     const ids = [...this.staleOrders]
     this.staleOrders.clear()
     if (!ids.length) return
-    if (ids.length > MOST_SINGLE) return this.readOrders()
+    // Not waited for: it may be the reading itself that asks.
+    if (ids.length > MOST_SINGLE) return void this.readOrders()
     const fetched = await Promise.all(ids.map((id) => api.find<Order>(`/v1/orders/${id}`).catch(() => null)))
+    this.put(fetched.filter((order) => order !== null))
+  }
+
+  /** Into the list, where they are not known in a newer version. */
+  private put(changed: readonly Order[]): void {
     const orders = new Map(this.orders)
-    for (const order of fetched) if (order) orders.set(order.id, order)
+    for (const order of changed) {
+      this.staleOrders.delete(order.id)
+      if ((orders.get(order.id)?.version ?? 0) <= order.version) orders.set(order.id, order)
+    }
     // The map keeps its order of insertion: the oldest closed ones go first.
     let nClosed = [...orders.values()].filter(isClosed).length
     for (const order of orders.values()) {
@@ -149,11 +197,14 @@ export class Lists {
     this.orders = orders
   }
 
-  async readAlerts(): Promise<void> {
-    const page = await api
-      .find<Page<Alert>>(`/v1/alerts?state=open&limit=500&${this.around.inRegion()}`)
-      .catch(() => null)
-    if (!page) return
+  readAlerts(): Promise<void> {
+    return this.reading.alerts.run(() => this.readOpenAlerts())
+  }
+
+  private async readOpenAlerts(): Promise<void> {
+    const region = this.around.inRegion()
+    const page = await api.find<Page<Alert>>(`/v1/alerts?state=open&limit=500&${region}`).catch(() => null)
+    if (!page || region !== this.around.inRegion()) return
     this.hasAlerts = true
     this.alerts = page.items
     this.watchAlerts()

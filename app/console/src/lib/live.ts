@@ -1,6 +1,7 @@
 /** Follows the live stream: reconnects by itself, resumes where it stopped, tells how fresh the data is. */
 
-import type { Frame, Happening, Pulse } from './undescribed'
+import type { Order } from './types'
+import type { Frame, Happening, Page, Pulse } from './undescribed'
 
 export type Connection = 'connecting' | 'live' | 'delayed' | 'lost'
 
@@ -8,6 +9,8 @@ export interface LiveHandlers {
   onSnapshot(frame: Frame): void
   onDelta(frame: Frame): void
   onEvent(subject: string, event: Happening): void
+  /** Orders that just changed, as they are now. */
+  onOrders(orders: Order[]): void
   onConnection(connection: Connection, asOf: number | null): void
   /** The server forgot what happened meanwhile: read orders and alerts again. */
   onReset(): void
@@ -63,6 +66,7 @@ export class Live {
       if (pulse.connected) this.fresh(pulse.at)
       else this.handlers.onConnection('delayed', (this.asOf = Date.parse(pulse.as_of)))
     })
+    listen('orders', ({ items }: Page<Order>) => this.handlers.onOrders(items))
     listen('reset', () => this.handlers.onReset())
     listen('bye', () => {
       this.close()

@@ -1,7 +1,7 @@
 /** All routes of the region, read in one request while something shows them, and again when something changed. */
 
 import * as api from './api'
-import { Later } from './later'
+import { Later, Single } from './later'
 import type { Board, BoardRoute, BoardShift } from './types'
 
 const AGAIN_MS = 2_000
@@ -20,6 +20,7 @@ export class Routes {
   })
   readonly resting: ReadonlyMap<string, string> = $derived(new Map((this.board?.resting ?? []).map(({ courier_id, until }) => [courier_id, until])))
   private readonly later = new Later()
+  private readonly reading = new Single()
   private nUsers = 0
   private beat: ReturnType<typeof setInterval> | undefined
 
@@ -43,7 +44,11 @@ export class Routes {
     this.changed()
   }
 
-  async read(): Promise<void> {
+  read(): Promise<void> {
+    return this.reading.run(() => this.readNow())
+  }
+
+  private async readNow(): Promise<void> {
     const region = this.inRegion()
     try {
       const board = await api.get<Board>(`/v1/routes?${region}`)

@@ -42,12 +42,12 @@ export class Rows {
     private readonly beat: () => void,
   ) {}
 
-  /** What moved and who left; says whether somebody is in it whom the list of couriers does not know. */
-  take(frame: Frame): boolean {
-    let isStrange = false
+  /** What moved and who left; says who is in it whom the list of couriers does not know. */
+  take(frame: Frame): string[] {
+    const strangers: string[] = []
     for (const position of frame.positions) {
       this.positions.set(position.courier_id, position)
-      isStrange ||= !this.lists.couriers.has(position.courier_id)
+      if (!this.lists.couriers.has(position.courier_id)) strangers.push(position.courier_id)
       const at = Date.parse(position.fixed_at)
       const trail = this.trails.get(position.courier_id) ?? []
       if (!trail.length || at > trail.at(-1)!.at) trail.push({ lat: position.lat, lon: position.lon, at })
@@ -56,7 +56,7 @@ export class Rows {
     }
     for (const id of frame.gone ?? []) this.positions.delete(id)
     this.changed()
-    return isStrange
+    return strangers
   }
 
   forget(id: string): void {
