@@ -777,9 +777,9 @@ class Calls(Connection):
         answer: shapes.OrderShape = await self.ask("POST", at("/v1/orders/{order_id}/unpin", order_id=order_id))
         return answer
 
-    async def apply_plan(self, body: shapes.ApplyChanges) -> shapes.AppliedShape:
+    async def apply_plan(self, body: shapes.ApplyChanges, *, preview: bool | None = None) -> shapes.AppliedShape:
         """`POST /v1/plans/apply`."""
-        answer: shapes.AppliedShape = await self.ask("POST", "/v1/plans/apply", body=body)
+        answer: shapes.AppliedShape = await self.ask("POST", "/v1/plans/apply", body=body, query={"preview": preview})
         return answer
 
     async def ask_for_day(self, body: shapes.DayQuestion, *, key: str | None = None) -> shapes.DayAsked:

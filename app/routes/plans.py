@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from app.commands.orders import change_one, place_one, reassign_one
 from app.shapes.orders import (
@@ -212,13 +212,29 @@ async def apply_plan(
     redis: RedisClient,
     caller: CurrentCaller,
     what_if: Thinker,
+    is_tried: Annotated[bool, QueryParameter(name="preview")] = False,
 ) -> AppliedShape:
-    """Do in one transaction what a preview was asked about; all of it or nothing."""
+    """
+    Do in one transaction what a preview was asked about; all of it or nothing.
+
+    `preview=true` only tries: it answers as it would, refuses what it would refuse, and nothing is done.
+    """
     region = await _region_of(pool, data)
     against = await _against(what_if, data.assign)
     async with what_if.applying.one():
         await _refuse_late(pool, region, data)  # before anything is held: of many who apply one preview, one may
-        return await _apply_now(data, region, pool, redis, caller, what_if, against)
+        try:
+            return await _apply_now(data, region, pool, redis, caller, what_if, against, is_tried=is_tried)
+        except _Tried as tried:
+            return tried.applied
+
+
+class _Tried(Exception):
+    """No error: it ends a transaction that was only tried."""
+
+    def __init__(self, applied: AppliedShape) -> None:
+        super().__init__()
+        self.applied = applied
 
 
 async def _apply_now(
@@ -229,6 +245,8 @@ async def _apply_now(
     caller: Caller,
     what_if: WhatIf,
     against: Mapping[OrderId, Sequence[ReasonCode]],
+    *,
+    is_tried: bool,
 ) -> AppliedShape:
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         await _hold(desk, region, data)
@@ -240,9 +258,12 @@ async def _apply_now(
         await audit(desk.connection, caller, "plan.apply", f"region:{region}", facts)
         desk.ask_for_plan(region)
         orders = [shape_of(await desk.get_order(order_id)) for order_id in touched]
-    for shape in orders:
-        shape.warnings = objection_shapes(against.get(OrderId(shape.id), ()))
-    return AppliedShape(orders=orders, couriers_off_duty=data.remove_couriers)
+        for shape in orders:
+            shape.warnings = objection_shapes(against.get(OrderId(shape.id), ()))
+        applied = AppliedShape(orders=orders, couriers_off_duty=data.remove_couriers)
+        if is_tried:
+            raise _Tried(applied)
+    return applied
 
 
 @post("/v1/plans/windows", guards=[requires(Role.DISPATCHER)], status_code=200, tags=["plans"])

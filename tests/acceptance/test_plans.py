@@ -71,6 +71,10 @@ async def test_applying_a_preview_does_what_it_said(town, dispatcher):
     _, other = await town.hire("Rui", HOME)
     told = await preview(town, remove_couriers=[ana], add_orders=[MINIMAL])
     wanted = {"remove_couriers": [ana], "add_orders": [MINIMAL], "basis": told["basis"]}
+    tried = await town.staff.post("/v1/plans/apply?preview=true", json=wanted)
+    assert (tried.status_code, len(tried.json()["orders"])) == (200, 1)
+    assert (await town.staff.get(f"/v1/couriers/{ana}")).json()["on_duty"] is True
+    assert (await town.staff.get(f"/v1/orders/{tried.json()['orders'][0]['id']}")).status_code == 404
     applied = await town.staff.post("/v1/plans/apply", json=wanted)
     assert applied.status_code == 200, applied.text
     await town.offered(other, order["id"])
@@ -85,8 +89,11 @@ async def test_applying_a_preview_does_what_it_said(town, dispatcher):
 async def test_stale_preview_is_not_applied(town):
     told = await preview(town, add_orders=[MINIMAL])
     await town.place()
-    answer = await town.staff.post("/v1/plans/apply", json={"add_orders": [MINIMAL], "basis": told["basis"]})
-    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    for query in ("", "?preview=true"):
+        answer = await town.staff.post(
+            f"/v1/plans/apply{query}", json={"add_orders": [MINIMAL], "basis": told["basis"]}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert len((await town.staff.get("/v1/orders")).json()["items"]) == 1
 
 

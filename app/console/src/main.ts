@@ -1,5 +1,9 @@
 import { mount } from 'svelte'
 import App from './App.svelte'
 import './app.css'
+import { VIEWS } from './lib/views'
+
+// For tests, and for curious people at the console.
+Object.assign(window, { __views: VIEWS })
 
 mount(App, { target: document.getElementById('app')! })

@@ -7,7 +7,7 @@ const NOON = Date.parse('2026-05-04T12:00:00Z')
 it('a courier has a price and an arrival, and what speaks against those who cannot', () => {
   const reasons = [
     { code: 'skills', text: 'They lack a skill it needs.' },
-    { code: 'mode', text: 'It needs a car.' },
+    { code: 'mode', text: 'They travel by a mode that may not carry it.' },
   ]
   const weighed = {
     order_id: 'o',
@@ -23,5 +23,5 @@ it('a courier has a price and an arrival, and what speaks against those who cann
   const found = prices(weighed, NOON)
   expect(found.get('eva')).toEqual({ text: expect.stringContaining('+120'), isBad: false, isRefused: false })
   expect(found.get('rui')).toEqual({ text: expect.stringMatching(/\+900.*3 min/), isBad: true, isRefused: false })
-  expect(found.get('ana')).toEqual({ text: 'They lack a skill it needs.; It needs a car.', isBad: true, isRefused: true })
+  expect(found.get('ana')).toEqual({ text: 'They lack a skill it needs.; They travel by a mode that may not carry it.', isBad: true, isRefused: true })
 })

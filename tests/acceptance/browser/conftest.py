@@ -216,6 +216,11 @@ def page(browser: Browser, world: World, request: pytest.FixtureRequest) -> Iter
     assert problems == []
 
 
+def unhurried(page: Page) -> None:
+    """What can be taken back for ten seconds can be for an hour: a busy machine is slower than a person."""
+    page.evaluate("() => { const s = setTimeout; window.setTimeout = (f, ms) => s(f, ms === 10000 ? 3600000 : ms) }")
+
+
 def show(page: Page, name: str) -> None:
     """Keep a picture of how a test left the page, for people to look at."""
     SCREENS.mkdir(parents=True, exist_ok=True)

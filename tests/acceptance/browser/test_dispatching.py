@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.browser.conftest import patient
+from tests.acceptance.browser.conftest import patient, unhurried
 
 KITCHEN = {"lat": -33.45, "lon": -70.66, "address": "Kitchen 1"}
 DOOR = {"lat": -33.46, "lon": -70.66, "address": "Door 2"}
@@ -39,11 +39,6 @@ def found(world, name: str) -> dict[str, dict]:
     """Orders by the end of their reference."""
     listed = world.client.get("/v1/orders", params={"q": name}).json()["items"]
     return {order["external_id"].removeprefix(f"{name}-"): order for order in listed}
-
-
-def unhurried(page: Page) -> None:
-    """What can be taken back for ten seconds can be for an hour: a busy machine is slower than a person."""
-    page.evaluate("() => { const s = setTimeout; window.setTimeout = (f, ms) => s(f, ms === 10000 ? 3600000 : ms) }")
 
 
 def told(page: Page, text: str) -> None:
@@ -143,8 +138,10 @@ def test_board_shows_who_does_what_when_while_it_changes_and_is_walked_by_keys(p
     for _ in range(row.locator("[data-stop]").count()):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Order "))).to_be_focused()
     assert "view=board" in page.url
+    page.keyboard.press("Escape")
+    expect(row.locator("[data-stop]:focus")).to_have_count(1)
     page.get_by_role("button", name="Map").click()
     expect(page.get_by_role("heading", name="Board")).to_have_count(0)
     world.client.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "test"}).raise_for_status()

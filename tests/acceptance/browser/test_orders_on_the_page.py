@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from redis.asyncio import Redis
 
-from tests.acceptance.browser.conftest import FEATURES, ROOT, patient
+from tests.acceptance.browser.conftest import FEATURES, ROOT, patient, unhurried
+from tests.waiting import wait_until
 from tracking import events
 
 
@@ -29,11 +30,6 @@ def order(world):
     made = world.client.post("/v1/orders", json=body)
     made.raise_for_status()
     return made.json()
-
-
-def unhurried(page: Page) -> None:
-    """What can be taken back for ten seconds can be for an hour: a busy machine is slower than a person."""
-    page.evaluate("() => { const s = setTimeout; window.setTimeout = (f, ms) => s(f, ms === 10000 ? 3600000 : ms) }")
 
 
 def open_orders(page: Page) -> None:
@@ -340,3 +336,69 @@ def _raise_alert(database: str, redis_url: str, courier_id: UUID) -> UUID:
     # Playwright's synchronous API holds this thread's event loop.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(lambda: asyncio.run(raise_it())).result()
+
+
+def walk_to(page: Page, name: str, within: str = "body") -> None:
+    """By Tab, from wherever the focus is; what was opened is not far away."""
+    target = page.locator(within).get_by_role("button", name=name, exact=True)
+    for _ in range(40):
+        if target.evaluate("it => it === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{name} is not near the focus")
+
+
+def test_a_caller_is_answered_by_keys_alone(page, world, couriers, order):
+    unhurried(page)
+    expect(page.get_by_role("tab", name=re.compile("Orders [1-9]"))).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type(order["external_id"])
+    page.keyboard.press("Enter")
+    heading = page.get_by_role("heading", name=order["external_id"])
+    expect(heading).to_be_focused()
+
+    walk_to(page, "Reassign")
+    page.keyboard.press("Enter")
+    why = page.get_by_label("Why?")
+    expect(why).to_be_focused()
+    page.keyboard.type("nearer")
+    page.keyboard.press("Shift+Tab")
+    finn = page.get_by_role("radio", name=re.compile("Finn"))
+    expect(finn).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.type("Finn")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    expect(finn).to_be_checked()
+    walk_to(page, "Reassign", "form")
+    page.keyboard.press("Enter")
+    expect(page.locator("form [role=alert]")).to_contain_text("too far")  # on another continent
+    walk_to(page, "Reassign anyway")
+    page.keyboard.press("Enter")
+    expect(page.locator("#order-title + p")).to_contain_text("Finn")
+    expect(page.get_by_role("button", name="Reassign", exact=True)).to_be_focused()
+    # Who did what, and why; people and programs told apart.
+    line = page.locator("[data-by=person]", has_text="Offered to Finn")
+    expect(line).to_contain_text("command line")
+    expect(line).to_contain_text("nearer")
+
+    def cancel() -> None:
+        walk_to(page, "Cancel order")
+        page.keyboard.press("Enter")
+        page.keyboard.type("twice")
+        walk_to(page, "Cancel the order")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").filter(has_text="Cancelling")).to_be_visible()
+
+    cancel()
+    page.keyboard.press("u")
+    expect(page.get_by_role("status").filter(has_text="Cancelling")).to_have_count(0)
+    assert world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "assigned"
+    cancel()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    expect(page.get_by_role("heading", name=re.compile("^Order "))).to_be_focused()
+    page.goto("about:blank")  # what is held back is sent when the page is left
+    wait_until(lambda: world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "cancelled")

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import FEATURES
+from tests.acceptance.browser.conftest import FEATURES, unhurried
 
 PLACE = {"lat": 41.162, "lon": -8.62, "address": "Kitchen 3"}
 DOOR = {"lat": 41.165, "lon": -8.625, "address": "Door 4"}
@@ -38,6 +38,7 @@ def test_routes_and_orders_are_on_the_map_and_a_plan_is_seen_before_and_after_an
         f"id => ({FEATURES})('orders').filter(f => f.properties.order_id === id).length === 2", arg=made["id"]
     )
 
+    unhurried(page)
     page.get_by_role("tab", name=re.compile("Orders")).click()
     page.get_by_role("searchbox").fill(reference)
     page.get_by_role("checkbox", name=f"Tick {reference}").check()
@@ -58,6 +59,14 @@ def test_routes_and_orders_are_on_the_map_and_a_plan_is_seen_before_and_after_an
     expect(panel.get_by_role("alert")).to_contain_text("look again")
     look.click()
     panel.get_by_role("button", name="Do it").click()
+    bar = page.get_by_role("status").filter(has_text="The plan is carried out: 1 order")
+    bar.get_by_role("button", name="Undo").click()
+    assert world.client.get(f"/v1/orders/{made['id']}").json()["state"] == "assigned"
+    page.get_by_role("checkbox", name=f"Tick {reference}", exact=True).check()
+    panel.get_by_label("1 ticked order").select_option("cancel")
+    look.click()
+    panel.get_by_role("button", name="Do it").click()
+    bar.get_by_role("button", name="Keep it so").click()
     expect(page.locator(f"tr[data-order='{made['id']}']")).to_have_count(0)
     assert world.client.get(f"/v1/orders/{made['id']}").json()["state"] == "cancelled"
 

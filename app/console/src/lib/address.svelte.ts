@@ -1,8 +1,9 @@
 /** What the page looks at: all of it stands in the address, so that a view can be shared, comes back on reload, and Back leaves it. */
 
 import { EVERYTHING, type Filter, fromQuery, intoQuery } from './filter'
+import { isOpenable, type Tab, TABS } from './views'
 
-export type Tab = 'couriers' | 'orders' | 'alerts'
+export type { Tab }
 
 export class Address {
   /** Which region is looked at; one at a time, for a region is a city. */
@@ -14,7 +15,9 @@ export class Address {
   follows = $state(false)
   /** The board of routes instead of the map. */
   board = $state(false)
-  /** What lies over the rest, by name: `new-order`, `level`. */
+  /** Plans are being thought of. */
+  plan = $state(false)
+  /** What lies over the rest, by name: see `views.ts`. */
   opened = $state<string | null>(null)
   /** The beginning of the past hour of the chosen courier that is looked at. */
   past = $state<number | null>(null)
@@ -47,6 +50,11 @@ export class Address {
     this.open()
   }
 
+  setPlan(plan: boolean): void {
+    this.plan = plan
+    this.open()
+  }
+
   setFollows(follows: boolean): void {
     this.follows = follows
     this.write()
@@ -72,12 +80,14 @@ export class Address {
     this.filter = fromQuery(query)
     this.region = query.get('region') ?? this.home() ?? this.region
     const tab = query.get('tab')
-    this.tab = tab === 'orders' || tab === 'alerts' ? tab : 'couriers'
+    this.tab = TABS.find((one) => one === tab) ?? 'couriers'
     this.courierId = query.get('courier')
     this.orderId = query.get('order')
     this.board = query.get('view') === 'board'
     this.follows = query.has('follow') && this.courierId !== null
-    this.opened = query.get('open')
+    const opened = query.get('open')
+    this.opened = isOpenable(opened) ? opened : null
+    this.plan = query.has('plan')
     const past = Date.parse(query.get('past') ?? '')
     this.past = Number.isNaN(past) || this.courierId === null ? null : past
   }
@@ -93,6 +103,7 @@ export class Address {
     put('view', this.board ? 'board' : null)
     put('follow', this.follows ? '1' : null)
     put('open', this.opened)
+    put('plan', this.plan ? '1' : null)
     put('past', this.past === null ? null : new Date(this.past).toISOString().replace(/:\d\d\.\d+Z/, 'Z'))
     const text = query.toString()
     const url = `${location.pathname}${text ? `?${text}` : ''}${location.hash}`

@@ -2,6 +2,7 @@
 
 import type { Person } from './types'
 import type { Page } from './undescribed'
+import { objection } from './why'
 
 export class Problem extends Error {
   constructor(
@@ -53,7 +54,7 @@ async function request(method: string, path: string, body?: unknown, kind?: stri
 
 /** What a problem (RFC 9457) says to a person. */
 export function words(problem: Record<string, any>): string {
-  const reasons = (problem.reasons ?? []).map((reason: { text: string }) => reason.text).join('; ')
+  const reasons = (problem.reasons ?? []).map(objection).join('; ')
   const errors = (problem.errors ?? []).map((one: { pointer: string; detail: string }) => `${one.pointer}: ${one.detail}`).join('; ')
   return (errors && `${problem.detail ?? problem.title} ${errors}`) || (reasons && `${problem.title}: ${reasons}.`) || (problem.detail ?? problem.title ?? '')
 }

@@ -1,23 +1,36 @@
-/** What of the fleet and its areas is being written down, one thing at a time. */
+/** What of the fleet and its areas is being written down, one thing at a time; which, stands in the address. */
 
+import type { Address } from './address.svelte'
 import type { LatLon } from './picking.svelte'
 
+const COURIER = 'courier-'
+
 export class Editing {
-  /** The id of a courier, or `new`. */
-  courier = $state<string | null>(null)
-  /** The areas of the region. */
-  areas = $state(false)
   /** Of the area that is being drawn; null: none is. */
   corners = $state.raw<readonly LatLon[] | null>(null)
 
+  constructor(private readonly address: Address) {}
+
+  /** The id of a courier, or `new`. */
+  get courier(): string | null {
+    const { opened } = this.address
+    return opened?.startsWith(COURIER) ? opened.slice(COURIER.length) : null
+  }
+  /** The areas of the region. */
+  get areas(): boolean {
+    return this.address.opened === 'areas'
+  }
+  get isOpen(): boolean {
+    return this.areas || this.courier !== null
+  }
+
   open(what: { courier: string } | 'areas'): void {
     this.corners = null
-    this.areas = what === 'areas'
-    this.courier = what === 'areas' ? null : what.courier
+    this.address.setOpened(what === 'areas' ? what : COURIER + what.courier)
   }
   close(): void {
-    this.areas = false
-    this.courier = this.corners = null
+    this.corners = null
+    if (this.isOpen) this.address.setOpened(null)
   }
   move(index: number, place: LatLon): void {
     this.corners = this.corners?.map((corner, n) => (n === index ? place : corner)) ?? null

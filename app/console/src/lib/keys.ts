@@ -4,7 +4,7 @@ import type { Tab } from './address.svelte'
 
 export interface Acts {
   search(): void
-  /** To the next courier of the list, or to the one before. */
+  /** To the next courier or order of the list, or to the one before. */
   step(by: 1 | -1): void
   follow(): void
   showAll(): void
@@ -12,6 +12,8 @@ export interface Acts {
   board(): void
   /** Write down a new order. */
   order(): void
+  /** Take the last thing back, while that can be. */
+  undo(): void
   help(): void
   tab(tab: Tab): void
   /** Out of what is open; `from` has the focus. */
@@ -27,6 +29,7 @@ export function onKey(acts: Acts): (event: KeyboardEvent) => void {
     a: acts.showAll,
     b: acts.board,
     n: acts.order,
+    u: acts.undo,
     '?': acts.help,
     1: () => acts.tab('couriers'),
     2: () => acts.tab('orders'),

@@ -7,6 +7,7 @@ import { age, shortId, time } from './format'
 import type { Store } from './store.svelte'
 import { moved, type Visit } from './sequence'
 import type { Candidates, Order, Route } from './types'
+import { objection } from './why'
 
 /** The mouse trembles; less is a click. */
 const STARTS_PX = 6
@@ -28,7 +29,7 @@ export function prices(weighed: Candidates, now: number): Map<string, Price> {
   })
   const others = weighed.excluded.map((one): [string, Price] => [
     one.courier_id,
-    { text: one.reasons.map((reason) => reason.text).join('; ') || one.text, isBad: true, isRefused: true },
+    { text: one.reasons.map(objection).join('; ') || one.text, isBad: true, isRefused: true },
   ])
   return new Map([...fitting, ...others])
 }

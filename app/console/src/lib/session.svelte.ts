@@ -26,12 +26,10 @@ export class Session {
   async start(): Promise<boolean> {
     const carried = takeFromAddress()
     this.failed = failureInAddress()
-    this.config = await api.get<Config>('/ui/config.json')
-    try {
-      this.person = await api.get<Person>('/v1/me')
-    } catch {
-      this.person = null
-    }
+    // Both at once, and asked for by the page itself while its script is on the way (index.html).
+    const [config, person] = await Promise.all([api.get<Config>('/ui/config.json'), api.get<Person>('/v1/me').catch(() => null)])
+    this.config = config
+    this.person = person
     if (carried && this.person === null) {
       try {
         await this.signIn(carried)

@@ -47,12 +47,12 @@ export class Store {
   readonly session = new Session()
   readonly undo = new Undo()
   readonly picking = new Picking()
-  readonly editing = new Editing()
   readonly selection = new Selection()
   readonly address = new Address(
     () => this.session.person?.region,
     () => this.reopen(),
   )
+  readonly editing = new Editing(this.address)
   readonly lists = new Lists({
     inRegion: () => this.inRegion,
     isOpened: (orderId) => orderId === this.address.orderId,
@@ -62,8 +62,6 @@ export class Store {
       this.bell.ring(what, who, `postrider-${what}`)
     },
   })
-  /** A plan is being thought of: what if, or a day ahead. */
-  isPlanning = $state(false)
   /** Ways that orders would go, before and after a plan that is looked at. */
   planned = $state.raw<readonly Way[]>([])
   readonly routes = new Routes(() => this.inRegion)
@@ -134,9 +132,17 @@ export class Store {
     this.reopen()
   }
 
+  /** A plan is being thought of: what if, or a day ahead. */
+  get isPlanning(): boolean {
+    return this.address.plan && this.session.can('dispatcher')
+  }
+  set isPlanning(isPlanning: boolean) {
+    this.address.setPlan(isPlanning)
+  }
+
   /** An order is being written down. */
   get isOrdering(): boolean {
-    return this.address.opened === 'new-order'
+    return this.address.opened === 'new-order' && this.session.can('dispatcher')
   }
   set isOrdering(isOrdering: boolean) {
     this.address.setOpened(isOrdering ? 'new-order' : null)
@@ -154,14 +160,14 @@ export class Store {
   }
 
   /** Opens an order, or closes the opened one and goes back to whoever has it. */
-  selectOrder(orderId: string | null): void {
+  selectOrder(orderId: string | null, isStep = false): void {
     const before = this.courierId
     this.address.orderId = orderId
     if (orderId === null) this.address.courierId = before
     else if (this.order) this.address.courierId = this.courierId
     if (this.courierId !== before) this.address.follows = false
     this.address.past = null
-    this.address.open()
+    this.address.write(!isStep)
   }
 
   private get inRegion(): string {
@@ -206,6 +212,7 @@ export class Store {
       },
       onDelta: (frame) => this.take(frame),
       onEvent: (subject, event) => this.happened(subject, event),
+      onOrders: (orders) => this.lists.ordersBrought(orders),
       onConnection: (connection, asOf) => {
         this.connection = connection
         this.asOf = asOf
@@ -233,7 +240,9 @@ export class Store {
 
   private take(frame: Frame): void {
     this.offsetMs = Date.parse(frame.at) - Date.now()
-    if (this.rows.take(frame)) this.lists.couriersChanged()
+    const strangers = this.rows.take(frame)
+    // The list of couriers is read after the first frame.
+    if (this.hasSnapshot) this.lists.strangersSeen(strangers)
   }
 
   private happened(subject: string, event: Happening): void {

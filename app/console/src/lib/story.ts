@@ -1,8 +1,9 @@
 /** What became of an order, in people's words: what happened, by whom, and why. Newest first. */
 
 import { story as said } from '../words/story'
-import { words } from './format'
-import type { Comment, OrderEvent } from './types'
+import { age, time, words } from './format'
+import type { Comment, OrderEvent, ToldArrival } from './types'
+import { arrival, fields, reason } from './why'
 
 export interface Line {
   at: string
@@ -10,8 +11,13 @@ export interface Line {
   /** Empty when the sentence says it. */
   who: string
   why: string
-  isByPerson: boolean
+  by: By
 }
+
+/** Who did it: our own staff, the courier, the planner by itself, or a program of somebody's. */
+export type By = 'person' | 'courier' | 'machine' | 'program'
+
+const byOf = (role: string): By => (role === 'system' ? 'machine' : role === 'courier' ? 'courier' : role === 'service' ? 'program' : 'person')
 
 type NameOf = (courierId: string | null | undefined) => string
 
@@ -33,8 +39,10 @@ function sentence(event: OrderEvent, nameOf: NameOf): string {
       return event.state === 'returning' ? said.cancelReturning : said.cancel
     case 'assign':
       return event.state === 'accepted' ? said.givenTo(courier) : said.offeredTo(courier)
-    case 'reassign':
-      return said.givenTo(courier)
+    case 'reassign': {
+      const former = event.facts?.from_courier_id
+      return typeof former === 'string' ? said.takenFor(nameOf(former), courier) : said.givenTo(courier)
+    }
     case 'accept':
       return said.acceptedBy(courier)
     case 'reject':
@@ -71,8 +79,8 @@ function sentence(event: OrderEvent, nameOf: NameOf): string {
 
 /** `changed` names fields: `dropoff.address`, `ready_at`. */
 function changed({ facts }: OrderEvent): string {
-  const fields = Array.isArray(facts?.changed) ? facts.changed : []
-  return fields.length ? said.changeOf(fields.map((field) => words(String(field)).toLowerCase()).join(', ')) : said.change
+  const named = Array.isArray(facts?.changed) ? facts.changed : []
+  return named.length ? said.changeOf(fields(named)) : said.change
 }
 
 export function lineOf(event: OrderEvent, nameOf: NameOf): Line {
@@ -82,20 +90,32 @@ export function lineOf(event: OrderEvent, nameOf: NameOf): Line {
     at: event.at,
     what,
     who: what.endsWith(who) ? '' : who,
-    why: event.reason ?? '',
-    isByPerson: !['system', 'courier'].includes(event.role),
+    why: reason(event.reason),
+    by: byOf(event.role),
   }
 }
 
-export function story(events: readonly OrderEvent[], comments: readonly Comment[], nameOf: NameOf): Line[] {
+/** What was said of the arrival: the first word, and how each other one differs from the one before. */
+function foretold(told: readonly ToldArrival[]): Line[] {
+  return told.map(({ at, p50, p90, because }, index) => {
+    const before = told[index - 1]
+    const movedS = before ? (Date.parse(p50) - Date.parse(before.p50)) / 1000 : 0
+    const spread = said.spread(time(p50, Date.parse(at)), time(p90, Date.parse(at)))
+    const what = !before ? said.foretold(spread) : movedS > 0 ? said.later(age(movedS), spread) : said.earlier(age(-movedS), spread)
+    return { at, what, who: '', why: because ? arrival(because) : '', by: 'machine' }
+  })
+}
+
+export function story(events: readonly OrderEvent[], comments: readonly Comment[], nameOf: NameOf, told: readonly ToldArrival[] = []): Line[] {
   return [
+    ...foretold(told),
     ...events.filter((event) => event.action !== 'comment').map((event) => lineOf(event, nameOf)),
     ...comments.map((comment) => ({
       at: comment.at,
       what: said.comment,
       who: actorOf(comment, nameOf),
       why: comment.text,
-      isByPerson: comment.role !== 'system',
+      by: byOf(comment.role),
     })),
   ].sort((a, b) => b.at.localeCompare(a.at))
 }

@@ -41,6 +41,8 @@ export type NewOrder = Shapes['NewOrderShape']
 export type Order = Shapes['OrderShape']
 export type Proof = Shapes['ProofShape']
 export type OrderEvent = Shapes['EventShape']
+/** What was said of an order's arrival, once. */
+export type ToldArrival = Shapes['ToldShape']
 /** Who is signed in. */
 export type Person = Shapes['Me']
 export type Place = Shapes['StopShape']

@@ -4,7 +4,12 @@ import { catalogue } from '../lib/catalogue'
 
 export const story = catalogue(
   {
-    dispatcher: 'the dispatcher',
+    dispatcher: 'the planner',
+    kinds: { person: 'staff', courier: 'courier', machine: 'automatic', program: 'another system' },
+    foretold: (spread: string) => `Arrival said to be ${spread}`,
+    later: (by: string, spread: string) => `Arrival ${by} later: ${spread}`,
+    earlier: (by: string, spread: string) => `Arrival ${by} earlier: ${spread}`,
+    spread: (from: string, to: string) => (from === to ? from : `${from}–${to}`),
     comment: 'Comment',
     place: 'Ordered',
     change: 'Changed',
@@ -12,6 +17,7 @@ export const story = catalogue(
     cancel: 'Cancelled',
     cancelReturning: 'Cancelled, goods on their way back',
     givenTo: (name: string) => `Given to ${name}`,
+    takenFor: (former: string, name: string) => `Taken from ${former} for ${name}`,
     offeredTo: (name: string) => `Offered to ${name}`,
     acceptedBy: (name: string) => `Accepted by ${name}`,
     refusedBy: (name: string) => `Refused by ${name}`,
@@ -33,7 +39,12 @@ export const story = catalogue(
     at: (what: string, at: string) => `${what} at ${at}`,
   },
   {
-    dispatcher: 'автомат',
+    dispatcher: 'планировщик',
+    kinds: { person: 'сотрудник', courier: 'курьер', machine: 'автоматически', program: 'другая система' },
+    foretold: (spread) => `Названо время прибытия: ${spread}`,
+    later: (by, spread) => `Прибытие на ${by} позже: ${spread}`,
+    earlier: (by, spread) => `Прибытие на ${by} раньше: ${spread}`,
+    spread: (from, to) => (from === to ? from : `${from}–${to}`),
     comment: 'Комментарий',
     place: 'Оформлен',
     change: 'Изменён',
@@ -41,6 +52,7 @@ export const story = catalogue(
     cancel: 'Отменён',
     cancelReturning: 'Отменён, товар едет обратно',
     givenTo: (name) => `Отдан курьеру ${name}`,
+    takenFor: (former, name) => `Передан от ${former} курьеру ${name}`,
     offeredTo: (name) => `Предложен курьеру ${name}`,
     acceptedBy: (name) => `Принял курьер ${name}`,
     refusedBy: (name) => `Отказался курьер ${name}`,
