@@ -32,7 +32,8 @@ import { builtIn, type Theme, themed, world } from './style'
 
 setWorkerUrl(workerUrl)
 
-const OUTLINES_AFTER_MS = 1000
+/** At the latest: where many move the map never rests. */
+const OUTLINES_AFTER_MS = 6000
 
 export interface Handlers {
   onCourier(id: string): void
@@ -224,7 +225,13 @@ export class FleetMap {
     if (!this.options.styleUrl) {
       this.drawGraticule()
       // Couriers and the list first: on a slow line the outlines are as heavy as all the rest.
-      setTimeout(() => void this.outline(), OUTLINES_AFTER_MS)
+      let isDue = true
+      const outline = () => {
+        if (isDue) void this.outline()
+        isDue = false
+      }
+      map.once('idle', outline)
+      setTimeout(outline, OUTLINES_AFTER_MS)
     }
   }
 
