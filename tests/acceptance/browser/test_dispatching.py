@@ -140,8 +140,6 @@ def test_board_shows_who_does_what_when_while_it_changes_and_is_walked_by_keys(p
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=re.compile("^Order "))).to_be_focused()
     assert "view=board" in page.url
-    page.keyboard.press("Escape")
-    expect(row.locator("[data-stop]:focus")).to_have_count(1)
     page.get_by_role("button", name="Map").click()
     expect(page.get_by_role("heading", name="Board")).to_have_count(0)
     world.client.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "test"}).raise_for_status()

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient, show
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient
 
 
 @pytest.fixture
@@ -60,94 +60,3 @@ def test_viewer_in_tokyo_reads_the_citys_times_in_russian_and_changes_to_english
     page.reload()
     expect(page.get_by_role("tab", name=re.compile("Orders"))).to_be_visible()
     assert page.evaluate("() => document.documentElement.lang") == "en"
-
-
-SHOWN = """() => {
-    const isShown = it => it.checkVisibility({visibilityProperty: true}) && !it.closest('[lang=en], code, script');
-    const texts = [];
-    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    for (let node; (node = walk.nextNode()); ) {
-        const holder = node.parentElement.closest('select') ?? node.parentElement;
-        if (isShown(holder) && !node.parentElement.closest('[lang=en]')) texts.push(node.textContent.trim());
-    }
-    for (const name of ['aria-label', 'title', 'placeholder', 'alt'])
-        for (const it of document.querySelectorAll(`[${name}]`)) if (isShown(it)) texts.push(it.getAttribute(name));
-    return texts.filter(text => /[A-Za-z]{2}/.test(text));
-}"""
-"""What a viewer can read in Latin letters, but for what says that it is English, and code."""
-MOVING = "() => document.getAnimations().filter(it => it.effect.getComputedTiming().duration > 1).length"
-NAMES = {
-    *("Postrider", "CSV", "GPX", "GeoJSON", "JSON", "OSRM", "Google", "API", "URL", "UTC", "WebGL", "Natural", "Earth"),
-    *("Enter", "Esc", "Tab", "English", "kg", "Web", "Push", "OsmAnd", "OwnTracks", "Traccar", "GPSLogger", "argon"),
-}
-"""Of programs, formats, keys; the language that one may change to."""
-
-
-def go_to(page: Page, view: str) -> None:
-    """As Back and Forward do, without loading the page again."""
-    page.evaluate("view => { history.pushState(null, '', view); dispatchEvent(new PopStateEvent('popstate')) }", view)
-    what = "[role=tab][aria-selected=true]" if view.startswith("?tab=") and "order=" not in view else ".panel h2"
-    if "open=admin" in view or "open=level" in view:
-        what = "dialog[open] h2"
-    if "view=board" in view:
-        what = "#board-title"
-    expect(page.locator(f"{what} >> visible=true").first).to_be_visible()
-
-
-def under_the_mouse_and_in_focus(page: Page) -> None:
-    """Everything that can be pressed, at once, as a checker cannot hover."""
-    cdp = page.context.new_cdp_session(page)
-    cdp.send("DOM.enable")
-    cdp.send("CSS.enable")
-    root = cdp.send("DOM.getDocument")["root"]["nodeId"]
-    wanted = {"nodeId": root, "selector": "button, a[href], input, select, textarea, summary, [tabindex]"}
-    for node in cdp.send("DOM.querySelectorAll", wanted)["nodeIds"]:
-        classes = ["hover", "focus", "focus-visible"]
-        cdp.send("CSS.forcePseudoState", {"nodeId": node, "forcedPseudoClasses": classes})
-    cdp.detach()
-
-
-def test_every_view_that_the_address_names_is_clean_under_the_mouse_still_and_in_russian(page: Page, world):
-    name = f"Вера {uuid4().hex[:4]}"
-    courier = world.courier(name)
-    world.fix(name, 41.15, -8.61)
-    ends = {"pickup": {"lat": 41.15, "lon": -8.61, "address": "Кухня 1"}, "dropoff": {"lat": 41.16, "lon": -8.61}}
-    order = world.client.post("/v1/orders", json=ends | {"skills": ["нет"]}).raise_for_status().json()["id"]
-    page.goto(f"{world.url}/#token={world.token}")
-    expect(page.locator(f"tr[data-courier='{courier}']")).to_be_visible()
-    page.add_script_tag(path=AXE)
-    names = known_names(world)
-    found: dict[str, object] = {}
-    for view in page.evaluate("() => window.__views"):
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:00Z")
-        go_to(page, view.replace("{courier}", courier).replace("{order}", order).replace("{instant}", at))
-        page.wait_for_load_state("networkidle")
-        english = {
-            word
-            for text in page.evaluate(SHOWN)
-            for word in re.findall(r"[A-Za-z]{2,}", names.sub(" ", text))
-            if word not in NAMES
-        }
-        under_the_mouse_and_in_focus(page)
-        told = {"English": sorted(english), "axe": page.evaluate(VIOLATIONS), "moving": page.evaluate(MOVING)}
-        found |= {view: told} if any(told.values()) else {}
-        show(page, f"ru-{len(found)}-{re.sub('[^a-z]+', '-', view)}")
-    world.client.post(f"/v1/orders/{order}/cancel", json={"reason": "проба"}).raise_for_status()
-    assert found == {}
-
-
-def known_names(world) -> re.Pattern[str]:
-    """Names that people gave to things; not words of the page."""
-    given: set[str] = {"command line"}
-    for path, fields in {
-        "/v1/couriers": ("name", "external_id", "id"),
-        "/v1/orders": ("external_id", "id"),
-        "/v1/regions": ("name", "title", "timezone"),
-        "/v1/users": ("name",),
-        "/v1/tokens": ("name",),
-        "/v1/geofences": ("name",),
-    }.items():
-        for one in world.client.get(path, params={"limit": 1000}).raise_for_status().json()["items"]:
-            given |= {one[field] for field in fields if one.get(field)}
-    given |= {text[:8] for text in given if len(text) > 12}
-    return re.compile("|".join(re.escape(text) for text in sorted(given, key=len, reverse=True)))
