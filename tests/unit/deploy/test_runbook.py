@@ -17,6 +17,7 @@ OUTAGE: Final = (
 )
 LOST: Final = "acceptance/test_lost_database.py::test_"
 HEALTH: Final = "acceptance/test_health.py::test_"
+SERVERS: Final = "acceptance/test_health_of_servers.py::test_"
 
 EXECUTED: Final[dict[tuple[str, int], tuple[str, ...]]] = {
     ("Redis lost", 1): (f"{KILLED}[redis]",),
@@ -30,7 +31,7 @@ EXECUTED: Final[dict[tuple[str, int], tuple[str, ...]]] = {
         LOST + "a_standby_takes_over_and_what_waited_is_stored",
         HEALTH + "a_database_that_cannot_be_written_is_no_place_to_send_anybody",
     ),
-    ("Disk full", 1): (f"{OUTAGE}[disk-full]", HEALTH + "a_redis_that_takes_no_writes_is_not_ready"),
+    ("Disk full", 1): (f"{OUTAGE}[disk-full]", SERVERS + "a_redis_that_takes_no_writes_is_not_ready"),
     ("Disk full", 2): (
         "integration/app/test_retention.py::test_what_is_older_than_its_setting_goes_and_the_rest_stays",
     ),
