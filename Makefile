@@ -7,7 +7,7 @@ DATA   ?= .postrider/$(ENGINE)
 RECORDED ?= $(or $(POSTRIDER_DATA),../shared/data)
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test check bench lock sbom clean
 
 CONSOLE := app/console/dist/index.html
 TIMESCALE := app/machine/timescale_wasm/node_modules/.package-lock.json
@@ -40,7 +40,7 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/squawk sql/migrations/*.sql sql/migrations/*/*.sql sql/queries/*.sql
 	$(BIN)/hadolint deploy/Dockerfile
-	$(BIN)/docker-compose -f deploy/compose.yaml --profile maps --profile logs config --quiet
+	$(BIN)/docker-compose -f deploy/compose.yaml --profile maps --profile logs --profile rabbitmq config --quiet
 	$(BIN)/python -m pytest -q tests/unit/deploy
 
 # The quick ones first; those with real servers side by side, a file at a time, the longest files first (tests/conftest.py).
@@ -58,6 +58,10 @@ bench: setup
 	$(BIN)/python -m benchmarks.mdrp $(RECORDED)/mdrp --json
 	$(BIN)/python -m benchmarks.pdptw $(RECORDED)/lilim/pdptw100/*.txt --seconds 10 --json
 	$(BIN)/python -m benchmarks.rappi $(RECORDED)/rappi --json
+
+# The bill of materials of what the image installs, CycloneDX; CI attaches one of the whole image as well.
+sbom: setup
+	$(BIN)/cyclonedx-py requirements --output-reproducible --of JSON -o sbom.json requirements/runtime.txt
 
 clean:
 	rm -rf $(VENV) app/console/dist

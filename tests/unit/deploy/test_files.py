@@ -1,5 +1,6 @@
 """What is under deploy/ is read by the program that it is for, or by that program's schema; no cluster is needed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -194,6 +195,17 @@ def test_ci_of_both_houses_is_valid_and_runs_the_same(schema, path):
     text = (ROOT / path).read_text()
     for step in (".ci/run", "deploy/Dockerfile", "trivy", "cosign sign", "--sbom=true|sbom: true"):
         assert any(form in text for form in step.split("|")), step
+
+
+def test_the_bill_of_materials_names_every_package_that_the_image_installs(tmp_path):
+    [line] = [line for line in (ROOT / "Makefile").read_text().splitlines() if "cyclonedx-py" in line]
+    words = line.split()[1:]
+    words[words.index("sbom.json")] = str(tmp_path / "sbom.json")
+    done = run(Path(sys.executable).with_name("cyclonedx-py"), *words[:-1], ROOT / words[-1])
+    assert done.returncode == 0, done.stderr
+    told = {one["name"] for one in json.loads((tmp_path / "sbom.json").read_text())["components"]}
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "runtime.txt").read_text(), re.MULTILINE)
+    assert told == set(locked)
 
 
 def test_every_file_is_looked_at_by_some_check():
