@@ -1,7 +1,7 @@
 """
 What couriers' apps read: route, day and offers, with and without the copy that an app has already.
 
-    python -m benchmarks.courier [--couriers 200] [--at-once 16] [--seconds 5] [--rounds 3] [--json]
+    python -m benchmarks.courier [--couriers 50] [--at-once 16] [--seconds 5] [--rounds 3] [--json]
 
 Starts `postrider up` with embedded servers in a temporary folder. Each courier has an accepted order. As many
 connections as are asked for read without a pause, each time for the next courier; in turn without and with the tag of
@@ -122,7 +122,7 @@ def _figures(seen: Seen) -> dict[str, float]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--couriers", type=int, default=200)
+    parser.add_argument("--couriers", type=int, default=50)
     parser.add_argument("--at-once", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
