@@ -91,11 +91,7 @@ class World:
     def clear(self) -> None:
         """What other files have left: their orders would be offered to whoever comes next, their couriers counted."""
         wait_until(lambda: is_ready(self.url))
-        while open_ones := self._all("orders", state=OPEN_STATES):
-            for order in open_ones:
-                # Goods on board are not cancelled, they come back first.
-                step = "returned" if order["state"] == "returning" else "cancel"
-                self.client.post(f"/v1/orders/{order['id']}/{step}", json={"reason": "another file begins"})
+        self.cancel_orders()
         for what in ("couriers", "geofences"):
             for left in self._all(what):
                 self.client.delete(f"/v1/{what}/{left['id']}").raise_for_status()
@@ -104,6 +100,19 @@ class World:
             # Reports know those of before, and another file hires people of the same names.
             connection.execute("UPDATE couriers SET name = 'of another file' WHERE deleted_at IS NOT NULL")
         self.ids.clear()
+
+    def cancel_orders(self) -> None:
+        """What others have left would be offered to whoever comes next."""
+        wait_until(self._cancels_all)
+
+    def _cancels_all(self) -> bool:
+        """Whether nothing was open any more; what was has one step less before it."""
+        left = self._all("orders", state=OPEN_STATES)
+        for order in left:
+            # Goods on board are not cancelled, they come back first.
+            step = "returned" if order["state"] == "returning" else "cancel"
+            self.client.post(f"/v1/orders/{order['id']}/{step}", json={"reason": "another one begins"})
+        return not left
 
     def _all(self, what: str, **wanted: Any) -> list[dict[str, Any]]:
         answer = self.client.get(f"/v1/{what}", params={"limit": 1000, **wanted}).raise_for_status()

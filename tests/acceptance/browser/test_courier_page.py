@@ -145,7 +145,7 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
 
 
 def test_a_courier_rests_gives_back_and_brings_back_what_nobody_takes(phone, world):
-    world.cancel_what_others_left()
+    world.cancel_orders()
     courier_id = world.courier("Courier Bento", "bicycle")
     invitation = world.client.post(f"/v1/couriers/{courier_id}/invitations").json()["url"]
     phone.goto(world.url + invitation)
@@ -169,7 +169,7 @@ def test_a_courier_rests_gives_back_and_brings_back_what_nobody_takes(phone, wor
     press(phone, "Give the order back")
     expect(phone.get_by_role("heading", name="Nothing to do yet")).to_be_visible()
     wait_until(lambda: order()["state"] == "placed")
-    world.cancel_what_others_left()
+    world.cancel_orders()
 
     order = take()
     press(phone, "Picked up")
