@@ -73,6 +73,11 @@ class Shop:
         self._kafka = Kafka.of(settings)
         self.events: list[dict[str, Any]] = []
         self.letters: list[dict[str, Any]] = []
+        self._begins_anew = False
+
+    def begin_anew(self) -> None:
+        """Read from the beginning: a broker that forgot counts from nothing, and a place among the old means nothing."""
+        self._begins_anew = True
 
     async def listen(self) -> None:
         while True:
@@ -83,11 +88,14 @@ class Shop:
     async def _take(self) -> None:
         await self._kafka.ensure_topics()
         topics = (self._kafka.events, self._kafka.dead)
+        self._begins_anew = False
         consumer = AIOKafkaConsumer(*topics, **self._kafka.client(), auto_offset_reset="earliest")
         try:
             await consumer.start()
             while True:
                 found = await consumer.getmany(timeout_ms=200)
+                if self._begins_anew:
+                    return
                 for partition, messages in found.items():
                     told = self.events if partition.topic == self._kafka.events else self.letters
                     told += [json.loads(message.value) for message in messages]
@@ -153,6 +161,7 @@ async def test_a_shops_orders_come_in_once_and_every_step_goes_out_in_order_thou
         await until(lambda name=name: shop.first_seen(name) == wanted)
     more = asyncio.create_task(shop.tell(*lives[2], *lives[3]))
     broker.kill()
+    shop.begin_anew()
     await asyncio.to_thread(broker.start)
     await more
     await shop.tell(*(body for life in lives for body in life))  # the shop knows what was forgotten, and tells all anew
