@@ -76,7 +76,7 @@ class Shop:
         self._begins_anew = False
 
     def begin_anew(self) -> None:
-        """Read from the beginning: a broker that forgot counts from nothing, and a place among the old means nothing."""
+        """Read from the beginning: a broker that forgot counts from nothing again."""
         self._begins_anew = True
 
     async def listen(self) -> None:
