@@ -19,10 +19,25 @@ def settings(database_url, redis_url):
     return Settings(database_url=database_url, redis_url=redis_url, token_cache_s=0.05)
 
 
+class RouteStream(Stream):
+    """Remembers the route it was told last: whatever is waited for, a route may come before it."""
+
+    stops = None
+
+    async def until(self, wanted):
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                name, data = await self.events.get()
+                if name == "route":
+                    self.stops = [(stop["kind"], stop["state"]) for stop in data["stops"]]
+                if name == wanted:
+                    return data
+
+
 @asynccontextmanager
 async def listening(api, phone, courier_id):
     token = phone.headers["Authorization"].removeprefix("Bearer ")
-    stream = Stream(api, token, path=f"/v1/couriers/{courier_id}/route/stream")
+    stream = RouteStream(api, token, path=f"/v1/couriers/{courier_id}/route/stream")
     yield stream
     stream.leave()
     stream.task.cancel()
@@ -31,8 +46,8 @@ async def listening(api, phone, courier_id):
 
 async def stops_become(stream, wanted):
     """Routes come until one has these stops: (kind, state)."""
-    while [(stop["kind"], stop["state"]) for stop in (await stream.until("route"))["stops"]] != wanted:
-        pass
+    while stream.stops != wanted:
+        await stream.until("route")
 
 
 async def test_offer_comes_on_the_stream_and_is_accepted_and_delivered(api, town, dispatcher):
