@@ -9,12 +9,12 @@ Theme = Literal["light", "dark"]
 
 COLOURS: Final[Mapping[Theme, Mapping[str, str]]] = {
     "light": {
-        "beyond": "#e8eaec", "earth": "#f6f6f2", "green": "#dcebd3", "built": "#ecebe6", "water": "#bcd7e8",
+        "earth": "#f6f6f2", "green": "#dcebd3", "built": "#ecebe6", "water": "#bcd7e8",
         "building": "#e3e0d8", "casing": "#d3d0c8", "highway": "#f7d48a", "major": "#fdf0c8", "minor": "#ffffff",
         "path": "#d9d4c7", "rail": "#b9bdc4", "text": "#334155", "water_text": "#3a6f94", "halo": "#ffffff",
     },
     "dark": {
-        "beyond": "#0b1220", "earth": "#151e2e", "green": "#182c28", "built": "#192334", "water": "#0d2a43",
+        "earth": "#151e2e", "green": "#182c28", "built": "#192334", "water": "#0d2a43",
         "building": "#1f2a3d", "casing": "#101827", "highway": "#6b5a35", "major": "#4a4a45", "minor": "#324056",
         "path": "#2a364a", "rail": "#3b4a63", "text": "#cbd5e1", "water_text": "#6ea3c8", "halo": "#0b1220",
     },
@@ -52,7 +52,8 @@ def style(
         "name": f"streets, {theme}",
         "sources": {"streets": source},
         "layers": [
-            {"id": "beyond", "type": "background", "paint": {"background-color": colours["beyond"]}},
+            # As the land: a cut-out is a shape of its own, and its edge is nothing to look at.
+            {"id": "beyond", "type": "background", "paint": {"background-color": colours["earth"]}},
             _fill("earth", colours["earth"]),
             _fill("landuse", ["match", ["get", "kind"], list(GREEN), colours["green"], colours["built"]]),
             _fill("water", colours["water"], only=["==", ["geometry-type"], "Polygon"]),
