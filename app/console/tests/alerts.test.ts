@@ -1,6 +1,13 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
+import { factsOf } from '../src/lib/alertfacts'
 import { heaps, needsSomebody, Watch } from '../src/lib/alerts'
+import { locale } from '../src/lib/locale.svelte'
 import type { Alert } from '../src/lib/types'
+
+afterEach(() => {
+  locale.speak('en')
+  locale.setZone('UTC')
+})
 
 const now = Date.parse('2026-05-04T12:00:00Z')
 const alert = (id: string, over: Partial<Alert> = {}) =>
@@ -27,5 +34,18 @@ it('alerts lie in heaps by kind: what needs somebody first, then the newest', ()
   expect(heaps(list, now).map(({ kind, alerts, nNeeding }) => [kind, alerts.map(({ id }) => id), nNeeding])).toEqual([
     ['late', ['late 2', 'late 1', 'late 3'], 2],
     ['stuck', ['old'], 0],
+  ])
+})
+
+it('what an alert has seen is said in the viewer’s words, units and zone, and what nobody can say is marked as English', () => {
+  const facts = { still_s: 600, to_nearest_stop_m: 1500, still_since_at: '2026-05-04T12:00:00Z', courier_id: 'x', speed_mps: 10 }
+  locale.setZone('UTC')
+  expect(factsOf({ facts }).map(({ text }) => text)).toEqual(['still for 10 min', 'to the nearest stop 1.5 km', 'since 12:00:00', 'speed 36 km/h'])
+  locale.speak('ru')
+  expect(factsOf({ facts }).map(({ text }) => text)).toEqual(['стоит 10 мин', 'до ближайшей остановки 1,5 км', 'с 12:00:00', 'скорость 36 км/ч'])
+  expect(factsOf({ facts: { stop: 'dropoff', battery_pct: 7 } }).map(({ isForeign }) => isForeign)).toEqual([false, false])
+  expect(factsOf({ facts: { cause: 'window is upside down', rotor: 3 } })).toEqual([
+    { text: 'причина window is upside down', isForeign: true },
+    { text: 'Rotor 3', isForeign: true },
   ])
 })
