@@ -95,7 +95,7 @@ def test_whoever_reads_what_others_changed_may_go_on(page, world, couriers, orde
     expect(page.locator("#order-title + p")).to_contain_text("Eva")
 
 
-def test_people_of_an_order_are_shown_when_asked_for_and_its_link_can_be_copied(page, world):
+def test_people_of_an_order_are_shown_its_link_is_copied_and_its_place_and_time_changed(page, world):
     body = {
         "pickup": {"lat": -33.45, "lon": -70.66, "address": "Kitchen 1"},
         "dropoff": {"lat": -33.46, "lon": -70.66, "contact": {"phone": "+56 2 555"}, "instructions": "ring twice"},
@@ -113,6 +113,35 @@ def test_people_of_an_order_are_shown_when_asked_for_and_its_link_can_be_copied(
     page.get_by_role("button", name="Share link").click()
     link = page.get_by_label("The recipient's link").input_value()
     assert world.client.get(link).json()["state"] == "placed"
+
+    # The caller wants it elsewhere, and later.
+    unhurried(page)
+    page.get_by_role("button", name="Change", exact=True).click()
+    form = page.get_by_role("form", name="Change")
+    save = form.get_by_role("button", name="Save the change")
+    expect(save).to_be_disabled()
+    form.get_by_label("Deliver: address").fill("-33.47, -70.65")
+    form.get_by_role("button", name="In 1–2 h").click()
+    save.click()
+    expect(page.get_by_role("status").filter(has_text="is changed")).to_be_visible()
+    changed = world.client.get(f"/v1/orders/{order['id']}").json()["dropoff"]
+    assert (changed["lat"], changed["lon"], changed["instructions"]) == (-33.47, -70.65, "ring twice")
+    assert set(changed["window"]) == {"from", "to"}
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    wait_until(lambda: world.client.get(f"/v1/orders/{order['id']}").json()["dropoff"] == order["dropoff"])
+
+    # Half chosen it is kept, and whoever reads what others did meanwhile goes on.
+    page.get_by_role("button", name="Change", exact=True).click()
+    form.get_by_label("Deliver: address").fill("-33.48, -70.65")
+    page.get_by_role("button", name="Close", exact=True).click()
+    open_order(page, order)
+    expect(form.get_by_label("Deliver: address")).to_have_value("-33.48, -70.65")
+    world.client.patch(f"/v1/orders/{order['id']}", json={"priority": 3}).raise_for_status()
+    save.click()
+    expect(form.get_by_role("alert")).to_contain_text("changed the order meanwhile")
+    save.click()
+    expect(form).to_have_count(0)
+    assert world.client.get(f"/v1/orders/{order['id']}").json()["dropoff"]["lat"] == -33.48
 
 
 def test_one_search_finds_an_order_by_what_a_caller_says(page, world):

@@ -1,5 +1,7 @@
 /** What was half written of a comment or a reason, until it is sent or dropped; leaving the form does neither. */
 
+import type { ChangeSheet } from './changeorder'
+
 export type Action = 'cancel' | 'reassign' | 'comments' | 'retry' | 'transfer'
 
 export interface Draft {
@@ -9,6 +11,7 @@ export interface Draft {
 
 export class Drafts {
   private readonly kept = new Map<string, Map<Action, Draft>>()
+  private readonly changes = new Map<string, ChangeSheet>()
 
   of(orderId: string, action: Action): Draft | undefined {
     return this.kept.get(orderId)?.get(action)
@@ -31,8 +34,19 @@ export class Drafts {
     this.kept.get(orderId)?.delete(action)
   }
 
+  /** Another place or time, half chosen. */
+  changeOf(orderId: string): ChangeSheet | undefined {
+    return this.changes.get(orderId)
+  }
+
+  keepChange(orderId: string, sheet: ChangeSheet | null): void {
+    if (sheet) this.changes.set(orderId, sheet)
+    else this.changes.delete(orderId)
+  }
+
   /** Whoever comes next shall not find them. */
   clear(): void {
     this.kept.clear()
+    this.changes.clear()
   }
 }

@@ -39,6 +39,7 @@ export type IssuedToken = Shapes['IssuedToken']
 export type Mode = Shapes['Mode']
 export type NewOrder = Shapes['NewOrderShape']
 export type Order = Shapes['OrderShape']
+export type OrderPatch = Shapes['OrderPatch']
 export type Proof = Shapes['ProofShape']
 export type OrderEvent = Shapes['EventShape']
 /** What was said of an order's arrival, once. */
