@@ -136,11 +136,11 @@ class Settings:
     """Before that a courier who turned an order down is not asked again, even when nobody else can take it."""
     dispatch_tick_s: float = 5.0
     """The dispatcher plans so often when nothing happens."""
-    dispatch_lease_s: float = 15.0
+    dispatch_lease_s: float = 8.0
     """So long after a dispatcher crashed another may take over its regions."""
     watch_tick_s: float = 5.0
     """The watcher looks for silent, late and stuck couriers so often."""
-    watch_lease_s: float = 15.0
+    watch_lease_s: float = 8.0
     """So long after a watcher crashed another may take over its regions."""
     dispatch_profile: str = "quick"
     """What the planner aims at, where a region does not say: `meal`, `parcel` or `quick`."""

@@ -51,7 +51,7 @@ class Work(Protocol):
 class LaneParams:
     """How lanes are kept."""
 
-    lease_s: float = 15.0
+    lease_s: float = 8.0
     """So long after a crash another process may take over."""
     beat_s: float = 1.0
     """Leases are renewed and looked at so often, or three times in the life of a lease."""

@@ -79,7 +79,7 @@ class KeeperParams:
     """A courier without a new fix is told anew so often: time passes, positions grow stale."""
     reload_every_s: float = 20.0
     """All routes are read so often even when no event said that one changed."""
-    lease_s: float = 10.0
+    lease_s: float = 8.0
     """So long after a keeper died another takes over."""
     n_asking: int = 8
     """Questions to the travel chain at a time."""

@@ -56,7 +56,7 @@ class LoopParams:
 
     tick_s: float = 5.0
     """Plans so often when nothing happens: times pass, couriers move, orders fall due."""
-    lease_s: float = 15.0
+    lease_s: float = 8.0
     """So long after a crash another dispatcher may take over."""
     calm_s: float = 0.5
     """What is not urgent waits so long for company: ten deliveries in a moment are one cycle, not ten."""

@@ -81,7 +81,7 @@ class WatchParams:
     motion: Mapping[Mode, MotionParams] = field(default_factory=lambda: DEFAULT_PARAMS)
     fences: FenceParams = field(default_factory=FenceParams)
     limits: Limits = field(default_factory=Limits)
-    lease_s: float = 15.0
+    lease_s: float = 8.0
     """So long after a crash another watcher may take over."""
     tick_s: float = 5.0
     block_ms: int = 500

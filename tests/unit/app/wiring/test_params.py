@@ -6,6 +6,7 @@ import pytest
 
 from app.settings import Settings
 from app.wiring import params
+from dispatch.arrivals.keeper import KeeperParams
 from dispatch.region.loop import LoopParams
 from dispatch.region.params import CycleParams
 from dispatch.travel.client import EngineClient
@@ -14,6 +15,7 @@ from tracking.feed.feed import FeedParams
 from tracking.history.housekeeping import Keep
 from tracking.history.writer import Pace
 from tracking.intake.ingest import Bounds
+from tracking.lanes import LaneParams
 from tracking.log import PositionLog
 from tracking.quality import Limits
 from tracking.watching.watch import WatchParams
@@ -34,6 +36,15 @@ from tracking.watching.watch import WatchParams
 )
 def test_a_part_runs_by_default_as_the_settings_do(made_of, default):
     assert made_of(Settings()) == default()
+
+
+TAKEOVER_S = 10.0
+
+
+@pytest.mark.parametrize("lease_s", [Settings().watch_lease_s, Settings().dispatch_lease_s, KeeperParams().lease_s])
+def test_what_died_is_taken_over_within_ten_seconds(lease_s):
+    """It may have renewed its lease just before; the next one looks at its own beat, and takes a moment to take it."""
+    assert lease_s + min(LaneParams().beat_s, lease_s / 3) <= TAKEOVER_S - 1
 
 
 @pytest.mark.parametrize(
