@@ -78,17 +78,21 @@ class Service:
         """What `work` gives; a problem becomes the call's status, a defect is told to the log only."""
         code = "cancelled"
         try:
-            done = await work
-            code = "ok"
-        except grpc.aio.AbortError:
-            code = "refused"
-            raise
-        except (BadInput, TooManyRequests) as exc:
-            code = "refused"
-            await _refuse(context, _plain(answer_known(exc)))
-        except Exception as exc:  # noqa: BLE001 - every call is answered, and no words of an error leave the process
-            code = "failed"
-            await _refuse(context, _plain(answer_unknown(exc)))
+            try:
+                done = await work
+                code = "ok"
+            except (grpc.aio.AbortError, grpc.aio.InternalError):
+                code = "refused"
+                raise
+            except (BadInput, TooManyRequests) as exc:
+                code = "refused"
+                await _refuse(context, _plain(answer_known(exc)))
+            except Exception as exc:  # noqa: BLE001 - every call is answered, and no words of an error leave the process
+                code = "failed"
+                await _refuse(context, _plain(answer_unknown(exc)))
+        except grpc.aio.InternalError as exc:  # nothing can be sent any more: the peer has gone, and nobody is answered
+            code = "gone"
+            raise asyncio.CancelledError from exc
         finally:
             CALLS.labels(name, code).inc()
         return done

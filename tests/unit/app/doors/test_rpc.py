@@ -1,10 +1,13 @@
 """The .proto against the API that it names, and the way between messages and JSON."""
 
 import asyncio
+import logging
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import grpc
@@ -16,14 +19,16 @@ from google.rpc import error_details_pb2, status_pb2
 from app.client import postrider_pb2 as pb
 from app.doors.inside import Answer, Ask, Inside, events_of
 from app.doors.rpc.calls import SERVICES, call_of, change_of, fixes_of, message_of
-from app.doors.rpc.service import BATCH_FIXES, REASONS, Upload, client_of
+from app.doors.rpc.service import BATCH_FIXES, CALLS, REASONS, Service, Upload, client_of
 from app.doors.rpc.status import CODES, status_of
 from app.main import ROUTES
 from app.shapes.offers import OfferShape
 from app.shapes.orders import OrderShape, StopShape, WindowShape
 from app.web.problems import BadInput, problem_response, problem_types
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[4]
+SOME_ID = "2e7b350a-a911-4b66-a943-314f63bc3781"
 METHODS = [method for service in SERVICES for method in service.methods]
 
 
@@ -238,3 +243,108 @@ async def test_a_stream_that_breaks_says_so():
 
 def test_message_leaves_out_what_it_does_not_know():
     assert message_of(pb.Order, {"id": "x", "plan_cost": {"before": 1}, "ready_at": None}).id == "x"
+
+
+class Vanished:
+    """The context of a call whose peer has gone: nothing can be sent, and a call is aborted once."""
+
+    def __init__(self):
+        self._is_aborted = False
+
+    def invocation_metadata(self):
+        return ()
+
+    def peer(self):
+        return "ipv4:10.0.0.1:2000"
+
+    async def write(self, message):
+        raise grpc.aio.InternalError("Failed to execute the batch")
+
+    async def abort(self, *_):
+        if self._is_aborted:
+            raise grpc.aio.UsageError("Abort already called!")
+        self._is_aborted = True
+        raise grpc.aio.InternalError("Failed to execute the batch")
+
+
+def handler_of(app, name):
+    """What a server is given for a call, and a request for it."""
+    handlers = Service(Inside(app), streams=1).handlers()
+    service = next(one for one in SERVICES if name in one.methods_by_name)
+    details = SimpleNamespace(method=f"/{service.full_name}/{name}", invocation_metadata=())
+    return next(found for one in handlers if (found := one.service(details)) is not None)
+
+
+def errors_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def answers(status, body, more_body=False):
+    """An API that says this to everybody."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body, "more_body": more_body})
+        await asyncio.Event().wait() if more_body else None
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "app"),
+    [
+        ("Accept", pb.AcceptRequest(offer_id=SOME_ID), answers(503, b"{}")),
+        ("Accept", pb.AcceptRequest(offer_id="odd"), answers(200, b"{}")),
+        ("WatchRoute", pb.WatchRouteRequest(courier_id=SOME_ID), answers(403, b"{}")),
+        ("WatchRoute", pb.WatchRouteRequest(courier_id=SOME_ID), answers(200, b"")),
+        (
+            "WatchRoute",
+            pb.WatchRouteRequest(courier_id=SOME_ID),
+            answers(200, b'event: offer_closed\ndata: {"id": "x"}\n\n', more_body=True),
+        ),
+    ],
+    ids=["refused", "bad input", "stream refused", "stream over", "stream"],
+)
+async def test_a_peer_that_has_gone_is_counted_and_no_defect(caplog, name, message, app):
+    handler, before = handler_of(app, name), CALLS.labels(name, "gone")._value.get()
+    with pytest.raises(asyncio.CancelledError):
+        await (handler.unary_stream or handler.unary_unary)(message, Vanished())
+    assert CALLS.labels(name, "gone")._value.get() == before + 1
+    assert errors_of(caplog) == []
+
+
+PHONE = f"""
+import sys, grpc
+from app.client import postrider_pb2 as pb
+channel = grpc.insecure_channel("127.0.0.1:" + sys.argv[1])
+call = channel.unary_unary(
+    "/postrider.v1.CourierService/Accept", request_serializer=pb.AcceptRequest.SerializeToString
+)
+call(pb.AcceptRequest(offer_id="{SOME_ID}"))
+"""
+
+
+async def test_a_phone_that_is_killed_while_it_is_refused_leaves_no_error_behind(caplog):
+    """The whole way, with gRPC's own server; its loop is busy until the phone is dead, so that it hears of it late."""
+    phones, n_ended = [], 0
+
+    async def app(scope, receive, send):
+        nonlocal n_ended
+        phones[0].kill()
+        phones[0].wait()
+        time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy
+        n_ended += 1
+        await answers(503, b"{}")(scope, receive, send)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(tuple(Service(Inside(app), streams=1).handlers()))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    phones.append(subprocess.Popen([sys.executable, "-c", PHONE, str(port)], cwd=ROOT))  # noqa: ASYNC220
+    try:
+        await until(lambda: n_ended)
+    finally:
+        phones[0].kill()
+        phones[0].wait()
+        await server.stop(None)
+    assert errors_of(caplog) == []
