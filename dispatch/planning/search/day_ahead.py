@@ -17,7 +17,8 @@ from time import perf_counter
 from typing import Final
 
 from dispatch.planning.params import ShouldEnd, never
-from dispatch.planning.search.day_insertion import Found, Insertions, Route
+from dispatch.planning.search.day_board import Board
+from dispatch.planning.search.day_insertion import Insertions, Route
 from dispatch.planning.search.day_task import Task
 from dispatch.planning.search.strings import Tuning, remove_strings
 
@@ -59,6 +60,7 @@ class Fleet:
         self._cooling = cooling
         self._chance = Random(seed)  # noqa: S311 - reproducible on purpose
         self._insertions = Insertions(task)
+        self._board = Board(task, self._insertions) if task.loaded else None
         self._stops = [stop for order in range(task.n_orders) for stop in task.stops_of(order)]
         kind = task.kinds[0] if task.kinds else None
         self._near = {
@@ -178,32 +180,48 @@ class Fleet:
 
     def _put_back(self, routes: list[Route], orders: list[int], limit: int) -> Tour:
         """Each order where it adds least, in one of several sequences; see `Cooling.fewest` for a new route."""
-        random = self._chance.random
-        best_of = self._insertions.best
-        kinds = self._task.kinds
+        board, kinds = self._board, self._task.kinds
         in_use = Counter(kind_no for kind_no, _ in routes)
+        if board is not None:
+            board.show(routes)
         left = []
         for order in self._in_sequence(orders):
-            best: Found | None = None
-            best_number, best_kind = -1, -1
-            for number, (kind_no, stops) in enumerate(routes):
-                found = best_of(order, kind_no, stops)
-                if found is not None and (best is None or found[0] < best[0]) and random() >= BLINK:
-                    best, best_number, best_kind = found, number, kind_no
+            best = self._among(order, routes)
             if (best is None or not self._cooling.fewest) and len(routes) < limit:
                 for kind_no, kind in enumerate(kinds):
                     if in_use[kind_no] < kind.count:
-                        found = best_of(order, kind_no, ())
+                        found = self._insertions.best(order, kind_no, ())
                         if found is not None and (best is None or found[0] < best[0]):
-                            best, best_number, best_kind = found, len(routes), kind_no
+                            best = (found[0], len(routes), (kind_no, found[1]))
             if best is None:
                 left.append(order)
-            elif best_number < len(routes):
-                routes[best_number] = (best_kind, best[1])
+                continue
+            _, number, route = best
+            if number < len(routes):
+                routes[number] = route
             else:
-                routes.append((best_kind, best[1]))
-                in_use[best_kind] += 1
+                routes.append(route)
+                in_use[route[0]] += 1
+            if board is not None:
+                board.put(number, route)
         return Tour(routes, left)
+
+    def _among(self, order: int, routes: Sequence[Route]) -> tuple[int, int, Route] | None:
+        """What an order adds at least to one of the routes, the number of that one, and how it is then."""
+        random = self._chance.random
+        if self._board is not None and order in self._task.loaded:
+            where = self._board.best(order, lambda: random() < BLINK)
+            if where is None:
+                return None
+            added, number, at = where
+            kind_no, stops = routes[number]
+            return added, number, (kind_no, (*stops[:at], 2 * order + 1, *stops[at:]))
+        best: tuple[int, int, Route] | None = None
+        for number, (kind_no, stops) in enumerate(routes):
+            found = self._insertions.best(order, kind_no, stops)
+            if found is not None and (best is None or found[0] < best[0]) and random() >= BLINK:
+                best = (found[0], number, (kind_no, found[1]))
+        return best
 
     def _in_sequence(self, orders: list[int]) -> list[int]:
         """At random, the heaviest, the farthest, the nearest or the tightest first (the paper's section 5.3)."""
