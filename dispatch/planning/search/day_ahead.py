@@ -89,8 +89,13 @@ class Fleet:
         share = self._cooling.fleet_share
         there = {stop >> 1 for _, stops in begin for stop in stops}
         orders = [order for order in range(self._task.n_orders) if order not in there]
-        orders.sort(key=lambda order: self._task.closes[2 * order + 1])
-        tour = self._put_back(list(begin), orders, self._task.n_vehicles)
+        # Farthest first makes the shortest way, soonest first leaves out least where vehicles are few.
+        firsts: list[Callable[[int], int]] = [
+            lambda order: -self._far[order],
+            lambda order: self._task.closes[2 * order + 1],
+        ]
+        begun = [self._put_back(list(begin), sorted(orders, key=first), self._task.n_vehicles) for first in firsts]
+        tour = min(begun, key=self._worth)
         if not self._stops:
             return tour
         placed = self._place(tour, _Clock(seconds * share, _part(steps, share), should_end))
@@ -176,16 +181,16 @@ class Fleet:
         for number in {route_of[2 * order + 1] for order in gone}:
             kind_no, stops = routes[number]
             routes[number] = (kind_no, tuple(stop for stop in stops if stop >> 1 not in gone))
-        return self._put_back([route for route in routes if route[1]], gone + tour.left, limit)
+        return self._put_back([route for route in routes if route[1]], self._in_sequence(gone + tour.left), limit)
 
     def _put_back(self, routes: list[Route], orders: list[int], limit: int) -> Tour:
-        """Each order where it adds least, in one of several sequences; see `Cooling.fewest` for a new route."""
+        """Each order in turn where it adds least; see `Cooling.fewest` for a new route."""
         board, kinds = self._board, self._task.kinds
         in_use = Counter(kind_no for kind_no, _ in routes)
         if board is not None:
             board.show(routes)
         left = []
-        for order in self._in_sequence(orders):
+        for order in orders:
             best = self._among(order, routes)
             if (best is None or not self._cooling.fewest) and len(routes) < limit:
                 for kind_no, kind in enumerate(kinds):
