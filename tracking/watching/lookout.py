@@ -9,7 +9,7 @@ Whoever is waiting is noted in `recounts` with the same commit that lets the log
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -30,7 +30,7 @@ from tracking.log import HISTORY, PositionLog, RegionKeys
 from tracking.pause import pause_until
 from tracking.position import CourierId, Mark, Mode
 from tracking.quality import Limits
-from tracking.watching import motion
+from tracking.watching import geofence, motion
 from tracking.watching.fence import FenceIndex
 from tracking.watching.fence_rows import fence_from_row
 from tracking.watching.findings import Batch, Findings, Happening
@@ -89,6 +89,8 @@ class WatchParams:
     """Late fixes often come in several requests: waits so long for the rest."""
     recounts_at_once: int = 20
     """Read at a time; the rest waits in its table."""
+    recounts_side_by_side: int = 4
+    """Counting is mostly waiting for the database; after a restart every courier of the region is counted."""
     forget_after_s: float = 1800.0
     """A courier not heard of for so long is forgotten, and built from history when heard of again."""
     behind_fixes: int = 4_000_000
@@ -140,6 +142,8 @@ class Lookout:
         self._modes: dict[CourierId, Mode] = {}
         self._waiting: dict[CourierId, list[TrackFix]] = {}
         """Fixes of couriers who are to be counted, or are being counted."""
+        self._noted: dict[CourierId, int] = {}
+        """For whom of them a note stands that nobody has begun to settle, and from when on it has them counted."""
         self._unknown: deque[CourierId] = deque()
         """Those of them who have no track yet, the longest waiting first."""
         self._wanted = asyncio.Event()
@@ -159,6 +163,7 @@ class Lookout:
             if from_us is not None:
                 late[courier_id] = from_us
         await self._write(batch, now)
+        self._noted |= {courier_id: us for courier_id, us in late.items() if courier_id in self._waiting}
         await self._findings.note_late(self.lease.region, late, now=now)
         WAITING.labels(self.lease.region).set(len(self._unknown))
 
@@ -168,7 +173,8 @@ class Lookout:
         if waiting is not None:
             waiting += new
             del waiting[:-WAIT_FIXES]
-            return new[0].at_us
+            # Thousands wait after a restart; to note each of their fixes costs more than to count them.
+            return None if new[0].at_us >= self._noted.get(courier_id, new[-1].at_us + 1) else new[0].at_us
         if track is None:
             # History may not have the newest yet: looked at once more when it has.
             self._waiting[courier_id] = list(new)
@@ -214,6 +220,7 @@ class Lookout:
         """Forget everything: what came since then was not seen, and is counted from history when it is there."""
         self._tracks.clear()
         self._waiting.clear()
+        self._noted.clear()
         self._unknown.clear()
         contacts: dict[Any, Any] = await self._redis.hgetall(RegionKeys(self.lease.region).contacts)
         since_ms, from_us = since.timestamp() * 1000, microseconds(since) - LOOK_BACK_S[0] * MICROS
@@ -266,9 +273,12 @@ class Lookout:
                 await pause_until(max(0.0, due_at - monotonic()), self._wanted)
             self._wanted.clear()
             while self._unknown and monotonic() < due_at:
-                courier_id = self._unknown.popleft()
-                if waiting := self._waiting.get(courier_id):
-                    await self._recount(courier_id, waiting[0].at_us)
+                n_next = min(len(self._unknown), self._params.recounts_side_by_side)
+                heard_of = [self._unknown.popleft() for _ in range(n_next)]
+                first = {
+                    courier_id: fixes[0].at_us for courier_id in heard_of if (fixes := self._waiting.get(courier_id))
+                }
+                await _side_by_side([self._recount(courier_id, from_us) for courier_id, from_us in first.items()])
             if monotonic() >= due_at:
                 n = await self._recount_due(now=datetime.now(UTC))
                 is_more = n == self._params.recounts_at_once
@@ -284,16 +294,20 @@ class Lookout:
             (lag.seconds for lag in await self._log.lag(self.lease.region) if lag.group == HISTORY), default=0
         )
         stored = now - timedelta(seconds=behind_s + 1.0)
-        n = 0
-        for courier_id, from_at, noted_at, mode in due:
+        for courier_id, _, _, mode in due:
             self._modes.setdefault(courier_id, mode)
-            if noted_at <= stored:
-                n += 1
-                await self._recount(courier_id, microseconds(from_at), noted_at=noted_at)
-        return n
+        ready = [(courier_id, from_at, noted_at) for courier_id, from_at, noted_at, _ in due if noted_at <= stored]
+        for first in range(0, len(ready), self._params.recounts_side_by_side):
+            some = ready[first : first + self._params.recounts_side_by_side]
+            await _side_by_side(
+                [self._recount(courier_id, microseconds(at), noted_at=noted_at) for courier_id, at, noted_at in some]
+            )
+        return len(ready)
 
     async def _recount(self, courier_id: CourierId, from_us: int, *, noted_at: datetime | None = None) -> None:
         """Find a courier's stays and fence events again, from the last beginning before an instant, and go on there."""
+        if noted_at is not None:
+            self._noted.pop(courier_id, None)  # the note is settled with what waits now: what comes is noted again
         waited = tuple(self._waiting.setdefault(courier_id, []))
         self._heard_at.setdefault(courier_id, monotonic())  # or what is built now would never be forgotten
         try:
@@ -307,6 +321,7 @@ class Lookout:
         except Exception as exc:  # noqa: BLE001 - the other couriers are counted all the same
             await self._give_up(courier_id, noted_at, exc)
         else:
+            self._noted.pop(courier_id, None)
             came = set(self._waiting.pop(courier_id, [])).difference(waited)
             if track is not None:
                 self._tracks[courier_id] = track
@@ -332,7 +347,9 @@ class Lookout:
             if noted_at is not None:
                 await self._findings.settle(self.lease, courier_id, noted_at)  # erased meanwhile
             return None
-        inside = await self._findings.inside_before(courier_id, run.fixes[0].at_us, self._index)
+        inside = geofence.EMPTY
+        if self._index.fences:
+            inside = await self._findings.inside_before(courier_id, run.fixes[0].at_us, self._index)
         params = self._track_params(self._modes.get(courier_id, Mode.CAR))
         # Off the event loop: a day of fixes takes a tenth of a second.
         track, said = await asyncio.to_thread(
@@ -353,6 +370,7 @@ class Lookout:
     async def _give_up(self, courier_id: CourierId, noted_at: datetime | None, exc: Exception) -> None:
         """A courier who cannot be counted waits for the next fix, and keeps nobody from being counted."""
         self._waiting.pop(courier_id, None)
+        self._noted.pop(courier_id, None)
         self._set_aside(courier_id, exc)
         if noted_at is not None:
             await self._findings.settle(self.lease, courier_id, noted_at)
@@ -393,6 +411,13 @@ class Lookout:
         for happening in happenings:
             FOUND.labels(happening.type).inc()
             await events.tell(self._redis, [(self.lease.region, happening.type, happening.facts)], at=happening.at)
+
+
+async def _side_by_side(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """All of it to its end; then raises what the first that failed raised."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _midst(stay: motion.Stay, fixes: Sequence[TrackFix], at_us: int) -> motion.Staying:

@@ -15,7 +15,7 @@ from tests.unit.tracking.watching.tracks import MICROS, at, walk
 from tests.waiting import PATIENCE_S, until
 from tracking import events
 from tracking import lease as leases
-from tracking.batch import MODES, microseconds
+from tracking.batch import MODES, PositionColumns, instant, microseconds
 from tracking.dead_letters import DeadLetters
 from tracking.errors import LeaseLost
 from tracking.history.history import History, erase
@@ -24,7 +24,7 @@ from tracking.intake.ingest import Ingest
 from tracking.intake.reading import Reading
 from tracking.intake.screening import Sender, Upload
 from tracking.log import WATCH, PositionLog
-from tracking.position import Mode, Region
+from tracking.position import Fix, LatLon, Mode, Position, Region
 from tracking.quarantine import QuarantineStore
 from tracking.watching.findings import Batch, Findings
 from tracking.watching.lookout import Lookout, WatchParams
@@ -476,11 +476,10 @@ async def test_what_one_without_the_lease_has_found_is_refused(world):
     assert await world.stays(ana.courier_id) == []
 
 
-async def test_one_counted_again_and_never_heard_of_is_forgotten_with_the_others(world):
-    ana, ben = await world.hire(), await world.hire()
-    lease = await leases.take(world.pool, "watch", CITY, "test", ttl_s=600)
-    lookout = Lookout(
-        lease,
+async def lookout_of(world):
+    """One that counts when it is told to."""
+    return Lookout(
+        await leases.take(world.pool, "watch", CITY, "test", ttl_s=600),
         pool=world.pool,
         redis=world.redis,
         findings=Findings(world.pool),
@@ -488,6 +487,34 @@ async def test_one_counted_again_and_never_heard_of_is_forgotten_with_the_others
         observers=(),
         params=replace(FAST, recount_after_s=0.0, forget_after_s=0.0),
     )
+
+
+async def test_of_who_waits_to_be_counted_only_what_no_note_covers_is_noted(world):
+    ana = await world.hire()
+    lookout = await lookout_of(world)
+    fixes = recent(walk(ROUND))[:4]
+
+    async def look(*some):
+        await lookout.look(columns_of(ana, some))
+        return await world.pool.fetchrow("SELECT from_at, noted_at FROM recounts WHERE courier_id = $1", ana.courier_id)
+
+    first = await look(fixes[1])
+    assert microseconds(first["from_at"]) == fixes[1].at_us
+    assert await look(fixes[2]) == first
+    older = await look(fixes[0])
+    assert microseconds(older["from_at"]) == fixes[0].at_us
+    assert await look(fixes[3]) == older
+    lookout._waiting[ana.courier_id] = []
+    await lookout._recount_due(now=datetime.now(UTC) + timedelta(seconds=60))
+    assert await world.pool.fetchval("SELECT count(*) FROM recounts") == 0
+    # Counted, and not settled yet: what comes meanwhile is noted.
+    lookout._waiting[ana.courier_id] = []
+    assert await look(fixes[3]) is not None
+
+
+async def test_one_counted_again_and_never_heard_of_is_forgotten_with_the_others(world):
+    ana, ben = await world.hire(), await world.hire()
+    lookout = await lookout_of(world)
     async with world.writing():
         for sender in (ana, ben):
             await world.post(sender, recent(walk(ROUND)))
@@ -499,6 +526,20 @@ async def test_one_counted_again_and_never_heard_of_is_forgotten_with_the_others
     assert set(lookout._tracks) == {ana.courier_id, ben.courier_id}
     lookout.forget_silent()
     assert not lookout._tracks
+
+
+def columns_of(sender, fixes):
+    """As the log has them."""
+    return PositionColumns.from_positions(
+        [
+            Position(
+                courier_id=sender.courier_id,
+                fix=Fix(at=LatLon(fix.lat, fix.lon), fixed_at=instant(fix.at_us), accuracy_m=fix.accuracy_m),
+                received_at=instant(fix.at_us),
+            )
+            for fix in fixes
+        ]
+    )
 
 
 async def _stored(world, *senders):
