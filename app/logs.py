@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
+from tracking import tracing
+
 _trace_id: ContextVar[str] = ContextVar("trace_id", default="")
 _address: ContextVar[str | None] = ContextVar("address", default=None)
 
@@ -59,7 +61,7 @@ class JsonFormatter(logging.Formatter):
             "log.logger": record.name,
             "process.pid": record.process,
         }
-        if trace_id := current_trace_id():
+        if trace_id := current_trace_id() or tracing.trace_id():
             line["trace.id"] = trace_id
         for key, value in vars(record).items():
             if key not in STANDARD:

@@ -106,6 +106,7 @@ from app.wiring.params import cycle_of
 from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
 from app.wiring.supervise import supervise
 from app.wiring.thinking import Thinking
+from app.wiring.traces import traced
 from app.wiring.turns import Turns
 from app.wiring.vitals import Vitals
 from app.wiring.whatif import APPLYING_SHARE, AT_ONCE, RECIPIENTS_SHARE, WhatIf
@@ -176,7 +177,7 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with resources(settings, wait_s=REQUEST_WAITS_S) as opened:
+        async with traced("api", settings), resources(settings, wait_s=REQUEST_WAITS_S) as opened:
             app.state.pool = opened.pool
             app.state.redis = opened.redis
             app.state.travel = opened.travel

@@ -32,6 +32,7 @@ from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of, reach_
 from app.wiring.resources import Resources, resources
 from app.wiring.schema import Unfit, wait_until_fit
 from app.wiring.supervise import supervise
+from app.wiring.traces import traced
 from app.wiring.vitals import Vitals
 from app.wiring.watching import watch
 from dispatch.reports.courier_hours import CourierHours
@@ -57,7 +58,7 @@ async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
     Raises KeyError for a role that does not exist, Unfit where the schema will not do.
     """
     parts = ROLES[name]
-    async with resources(settings) as opened, _telling(settings, opened):
+    async with traced(name, settings), resources(settings) as opened, _telling(settings, opened):
         await wait_until_fit(opened.pool, opened.redis, stop)
         async with asyncio.TaskGroup() as group:
             group.create_task(supervise("vitals", Vitals(name, opened.pool).run, stop))

@@ -92,6 +92,10 @@ class Settings:
     """Events for other systems are kept so long, sent or not, with what came of each attempt."""
     retention_audit_days: int = 730
     """Who did and who looked at what, and tokens that work no more, are kept so long."""
+    otlp_url: str = ""
+    """Collector of OpenTelemetry for traces, `http://host:4318`; needs `postrider[trace]`; empty: there are none."""
+    trace_share: float = 0.1
+    """Of the traces so many are kept, 0 to 1, chosen by their id: the same in every role."""
     webhooks_private: bool = False
     """Webhooks may go to addresses of private networks too; only where all administrators may reach those anyway."""
     rabbitmq_url: str = ""
@@ -341,6 +345,7 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "rabbitmq_url": ("amqp", "amqps"),
     "valhalla_url": ("http", "https"),
     "nominatim_url": ("http", "https"),
+    "otlp_url": ("http", "https"),
     "s3_endpoint": ("http", "https"),
     "oidc_issuer": ("http", "https"),
     "public_url": ("http", "https"),
@@ -351,6 +356,10 @@ AT_LEAST_ONE: Final = (
 )
 OIDC_ROLE: Final = r"\S+=(viewer|auditor|support|dispatcher|admin)"
 LAST_PORT: Final = 65_535
+AT_MOST: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("port", "metrics_port", "grpc_port", "mqtt_port"), LAST_PORT),
+    "trace_share": 1,
+}
 
 
 def _check(field_name: str, name: str, value: object) -> None:
@@ -376,8 +385,8 @@ def _check(field_name: str, name: str, value: object) -> None:
         least = 1 if field_name in AT_LEAST_ONE else 0
         if not (least <= value < inf):
             raise SettingError(f"{name}: expected {least} or more, got {value}")
-        if field_name in {"port", "metrics_port", "grpc_port", "mqtt_port"} and value > LAST_PORT:
-            raise SettingError(f"{name}: expected at most {LAST_PORT}, got {value}")
+        if value > (most := AT_MOST.get(field_name, inf)):
+            raise SettingError(f"{name}: expected at most {most}, got {value}")
 
 
 def table() -> str:

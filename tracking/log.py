@@ -126,6 +126,10 @@ class Entry:
         packed = self.fields.get(b"fixes", b"")
         return PositionColumns.unpack(packed) if packed else PositionColumns.empty()
 
+    def traces(self) -> list[str]:
+        """What goes on with it, as `tracing.going_on` takes it; usually nothing."""
+        return self.fields.get(b"trace", b"").decode("ascii", "replace").split()
+
     def moved(self) -> npt.NDArray[np.int32]:
         """Rows of `columns` that moved live state forward: good, newest, and no unconfirmed jump."""
         return np.frombuffer(self.fields.get(b"moved", b""), dtype="<i4")

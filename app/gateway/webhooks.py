@@ -13,6 +13,7 @@ from app.gateway import pace
 from app.gateway.outside import PublicOnly
 from app.gateway.signing import signed
 from app.gateway.ways import CONTENT_TYPE, Letter, Outcome, Row
+from tracking import tracing
 
 WITHIN_S: Final = 15.0
 """An attempt, from the look-up of the name to the end of the answer."""
@@ -48,13 +49,18 @@ class Webhooks:
     async def send(self, target: Row, letters: Sequence[Letter], now: datetime) -> Sequence[Outcome]:
         """An attempt each, side by side."""
         keys, at_s = keys_of(target, now), int(now.timestamp())
-        return await asyncio.gather(
-            *(self.post(target["url"], keys, letter.row["id"], letter.body, at_s=at_s) for letter in letters)
-        )
+        return await asyncio.gather(*(self._deliver(target["url"], keys, letter, at_s) for letter in letters))
+
+    async def _deliver(self, url: str, keys: Sequence[str], letter: Letter, at_s: int) -> Outcome:
+        trace = letter.row.get("trace")
+        with tracing.going_on("deliver to a webhook", [trace] if trace else (), type=letter.row["type"]):
+            return await self.post(url, keys, letter.row["id"], letter.body, at_s=at_s)
 
     async def post(self, url: str, keys: Sequence[str], event_id: UUID, body: bytes, *, at_s: int) -> Outcome:
         """One attempt, at `at_s` seconds since the Unix epoch; whatever goes wrong with the receiver is an outcome."""
         headers = {"content-type": CONTENT_TYPE, "user-agent": "postrider", **signed(keys, str(event_id), at_s, body)}
+        if trace := tracing.carried():
+            headers["traceparent"] = trace
         began = monotonic()
         try:
             async with asyncio.timeout(WITHIN_S):

@@ -12,6 +12,7 @@ from app.settings import SettingError
 from app.simulation.replay import ReplayError
 from app.wiring.schema import Unfit
 from sql.ledger import MigrationError
+from tracking import tracing
 from tracking.outages import DATABASE_DRIVER, REDIS_DRIVER, words
 
 OURS = (
@@ -26,6 +27,7 @@ OURS = (
     SettingError,
     StartError,
     Unfit,
+    tracing.NotInstalled,
 )
 """Their words are meant for whoever runs the program."""
 

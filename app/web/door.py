@@ -15,6 +15,7 @@ from app.web.patience import Patience
 from app.web.policy import with_policy
 from app.web.problems import TooMuch, answer_http, answer_known, answer_unknown, find_problem, problem_response
 from app.web.rsgi import GONE
+from tracking import tracing
 
 JSON: Final = ("content-type", "application/json")
 POLICY: Final = [(name.decode(), value.decode()) for name, value in with_policy(())]
@@ -38,13 +39,15 @@ async def serve(
     """
     began = perf_counter()
     headers = scope.headers
-    trace_id = begin_trace(headers.get("traceparent"))
+    traceparent = headers.get("traceparent")
+    trace_id = begin_trace(traceparent)
     peer = scope.client.rpartition(":")[0]
     if peer in proxies:
         peer = address_of(peer, headers.get_all("x-forwarded-for"), proxies)
     begin_address(peer)
     try:
-        status, head, body = await answer(scope, headers, protocol)
+        with tracing.span(tally.name, parent=traceparent):
+            status, head, body = await answer(scope, headers, protocol)
     except GONE:
         return
     except Exception as exc:  # noqa: BLE001 - every request is answered, as Litestar answers the others

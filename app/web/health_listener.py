@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            self._say(200, "text/plain; version=0.0.4; charset=utf-8", exposition())
+            self._say(200, *exposition(self.headers.get("accept", "")))
         elif path in self.server.questions:
             asked = asyncio.run_coroutine_threadsafe(_asked(self.server.questions[path]), self.server.loop)
             try:

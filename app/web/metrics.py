@@ -9,16 +9,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from app.logs import begin_address, begin_trace
 from app.web.address import address_of
 from app.web.patience import in_time
 from app.web.policy import with_policy
 from app.web.together import MULTIPROCESS, collected
+from tracking import tracing
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, inf)
 HAND_ON_S: Final = 0.25
@@ -66,9 +68,13 @@ class ObserveMiddleware:
             if message["type"] == "http.response.start":
                 observe(scope, message["status"], perf_counter() - began)
                 message["headers"] = [*with_policy(message.get("headers", [])), (b"x-trace-id", trace_id.encode())]
+                if span is not None:
+                    span.update_name(" ".join(_named(scope)))
+                    span.set_attribute("http.response.status_code", message["status"])
             await send(message)
 
-        await self.app(scope, in_time(receive, self._body_within_s), observed)
+        with tracing.span("request", parent=traceparent) as span:
+            await self.app(scope, in_time(receive, self._body_within_s), observed)
 
 
 def _child(key: tuple[str, str, str]) -> Histogram:
@@ -78,12 +84,17 @@ def _child(key: tuple[str, str, str]) -> Histogram:
     return child
 
 
+def _named(scope: Any) -> tuple[str, str]:
+    """Method and route: never the address itself."""
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    return method, scope.get("path_template") or "unmatched"
+
+
 def observe(scope: Any, status: int, elapsed_s: float) -> None:
     """Count one answered request."""
-    route = scope.get("path_template") or "unmatched"
-    method = scope["method"] if scope["method"] in METHODS else "other"
+    method, route = _named(scope)
     key = (method, route, str(status))
-    _child(key).observe(elapsed_s)
+    _child(key).observe(elapsed_s, tracing.exemplar())
     if status >= 500:
         REQUESTS_FAILED.labels(method, route).inc()
 
@@ -102,6 +113,7 @@ class Tally:
         self._status = status
         self._route = {"method": method, "path_template": route}
         self._key = (method, route, str(status))
+        self.name = f"{method} {route}"
         self._counts = [0] * len(BUCKETS)
         self._sum_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -138,14 +150,27 @@ class Tally:
             tally.hand_on()
 
 
-def exposition() -> bytes:
-    """All metrics in Prometheus text format: of every process that shares the folder, or of this one."""
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def exposition(accepted: str = "") -> tuple[str, bytes]:
+    """
+    All metrics for Prometheus, with their media type: of every process that shares the folder, or of this one.
+
+    As OpenMetrics to who accepts it where there are traces, for only that tells exemplars.
+    """
     folder = os.environ.get(MULTIPROCESS)
-    return generate_latest(REGISTRY) if folder is None else collected(Path(folder))
+    if folder is not None:
+        return TEXT, collected(Path(folder))
+    if tracing.is_on() and "application/openmetrics-text" in accepted:
+        told: bytes = openmetrics.generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
+        return openmetrics.CONTENT_TYPE_LATEST, told
+    return TEXT, generate_latest(REGISTRY)
 
 
 @get("/metrics", opt={"public": True}, media_type=MediaType.TEXT, include_in_schema=False)
-async def metrics() -> Response[bytes]:
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Prometheus reads this."""
     Tally.hand_on_all()
-    return Response(await asyncio.to_thread(exposition), media_type="text/plain; version=0.0.4; charset=utf-8")
+    media_type, text = await asyncio.to_thread(exposition, request.headers.get("accept", ""))
+    return Response(text, media_type=media_type)

@@ -36,7 +36,7 @@ from dispatch.orders.returns import ReturnPlace, place_of
 from dispatch.orders.rows import demand_values, offer_from_row, order_from_row, stop_values, to_json
 from dispatch.stop import OrderId, StopKind
 from sql import queries
-from tracking import events
+from tracking import events, tracing
 from tracking import lease as leases
 from tracking.lease import Lease
 from tracking.position import CourierId, LatLon, Region
@@ -464,6 +464,8 @@ async def at_desk(
     """
     async with pool.acquire() as connection, connection.transaction():
         at = await connection.fetchval(queries["clock.now"]) if lease is None else await leases.hold(connection, lease)
+        if trace := tracing.carried():
+            await connection.execute(queries["outbox.carry"], trace)
         desk = Desk(connection=connection, actor=actor, now=now or at)
         yield desk
     if desk.refusal is not None:

@@ -46,7 +46,8 @@ from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Stays, Whereabouts, World, as_declared, survey
 from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
-from tracking import events, outages
+from sql import queries
+from tracking import events, outages, tracing
 from tracking.errors import LeaseLost
 from tracking.lease import Lease
 from tracking.outages import is_outage, words
@@ -298,9 +299,20 @@ class Planning:
             ask_again_after_s=params.ask_again_after_s,
             asks=params.asks,
         )
-        _observe_offers(world, committed)
+        _observe_offers(world, committed, await self._traces_of(committed))
         await events.tell(self._redis, committed.events)
         return committed
+
+    async def _traces_of(self, committed: Committed) -> dict[OrderId, list[str]]:
+        """With which request each offered order began; nothing where traces are off."""
+        if not (tracing.is_on() and committed.offers):
+            return {}
+        try:
+            rows = await self._pool.fetch(queries["outbox.traces"], [offer.order_id for offer in committed.offers])
+        except outages.DRIVERS as exc:
+            outages.tell(log, "offers not traced", exc, event="offers_not_traced")
+            return {}
+        return {row["subject"]: [row["trace"]] for row in rows}
 
     async def _advise(self, world: World, snapshot: Snapshot | None, plan: Plan | None, params: CycleParams) -> None:
         """Show couriers who have nothing to do where they might wait, if the region wants that."""
@@ -399,13 +411,15 @@ async def look(
     return seen.snapshot(matrix)
 
 
-def _observe_offers(world: World, committed: Committed) -> None:
+def _observe_offers(world: World, committed: Committed, traces: Mapping[OrderId, list[str]]) -> None:
     """How long orders for now waited for their first offer; one for later waits for its time, and says nothing."""
     offered = {offer.order_id: offer.offered_at for offer in committed.offers}
     for order in world.orders:
         is_for_now = order.ready_at is None and order.pickup.window.opens_at is None
         if order.id in offered and is_for_now and not world.refusals.get(order.id):
-            OFFER_SECONDS.observe(max(0.0, (offered[order.id] - order.placed_at).total_seconds()))
+            waited_s = max(0.0, (offered[order.id] - order.placed_at).total_seconds())
+            with tracing.going_on("wait for an offer", traces.get(order.id, ()), began_at=order.placed_at):
+                OFFER_SECONDS.observe(waited_s, tracing.exemplar())
 
 
 def _observe(cycle: Cycle, n_unassigned: int, *, depth: str, seconds: float) -> None:

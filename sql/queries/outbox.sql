@@ -3,7 +3,7 @@
 -- name: due
 -- $1 target, $2 most: the first waiting event of each subject, if it is due.
 SELECT
-    q.n, q.attempts, o.id, o.type, o.subject, o.sequence, o.region, o.at, o.data
+    q.n, q.attempts, o.id, o.type, o.subject, o.sequence, o.region, o.at, o.data, o.trace
 FROM outbox_queue AS q INNER JOIN outbox AS o ON q.n = o.n
 WHERE
     q.target_id = $1 AND q.due_at <= now()
@@ -12,6 +12,15 @@ WHERE
     )
 ORDER BY q.n
 LIMIT $2;
+
+-- name: carry
+-- Events of this transaction go on with a trace: $1 traceparent.
+SELECT set_config('postrider.trace', $1, true);
+
+-- name: traces
+-- $1 subjects: the trace of each one's first event, where it has one.
+SELECT o.subject, o.trace FROM outbox AS o
+WHERE o.subject = ANY($1::uuid []) AND o.sequence = 1 AND o.trace IS NOT NULL;
 
 -- name: sent
 -- $1 target, $2 numbers.

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Protocol, TypeVar
 
-from tracking import metrics, outages
+from tracking import metrics, outages, tracing
 from tracking.batch import PositionColumns
 from tracking.dead_letters import DeadLetters, Letter
 from tracking.history.lag import tell_lag
@@ -225,8 +225,10 @@ class Writer:
         """False when stopped in an outage. Raises what `_asks_for_less`; waits through everything else."""
         columns = PositionColumns.concat([rows for _, rows in batch])
         items = [item for entry, _ in batch for item in _quarantined(region, entry)]
-        if not await self._keep(region, columns, items, stop):
-            return False
+        traces = [trace for entry, _ in batch for trace in entry.traces()]
+        with tracing.going_on("store", traces, n=len(columns)):
+            if not await self._keep(region, columns, items, stop):
+                return False
         ids = [entry.id for entry, _ in batch]
         await self._until_done(lambda: self._log.ack(self._group, region, ids), stop)
         return True
@@ -237,10 +239,13 @@ class Writer:
         """False when stopped in an outage: not to be acknowledged, so that somebody stores it later."""
 
         async def store() -> int:
-            with metrics.STORE_SECONDS.time():
+            began = monotonic()
+            try:
                 if items:
                     await self._quarantine.insert_many(items)
                 return await self._history.insert_many(columns, region) if len(columns) else 0
+            finally:
+                metrics.STORE_SECONDS.observe(monotonic() - began, tracing.exemplar())
 
         n_stored = await self._until_done(store, stop, unless=_asks_for_less)
         if n_stored is None:

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
-from tracking import metrics, outages
+from tracking import metrics, outages, tracing
 from tracking.errors import LogFull, LogUnavailable
 from tracking.intake.presence import Presence, Shifts
 from tracking.intake.sample import Sample
@@ -76,6 +76,8 @@ class _Waiting(msgspec.Struct, gc=False):
     receipt: asyncio.Future[Receipt]
     since: float
     """Monotonic."""
+    trace: str
+    """Of the request."""
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ class Ingest:
             metrics.REQUESTS_TURNED_AWAY.labels("busy").inc()
             raise LogFull
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        lane.waiting.append(_Waiting(upload, receipt, time.monotonic()))
+        lane.waiting.append(_Waiting(upload, receipt, time.monotonic(), tracing.carried()))
         lane.n_waiting += n
         if lane.task is None:
             lane.task = asyncio.create_task(self._drain(lane), name=f"ingest {lane.region}")
@@ -161,10 +163,11 @@ class Ingest:
     async def _commit_group(self, lane: _Lane, group: list[_Waiting]) -> None:
         metrics.INGEST_WAIT_SECONDS.observe(time.monotonic() - group[0].since)
         limit_s = self._bounds.commit_timeout_s + self._bounds.replicas_within_s
+        traces = [waiting.trace for waiting in group if waiting.trace][: tracing.MOST_CARRIED]
         try:
-            with metrics.INGEST_COMMIT_SECONDS.time():
+            with metrics.INGEST_COMMIT_SECONDS.time(), tracing.going_on("commit to the log", traces, n=len(group)):
                 async with asyncio.timeout(limit_s):
-                    receipts = await self._commit(lane.region, [waiting.upload for waiting in group])
+                    receipts = await self._commit(lane.region, [waiting.upload for waiting in group], traces)
         except outages.DRIVERS as exc:
             outages.tell(log, "log unavailable", exc, event="log_unavailable", region=lane.region)
             self._close_for_a_moment(lane, group, LogUnavailable)
@@ -193,7 +196,7 @@ class Ingest:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(refusal())
 
-    async def _commit(self, region: Region, uploads: Sequence[Upload]) -> list[Receipt]:
+    async def _commit(self, region: Region, uploads: Sequence[Upload], traces: Sequence[str]) -> list[Receipt]:
         now_s = self._clock()
         screened = screen(uploads, now_s, self._limits)
         if self._presence is not None:
@@ -211,6 +214,7 @@ class Ingest:
             self._limits.jump_speed_mps,
             self._limits.jump_slack_m,
             int((now_s - self._bounds.indexed_for_s) * 1e6),
+            " ".join(traces).encode(),
             2 * len(screened.heard_of),
         ]
         contact_ms = int(now_s * 1000)

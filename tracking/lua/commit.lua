@@ -2,7 +2,7 @@
 --
 -- KEYS  1 log, 2 appended, 3 settled, 4 live, 5 suspects, 6 contacts, 7.. geo index by mode (car, motorcycle, bicycle, foot)
 -- ARGV  1 most fixes the log may hold unread, 2 fixes in this batch, 3 packed fixes, 4 packed quarantine,
---       5 jump speed m/s, 6 jump slack m, 7 oldest fix time us to index, 8 length of what comes next: per courier heard of,
+--       5 jump speed m/s, 6 jump slack m, 7 oldest fix time us to index, 8 traces or nothing, 9 length of what comes next: per courier heard of,
 --       id and contact in ms; then per candidate: courier id, its row in the batch, its live record (tracking/live.py); oldest first per courier
 -- Returns -1 when the log is full (nothing was changed), else the entry's id, or 0 where nothing was to be appended.
 local bound, n = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -32,8 +32,8 @@ local function reachable(from, to)
 end
 
 local oldest_us = tonumber(ARGV[7])
-local last_contact = 8 + tonumber(ARGV[8])
-for i = 9, last_contact, 1000 do -- Lua's stack bears some thousand at once
+local last_contact = 9 + tonumber(ARGV[9])
+for i = 10, last_contact, 1000 do -- Lua's stack bears some thousand at once
     redis.call('HSET', KEYS[6], unpack(ARGV, i, math.min(i + 999, last_contact)))
 end
 
@@ -75,8 +75,11 @@ if n == 0 and ARGV[4] == '' then
     return 0
 end
 redis.call('SET', KEYS[2], string.format('%.0f', appended + n))
-return redis.call(
-    'XADD', KEYS[1], '*',
+local entry = {
     'n', ARGV[2], 'total', string.format('%.0f', appended + n), 'fixes', ARGV[3], 'quarantine', ARGV[4],
-    'moved', table.concat(moved)
-)
+    'moved', table.concat(moved),
+}
+if ARGV[8] ~= '' then
+    entry[11], entry[12] = 'trace', ARGV[8]
+end
+return redis.call('XADD', KEYS[1], '*', unpack(entry))

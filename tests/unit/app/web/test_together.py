@@ -92,3 +92,9 @@ def test_a_file_that_is_just_being_made_costs_nothing(folder, start):
     start(1)
     (folder / f"counter_{os.getpid()}.db").touch()
     assert told(folder)["jobs_total", (("kind", "a"),)] == 3
+
+
+def test_nothing_that_counts_is_imported_before_the_processes_share_their_folder():
+    """prometheus_client looks for the folder once: who counts before that counts alone, and is told of by chance."""
+    says = "import app.__main__ as main, sys; main._settings(); sys.exit('prometheus_client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", says], check=False).returncode == 0
