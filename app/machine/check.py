@@ -3,6 +3,7 @@
 import re
 import resource
 import shutil
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -13,6 +14,7 @@ from app.machine.ailments import ailments
 from app.machine.api import FILES_BESIDE_CONNECTIONS
 from app.machine.bounds import bounds
 from app.machine.finding import Result
+from app.machine.running_out import certificate, maps
 from app.settings import Settings
 from app.wiring.resources import open_redis
 from app.wiring.schema import schema_of
@@ -41,7 +43,9 @@ TIMESCALE_AT_LEAST = (2, 23)
 async def check(settings: Settings) -> list[Result]:
     """Look at everything, even when the first thing fails."""
     told = [Result(f"at most: {bound.what}", bound.limit, ok=True) for bound in bounds(settings)]
-    return [*await _database(settings), *await _redis(settings), *_files(settings), *told]
+    now = datetime.now(UTC)
+    redis = await _redis(settings, now)
+    return [*await _database(settings), *redis, *_files(settings), *certificate(settings, now), *told]
 
 
 def _files(settings: Settings) -> list[Result]:
@@ -91,14 +95,14 @@ async def _database(settings: Settings) -> list[Result]:
     ]
 
 
-async def _redis(settings: Settings) -> list[Result]:
+async def _redis(settings: Settings, now: datetime) -> list[Result]:
     if not settings.redis_url:
         return [Result("redis", "not looked at: REDIS_URL is not set", ok=False)]
     client = open_redis(settings)
     try:
         await client.ping()
         results = [*await _redis_server(client), *await _redis_durability(client), *await _redis_state(client)]
-        results.append(await _readers(client))
+        results += [await _readers(client), *await maps(settings, client, now)]
         letters = DeadLetters(client)
         n_dead = sum([await letters.count(region) for region in await letters.regions()])
     except outages.DRIVERS as exc:

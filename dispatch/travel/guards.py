@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
+from dispatch.travel import metrics
 from tracking import outages
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,22 @@ async def limited_engines(redis: Redis, engines: Sequence[str], *, prefix: str =
     return [engine for engine in engines if await redis.exists(f"{prefix}:{{{engine}}}:{LIMITED}")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What was asked of an engine, and what that cost; counted where there is a limit."""
+
+    requests: int
+    money: float
+
+
+async def used_on(redis: Redis, engine: str, now_s: float, *, prefix: str = "pr:travel") -> Used:
+    """By all processes, on the UTC day that `now_s` falls on."""
+    day = int(now_s) // DAY_S
+    keys = [f"{prefix}:{{{engine}}}:{name}:d{day}" for name in ("requests", "spend")]
+    requests, micros = [int(value or 0) for value in await redis.mget(keys)]
+    return Used(requests=requests, money=micros / _MICRO)
+
+
 _MICRO: Final = 1_000_000
 MINUTE_S: Final = 60
 DAY_S: Final = 86_400
@@ -169,6 +186,7 @@ class SharedMeter:
         self._redis = redis
         # One hash tag: all counters of an engine live on one node of a cluster, as the script needs.
         self._prefix = f"{prefix}:{{{engine}}}:"
+        self._engine = engine
         self._take = redis.register_script(_TAKE)
 
     async def take(self, n_elements: int) -> bool:
@@ -185,5 +203,6 @@ class SharedMeter:
         except outages.DRIVERS as exc:
             outages.tell(log, "limits could not be checked", exc, event="meter_failed")
             return False
-        else:
-            return granted
+        if granted:
+            metrics.SPENT.labels(self._engine).inc(n_elements * self._allowance.price_per_1000 / 1000)
+        return granted

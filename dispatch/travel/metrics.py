@@ -17,3 +17,6 @@ BREAKER_OPEN = Gauge(
     ["engine"],
     multiprocess_mode="livemax",
 )
+SPENT = Counter(
+    "postrider_travel_spent_total", "What requests to a maps API cost, by the price that is set", ["engine"]
+)

@@ -226,6 +226,10 @@ async def test_check_says_what_mends_each_finding(database_url, redis_url, monke
         log = RegionKeys(Region("default")).log
         client.xadd(log, {"n": 1, "total": 1}, id=f"{int(time.time() * 1000) - 600_000}-1")
         client.xgroup_create(log, "history", id="0")
+        client.set("pr:travel:{google}:limited", 1)
+        client.set(f"pr:travel:{{google}}:spend:d{int(time.time()) // 86_400}", 12_340_000)
+        client.set(f"pr:travel:{{google}}:spend:d{int(time.time()) // 86_400 + 1}", 12_340_000)  # it is near midnight
+    settings = Settings(database_url=database_url, redis_url=redis_url, google_key="a key")
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("CREATE TABLE twice AS SELECT 1 AS a FROM generate_series(1, 2)")
@@ -233,12 +237,15 @@ async def test_check_says_what_mends_each_finding(database_url, redis_url, monke
             await connection.execute("CREATE UNIQUE INDEX CONCURRENTLY half_made ON twice (a)")
         async with connection.transaction():
             await connection.execute("SELECT 1")
-            found = {one.what: one for one in await check(Settings(database_url=database_url, redis_url=redis_url))}
+            found = {one.what: one for one in await check(settings)}
             pid = connection.get_server_pid()
     finally:
         await connection.execute("DROP TABLE twice")
         await connection.close()
-    assert {what for what, one in found.items() if not one.ok} == {"indexes", "transactions", "readers of the log"}
+    assert {what for what, one in found.items() if not one.ok} == {
+        *("indexes", "maps of google", "transactions", "readers of the log")
+    }
+    assert found["maps of google"].found == "today 0 of 50,000 requests, 12.34 of 100 spent"
     assert "half_made" in found["indexes"].found
     assert found["transactions"].mend == f"end it: SELECT pg_terminate_backend({pid})"
     assert found["readers of the log"].found.startswith("history of default: 6")  # hundred seconds, and a few

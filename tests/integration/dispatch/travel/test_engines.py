@@ -15,7 +15,7 @@ from dispatch.travel.cache import TravelCache
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.client import EngineClient
 from dispatch.travel.great_circle import GreatCircle
-from dispatch.travel.guards import Allowance, CircuitBreaker, SharedMeter, limited_engines
+from dispatch.travel.guards import Allowance, CircuitBreaker, SharedMeter, Used, limited_engines, used_on
 from dispatch.travel.metrics import CACHE_PAIRS, REQUESTS
 from dispatch.travel.osrm import Osrm
 from dispatch.travel.times import Limits
@@ -187,6 +187,8 @@ async def test_limits_are_counted_by_all_processes_together(redis_url):
         meters = [SharedMeter(allowance, redis, engine="google", clock=lambda: 1_800_000_000) for _ in range(2)]
         assert [await meter.take(50) for meter in (*meters, *meters)] == [True, True, True, False]
         assert await redis.ttl("pr:travel:{google}:requests:d20833") > 86_400
+        assert await used_on(redis, "google", 1_800_000_000) == Used(requests=3, money=0.75)
+        assert await used_on(redis, "google", 1_800_000_000 + 86_400) == Used(requests=0, money=0)
     async with Redis.from_url(redis_url) as redis:
         await redis.flushall()
         meter = SharedMeter(Allowance(spend_per_day=1, price_per_1000=5), redis, engine="google")
