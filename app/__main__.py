@@ -1,6 +1,7 @@
 """The command line: `postrider up`, each role by its name, and the tools."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ import typer
 from app import logs
 from app.machine.orphan import end_with_parent
 from app.settings import SettingError, Settings
+
+log = logging.getLogger(__name__)
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +44,8 @@ def main() -> None:
 
         words = complaint(error)
         if words is None:
-            raise
+            log.critical("crashed", exc_info=error, extra={"event": "crashed"})
+            sys.exit(1)
         typer.echo(words, err=True)
         sys.exit(1)
 

@@ -18,8 +18,14 @@ TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a
 """W3C Trace Context, section 3.2."""
 
 ECS: Final = "8.17.0"
-OF_ECS: Final = {"event": "event.action"}
+OF_ECS: Final = {
+    "event": "event.action",
+    "http_method": "http.request.method",
+    "http_status": "http.response.status_code",
+}
 """Of `extra`, what the schema has a name for."""
+FOR_PROGRAMS: Final = {"event", "settings"}
+"""Of `extra`, what says nothing to who reads a terminal: `postrider settings` is for them."""
 STANDARD: Final = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -78,7 +84,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """`12:00:01 INFO tracking.history.writer stored n=1000`."""
-        extra = " ".join(f"{k}={v}" for k, v in vars(record).items() if k not in STANDARD and k != "event")
+        extra = " ".join(f"{k}={v}" for k, v in vars(record).items() if k not in STANDARD and k not in FOR_PROGRAMS)
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         line = f"{at} {record.levelname:<7} {record.name} {record.getMessage()} {extra}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

@@ -22,6 +22,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from app import logs
 from app.geocoding.chain import geocoding
 from app.machine.check import check
+from app.machine.life import lived
 from app.machine.orphan import end_with_parent
 from app.messages.services import Services
 from app.pages.nowhere import in_words, nothing_here
@@ -172,12 +173,12 @@ ROUTES = [
 ]
 
 
-def create_app(settings: Settings) -> Litestar:
-    """Build the API; nothing is opened before its lifespan begins."""
+def create_app(settings: Settings, *, role: str = "api") -> Litestar:
+    """Build the API; nothing is opened before its lifespan begins. `role`: how the process tells of itself."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with traced("api", settings), resources(settings, wait_s=REQUEST_WAITS_S) as opened:
+        async with traced(role, settings), resources(settings, wait_s=REQUEST_WAITS_S, role=role) as opened:
             app.state.pool = opened.pool
             app.state.redis = opened.redis
             app.state.travel = opened.travel
@@ -215,6 +216,7 @@ def create_app(settings: Settings) -> Litestar:
                 live.open_feed(settings, opened.redis, opened.tails, opened.pool) as app.state.feed,
                 geocoding(settings, opened.redis) as app.state.geocoding,
                 oidc.open_provider(settings) as app.state.oidc,
+                lived(role, settings),
                 asyncio.TaskGroup() as group,
             ):
                 if settings.metrics_port:
@@ -224,7 +226,7 @@ def create_app(settings: Settings) -> Litestar:
                 group.create_task(supervise("presence", app.state.intake.presence.run, stop))
                 group.create_task(supervise("lag", _lag_watch(opened, app.state.intake).run, stop))
                 group.create_task(supervise("census", Census(opened.pool).run, stop))
-                group.create_task(supervise("vitals", Vitals("api", opened.pool).run, stop))
+                group.create_task(supervise("vitals", Vitals(role, opened).run, stop))
                 group.create_task(supervise("looks", app.state.looks.run, stop))
                 group.create_task(supervise("day plans", app.state.day_plans.run, stop))
                 group.create_task(supervise("knowledge", partial(know, opened), stop))
@@ -329,7 +331,10 @@ def in_front(app: Litestar) -> Rsgi:
     """The hot doors and the bridge, in front of an API."""
     return Rsgi(
         ObserveMiddleware(
-            phones.AnyMethod(app), body_within_s=app.state.settings.request_body_s, proxies=app.state.proxies
+            phones.AnyMethod(app),
+            body_within_s=app.state.settings.request_body_s,
+            proxies=app.state.proxies,
+            is_told=app.state.settings.log_requests,
         ),
         {
             ("POST", positions_fast.PATH): FastPositions(app.state),

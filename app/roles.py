@@ -14,6 +14,7 @@ from app.gateway.inbox import Inbox
 from app.gateway.sender import Sender
 from app.geocoding.chain import geocoding
 from app.machine.api import PortTaken, refuse_taken_port
+from app.machine.life import lived
 from app.messages.arriving import Notices
 from app.messages.messenger import Messenger
 from app.messages.push import Push
@@ -58,10 +59,10 @@ async def run(name: str, settings: Settings, stop: asyncio.Event) -> None:
     Raises KeyError for a role that does not exist, Unfit where the schema will not do.
     """
     parts = ROLES[name]
-    async with traced(name, settings), resources(settings) as opened, _telling(settings, opened):
+    async with traced(name, settings), resources(settings, role=name) as opened, _telling(settings, opened):
         await wait_until_fit(opened.pool, opened.redis, stop)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(supervise("vitals", Vitals(name, opened.pool).run, stop))
+        async with lived(name, settings), asyncio.TaskGroup() as group:
+            group.create_task(supervise("vitals", Vitals(name, opened).run, stop))
             for part, start in parts(settings, opened).items():
                 group.create_task(supervise(part, start, stop))
             await stop.wait()

@@ -128,6 +128,8 @@ class Settings:
     """DEBUG, INFO, WARNING or ERROR."""
     log_json: bool | None = None
     """JSON lines; unset: unless standard error is a terminal."""
+    log_requests: bool = False
+    """A line for each answered request, with route, status and time; uploads of positions have none."""
     token_cache_s: float = 15.0
     """How long an API process trusts what it knows of a token; a revoked token works no longer than this."""
     online_within_s: float = 60.0

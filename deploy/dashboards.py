@@ -229,12 +229,22 @@ BOARDS: Final[Mapping[str, tuple[str, list[Panel]]]] = {
                 "short",
                 {"{{role}} {{state}}": "sum by (role, state) (postrider_database_connections)"},
             ),
+            (
+                "Connections to Redis",
+                "short",
+                {"{{role}} {{use}} {{state}}": "sum by (role, use, state) (postrider_redis_connections)"},
+            ),
             ("Mistakes", "cps", {"{{event}}": rate("postrider_dependency_mistakes_total", "event")}),
             ("Travel times by source", "cps", {"{{source}}": rate("postrider_travel_answers_total", "source")}),
             (
                 "Maps APIs, p95",
                 "s",
                 {"{{engine}}": quantile(0.95, "postrider_travel_request_seconds", "engine")},
+            ),
+            (
+                "Spent on maps a day",
+                "short",
+                {"{{engine}}": "sum by (engine) (increase(postrider_travel_spent_total[1d]))"},
             ),
             ("Maps APIs left alone", "short", {"{{engine}}": "max by (engine) (postrider_travel_breaker_open)"}),
             (

@@ -39,7 +39,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             start_http_server(settings.metrics_port, addr=settings.host)
         except OSError as exc:
             raise Unfit(f"POSTRIDER_METRICS_PORT: cannot listen on {settings.metrics_port}: {exc.strerror}") from exc
-    app = create_app(replace(settings, metrics_port=0))
+    app = create_app(replace(settings, metrics_port=0), role="doors")
     async with app.lifespan(), asyncio.TaskGroup() as group:
         spare_the_collector()
         for name, start in doors(settings, app).items():
@@ -50,7 +50,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 def doors(settings: Settings, app: Litestar) -> dict[str, Start]:
     """By name; `app`: within its lifespan."""
     state = app.state
-    inside = Inside(ObserveMiddleware(app, body_within_s=settings.request_body_s, proxies=state.proxies))
+    inside = Inside(
+        ObserveMiddleware(
+            app, body_within_s=settings.request_body_s, proxies=state.proxies, is_told=settings.log_requests
+        )
+    )
 
     async def is_ready() -> bool:
         status, _ = await readiness(state.pool, state.redis)

@@ -1,5 +1,6 @@
 """The API's server: Granian, sized for a fleet of phones, on a port of its own."""
 
+import logging
 import os
 import resource
 import signal
@@ -11,6 +12,7 @@ from granian import Granian, _signals
 from granian._granian import WorkerSignal
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
 from app.settings import Settings
 from app.web.graceful import warn_workers_first
@@ -20,6 +22,15 @@ BACKLOG: Final = 2048
 FILES_BESIDE_CONNECTIONS: Final = 512
 """Descriptors a worker needs for everything else: log, database, Redis, the program's files."""
 KILL_WORKERS_AFTER_S: Final = 10
+
+
+DEATHS_TO_OUR_LOG: Final[dict[str, Any]] = {
+    "formatters": {},
+    "handlers": {},
+    "filters": {"deaths": {"()": "app.machine.api.deaths"}},
+    "loggers": {"_granian": {"propagate": True, "filters": ["deaths"]}, "granian.access": {}},
+}
+"""Of Granian's log (`logging.config.dictConfig`): only that a worker fell over, by our own handlers."""
 
 
 class PortTaken(OSError):
@@ -46,11 +57,22 @@ def serve(settings: Settings) -> None:
         backpressure=settings.api_connections,
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_WORKERS_AFTER_S,
-        log_enabled=False,
+        log_level=LogLevels.error,
+        log_dictconfig=DEATHS_TO_OUR_LOG,
     )
     server.on_startup(warn_workers_first)
     hear_once()
     server.serve()
+
+
+def deaths() -> Callable[[logging.LogRecord], bool]:
+    """A filter for who has no business but the workers that fell over; others are started, and say that they began."""
+
+    def is_death(record: logging.LogRecord) -> bool:
+        record.event = "worker_died"
+        return record.getMessage().startswith("Unexpected exit from worker")
+
+    return is_death
 
 
 def hear_once() -> None:

@@ -1,6 +1,7 @@
 """Metrics of HTTP requests, and `/metrics` over all processes; every other metric lives beside its subject."""
 
 import asyncio
+import logging
 import os
 from bisect import bisect_left
 from collections.abc import Container
@@ -22,6 +23,8 @@ from app.web.policy import with_policy
 from app.web.together import MULTIPROCESS, collected
 from tracking import tracing
 
+log = logging.getLogger(__name__)
+
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, inf)
 HAND_ON_S: Final = 0.25
 
@@ -36,6 +39,8 @@ REQUESTS_FAILED = Counter("postrider_http_requests_failed_total", "Requests answ
 _children: dict[tuple[str, str, str], Histogram] = {}
 """Histograms by their labels, as many as prometheus_client has: asking it for one takes longer than counting."""
 
+PROBES: Final = ("/health", "/metrics")
+"""Asked every few seconds: no line in the log."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Every other method is counted as `other`: a stranger may make up as many as there are words."""
 
@@ -47,8 +52,10 @@ class ObserveMiddleware:
     Counted by route template, never by the address itself.
     """
 
-    def __init__(self, app: ASGIApp, *, body_within_s: float, proxies: Container[str]) -> None:
+    def __init__(self, app: ASGIApp, *, body_within_s: float, proxies: Container[str], is_told: bool = False) -> None:
+        """`is_told`: each answer is a line in the log."""
         self.app = app
+        self._is_told = is_told
         self._proxies = proxies
         self._body_within_s = body_within_s
 
@@ -66,7 +73,10 @@ class ObserveMiddleware:
 
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                observe(scope, message["status"], perf_counter() - began)
+                elapsed_s = perf_counter() - began
+                observe(scope, message["status"], elapsed_s)
+                if self._is_told:
+                    _tell(scope, message["status"], elapsed_s)
                 message["headers"] = [*with_policy(message.get("headers", [])), (b"x-trace-id", trace_id.encode())]
                 if span is not None:
                     span.update_name(" ".join(_named(scope)))
@@ -97,6 +107,14 @@ def observe(scope: Any, status: int, elapsed_s: float) -> None:
     _child(key).observe(elapsed_s, tracing.exemplar())
     if status >= 500:
         REQUESTS_FAILED.labels(method, route).inc()
+
+
+def _tell(scope: Any, status: int, elapsed_s: float) -> None:
+    method, route = _named(scope)
+    if route.startswith(PROBES):
+        return
+    facts = {"http_method": method, "http_status": status, "route": route, "ms": round(elapsed_s * 1000, 1)}
+    log.info("request answered", extra={"event": "request_answered", **facts})
 
 
 class Tally:

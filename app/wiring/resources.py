@@ -67,11 +67,14 @@ class ConnectionPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no type
         return super().acquire(timeout=self._wait_s if timeout is None else timeout)
 
 
-async def open_pool(settings: Settings, *, size: int | None = None, wait_s: float | None = None) -> asyncpg.Pool:
+async def open_pool(
+    settings: Settings, *, size: int | None = None, wait_s: float | None = None, role: str = "tool"
+) -> asyncpg.Pool:
     """
     A pool that opens connections when they are needed, so that a role starts while the database is still down.
 
     `wait_s`: longest wait for a connection while all are busy; None: until one is free, which is right for loops.
+    `role`: by which PostgreSQL tells whose session it is, in pg_stat_activity and in its log.
     Behind a pooler in transaction mode the next statement may meet another session: nothing is prepared, or reset.
     With a shared session (TimescaleDB in WebAssembly) there are no prepared statements and there is no RESET ALL,
     which would change the search path of everybody.
@@ -79,8 +82,10 @@ async def open_pool(settings: Settings, *, size: int | None = None, wait_s: floa
     options: dict[str, Any] = {"min_size": 0, "max_size": size or settings.database_pool_size}
     if settings.database_shared_session:
         options |= {"max_size": 4, "statement_cache_size": 0, "reset": _leave_session_alone}
-    elif settings.database_pooler:
-        options |= {"statement_cache_size": 0, "reset": _leave_session_alone}
+    else:
+        options["server_settings"] = {"application_name": f"postrider {role}"}
+        if settings.database_pooler:
+            options |= {"statement_cache_size": 0, "reset": _leave_session_alone}
     return await ConnectionPool(
         settings.database_url, wait_s=wait_s, command_timeout=60, timeout=DATABASE_TIMEOUT_S, **options
     )
@@ -106,11 +111,11 @@ async def _close(pool: asyncpg.Pool) -> None:
 
 
 @asynccontextmanager
-async def resources(settings: Settings, *, wait_s: float | None = None) -> AsyncIterator[Resources]:
-    """Open them, and close them whatever happens; `wait_s` as in `open_pool`."""
+async def resources(settings: Settings, *, wait_s: float | None = None, role: str = "tool") -> AsyncIterator[Resources]:
+    """Open them, and close them whatever happens; `wait_s` and `role` as in `open_pool`."""
     redis, blocking = open_redis(settings), open_redis(settings, size=settings.redis_waiting_size)
     try:
-        pool = await open_pool(settings, wait_s=wait_s)
+        pool = await open_pool(settings, wait_s=wait_s, role=role)
         try:
             knowledge = Knowledge()
             async with (

@@ -1,13 +1,13 @@
-"""How a process fares: its version, whether its event loop keeps up, and its connections to the database."""
+"""How a process fares: its version, whether its event loop keeps up, and its connections to the servers."""
 
 import asyncio
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Final
 
-import asyncpg
 from prometheus_client import Gauge, Histogram
 
+from app.wiring.resources import Resources
 from tracking.pause import pause
 
 BUILD: Final = Gauge(
@@ -26,6 +26,13 @@ CONNECTIONS: Final = Gauge(
     multiprocess_mode="livesum",
 )
 
+REDIS_CONNECTIONS: Final = Gauge(
+    "postrider_redis_connections",
+    "Connections to Redis, by what they do; `use` waiting: those that wait for news. `free` could still be opened.",
+    ["role", "use", "state"],
+    multiprocess_mode="livesum",
+)
+
 EVERY_S: Final = 0.5
 
 
@@ -40,9 +47,10 @@ def installed_version() -> str:
 class Vitals:
     """Of one process."""
 
-    def __init__(self, role: str, pool: asyncpg.Pool) -> None:
+    def __init__(self, role: str, opened: Resources) -> None:
         self._role = role
-        self._pool = pool
+        self._pool = opened.pool
+        self._redis = {"commands": opened.redis, "waiting": opened.blocking}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Measure until `stop`."""
@@ -58,3 +66,9 @@ class Vitals:
         n, n_idle = self._pool.get_size(), self._pool.get_idle_size()
         for state, number in (("idle", n_idle), ("busy", n - n_idle), ("free", self._pool.get_max_size() - n)):
             CONNECTIONS.labels(self._role, state).set(number)
+        for use, client in self._redis.items():
+            pool = client.connection_pool
+            (n_idle, _), (n_busy, _) = pool.get_connection_count()
+            free = pool.max_connections - n_idle - n_busy
+            for state, number in (("idle", n_idle), ("busy", n_busy), ("free", free)):
+                REDIS_CONNECTIONS.labels(self._role, use, state).set(number)

@@ -61,6 +61,12 @@ async def test_a_role_refuses_a_schema_that_does_not_fit(settings, database, rol
         await roles.run(role, settings, asyncio.Event())
 
 
+async def test_a_session_of_the_database_says_whose_it_is(admin, database):
+    await admin.get("/v1/couriers")
+    asked = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database()"
+    assert "postrider api" in {row[0] for row in await database.fetch(asked)}
+
+
 async def test_request_keeps_the_trace_id_it_came_with(admin):
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     answer = await admin.get("/nowhere", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})

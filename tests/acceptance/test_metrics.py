@@ -1,6 +1,7 @@
 """`/metrics` whichever of the API's processes answers, and whoever else is away."""
 
 import asyncio
+import json
 import os
 import signal
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from app.settings import Settings
 from app.web.auth import Role
 from tests.acceptance.test_slow_clients import api
 from tests.processes import command_of, descendants_of, is_alive, parent_of
+from tests.unit.deploy.test_logs import misfits
 from tests.waiting import PATIENCE_S, is_ready, until, wait_until
 from tracking.history import lag
 
@@ -34,7 +36,7 @@ def scraped(url, name):
     return samples(httpx.get(f"{url}/metrics", timeout=PATIENCE_S).text, name)
 
 
-def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url, redis_url):
+def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url, redis_url, tmp_path):
     token = asyncio.run(make_token(database_url, Role.ADMIN, "many"))
     headers = {"Authorization": f"Bearer {token}"}
     key = (("method", "GET"), ("route", "/v1/alerts"), ("status", "200"))
@@ -42,7 +44,13 @@ def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url,
     def answered():
         return scraped(url, "postrider_http_request_seconds_count").get(key, 0)
 
-    with api(database_url, redis_url, POSTRIDER_API_WORKERS="3") as port:
+    def logged(action):
+        return [line for line in lines(tmp_path / "log") if line["event.action"] == action]
+
+    with (
+        (tmp_path / "log").open("w") as log,
+        api(database_url, redis_url, log=log, POSTRIDER_API_WORKERS="3", POSTRIDER_LOG_REQUESTS="1") as port,
+    ):
         url = f"http://127.0.0.1:{port}"
         for _ in range(N):
             assert httpx.get(f"{url}/v1/alerts", headers=headers, timeout=PATIENCE_S).status_code == 200
@@ -60,9 +68,19 @@ def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url,
             for pid in workers:
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda: not any(map(is_alive, workers)))
+            wait_until(lambda: len(logged("worker_died")) == 3)
         wait_until(lambda: is_ready(url))
         assert [answered() for _ in range(12)] == [N] * 12
         assert set(scraped(url, "postrider_live_viewers").values()) <= {0.0}
+        wait_until(lambda: len(logged("started")) == 6)  # each of the three, and who came in its place
+    asked = [line for line in logged("request_answered") if line["postrider.route"] == "/v1/alerts"]
+    assert [(line["http.request.method"], line["http.response.status_code"]) for line in asked] == [("GET", 200)] * N
+    assert {name for line in (tmp_path / "log").read_text().splitlines() for name in misfits(line)} == set()
+
+
+def lines(path):
+    """Of a log; the last one may not be whole yet."""
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def workers_on(port):

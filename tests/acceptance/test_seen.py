@@ -203,7 +203,8 @@ def test_every_query_of_the_dashboards_is_answered(plant, prometheus):
             "postrider_writer_store_seconds_count", "postrider_event_loop_lag_seconds_count",
             'postrider_dispatch_step_seconds_count{step="propose"}',
             'postrider_job_success_timestamp_seconds{work="census"}',
-            'postrider_events_told_total{type="offer.made"}', "postrider_couriers_on_duty > 0"}  # fmt: skip
+            'postrider_events_told_total{type="offer.made"}', "postrider_couriers_on_duty > 0",
+            'postrider_redis_connections{use="waiting",state="free"} > 0'}  # fmt: skip
     for query in told:
         assert wait_until(lambda query=query: prometheus.ask(query))
 

@@ -20,11 +20,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def api(database_url, redis_url, **settings):
+def api(database_url, redis_url, log=None, **settings):
     port = free_port()
     environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
     environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **settings}
-    process = subprocess.Popen([sys.executable, "-m", "app", "api", "--port", str(port)], cwd=ROOT, env=environ)
+    command = [sys.executable, "-m", "app", "api", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=log)
     try:
         wait_until(lambda: is_ready(f"http://127.0.0.1:{port}") or process.poll() is not None)
         assert process.poll() is None
