@@ -31,7 +31,7 @@ def stages():
     for line in text.splitlines():
         if line.startswith("FROM "):
             found.append((line.partition(" AS ")[2], []))
-        elif line and not line.startswith("#"):
+        elif found and line and not line.startswith("#"):
             found[-1][1].append(line)
     return dict(found)
 

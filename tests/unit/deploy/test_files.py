@@ -197,6 +197,26 @@ def test_ci_of_both_houses_is_valid_and_runs_the_same(schema, path):
         assert any(form in text for form in step.split("|")), step
 
 
+def test_what_was_built_is_what_is_scanned_signed_and_deployed():
+    """A tag can be moved; a digest is the image."""
+    for path in (".gitlab-ci.yml", ".github/workflows/ci.yaml"):
+        text = (ROOT / path).read_text()
+        told = re.findall(
+            r"(?:trivy image|cosign sign|image-ref:|--set image\.repository).*?(?=\n\s*(?:-|\w+:)|\Z)", text, re.DOTALL
+        )
+        assert len(told) >= 2, path
+        assert [step for step in told if not re.search(r"digest\b", step, re.IGNORECASE)] == []
+
+
+def test_the_images_that_ours_is_built_on_can_be_named_by_digest():
+    text = (DEPLOY / "Dockerfile").read_text()
+    bases = dict(re.findall(r"^ARG (\w+)=(\S+)$", text, re.MULTILINE))
+    assert set(re.findall(r"^FROM \$\{(\w+)\}", text, re.MULTILINE)) == bases.keys()
+    assert re.findall(r"^FROM [^$]", text, re.MULTILINE) == []
+    for image in bases.values():
+        assert re.fullmatch(r"[\w./-]+:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?", image), image
+
+
 def test_the_bill_of_materials_names_every_package_that_the_image_installs(tmp_path):
     [line] = [line for line in (ROOT / "Makefile").read_text().splitlines() if "cyclonedx-py" in line]
     words = line.split()[1:]
