@@ -86,6 +86,8 @@ class CommandEvent(msgspec.Struct, kw_only=True):
     """Counts the events of a subject from 1, without gaps; none: they are taken as they come."""
     time: Instant | None = None
     """When it happened."""
+    traceparent: Any = None
+    """W3C Trace Context (the extension Distributed Tracing): that trace goes on here; odd ones are as none."""
     data: Any = {}
 
 
@@ -100,6 +102,7 @@ class Command:
     sequence: int | None
     time: datetime | None
     data: Data
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +150,7 @@ def command_of(body: bytes) -> Command:
         sequence=None if event.sequence is None else int(event.sequence),
         time=event.time,
         data=data,
+        traceparent=event.traceparent if isinstance(event.traceparent, str) else None,
     )
 
 

@@ -23,13 +23,14 @@ from app.gateway.commands import MOST_BYTES, Command, Envelope
 from app.gateway.performing import Effect, perform, prepared, subject_of
 from app.gateway.refusals import tell_refused, tell_state
 from app.geocoding.chain import Geocoding
+from app.logs import begin_trace
 from app.web.actors import actor_of
 from app.web.auth import Caller, Role
 from app.web.problems import BadInput, part_problem
 from dispatch.errors import ExternalIdInUse, RegionNotFound, VersionConflict
 from dispatch.orders.desk import Desk, at_desk
 from sql import queries
-from tracking import outages
+from tracking import outages, tracing
 from tracking.pause import pause, pause_until, rest
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,14 @@ class Inbox:
     async def take(self, way: str, body: bytes) -> None:
         """Do what the message says, or keep it; when this returns it may be forgotten. Raises for outages only."""
         envelope = Envelope.of(body)
-        caller = caller_of(way)
+        traceparent = None if envelope.command is None else envelope.command.traceparent
+        begin_trace(traceparent)
+        with tracing.span("take a command", parent=traceparent, way=way):
+            await self._take(way, body, envelope)
+
+    async def _take(self, way: str, body: bytes, envelope: Envelope) -> None:
         command = await self._prepared(envelope)
-        async with at_desk(self._pool, self._redis, actor_of(caller)) as desk:
+        async with at_desk(self._pool, self._redis, actor_of(caller_of(way))) as desk:
             names = (envelope.source, envelope.event_id, envelope.type, envelope.subject)
             row = await desk.connection.fetchrow(queries["inbox.claim"], way, *names)
             if row is None:

@@ -1,5 +1,6 @@
 """One trace from a request through the log or the outbox to what other processes make of it, at a real collector."""
 
+import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from app.gateway.inbox import Inbox
 from app.main import in_front
 from app.settings import Settings
 from tests.acceptance.test_backup import playing
@@ -48,12 +50,13 @@ def begun() -> tuple[str, dict[str, str]]:
 
 
 async def test_a_fix_and_an_order_are_followed_through_every_process(
-    town: Town, admin, door, settings, pool: asyncpg.Pool, sink: Receiver, collector: Collector
+    town: Town, admin, api, door, settings, pool: asyncpg.Pool, sink: Receiver, collector: Collector
 ):
     courier, _ = await town.hire("Ana")
     await add(admin, sink, types=["postrider.order.placed"])
     of_fix, fix_headers = begun()
     of_order, order_headers = begun()
+    of_command, command_headers = begun()
     at = datetime.now(UTC).isoformat()
     async with playing("writer", settings), playing("dispatch", settings), sending(settings, pool):
         fix = {"courier_id": courier, "fixed_at": at, **RESTAURANT}
@@ -65,6 +68,11 @@ async def test_a_fix_and_an_order_are_followed_through_every_process(
         wanted = {"POST /v1/orders", "wait for an offer", "deliver to a webhook"}
         await until(lambda: wanted <= collector.names_of(of_order))
         assert sink.headers[0]["traceparent"][3:35] == of_order
+        await town.hire("Rui")
+        named = {"specversion": "1.0", "id": "1", "source": "shop", "subject": "A-1", **command_headers}
+        command = named | {"type": "postrider.command.order.create", "data": {"pickup": RESTAURANT, "dropoff": HOME}}
+        await Inbox(pool, api.state.redis, api.state.geocoding).take("rabbitmq", json.dumps(command).encode())
+        await until(lambda: {"take a command", "wait for an offer"} <= collector.names_of(of_command))
         told = await admin.get("/metrics", headers={"accept": "application/openmetrics-text"})
     families = text_string_to_metric_families(told.text)
     [stored] = [family for family in families if family.name == "postrider_order_offer_seconds"]

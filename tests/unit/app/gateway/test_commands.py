@@ -64,6 +64,13 @@ def test_a_sequence_may_be_text_as_the_extension_has_it():
     assert command_of(message(sequence="007")).sequence == command_of(message(sequence=7)).sequence == 7
 
 
+@pytest.mark.parametrize("odd", [7, {}, None])
+def test_a_trace_that_cannot_be_read_keeps_no_command_from_its_effect(odd):
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert command_of(message(traceparent=given)).traceparent == given
+    assert command_of(message(traceparent=odd)).traceparent is None
+
+
 def test_each_type_without_data_is_a_command_or_names_what_is_missing():
     for kind in SHAPES:
         body = message(type=kind, data={})
