@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 from app.machine.bounds import table as bounds
-from app.main import create_app
 from app.settings import Settings, table
 from app.shapes.regions import settings_table
 from app.web.permissions import table as permission_table
 from app.web.problems import problem_types
 from app.wiring.params import cycle_of
+from tests.described import described
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -25,7 +25,7 @@ def problems() -> str:
 
 def permissions() -> str:
     """Who may use which route, as a Markdown table."""
-    return permission_table(create_app(Settings()))
+    return permission_table(described())
 
 
 def regions() -> str:

@@ -6,9 +6,8 @@ import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from app.main import create_app
-from app.settings import Settings
 from app.web.auth import Role, requires_any, requires_courier
+from tests.described import described
 
 
 def handlers(application: Litestar) -> list[tuple[str, str, HTTPRouteHandler]]:
@@ -24,7 +23,7 @@ def handlers(application: Litestar) -> list[tuple[str, str, HTTPRouteHandler]]:
     )
 
 
-ALL = handlers(create_app(Settings()))
+ALL = handlers(described())
 SAMPLES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "1", "str": "x", "path": "x"}
 
 

@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from app.main import create_app
-from app.settings import Settings
+from tests.described import described
 
 PLACE = {"lat": 41.15, "lon": -8.61}
 ORDER = {"pickup": PLACE, "dropoff": PLACE}
@@ -22,7 +21,7 @@ def refused(answer):
 
 def operations(parameter):
     """Method and path of every operation with that parameter."""
-    schema = create_app(Settings()).openapi_schema.to_schema()
+    schema = described().openapi_schema.to_schema()
     found = [
         (method, path)
         for path, item in schema["paths"].items()

@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.web.auth import Role
 from dispatch.alerts.observer import Vigilance
 from dispatch.alerts.region_facts import FactsOfRegion
+from tests.described import described
 from tests.integration.dispatch.region.test_cycle import planning_of
 from tests.integration.dispatch.test_isolation import REGION, beside, places, values
 from tracking import lease
@@ -25,7 +26,7 @@ from tracking.position import LatLon
 
 __all__ = ["beside"]
 
-SHAPES = create_app(Settings()).openapi_schema.to_schema()["components"]["schemas"]
+SHAPES = described().openapi_schema.to_schema()["components"]["schemas"]
 SOON_S = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 instants = st.one_of(st.integers(0, 7_258_118_399), st.integers(SOON_S, SOON_S + 10**8)).map(
     lambda at: datetime.fromtimestamp(at, UTC).isoformat()

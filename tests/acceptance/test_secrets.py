@@ -13,9 +13,8 @@ import pyotp
 from litestar.handlers import HTTPRouteHandler
 
 from app.logs import JsonFormatter
-from app.main import create_app
-from app.settings import Settings
 from app.web.auth import Role
+from tests.described import described
 
 OF_THE_TEST = ("httpx", "httpcore", "asyncio")
 """Loggers of the client that sends, not of the program."""
@@ -24,7 +23,7 @@ OF_THE_TEST = ("httpx", "httpcore", "asyncio")
 def routes():
     return sorted(
         (route.path, method)
-        for route in create_app(Settings()).routes
+        for route in described().routes
         for handler in getattr(route, "route_handlers", [])
         if isinstance(handler, HTTPRouteHandler)
         for method in handler.http_methods

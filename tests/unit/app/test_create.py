@@ -7,8 +7,9 @@ import msgspec
 
 from app.main import create_app
 from app.settings import Settings
+from tests.described import described
 
-APP = create_app(Settings())
+APP = described()
 
 
 def test_every_handler_and_its_dependencies_fit():

@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from app.machine.servers import postgres_programs
-from app.main import create_app
-from app.settings import Settings
 from tests import proxy
+from tests.described import described
 from tests.unit.deploy.test_alerts import ALERTS, ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -93,7 +92,7 @@ def test_secrets_may_come_from_elsewhere():
 
 def outside():
     """The first part of every path that the API answers, but for what stays inside."""
-    paths = {route.path for route in create_app(Settings()).routes}
+    paths = {route.path for route in described().routes}
     return {path for path in paths if not path.startswith(("/health", "/metrics"))}
 
 

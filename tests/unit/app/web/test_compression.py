@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.main import create_app
-from app.settings import Settings
 from app.web.compression import BESIDE_BYTES, COMPRESSED, CompressionMiddleware
+from tests.described import described
 
 LIST = b'[{"name":"Anna"}]' * 200
 
@@ -72,7 +71,7 @@ async def test_short_answers_and_streams_stay_as_they_are():
 def test_nothing_that_holds_a_secret_is_compressed():
     paths = {
         route.path
-        for route in create_app(Settings()).routes
+        for route in described().routes
         for handler in getattr(route, "route_handlers", ())
         if handler.opt.get("compressed")
     }

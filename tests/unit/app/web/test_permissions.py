@@ -7,8 +7,6 @@ from uuid import UUID
 import pytest
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 
-from app.main import create_app
-from app.settings import Settings
 from app.web.auth import Caller, Role
 from app.web.permissions import permissions
 from app.web.problems import BadInput
@@ -24,8 +22,9 @@ from app.web.reach import (
     partner_within_reach,
 )
 from app.web.regions import known_region
+from tests.described import described
 
-ALL = list(permissions(create_app(Settings())))
+ALL = list(permissions(described()))
 SOMETHING = UUID("00000000-0000-4000-8000-000000000000")
 STAFF = {Role.VIEWER: 1, Role.AUDITOR: 1, Role.SUPPORT: 2, Role.DISPATCHER: 3, Role.SERVICE: 3, Role.ADMIN: 4}
 REACHES = [
