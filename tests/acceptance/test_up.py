@@ -94,34 +94,31 @@ def start(own_folder: Path) -> Iterator[Callable[[], Program]]:
         yield make
 
 
-def test_up_serves_and_a_second_start_continues_with_the_same_data(start, own_folder):
+def test_up_serves_alone_mends_itself_and_goes_on_with_the_same_data_also_after_kill_9(start, own_folder):
     first = start()
     token_file = own_folder / "admin.token"
     assert first.lines == [f"postrider admin token in {token_file}", f"postrider ready {first.url}"]
     assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
     headers = {"Authorization": f"Bearer {token_file.read_text().strip()}"}
     made = httpx.post(f"{first.url}/v1/couriers", json={"name": "Anna", "mode": "foot"}, headers=headers).json()
+    assert_another_is_refused(own_folder)
+    assert_role_that_dies_is_started_again(first)
     children = first.descendants()
     assert first.end() == 0
     all_end(children)
 
     second = start()
     assert httpx.get(f"{second.url}/v1/couriers/{made['id']}", headers=headers).json() == made
+    children = second.descendants()
+    second.process.kill()
+    second.process.wait()
+    all_end(children)
+    assert start().url
 
 
-@pytest.fixture(scope="module")
-def running(servers_folder: Path) -> Iterator[tuple[Program, Path]]:
-    """A program, and its folder, for the tests that leave it running."""
-    folder = Path(tempfile.mkdtemp(dir=servers_folder)) / "data"
-    program = Program(folder)
-    yield program, folder
-    program.close()
-
-
-def test_second_up_on_the_same_folder_is_refused(running):
-    _, own_folder = running
+def assert_another_is_refused(folder: Path) -> None:
     twice = subprocess.run(
-        [sys.executable, "-m", "app", "up", "--port", str(free_port()), "--data-dir", str(own_folder)],
+        [sys.executable, "-m", "app", "up", "--port", str(free_port()), "--data-dir", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -132,17 +129,7 @@ def test_second_up_on_the_same_folder_is_refused(running):
     assert "another Postrider is running" in twice.stderr
 
 
-def test_nothing_outlives_a_killed_up_and_the_next_one_starts(start):
-    first = start()
-    children = first.descendants()
-    first.process.kill()
-    first.process.wait()
-    all_end(children)
-    assert start().url
-
-
-def test_role_that_dies_is_started_again(running):
-    program, _ = running
+def assert_role_that_dies_is_started_again(program: Program) -> None:
     (before,) = program.roles("background")
     os.kill(before, signal.SIGKILL)
     after = wait_until(lambda: program.roles("background") - {before})
