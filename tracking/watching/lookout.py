@@ -281,7 +281,8 @@ class Lookout:
                 await _side_by_side([self._recount(courier_id, from_us) for courier_id, from_us in first.items()])
             if monotonic() >= due_at:
                 n = await self._recount_due(now=datetime.now(UTC))
-                is_more = n == self._params.recounts_at_once
+                # Who has no track yet comes first: fixes wait for it.
+                is_more = n == self._params.recounts_at_once and not self._unknown
                 due_at = monotonic() + min(self._params.tick_s, 0.5 if is_more else self._params.tick_s)
 
     async def _recount_due(self, *, now: datetime) -> int:
