@@ -29,6 +29,8 @@ class AlertKind(StrEnum):
     """A part of the program cannot use a record and goes on without it; `facts.cause` says why."""
     WEBHOOK_OFF = "webhook_off"
     """Another system took no events for days and is sent none any more; `facts.reason` says why."""
+    MESSAGE = "message"
+    """A courier has written to support, and was not answered yet."""
 
 
 TROUBLE_KINDS = frozenset({AlertKind.STUCK, AlertKind.SILENT})

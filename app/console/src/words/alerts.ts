@@ -21,6 +21,7 @@ export const alerts = catalogue(
       goods_on_board: 'Goods on board',
       set_aside: 'Set aside',
       webhook_off: 'Webhook off',
+      message: 'Message',
     },
     means: {
       stuck: 'Has a way to go and has not moved for a while.',
@@ -39,6 +40,7 @@ export const alerts = catalogue(
       goods_on_board: 'The shift is over, and goods were not handed over.',
       set_aside: 'A record that cannot be used; everything else goes on without it.',
       webhook_off: 'Another system took no events for days and is sent none any more.',
+      message: 'A courier has written to support and waits for an answer.',
     },
     nothing: 'Nothing needs you.',
     notHere: 'Alerts are not available here.',
@@ -82,6 +84,7 @@ export const alerts = catalogue(
       goods_on_board: 'Товар на руках',
       set_aside: 'Отложено',
       webhook_off: 'Вебхук отключён',
+      message: 'Сообщение',
     },
     means: {
       stuck: 'Ему есть куда ехать, но он давно не движется.',
@@ -100,6 +103,7 @@ export const alerts = catalogue(
       goods_on_board: 'Смена окончена, а товар не сдан.',
       set_aside: 'Запись, которую нельзя использовать; остальное идёт без неё.',
       webhook_off: 'Другая система долго не принимала события, и ей их больше не отправляют.',
+      message: 'Курьер написал в поддержку и ждёт ответа.',
     },
     nothing: 'Вашего внимания ничто не требует.',
     notHere: 'Тревоги здесь недоступны.',
