@@ -1,13 +1,15 @@
 """People who may come in: `/v1/users`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Stream
 
+from app.commands import staff
 from app.shapes.sessions import SessionShape, session_shape
 from app.web.audit import audit
 from app.web.auth import Role, requires
@@ -19,6 +21,7 @@ from app.web.sign_in import INVITED_S, make_code
 from app.web.versions import IfMatch, version_of
 from sql import queries
 
+LINES: Final = "application/x-ndjson"
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$")]
 UserRole = Literal["viewer", "support", "dispatcher", "admin", "auditor"]
 RegionNames = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]], msgspec.Meta(max_length=256)]
@@ -182,17 +185,56 @@ async def change_user(
 
 
 @delete("/v1/users/{user_id:uuid}", guards=[requires(Role.ADMIN)], tags=["users"])
-async def remove_user(user_id: FromPath[UUID], pool: Pool, caller: CurrentCaller, authenticator: Tokens) -> None:
-    """Remove a person and end their sessions. The last administrator, be it a person or a token, stays."""
+async def remove_user(
+    user_id: FromPath[UUID],
+    pool: Pool,
+    caller: CurrentCaller,
+    authenticator: Tokens,
+    erase: FromQuery[bool] = False,
+) -> None:
+    """
+    Remove a person and end their sessions. The last administrator, be it a person or a token, stays.
+
+    `erase`, also of one removed before: addresses and browsers, the provider's name for them, regions and partner go;
+    the name stays in the audit log, as long as that is kept.
+    """
+    ended = []
     async with pool.acquire() as connection, connection.transaction():
-        user = await _get(connection, user_id)
-        if _is_administrator(user):
-            await _keep_an_administrator(connection, user_id)
-        await connection.execute(queries["users.remove"], user_id)
-        ended = await connection.fetch(queries["users.end_sessions"], user_id, None)
-        await audit(connection, caller, "user.remove", f"user:{user_id}", {"name": user.name})
+        known = await connection.fetchrow(queries["users.even_removed"], user_id)
+        if known is None or not (known["deleted_at"] is None or erase):
+            raise UserNotFound(user_id=user_id)
+        if known["deleted_at"] is None:
+            user = await _get(connection, user_id)
+            if _is_administrator(user):
+                await _keep_an_administrator(connection, user_id)
+            await connection.execute(queries["users.remove"], user_id)
+            ended = await connection.fetch(queries["users.end_sessions"], user_id, None)
+            await audit(connection, caller, "user.remove", f"user:{user_id}", {"name": user.name})
+        if erase:
+            await staff.erase(connection, user_id, known["name"])
+            await audit(connection, caller, "user.erase", f"user:{user_id}")
     for row in ended:
         await authenticator.forget(row["hash"])
+
+
+@get(
+    "/v1/users/{user_id:uuid}/export",
+    guards=[requires(Role.ADMIN)],
+    tags=["users"],
+    media_type=LINES,
+    response_description="Lines of JSON",
+)
+async def export_user(user_id: FromPath[UUID], pool: Pool, caller: CurrentCaller) -> Stream:
+    """All that is held of a person of the staff, for the person to have, and what they did; also of one removed."""
+    known = await pool.fetchrow(queries["users.even_removed"], user_id)
+    if known is None:
+        raise UserNotFound(user_id=user_id)
+    await audit(pool, caller, "user.export", f"user:{user_id}")
+    headers = {
+        "Content-Disposition": f'attachment; filename="person-{user_id}.ndjson"',
+        "cache-control": "no-store",
+    }
+    return Stream(staff.exported(pool, user_id, known["name"]), media_type=LINES, headers=headers)
 
 
 @post("/v1/users/{user_id:uuid}/reset-password", guards=[requires(Role.ADMIN)], status_code=200, tags=["users"])
@@ -265,6 +307,7 @@ route_handlers: list[Any] = [
     get_user,
     change_user,
     remove_user,
+    export_user,
     reset_password,
     list_user_sessions,
     end_user_sessions,

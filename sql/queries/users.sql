@@ -121,3 +121,45 @@ WHERE id = $1 AND $2 = any(recovery_hashes) RETURNING id;
 -- $1 id.
 UPDATE users SET totp_secret = NULL, totp_since = NULL, totp_step = NULL, recovery_hashes = '{}', updated_at = now()
 WHERE id = $1;
+
+-- name: even_removed
+-- $1 id.
+SELECT id, name, deleted_at FROM users WHERE id = $1;
+
+-- name: erase
+-- $1 id: what is left of a person who was removed, but for the name.
+UPDATE users SET regions = '{}', partner = NULL, signed_in_at = NULL, updated_at = now()
+WHERE id = $1 AND deleted_at IS NOT NULL;
+
+-- name: erase_identities
+DELETE FROM user_identities WHERE user_id = $1;
+
+-- name: erase_sessions
+UPDATE tokens SET ip = NULL, agent = NULL, seen_at = NULL WHERE user_id = $1;
+
+-- name: erase_addresses
+-- $1 name: where what the person did came from. That it was done, and by whom, stays.
+UPDATE audit_log SET ip = NULL
+WHERE ip IS NOT NULL AND role <> 'courier' AND substr(actor, strpos(actor, ':') + 1) = $1;
+
+-- name: held_user
+-- $1 id: what the person is shown of themselves; no secret is.
+SELECT to_jsonb(u) - 'password_hash' - 'totp_secret' - 'totp_step' - 'recovery_hashes' AS facts
+FROM users AS u WHERE u.id = $1;
+
+-- name: held_sessions
+-- $1 id.
+SELECT to_jsonb(t) - 'hash' AS facts FROM tokens AS t WHERE t.user_id = $1 ORDER BY t.created_at;
+
+-- name: held_identities
+-- $1 id.
+SELECT to_jsonb(i) AS facts FROM user_identities AS i WHERE i.user_id = $1 ORDER BY i.created_at;
+
+-- name: held_audit
+-- $1 name, $2 beyond this row (0: from the first), $3 most rows: what the person did.
+SELECT
+    a.id,
+    jsonb_build_object('at', a.at, 'role', a.role, 'action', a.action, 'subject', a.subject, 'ip', a.ip) AS facts
+FROM audit_log AS a
+WHERE a.id > $2 AND a.role <> 'courier' AND substr(a.actor, strpos(a.actor, ':') + 1) = $1
+ORDER BY a.id LIMIT $3;
