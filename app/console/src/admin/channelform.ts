@@ -1,6 +1,6 @@
 /** A channel as it is typed, and as the API takes it. */
 
-import type { Channel, NewChannel } from '../lib/types'
+import type { Channel, ChannelPatch, NewChannel } from '../lib/types'
 import { alerts } from '../words/alerts'
 import { channels } from '../words/channels'
 
@@ -46,6 +46,26 @@ export function bodyOf(draft: Draft): NewChannel {
     ...(isForStaff && draft.group !== null && { group_s: draft.group }),
     ...(isForStaff && draft.after !== null && { after_s: Math.round(draft.after * 60) }),
   }
+}
+
+/** As it is; its address is not known any more, and stays where none is typed. */
+export const draftOf = (channel: Channel): Draft => ({
+  audience: channel.audience ?? 'staff',
+  url: '',
+  kinds: [...(channel.kinds ?? [])],
+  region: channel.region ?? '',
+  language: channel.language ?? 'en',
+  description: channel.description ?? '',
+  from: channel.quiet?.from.slice(0, 5) ?? '',
+  to: channel.quiet?.to.slice(0, 5) ?? '',
+  group: channel.group_s ?? null,
+  after: channel.after_s == null ? null : channel.after_s / 60,
+})
+
+/** What shall be different: all of it, so that what was emptied is taken away. */
+export function patchOf(draft: Draft): ChannelPatch {
+  const { audience: _, url, group_s, ...body } = bodyOf(draft)
+  return { ...body, ...(url && { url }), ...(group_s != null && { group_s }), region: draft.region || null, quiet: body.quiet ?? null }
 }
 
 /** Where a test for recipients goes to, by what was typed. */
