@@ -400,6 +400,28 @@ def replay_dead_letters(
     typer.echo(f"replayed {asyncio.run(replay(connected(_settings()), region))}")
 
 
+pay = typer.Typer(no_args_is_help=True, help="Rules of what couriers earn.")
+cli.add_typer(pay, name="pay")
+
+
+@pay.callback()
+def pay_rules() -> None:
+    """Rules of what couriers earn."""
+
+
+@pay.command("check")
+def check_pay(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Rules in YAML.")]) -> None:
+    """Say whether rules of pay can be used; what cannot is told with line and column, exit status 1."""
+    from app.machine.pay import check_file  # noqa: PLC0415
+
+    faults = check_file(file)
+    for line in faults:
+        typer.echo(line, err=True)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{file}: good")
+
+
 @cli.command()
 def check(
     data_dir: DataDir = None,

@@ -36,6 +36,7 @@ from app.wiring.supervise import supervise
 from app.wiring.traces import traced
 from app.wiring.vitals import Vitals
 from app.wiring.watching import watch
+from dispatch.pay.booking import Booking
 from dispatch.reports.courier_hours import CourierHours
 from dispatch.reports.order_days import OrderDays
 from dispatch.reports.order_hours import OrderHours
@@ -134,6 +135,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
         "courier hours": CourierHours(opened.pool, reach_of(settings)).run,
         "order hours": OrderHours(opened.pool).run,
         "order days": OrderDays(opened.pool).run,
+        "pay": Booking(opened.pool, opened.redis).run,
         "retention": Forgetting(opened.pool, Retention.of(settings)).run,
         "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),

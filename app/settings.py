@@ -92,6 +92,8 @@ class Settings:
     """Events for other systems are kept so long, sent or not, with what came of each attempt."""
     retention_audit_days: int = 730
     """Who did and who looked at what, and tokens that work no more, are kept so long."""
+    retention_pay_days: int = 3650
+    """What couriers earned, with the facts it was made of, is kept so long."""
     otlp_url: str = ""
     """Collector of OpenTelemetry for traces, `http://host:4318`; needs `postrider[trace]`; empty: there are none."""
     trace_share: float = 0.1

@@ -22,6 +22,8 @@ What can go wrong in dispatch.
     ├── ShareNotFound         the recipient's link is unknown, or its order is closed
     ├── AlertNotFound
     ├── AlertResolved         its cause has ended: nobody need look after it
+    ├── PayRulesNotFound      the region has none, or none of that version
+    ├── PayEntryNotFound
     ├── RegionNotFound
     ├── RegionExists          another region has that name
     ├── TooManyRegions        one process could not follow them all
@@ -120,6 +122,14 @@ class AlertNotFound(DispatchError):
 
 class AlertResolved(DispatchError):
     """The cause of the alert has ended meanwhile."""
+
+
+class PayRulesNotFound(DispatchError):
+    """There are no such rules of pay."""
+
+
+class PayEntryNotFound(DispatchError):
+    """There is no such entry of the ledger."""
 
 
 class RegionNotFound(DispatchError):

@@ -229,6 +229,26 @@ class Calls(Connection):
         )
         return answer
 
+    async def list_messages(
+        self, courier_id: str, *, cursor: str | None = None, limit: int | None = None
+    ) -> shapes.PageOfCourierMessage:
+        """`GET /v1/couriers/{courier_id}/messages`."""
+        answer: shapes.PageOfCourierMessage = await self.ask(
+            "GET",
+            at("/v1/couriers/{courier_id}/messages", courier_id=courier_id),
+            query={"cursor": cursor, "limit": limit},
+        )
+        return answer
+
+    async def write_message(
+        self, courier_id: str, body: shapes.NewMessage, *, key: str | None = None
+    ) -> shapes.CourierMessage | dict[str, Any]:
+        """`POST /v1/couriers/{courier_id}/messages`."""
+        answer: shapes.CourierMessage | dict[str, Any] = await self.ask(
+            "POST", at("/v1/couriers/{courier_id}/messages", courier_id=courier_id), body=body, key=key
+        )
+        return answer
+
     async def go_off_duty(self, courier_id: str) -> shapes.DutyShape:
         """`POST /v1/couriers/{courier_id}/off-duty`."""
         answer: shapes.DutyShape = await self.ask(
@@ -246,6 +266,24 @@ class Calls(Connection):
     async def end_pause(self, courier_id: str) -> None:
         """`POST /v1/couriers/{courier_id}/pause/end`."""
         await self.ask("POST", at("/v1/couriers/{courier_id}/pause/end", courier_id=courier_id))
+
+    async def get_courier_pay(
+        self,
+        courier_id: str,
+        *,
+        from_: str | None = None,
+        to: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+        format: Literal["json", "csv", None] = None,
+    ) -> Any:
+        """`GET /v1/couriers/{courier_id}/pay`."""
+        answer: Any = await self.ask(
+            "GET",
+            at("/v1/couriers/{courier_id}/pay", courier_id=courier_id),
+            query={"from": from_, "to": to, "cursor": cursor, "limit": limit, "format": format},
+        )
+        return answer
 
     async def get_position(self, courier_id: str) -> shapes.PositionView:
         """`GET /v1/couriers/{courier_id}/position`."""
@@ -777,6 +815,64 @@ class Calls(Connection):
         answer: shapes.OrderShape = await self.ask("POST", at("/v1/orders/{order_id}/unpin", order_id=order_id))
         return answer
 
+    async def list_entries(
+        self,
+        *,
+        region: str | None = None,
+        courier_id: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+        format: Literal["json", "csv", None] = None,
+    ) -> Any:
+        """`GET /v1/pay/entries`."""
+        answer: Any = await self.ask(
+            "GET",
+            "/v1/pay/entries",
+            query={
+                "region": region,
+                "courier_id": courier_id,
+                "from": from_,
+                "to": to,
+                "cursor": cursor,
+                "limit": limit,
+                "format": format,
+            },
+        )
+        return answer
+
+    async def add_entry(self, body: shapes.NewPayEntry, *, key: str | None = None) -> shapes.PayEntry | dict[str, Any]:
+        """`POST /v1/pay/entries`."""
+        answer: shapes.PayEntry | dict[str, Any] = await self.ask("POST", "/v1/pay/entries", body=body, key=key)
+        return answer
+
+    async def reverse_entry(self, entry_id: str, body: shapes.Reversal) -> shapes.PayEntry:
+        """`POST /v1/pay/entries/{entry_id}/reverse`."""
+        answer: shapes.PayEntry = await self.ask(
+            "POST", at("/v1/pay/entries/{entry_id}/reverse", entry_id=entry_id), body=body
+        )
+        return answer
+
+    async def list_rules(
+        self, *, region: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> shapes.PageOfPayRules:
+        """`GET /v1/pay/rules`."""
+        answer: shapes.PageOfPayRules = await self.ask(
+            "GET", "/v1/pay/rules", query={"region": region, "cursor": cursor, "limit": limit}
+        )
+        return answer
+
+    async def add_rules(self, body: shapes.NewPayRules, *, key: str | None = None) -> shapes.PayRules | dict[str, Any]:
+        """`POST /v1/pay/rules`."""
+        answer: shapes.PayRules | dict[str, Any] = await self.ask("POST", "/v1/pay/rules", body=body, key=key)
+        return answer
+
+    async def simulate_rules(self, body: shapes.PaySimulation) -> shapes.PaySimulated:
+        """`POST /v1/pay/rules/simulate`."""
+        answer: shapes.PaySimulated = await self.ask("POST", "/v1/pay/rules/simulate", body=body)
+        return answer
+
     async def apply_plan(self, body: shapes.ApplyChanges, *, preview: bool | None = None) -> shapes.AppliedShape:
         """`POST /v1/plans/apply`."""
         answer: shapes.AppliedShape = await self.ask("POST", "/v1/plans/apply", body=body, query={"preview": preview})
@@ -842,6 +938,21 @@ class Calls(Connection):
             "/v1/quarantine",
             query={"courier_id": courier_id, "reason": reason, "limit": limit, "cursor": cursor},
         )
+        return answer
+
+    async def erase_recipient(self, body: shapes.Recipient) -> shapes.RecipientErased:
+        """`POST /v1/recipients/erase`."""
+        answer: shapes.RecipientErased = await self.ask("POST", "/v1/recipients/erase", body=body)
+        return answer
+
+    async def export_recipient(self, body: shapes.Recipient) -> Any:
+        """`POST /v1/recipients/export`."""
+        answer: Any = await self.ask("POST", "/v1/recipients/export", body=body)
+        return answer
+
+    async def count_recipient(self, body: shapes.Recipient) -> shapes.RecipientHeld:
+        """`POST /v1/recipients/held`."""
+        answer: shapes.RecipientHeld = await self.ask("POST", "/v1/recipients/held", body=body)
         return answer
 
     async def list_regions(self) -> shapes.PageOfRegion:
@@ -974,9 +1085,14 @@ class Calls(Connection):
         )
         return answer
 
-    async def remove_user(self, user_id: str) -> None:
+    async def remove_user(self, user_id: str, *, erase: bool | None = None) -> None:
         """`DELETE /v1/users/{user_id}`."""
-        await self.ask("DELETE", at("/v1/users/{user_id}", user_id=user_id))
+        await self.ask("DELETE", at("/v1/users/{user_id}", user_id=user_id), query={"erase": erase})
+
+    async def export_user(self, user_id: str) -> Any:
+        """`GET /v1/users/{user_id}/export`."""
+        answer: Any = await self.ask("GET", at("/v1/users/{user_id}/export", user_id=user_id))
+        return answer
 
     async def reset_password(self, user_id: str, body: shapes.Reset | None = None) -> shapes.User:
         """`POST /v1/users/{user_id}/reset-password`."""

@@ -100,6 +100,7 @@ AlertKind = Literal[
     "goods_on_board",
     "set_aside",
     "webhook_off",
+    "message",
 ]
 
 
@@ -352,6 +353,15 @@ class Courier(TypedDict):
     paused_until: NotRequired[str | None]
 
 
+class CourierMessage(TypedDict):
+    id: int
+    courier_id: str
+    at: str
+    actor: str
+    role: str
+    text: str
+
+
 class CourierPatch(TypedDict):
     name: NotRequired[str]
     mode: NotRequired[Mode]
@@ -383,6 +393,7 @@ class Day(TypedDict):
     break_until: str | None
     timezone: str
     orders: list[DayOrder]
+    pay: MoneyShape | None
 
 
 class DayAppliedShape(TypedDict):
@@ -716,6 +727,12 @@ class Me(TypedDict):
 Mode = Literal["car", "motorcycle", "bicycle", "foot"]
 
 
+class MoneyShape(TypedDict):
+    amount: int
+    currency: str
+    digits: int
+
+
 class Nearby(TypedDict):
     couriers: list[NearbyView]
 
@@ -791,6 +808,10 @@ class NewGeofence(TypedDict):
     dwell_s: NotRequired[int | None]
 
 
+class NewMessage(TypedDict):
+    text: str
+
+
 class NewOrderShape(TypedDict):
     pickup: NotRequired[NewStopShape | None]
     dropoff: NotRequired[NewStopShape | None]
@@ -815,6 +836,22 @@ class NewOrderShape(TypedDict):
 class NewPassword(TypedDict):
     new: str
     current: NotRequired[str | None]
+
+
+class NewPayEntry(TypedDict):
+    courier_id: str
+    kind: Literal["tip", "correction"]
+    amount: int
+    order_id: NotRequired[str | None]
+    at: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+class NewPayRules(TypedDict):
+    rules: str
+    region: NotRequired[str | None]
+    in_force_from: NotRequired[str | None]
+    note: NotRequired[str]
 
 
 class NewRegion(TypedDict):
@@ -896,6 +933,7 @@ class OfferShape(TypedDict):
     expires_at: str
     orders: NotRequired[list[OfferedOrder]]
     others_asked: NotRequired[int]
+    pay: NotRequired[MoneyShape | None]
     answered_at: NotRequired[str | None]
     reason: NotRequired[str | None]
 
@@ -1006,6 +1044,11 @@ class PageOfChannel(TypedDict):
     next: NotRequired[str | None]
 
 
+class PageOfCourierMessage(TypedDict):
+    items: list[CourierMessage]
+    next: NotRequired[str | None]
+
+
 class PageOfCourier(TypedDict):
     items: list[Courier]
     next: NotRequired[str | None]
@@ -1096,6 +1139,11 @@ class PageOfOrderShape(TypedDict):
     next: NotRequired[str | None]
 
 
+class PageOfPayRules(TypedDict):
+    items: list[PayRules]
+    next: NotRequired[str | None]
+
+
 class PageOfRegion(TypedDict):
     items: list[Region]
     next: NotRequired[str | None]
@@ -1104,6 +1152,63 @@ class PageOfRegion(TypedDict):
 class PageOfSessionShape(TypedDict):
     items: list[SessionShape]
     next: NotRequired[str | None]
+
+
+class PayEntry(TypedDict):
+    id: str
+    courier_id: str
+    region: str
+    kind: Literal["accrual", "tip", "correction", "reversal"]
+    rule: str
+    version: int | None
+    amount: int
+    currency: str
+    at: str
+    day: str
+    written_at: str
+    order_id: str | None
+    facts: dict[str, Any]
+    reverses: str | None
+    actor: str
+    reason: str | None
+
+
+class PayRules(TypedDict):
+    region: str
+    version: int
+    in_force_from: str
+    rules: str
+    note: str
+    created_at: str
+    created_by: str
+
+
+PaySimulated = TypedDict(
+    "PaySimulated",
+    {
+        "region": "str",
+        "currency": "str",
+        "digits": "int",
+        "from": "str",
+        "to": "str",
+        "booked": "int",
+        "simulated": "int",
+        "difference": "int",
+        "couriers": "list[SimulatedPay]",
+    },
+)
+
+
+PaySimulation = TypedDict(
+    "PaySimulation",
+    {
+        "from": "str",
+        "to": "str",
+        "region": "NotRequired[str | None]",
+        "rules": "NotRequired[str | None]",
+        "version": "NotRequired[int | None]",
+    },
+)
 
 
 class PictureShape(TypedDict):
@@ -1242,6 +1347,23 @@ class Reassign(TypedDict):
     version: NotRequired[int | None]
 
 
+class Recipient(TypedDict):
+    contact: str
+
+
+class RecipientErased(TypedDict):
+    orders: int
+    open: int
+
+
+class RecipientHeld(TypedDict):
+    orders: int
+    open: int
+    pictures: int
+    since: str | None
+    until: str | None
+
+
 class RecoveryCodes(TypedDict):
     codes: list[str]
 
@@ -1302,6 +1424,10 @@ class ReturnPlaceShape(TypedDict):
 class Returned(TypedDict):
     reason: NotRequired[str | None]
     at: NotRequired[str | None]
+
+
+class Reversal(TypedDict):
+    reason: str
 
 
 Role = Literal["courier", "viewer", "auditor", "support", "dispatcher", "admin", "service"]
@@ -1392,6 +1518,15 @@ class ShiftShape(TypedDict):
     courier_id: str
     series_id: NotRequired[str | None]
     n_shifts: NotRequired[int]
+
+
+class SimulatedPay(TypedDict):
+    courier_id: str
+    name: str
+    booked: int
+    simulated: int
+    difference: int
+    by_rule: dict[str, int]
 
 
 class Snooze(TypedDict):

@@ -46,6 +46,7 @@ STEPS: Final = (
     "order_events",
     "order_comments",
     "order_pictures",
+    "courier_messages",
     "channels",
     "offers",
     "routes",

@@ -37,6 +37,7 @@ class Retention:
     order_pictures: timedelta
     order_codes: timedelta
     order_comments: timedelta
+    courier_messages: timedelta
     stays: timedelta
     fence_events: timedelta
     stop_visits: timedelta
@@ -51,6 +52,9 @@ class Retention:
     audit_log: timedelta
     tokens: timedelta
     users: timedelta
+    pay_due: timedelta
+    pay_facts: timedelta
+    pay_entries: timedelta
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -61,6 +65,7 @@ class Retention:
             **dict.fromkeys(("share_links", "invitations"), 1),
             **dict.fromkeys(("outbox", "inbox", "messages"), min(settings.retention_events_days, contacts)),
             "inbox_letters": contacts,
+            "courier_messages": contacts,
             **dict.fromkeys(
                 ("order_contacts", "order_pictures", "order_codes", "order_comments", "order_days_addresses"), contacts
             ),
@@ -68,6 +73,8 @@ class Retention:
             "courier_hours": settings.retention_1h_days,
             **dict.fromkeys(("order_hours", "order_days", "orders", "outbox_heads", "inbox_heads"), orders),
             **dict.fromkeys(("audit_log", "tokens", "users"), audit),
+            "pay_due": orders,
+            **dict.fromkeys(("pay_facts", "pay_entries"), settings.retention_pay_days),
         }
         return cls(**{name: timedelta(days=n) for name, n in days.items()})
 

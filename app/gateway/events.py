@@ -6,7 +6,7 @@ rows as they were then. `data` has the shapes of the HTTP API.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -153,6 +153,27 @@ class PositionData(msgspec.Struct, kw_only=True):
     battery_pct: float | None
 
 
+class PayData(msgspec.Struct, kw_only=True):
+    """An entry of the ledger of pay; amounts are minor units of the currency."""
+
+    id: UUID
+    courier_id: UUID
+    region: str
+    kind: str
+    rule: str
+    version: int | None
+    amount: int
+    currency: str
+    at: datetime
+    """When it was earned."""
+    day: date
+    written_at: datetime
+    order_id: UUID | None
+    facts: dict[str, Any]
+    reverses: UUID | None
+    reason: str | None
+
+
 class RefusedData(msgspec.Struct, kw_only=True):
     """A command of another system that can have no effect: a dead letter."""
 
@@ -174,7 +195,18 @@ class TestData(msgspec.Struct, kw_only=True):
     target_id: UUID
 
 
-Data = OrderData | EtaData | CourierData | PositionData | BreakData | AlertData | FenceData | RefusedData | TestData
+Data = (
+    OrderData
+    | EtaData
+    | CourierData
+    | PositionData
+    | BreakData
+    | AlertData
+    | FenceData
+    | PayData
+    | RefusedData
+    | TestData
+)
 
 ORDER_STEPS: Final = (
     *("placed", "changed", "assigned", "offered", "accepted", "rejected", "picked_up", "delivered", "failed"),
@@ -188,6 +220,7 @@ SHAPES: Final[Mapping[str, type[msgspec.Struct]]] = {
     **dict.fromkeys(("postrider.courier.break_started", "postrider.courier.break_ended"), BreakData),
     **{f"postrider.alert.{step}": AlertData for step in ("raised", "acknowledged", "resolved")},
     **{f"postrider.geofence.{step}": FenceData for step in ("entered", "exited", "dwelled")},
+    **{f"postrider.pay.{step}": PayData for step in ("accrued", "reversed")},
     "postrider.command.refused": RefusedData,
     TEST: TestData,
 }

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -33,6 +33,8 @@ STUCK_AFTER_S: Final = 240
 """Nobody who looks at a demo waits for long."""
 KNOWN: Final = {"porto": "Europe/Lisbon", "helsinki": "Europe/Helsinki"}
 """Cities of the cut-outs that are at hand, and their time zones."""
+RULES_OF_PAY: Final = Path(__file__).with_name("demo_pay.yaml")
+PAID_SINCE: Final = timedelta(days=7)
 TIMEOUT_S: Final = 10.0
 
 
@@ -96,7 +98,7 @@ class Opening:
         return Day(city=city, kitchens=city.busy_kitchens(self.seed), modes=modes, random=random)
 
     async def _settle(self, api: httpx.AsyncClient, region: str) -> None:
-        """The region bears the city's name and clock, unless somebody has given it others."""
+        """The region bears the city's name and clock, and pays its couriers, unless somebody has set it otherwise."""
         known = (await api.get(f"/v1/regions/{region}")).raise_for_status().json()
         change: dict[str, Any] = {}
         city = "" if self.source is None else self.source.name.split(".")[0]
@@ -106,6 +108,10 @@ class Opening:
             change["settings"] = {"alerts": {"stuck_after_s": STUCK_AFTER_S}}
         if change:
             (await api.patch(f"/v1/regions/{region}", json={**change, "version": known["version"]})).raise_for_status()
+        if not (await api.get("/v1/pay/rules", params={"region": region})).raise_for_status().json()["items"]:
+            since = (datetime.now(UTC) - PAID_SINCE).isoformat()
+            rules = {"region": region, "rules": RULES_OF_PAY.read_text(), "in_force_from": since}
+            (await api.post("/v1/pay/rules", json=rules)).raise_for_status()
 
     async def tell(self, api: httpx.AsyncClient, fleet: Fleet, orders: Sequence[Order]) -> None:
         """Print where the desk is, the courier who brings something, and whoever waits for it."""

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 
 from app.pages.writing import zone_of
 from app.shapes.orders import Instant
+from app.shapes.pay import MoneyShape
 from app.web import conditional
 from app.web.actors import actor_of
 from app.web.auth import Role, requires_any, requires_courier
@@ -20,6 +21,7 @@ from dispatch.errors import NotYours, OrderNotOpen
 from dispatch.orders.desk import at_desk
 from dispatch.orders.happened import happened
 from dispatch.orders.order import COURIER_STATES
+from dispatch.pay.money import digits_of
 from dispatch.stop import OrderId, StopKind
 from sql import queries
 from tracking.errors import CourierNotFound
@@ -50,6 +52,8 @@ class Day(msgspec.Struct, kw_only=True):
     timezone: str
     orders: list[DayOrder]
     """The newest first, since midnight there."""
+    pay: MoneyShape | None
+    """Earned since then; null: the region has no rules of pay, or nothing is booked yet."""
 
 
 class Arrived(msgspec.Struct, kw_only=True):
@@ -79,6 +83,7 @@ async def get_day(
     zone = zone_of(row["timezone"])
     midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
     orders = await pool.fetch(queries["courier_day.orders"], courier_id, midnight, MOST_ORDERS)
+    earned = await pool.fetchrow(queries["pay.earned_today"], courier_id, midnight)
     day = Day(
         courier_id=courier_id,
         on_duty=row["on_duty"],
@@ -95,8 +100,13 @@ async def get_day(
             )
             for order in orders
         ],
+        pay=None if earned is None else _pay_of(earned),
     )
     return conditional.answer(request, day)
+
+
+def _pay_of(row: Any) -> MoneyShape:
+    return MoneyShape(amount=row["amount"], currency=row["currency"], digits=digits_of(row["currency"]))
 
 
 @post("/v1/orders/{order_id:uuid}/arrived", guards=[requires_courier], status_code=HTTPStatus.OK, tags=["courier"])

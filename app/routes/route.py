@@ -1,7 +1,7 @@
 """What a courier is to do: `/v1/couriers/{id}/route`, as JSON and as a stream; and reordering it by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,8 +14,9 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from app.commands.foreseeing import Offered, add_pay
 from app.shapes.arrivals import EtaShape, eta_shape
-from app.shapes.offers import offer_shape
+from app.shapes.offers import OfferShape, offer_shape
 from app.shapes.orders import Version, plan_cost_shape
 from app.shapes.route import RouteShape, WaitingPlaceShape, add_way, said_by, view
 from app.web import conditional
@@ -244,8 +245,8 @@ async def _stream(
 ) -> AsyncIterator[ServerSentEventMessage]:
     async with channels.listen(route.region, route.courier_id) as woken:
         yield await _route_message(route, pool, travel, locator, arrivals)
-        for offered in route.offers:
-            yield _message("offer", offer_shape(offered))
+        for offer in await _offers(pool, route, route.offers):
+            yield _message("offer", offer)
         suggested = await _suggestion(redis, route)
         if suggested is not None:
             yield _message("suggestion", suggested)
@@ -259,8 +260,8 @@ async def _stream(
             before, route = route, await load_route(pool, route.courier_id)
             made, gone = changes_between(before.offers, route.offers)
             # The offer first: it is what a courier waits for, and the way between stops takes a moment to find.
-            for offered in made:
-                yield _message("offer", offer_shape(offered))
+            for offer in await _offers(pool, route, made):
+                yield _message("offer", offer)
             for offer_id in gone:
                 yield _message("offer_closed", {"id": offer_id})
             if route.fingerprint != before.fingerprint or route.version != before.version:
@@ -314,7 +315,16 @@ async def _view(
     }
     wanted = await wanted_at_doors(pool, route.region, [order for _, order in route.stops])
     at = await _place_of(route, locator) if geometry else None
-    return await view(route, travel, at=at, etas=etas, geometry=geometry, wanted=wanted)
+    shape = await view(route, travel, at=at, etas=etas, geometry=geometry, wanted=wanted)
+    await add_pay(pool, shape.offers, route.offers, route.region, route.mode)
+    return shape
+
+
+async def _offers(pool: Any, route: CourierRoute, offered: Iterable[Offered]) -> list[OfferShape]:
+    made = list(offered)
+    shapes = [offer_shape(rows) for rows in made]
+    await add_pay(pool, shapes, made, route.region, route.mode)
+    return shapes
 
 
 def _message(event: str, body: Any, id_: int | None = None) -> ServerSentEventMessage:

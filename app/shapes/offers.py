@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from app.shapes.orders import StopShape, stop_shape
+from app.shapes.pay import MoneyShape
 from dispatch.orders.offer import Offer, state_of
 from dispatch.orders.order import Order
 
@@ -39,6 +40,8 @@ class OfferShape(OfferedOrder, kw_only=True, omit_defaults=True):
     """All of them where they are several; what is beside this is the first one's."""
     others_asked: int = 0
     """So many others were asked at the same time: whoever accepts first has it."""
+    pay: MoneyShape | None = None
+    """What all its orders bring by the rules, as far as it can be foreseen: nothing is waited for, nobody is late."""
     answered_at: datetime | None = None
     reason: str | None = None
 

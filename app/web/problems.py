@@ -133,6 +133,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.ShareNotFound: Problem("share-not-found", "The link is not valid any more", 404),
     dispatch_errors.AlertNotFound: Problem("alert-not-found", "There is no such alert", 404),
     dispatch_errors.AlertResolved: Problem("alert-resolved", "The alert is over", 409),
+    dispatch_errors.PayRulesNotFound: Problem("pay-rules-not-found", "There are no such rules of pay", 404),
+    dispatch_errors.PayEntryNotFound: Problem("pay-entry-not-found", "There is no such entry", 404),
     dispatch_errors.RegionNotFound: Problem("region-not-found", "There is no such region", 404),
     dispatch_errors.RegionExists: Problem("conflict", "It was changed meanwhile", 409),
     dispatch_errors.TooManyRegions: Problem("too-many-regions", "There are as many regions as there may be", 409),

@@ -66,6 +66,10 @@ ITSELF: Final = {
     ("POST", "/v1/plans/apply"),
     ("POST", "/v1/plans/day"),
     ("POST", "/v1/geofences"),
+    ("POST", "/v1/pay/rules"),
+    ("POST", "/v1/pay/rules/simulate"),
+    ("POST", "/v1/pay/entries"),
+    ("POST", "/v1/pay/entries/{entry_id:uuid}/reverse"),
 }
 """Their region comes with the body (`known_region`) or is a row of theirs."""
 FREE: Final = ("/v1/me", "/v1/sessions", "/v1/geocode")
@@ -78,6 +82,10 @@ NOT_FOR_PARTNERS: Final = {
     "/v1/plans/day/{plan_id:uuid}",
     "/v1/plans/day/{plan_id:uuid}/apply",
     "/v1/presence/{page_id:uuid}",
+    "/v1/pay/rules",
+    "/v1/pay/rules/simulate",
+    "/v1/pay/entries",
+    "/v1/pay/entries/{entry_id:uuid}/reverse",
 }
 """They tell of a region as a whole, with all its partners."""
 MUST_NAME: Final = {"/v1/fence-events", "/v1/offers", "/v1/quarantine"}

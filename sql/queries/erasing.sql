@@ -72,6 +72,10 @@ WHERE
     role = 'courier' AND actor = 'courier:' || $1::uuid
     AND order_id IN (SELECT o.id FROM orders AS o WHERE o.courier_id = $1 UNION SELECT f.order_id FROM offers AS f WHERE f.courier_id = $1);
 
+-- name: courier_messages
+-- What the courier wrote to support, and was answered.
+DELETE FROM courier_messages WHERE courier_id = $1;
+
 -- name: channels
 -- Of the courier's browsers; those of tokens go with the tokens.
 DELETE FROM channels WHERE courier_id = $1;

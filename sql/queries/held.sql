@@ -71,6 +71,13 @@ FROM (SELECT lpad(m.id::text, 20, '0') AS key, to_jsonb(m) AS facts FROM order_c
 WHERE $2::text IS NULL OR h.key > $2
 ORDER BY h.key LIMIT $3;
 
+-- name: courier_messages
+-- To support, and from there; who answered, is theirs.
+SELECT h.key, h.facts
+FROM (SELECT lpad(m.id::text, 20, '0') AS key, to_jsonb(m) - 'actor' AS facts FROM courier_messages AS m WHERE m.courier_id = $1) AS h
+WHERE $2::text IS NULL OR h.key > $2
+ORDER BY h.key LIMIT $3;
+
 -- name: browsers
 -- That asked to be told; without their keys.
 SELECT h.key, h.facts
@@ -82,6 +89,27 @@ ORDER BY h.key LIMIT $3;
 -- What the courier took; the pictures themselves are the orders'.
 SELECT h.key, h.facts
 FROM (SELECT p.id::text AS key, to_jsonb(p) - 'content' AS facts FROM order_pictures AS p WHERE p.courier_id = $1) AS h
+WHERE $2::text IS NULL OR h.key > $2
+ORDER BY h.key LIMIT $3;
+
+-- name: pay
+-- What the courier earned; who booked it by hand is theirs.
+SELECT h.key, h.facts
+FROM (SELECT lpad(e.n::text, 20, '0') AS key, to_jsonb(e) - 'actor' AS facts FROM pay_entries AS e WHERE e.courier_id = $1) AS h
+WHERE $2::text IS NULL OR h.key > $2
+ORDER BY h.key LIMIT $3;
+
+-- name: pay_facts
+-- What that was made of.
+SELECT h.key, h.facts
+FROM (SELECT f.about AS key, to_jsonb(f) AS facts FROM pay_facts AS f WHERE f.courier_id = $1) AS h
+WHERE $2::text IS NULL OR h.key > $2
+ORDER BY h.key LIMIT $3;
+
+-- name: pay_due
+-- What is to be booked.
+SELECT h.key, h.facts
+FROM (SELECT d.about AS key, to_jsonb(d) - 'cause' AS facts FROM pay_due AS d WHERE d.courier_id = $1) AS h
 WHERE $2::text IS NULL OR h.key > $2
 ORDER BY h.key LIMIT $3;
 
@@ -194,7 +222,15 @@ FROM (
     SELECT 'order_comments', count(*) FROM order_comments AS x WHERE x.role = 'courier' AND x.actor = 'courier:' || $1::uuid
         AND x.order_id IN (SELECT o.id FROM orders AS o WHERE o.courier_id = $1 UNION SELECT f.order_id FROM offers AS f WHERE f.courier_id = $1)
     UNION ALL
+    SELECT 'courier_messages', count(*) FROM courier_messages AS x WHERE x.courier_id = $1
+    UNION ALL
     SELECT 'order_pictures', count(*) FROM order_pictures AS x WHERE x.courier_id = $1
+    UNION ALL
+    SELECT 'pay', count(*) FROM pay_entries AS x WHERE x.courier_id = $1
+    UNION ALL
+    SELECT 'pay_facts', count(*) FROM pay_facts AS x WHERE x.courier_id = $1
+    UNION ALL
+    SELECT 'pay_due', count(*) FROM pay_due AS x WHERE x.courier_id = $1
     UNION ALL
     SELECT 'days', count(*) FROM order_days AS x WHERE x.courier_id = $1
     UNION ALL

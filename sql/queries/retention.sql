@@ -129,3 +129,18 @@ DELETE FROM order_days WHERE ctid = ANY(ARRAY(SELECT d.ctid FROM order_days AS d
 -- name: order_days_addresses
 UPDATE order_days SET address = NULL
 WHERE ctid = ANY(ARRAY(SELECT d.ctid FROM order_days AS d WHERE d.day < $1 AND d.address IS NOT NULL LIMIT $2));
+
+-- name: pay_due
+-- What could not be booked in all that time, for its order goes, too.
+DELETE FROM pay_due WHERE ctid = ANY(ARRAY(SELECT d.ctid FROM pay_due AS d WHERE d.made_at < $1 LIMIT $2));
+
+-- name: pay_facts
+DELETE FROM pay_facts WHERE ctid = ANY(ARRAY(SELECT f.ctid FROM pay_facts AS f WHERE f.at < $1 ORDER BY f.at LIMIT $2));
+
+-- name: pay_entries
+DELETE FROM pay_entries WHERE n = ANY(ARRAY(SELECT e.n FROM pay_entries AS e WHERE e.at < $1 ORDER BY e.at LIMIT $2));
+
+-- name: courier_messages
+DELETE FROM courier_messages WHERE id = ANY(ARRAY(
+    SELECT m.id FROM courier_messages AS m WHERE m.at < $1 ORDER BY m.at LIMIT $2
+));

@@ -44,6 +44,8 @@ HOLDS_NOBODY = {
     "regions": "places of work",
     "schema_migrations": "which files were applied",
     "installation": "which one this is",
+    "pay_rules": "rules, written by staff",
+    "pay_days": "a row a region",
     "position_turns": "a counter a region",
     "rollup_horizons": "how far rollups are kept",
     "courier_hours_horizon": "how far hours are summed",
@@ -73,6 +75,9 @@ KEEPS_THE_ID = {
     "order_events": "the order's timeline",
     "offers": "the order's offers",
     "order_days": "how many orders and offers there were, without what they were",
+    "pay_entries": "the ledger adds up for ever",
+    "pay_facts": "what its entries were made of",
+    "pay_due": "what is to be booked",
     "outbox": "events of the order",
     "outbox_heads": "a counter",
     "alerts": "that there was one, without what was seen",
@@ -98,6 +103,7 @@ KINDS_OF = {
     "couriers": "courier",
     "courier_hours": "hours",
     "order_days": "days",
+    "pay_entries": "pay",
     "routes": "route",
     "stop_visits": "visits",
     "tracked_stops": "legs",
@@ -213,6 +219,7 @@ async def work(staff, phone, courier_id):
     await ask(phone, "POST", f"/v1/orders/{delivered}/picked-up", headers={"Idempotency-Key": "1"})
     await ask(phone, "PUT", f"/v1/orders/{delivered}/pictures/{uuid4()}", content=PICTURE)
     await ask(phone, "POST", f"/v1/orders/{delivered}/delivered", {"note": "at the door"})
+    await ask(phone, "POST", f"/v1/couriers/{courier_id}/messages", {"text": f"{NAME} has a flat tyre"})
     _, offer = await offered()
     await ask(phone, "POST", f"/v1/offers/{offer}/reject", {"reason": f"{NAME} is at home"})
     under_way, offer = await offered()
@@ -250,6 +257,17 @@ async def put_what_roles_write(pool, redis, courier_id, order_id, open_order_id,
         "INSERT INTO channels (url, service, audience, courier_id, token_id, push)"
         " SELECT 'push:', 'Web Push', 'courier', $1, t.id, '{\"endpoint\": \"https://push.example/1\"}'"
         " FROM tokens AS t WHERE t.courier_id = $1 LIMIT 1",
+        courier_id,
+    )
+    await pool.execute(
+        "INSERT INTO pay_due (courier_id, about, region, event_id) VALUES ($1, 'order:1', 'default', 1)", courier_id
+    )
+    await pool.execute(
+        "INSERT INTO pay_facts VALUES ($1, 'order:1', 'default', $2, now(), '2026-11-23', '{}')", courier_id, order_id
+    )
+    await pool.execute(
+        "INSERT INTO pay_entries (courier_id, region, kind, about, rule, amount, currency, at, day, actor, role)"
+        " VALUES ($1, 'default', 'accrual', 'order:1', 'base', 1, 'EUR', now(), '2026-11-23', 'pay', 'system')",
         courier_id,
     )
     await pool.execute("INSERT INTO courier_hours VALUES ($1, now(), 'default', 1, 1, 1)", courier_id)
@@ -451,6 +469,10 @@ async def test_every_table_that_background_roles_fill_with_couriers_leaves_out_t
         "decisions": "made for couriers of the fleet",
         "shifts": "made for couriers of the fleet",
         "breaks": "made for couriers of the fleet",
+        "courier_messages": "written by couriers of the fleet, and to them",
+        "pay_due": "noted of order_events, which keep the id",
+        "pay_facts": "keeps the id",
+        "pay_entries": "keeps the id",
         "outbox": "told of rows that are guarded themselves",
     }
     rows = await pool.fetch(

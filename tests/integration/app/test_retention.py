@@ -37,6 +37,8 @@ OTHERWISE = {
     "order_hours_horizon": "a row",
     "order_days_horizon": "a row",
     "day_plans": "gone over whenever one is asked for",
+    "pay_rules": "entries name their version",
+    "pay_days": "a row a region: which day ends next",
     "outbox_queue": "with their event",
     "event_deliveries": "with their event",
     "channels": "until an administrator deletes them, or the token of a browser ends",
@@ -51,7 +53,7 @@ OTHERWISE = {
 PARTS = {"order_contacts", "order_days_addresses", "inbox_letters"}
 """Not all rows of a table, or only what is in them."""
 NOW = datetime.now(UTC)
-OLD, RECENT = NOW - timedelta(days=1000), NOW - timedelta(hours=1)
+OLD, RECENT = NOW - timedelta(days=4000), NOW - timedelta(hours=1)
 
 
 @pytest.fixture
@@ -136,6 +138,11 @@ async def fill(pool, at):
         "INSERT INTO order_comments (order_id, at, actor, role, body) VALUES ($1, $2, 'a', 'admin', 'b')", order, at
     )
     await pool.execute(
+        "INSERT INTO courier_messages (courier_id, at, actor, role, body) VALUES ($1, $2, 'a', 'courier', 'b')",
+        courier,
+        at,
+    )
+    await pool.execute(
         "INSERT INTO share_links (hash, order_id, expires_at, created_by) VALUES ($1, $2, $3, 'a')",
         name.encode(),
         order,
@@ -154,6 +161,20 @@ async def fill(pool, at):
         at,
     )
     await pool.execute("INSERT INTO users (name, role, deleted_at) VALUES ($1, 'viewer', $2)", name, at)
+    await pool.execute(
+        "INSERT INTO pay_due (courier_id, about, region, event_id, made_at) VALUES ($1, 'order:1', 'default', 1, $2)",
+        courier,
+        at,
+    )
+    await pool.execute(
+        "INSERT INTO pay_facts VALUES ($1, 'order:1', 'default', $2, $3, '2026-11-23', '{}')", courier, order, at
+    )
+    await pool.execute(
+        "INSERT INTO pay_entries (courier_id, region, kind, about, rule, amount, currency, at, day, actor, role)"
+        " VALUES ($1, 'default', 'accrual', 'order:1', 'base', 1, 'EUR', $2, '2026-11-23', 'pay', 'system')",
+        courier,
+        at,
+    )
     await pool.execute("DELETE FROM outbox WHERE type <> 'kept'")  # what was told of all that
     await pool.execute(
         "INSERT INTO outbox (type, subject, sequence, region, at, written_at, data)"

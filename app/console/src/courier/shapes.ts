@@ -6,7 +6,9 @@ type Shapes = components['schemas']
 
 export type Day = Shapes['Day']
 export type DayOrder = Shapes['DayOrder']
-export type Offer = Shapes['OfferShape'] & { pay?: { amount: number | string; currency?: string } | null }
+export type Message = Shapes['CourierMessage']
+export type Offer = Shapes['OfferShape']
+export type Pay = Shapes['CourierPay']
 export type Route = Shapes['RouteShape']
 export type Stop = Shapes['RouteStop']
 
@@ -25,6 +27,7 @@ export type What =
   | 'returned'
   | 'give_back'
   | 'comment'
+  | 'message'
   | 'photo'
 
 /** Something that was done and is not known to the server yet. */

@@ -5,10 +5,11 @@ import { Problem } from '../lib/api'
 import { metresBetween } from '../lib/format'
 import { locale } from '../lib/locale.svelte'
 import type { Person } from '../lib/types'
+import type { Page } from '../lib/undescribed'
 import { Kept } from './kept'
 import { dutyAfter, offersAfter, stopsAfter, takenOrders, visitOf, type ShownStop } from './pending'
 import { send, sendActions, sendFixes } from './sending'
-import type { Action, Day, Fix, Offer, Route, What } from './shapes'
+import type { Action, Day, Fix, Message, Offer, Route, What } from './shapes'
 import { ring } from './sound'
 import { RouteStream } from './stream'
 import { Tracker } from './tracker'
@@ -31,6 +32,9 @@ export class Work {
   here = $state.raw<Fix | null>(null)
   route = $state.raw<Route | null>(null)
   day = $state.raw<Day | null>(null)
+  /** The newest first. */
+  messages = $state.raw<Message[]>([])
+  private seenMessage = $state(0)
   refusals = $state.raw<Refusal[]>([])
   now = $state(Date.now())
   private offers = $state.raw<Offer[]>([])
@@ -41,6 +45,9 @@ export class Work {
   readonly stops = $derived(stopsAfter(this.route, this.actions, this.arrived, takenOrders(this.actions)))
   readonly openOffers = $derived(offersAfter(this.offers, this.actions, this.now))
   readonly duty = $derived(dutyAfter(this.day, this.actions))
+
+  /** Support wrote something that was not looked at yet. */
+  readonly hasAnswer = $derived(this.messages.some(({ id, role }) => role !== 'courier' && id > this.seenMessage))
 
   private kept: Kept | null = null
   private stream: RouteStream | null = null
@@ -63,6 +70,8 @@ export class Work {
     if (this.isSignedOut) return
     this.show((await this.kept.seen<Route>('route')) ?? null, (await this.kept.seen<Day>('day')) ?? null)
     this.arrived = new Set((await this.kept.seen<string[]>('arrived')) ?? [])
+    this.seenMessage = (await this.kept.seen<number>('message')) ?? 0
+    this.messages = (await this.kept.seen<Message[]>('messages')) ?? []
     this.actions = (await this.kept.first('actions')).map(([, action]) => action)
     this.isReady = true
     this.follow()
@@ -100,6 +109,8 @@ export class Work {
     addEventListener('offline', () => (this.isConnected = false))
     document.addEventListener('visibilitychange', () => void (document.hidden || this.flush()))
     setInterval(() => void this.flush(), FLUSH_EVERY_MS)
+    setInterval(() => void (document.hidden || this.readMessages()), FLUSH_EVERY_MS)
+    void this.readMessages()
     setInterval(() => (this.now = Date.now()), 1000)
   }
 
@@ -151,7 +162,7 @@ export class Work {
   ): Promise<void> {
     const { picture, ...ids } = about
     const at = new Date().toISOString()
-    const takesTime = what !== 'comment' && what !== 'photo' && what !== 'reject' && what !== 'on_duty' && what !== 'off_duty'
+    const takesTime = what !== 'comment' && what !== 'message' && what !== 'photo' && what !== 'reject' && what !== 'on_duty' && what !== 'off_duty'
     const action: Action = {
       what,
       method: picture ? 'PUT' : 'POST',
@@ -181,6 +192,24 @@ export class Work {
     this.arrived = new Set([...this.arrived, visitOf(stop)])
     await this.kept!.see('arrived', [...this.arrived].slice(-200))
     await this.act('arrived', `/v1/orders/${stop.order_id}/arrived`, {}, { orderId: stop.order_id })
+  }
+
+  /** What support wrote; without a network, what was last seen. */
+  async readMessages(): Promise<void> {
+    try {
+      const page = await api.get<Page<Message>>(`/v1/couriers/${this.person!.courier_id}/messages`)
+      this.messages = page.items
+      await this.kept!.see('messages', page.items)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+    }
+  }
+
+  sawMessages(messages: readonly Message[]): void {
+    const newest = messages[0]?.id ?? 0
+    if (newest <= this.seenMessage) return
+    this.seenMessage = newest
+    void this.kept?.see('message', newest)
   }
 
   dismiss(refusal: Refusal): void {
@@ -221,10 +250,12 @@ export class Work {
   /** What the server says now; only then what was sent is forgotten here. */
   private async refresh(): Promise<void> {
     const path = `/v1/couriers/${this.person!.courier_id}`
+    const sentMessage = this.actions.some(({ what }) => what === 'message')
     try {
       const [route, day] = await Promise.all([api.get<Route>(`${path}/route`), api.get<Day>(`${path}/day`)])
       this.actions = (await this.kept!.first('actions')).map(([, action]) => action)
       this.show(route, day)
+      if (sentMessage) await this.readMessages()
     } catch (error) {
       if (!(error instanceof Problem)) throw error // else there is no network again: it is asked later
     }

@@ -116,7 +116,7 @@ export interface components {
          * @description What may be wrong with a courier or an order.
          * @enum {string}
          */
-        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump" | "intake_silent" | "unassigned" | "unaccepted" | "impossible" | "goods_on_board" | "set_aside" | "webhook_off";
+        AlertKind: "stuck" | "silent" | "frozen" | "off_route" | "late_risk" | "late" | "low_battery" | "outside_region" | "impossible_jump" | "intake_silent" | "unassigned" | "unaccepted" | "impossible" | "goods_on_board" | "set_aside" | "webhook_off" | "message";
         /**
          * AlertState
          * @description Where an alert stands.
@@ -453,6 +453,17 @@ export interface components {
             updated_at: string;
             paused_until?: string | null;
         };
+        /** CourierMessage */
+        CourierMessage: {
+            id: number;
+            /** Format: uuid */
+            courier_id: string;
+            /** Format: date-time */
+            at: string;
+            actor: string;
+            role: string;
+            text: string;
+        };
         /** CourierPatch */
         CourierPatch: {
             name?: string;
@@ -472,6 +483,23 @@ export interface components {
             };
             version?: number;
         };
+        /** CourierPay */
+        CourierPay: {
+            /** Format: uuid */
+            courier_id: string;
+            region: string;
+            timezone: string;
+            currency: string | null;
+            digits: number;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            total: number;
+            sums: components["schemas"]["PaySum"][];
+            items: components["schemas"]["PayEntry"][];
+            next?: string | null;
+        };
         /** Credentials */
         Credentials: {
             name?: string | null;
@@ -488,6 +516,7 @@ export interface components {
             break_until: string | null;
             timezone: string;
             orders: components["schemas"]["DayOrder"][];
+            pay: components["schemas"]["MoneyShape"] | null;
         };
         /** DayAppliedShape */
         DayAppliedShape: {
@@ -917,6 +946,12 @@ export interface components {
          * @enum {string}
          */
         Mode: "car" | "motorcycle" | "bicycle" | "foot";
+        /** MoneyShape */
+        MoneyShape: {
+            amount: number;
+            currency: string;
+            digits: number;
+        };
         /** Nearby */
         Nearby: {
             couriers: components["schemas"]["NearbyView"][];
@@ -1012,6 +1047,10 @@ export interface components {
             timezone?: string;
             dwell_s?: number | null;
         };
+        /** NewMessage */
+        NewMessage: {
+            text: string;
+        };
         /** NewOrderShape */
         NewOrderShape: {
             pickup?: components["schemas"]["NewStopShape"] | null;
@@ -1041,6 +1080,25 @@ export interface components {
         NewPassword: {
             new: string;
             current?: string | null;
+        };
+        /** NewPayEntry */
+        NewPayEntry: {
+            /** Format: uuid */
+            courier_id: string;
+            /** @enum {string} */
+            kind: "tip" | "correction";
+            amount: number;
+            order_id?: string | null;
+            at?: string | null;
+            reason?: string | null;
+        };
+        /** NewPayRules */
+        NewPayRules: {
+            rules: string;
+            region?: string | null;
+            in_force_from?: string | null;
+            /** @default  */
+            note?: string;
         };
         /** NewRegion */
         NewRegion: {
@@ -1149,6 +1207,7 @@ export interface components {
             orders?: components["schemas"]["OfferedOrder"][];
             /** @default 0 */
             others_asked?: number;
+            pay?: components["schemas"]["MoneyShape"] | null;
             answered_at?: string | null;
             reason?: string | null;
         };
@@ -1269,6 +1328,77 @@ export interface components {
             /** @enum {string} */
             type: "Polygon" | "MultiPolygon";
             coordinates: unknown[];
+        };
+        /** PayEntry */
+        PayEntry: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            courier_id: string;
+            region: string;
+            /** @enum {string} */
+            kind: "accrual" | "tip" | "correction" | "reversal";
+            rule: string;
+            version: number | null;
+            amount: number;
+            currency: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date */
+            day: string;
+            /** Format: date-time */
+            written_at: string;
+            order_id: string | null;
+            facts: {
+                [key: string]: unknown;
+            };
+            reverses: string | null;
+            actor: string;
+            reason: string | null;
+        };
+        /** PayRules */
+        PayRules: {
+            region: string;
+            version: number;
+            /** Format: date-time */
+            in_force_from: string;
+            rules: string;
+            note: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+        };
+        /** PaySimulated */
+        PaySimulated: {
+            region: string;
+            currency: string;
+            digits: number;
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            booked: number;
+            simulated: number;
+            difference: number;
+            couriers: components["schemas"]["SimulatedPay"][];
+        };
+        /** PaySimulation */
+        PaySimulation: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            region?: string | null;
+            rules?: string | null;
+            version?: number | null;
+        };
+        /** PaySum */
+        PaySum: {
+            rule: string;
+            title: string;
+            kind: string;
+            amount: number;
+            n: number;
         };
         /** PictureShape */
         PictureShape: {
@@ -1427,6 +1557,23 @@ export interface components {
             reason?: string | null;
             version?: number | null;
         };
+        /** Recipient */
+        Recipient: {
+            contact: string;
+        };
+        /** RecipientErased */
+        RecipientErased: {
+            orders: number;
+            open: number;
+        };
+        /** RecipientHeld */
+        RecipientHeld: {
+            orders: number;
+            open: number;
+            pictures: number;
+            since: string | null;
+            until: string | null;
+        };
         /** RecoveryCodes */
         RecoveryCodes: {
             codes: string[];
@@ -1505,6 +1652,10 @@ export interface components {
         Returned: {
             reason?: string | null;
             at?: string | null;
+        };
+        /** Reversal */
+        Reversal: {
+            reason: string;
         };
         /**
          * Role
@@ -1650,6 +1801,18 @@ export interface components {
             series_id?: string | null;
             /** @default 1 */
             n_shifts?: number;
+        };
+        /** SimulatedPay */
+        SimulatedPay: {
+            /** Format: uuid */
+            courier_id: string;
+            name: string;
+            booked: number;
+            simulated: number;
+            difference: number;
+            by_rule: {
+                [key: string]: number;
+            };
         };
         /** Snooze */
         Snooze: {

@@ -1,0 +1,1 @@
+"""What couriers earn: rules as data, an append-only ledger made of what happened."""
