@@ -1,7 +1,7 @@
 """
 Books what couriers earn, exactly once, from what happened.
 
-The database notes in the transaction of a step that it is to be paid for (`pay_due`, sql/migrations/0059_pay.sql). Here
+The database notes in the transaction of a step that it is to be paid for (`pay_due`, sql/migrations/0060_pay.sql). Here
 each is taken and booked in one transaction, one at a time for a courier: a crash leaves it noted, a second process
 finds it taken, and one that is noted again finds it booked (dispatch/pay/ledger.py). What fails is put off by itself,
 ever longer, and told; the others go on.

@@ -57,6 +57,8 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     phone.evaluate("() => navigator.serviceWorker.ready")
     wait_until(lambda: world.client.get(f"/v1/couriers/{courier_id}/position").status_code == 200)
 
+    rules = "{currency: EUR, rules: [{id: base, title: Each delivery, kind: amount, amount: 2.80}]}"
+    world.client.post("/v1/pay/rules", json={"rules": rules}).raise_for_status()
     order = world.client.post(
         "/v1/orders", json={"pickup": SHOP, "dropoff": DOOR, "ready_at": datetime.now(UTC).isoformat(), "code": "4711"}
     ).json()
@@ -65,6 +67,7 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     offer = phone.get_by_role("region", name="New order")
     expect(offer).to_contain_text("Rua das Flores 1")
     expect(offer).to_contain_text(re.compile(r"\d+ seconds? left"))
+    expect(offer).to_contain_text("€2.80")
     expect(offer.get_by_role("button", name="Show the map")).to_be_visible()
     is_clean(phone)
     press(phone, "Accept")
@@ -133,8 +136,27 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, worl
     assert comment["text"] == "The bell is broken"
     wait_until(lambda: phone.evaluate(FIXES) == 0)
 
+    world.roles.start("housekeeping")
+    pay = f"/v1/couriers/{courier_id}/pay"
+    since = {"from": before.isoformat()}
+    wait_until(lambda: world.client.get(pay, params=since).json()["total"] == 280)
+    world.roles.kill("housekeeping")
     press(phone, "Today")
     expect(phone.get_by_role("listitem").filter(has_text="Rua do Almada 7")).to_contain_text("Delivered")
+    expect(phone.get_by_role("region", name="Earned today")).to_contain_text("€2.80")
+    press(phone, "What for")
+    expect(phone.get_by_role("region", name="Earned today")).to_contain_text("Each delivery")
+    is_clean(phone)
+    press(phone, "Support")
+    phone.get_by_label("Message").fill("My bag is torn")
+    press(phone, "Send")
+    messages = f"/v1/couriers/{courier_id}/messages"
+    wait_until(lambda: len(world.client.get(messages).json()["items"]) == 1)
+    world.client.post(messages, json={"text": "Take another one"}).raise_for_status()
+    press(phone, "Menu")
+    press(phone, "Support")
+    expect(phone.get_by_role("listitem").filter(has_text="Take another one")).to_be_visible()
+    is_clean(phone)
     press(phone, "Menu")
     press(phone, "Русский")
     expect(phone.get_by_role("button", name="Закончить смену")).to_be_visible()

@@ -247,6 +247,11 @@ export class Work {
     return navigator.locks ? navigator.locks.request('postrider-courier', work) : work()
   }
 
+  /** Ask again how the day stands, while nothing is on its way. */
+  async look(): Promise<void> {
+    if (!this.isSending && !this.actions.length) await this.refresh()
+  }
+
   /** What the server says now; only then what was sent is forgotten here. */
   private async refresh(): Promise<void> {
     const path = `/v1/couriers/${this.person!.courier_id}`

@@ -6,7 +6,7 @@ export const persons = catalogue(
   {
     recipient: 'What is held of a recipient or a sender',
     contact: 'Name, e-mail address or phone number, as orders have it',
-    look: 'Look',
+    look: 'Find',
     found: (orders: number, pictures: number) => `${english(orders, 'order', 'orders')}, ${english(pictures, 'picture', 'pictures')}`,
     none: 'Nothing is held of that contact.',
     open: (n: number) => `${english(n, 'order is', 'orders are')} under way: they can be erased once they are closed.`,
@@ -23,7 +23,7 @@ export const persons = catalogue(
   {
     recipient: 'Что хранится о получателе или отправителе',
     contact: 'Имя, адрес почты или телефон, как в заказах',
-    look: 'Показать',
+    look: 'Найти',
     found: (orders, pictures) => `${russian(orders, 'заказ', 'заказа', 'заказов')}, ${russian(pictures, 'снимок', 'снимка', 'снимков')}`,
     none: 'По этому контакту ничего не хранится.',
     open: (n) => `${russian(n, 'заказ выполняется', 'заказа выполняются', 'заказов выполняются')}: стереть можно после завершения.`,
