@@ -35,6 +35,7 @@ async def erase(connection: Any, user_id: UUID, name: str) -> None:
     await connection.execute(queries["users.erase"], user_id)
     await connection.execute(queries["users.erase_identities"], user_id)
     await connection.execute(queries["users.erase_sessions"], user_id)
+    await connection.execute(queries["users.erase_facts"], user_id)
     await connection.execute(queries["users.erase_addresses"], name)
 
 

@@ -137,6 +137,10 @@ DELETE FROM user_identities WHERE user_id = $1;
 -- name: erase_sessions
 UPDATE tokens SET ip = NULL, agent = NULL, seen_at = NULL WHERE user_id = $1;
 
+-- name: erase_facts
+-- $1 id: what was done to the person stays, without what that was.
+UPDATE audit_log SET facts = '{}' WHERE subject = 'user:' || $1::uuid AND facts <> '{}';
+
 -- name: erase_addresses
 -- $1 name: where what the person did came from. That it was done, and by whom, stays.
 UPDATE audit_log SET ip = NULL
