@@ -168,10 +168,13 @@ class Sender:
                 attempts.append((target["id"], n, now, attempt, *said, due_at))
         failed = [outcome for outcome in outcomes if not outcome.is_taken]
         unwell = [outcome for outcome in failed if not outcome.is_alone]
+        # In the order in which a deletion of the target, or of the events, takes the rows: none waits for the other.
         async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(queries["event_targets.keep"], target["id"]):
+                return False  # deleted meanwhile
+            await connection.executemany(queries["event_deliveries.add"], attempts)
             await connection.execute(queries["outbox.sent"], target["id"], done)
             await connection.executemany(queries["outbox.again"], again)
-            await connection.executemany(queries["event_deliveries.add"], attempts)
             if not unwell:
                 await connection.execute(queries["event_targets.is_well"], target["id"])
             else:

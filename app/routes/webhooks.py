@@ -259,6 +259,8 @@ async def send_test(webhook_id: FromPath[UUID], pool: Pool, caller: CurrentCalle
         event_id = await connection.fetchval(
             queries["outbox.put_for"], webhook_id, TEST, found.region or "", datetime.now(UTC), data
         )
+        if event_id is None:
+            raise _missing()
         await audit(connection, caller, "webhook.test", f"webhook:{webhook_id}")
     return Queued(event_id=event_id)
 

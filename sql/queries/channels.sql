@@ -23,7 +23,7 @@ SELECT url, audience FROM channels WHERE id = $1 AND push IS NULL;
 
 -- name: lock
 SELECT url, service, description, audience, kinds, region, language, quiet_from, quiet_to, group_s, after_s
-FROM channels WHERE id = $1 AND push IS NULL FOR UPDATE;
+FROM channels WHERE id = $1 AND push IS NULL FOR NO KEY UPDATE;
 
 -- name: change
 -- As `add`; $1 channel. Whatever went wrong with it went wrong before.

@@ -1,7 +1,8 @@
 -- name: add
 -- $1 target, $2 event, $3 when, $4 which attempt, $5 status, $6 milliseconds, $7 answer, $8 error, $9 when again.
+-- Of an event that was erased meanwhile there is nothing to tell.
 INSERT INTO event_deliveries (target_id, n, at, attempt, status, took_ms, answer, error, again_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+SELECT $1, o.n, $3, $4, $5, $6, $7, $8, $9 FROM outbox AS o WHERE o.n = $2 FOR KEY SHARE;
 
 -- name: list
 -- Of a target, the newest first: $1 target, $2 the last one seen or NULL, $3 most.

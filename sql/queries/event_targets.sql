@@ -21,6 +21,10 @@ RETURNING t.id;
 SELECT id, way, url, secrets, old_secret_until, n_failures
 FROM event_targets WHERE id = $1 AND holder = $2 AND off_at IS NULL;
 
+-- name: keep
+-- Whether it is still there; nobody deletes it until the transaction is over.
+SELECT true FROM event_targets WHERE id = $1 FOR KEY SHARE;
+
 -- name: let_go
 UPDATE event_targets SET holder = NULL, held_until = NULL WHERE holder = $1;
 
@@ -81,7 +85,7 @@ ORDER BY t.created_at, t.id;
 
 -- name: lock
 SELECT id, url, description, types, region, off_at, position_every_s, position_couriers
-FROM event_targets WHERE id = $1 AND way = 'webhook' FOR UPDATE;
+FROM event_targets WHERE id = $1 AND way = 'webhook' FOR NO KEY UPDATE;
 
 -- name: change
 -- $2 address, $3 description, $4 types, $5 region, $6 whether it is on, $7 now, $8 seconds between positions, $9 of which

@@ -45,9 +45,10 @@ WHERE t.off_at IS NULL;
 SELECT put_event($1, $2, $3, $4, NULL, $5::jsonb);
 
 -- name: put_for
--- An event for one target only: $1 target, $2 type, $3 region, $4 now, $5 data.
+-- An event for one target only: $1 target, $2 type, $3 region, $4 now, $5 data. Nothing when the target is gone.
 WITH step AS (
-    INSERT INTO outbox_heads AS h (subject, sequence, at) VALUES ($1, 1, $4)
+    INSERT INTO outbox_heads AS h (subject, sequence, at)
+    SELECT t.id, 1, $4 FROM event_targets AS t WHERE t.id = $1 FOR KEY SHARE
     ON CONFLICT (subject) DO UPDATE SET sequence = h.sequence + 1, at = excluded.at
     RETURNING h.sequence
 ),
@@ -68,8 +69,11 @@ SELECT p.id FROM put AS p;
 -- What was delivered or given up, once more: $1 target, $2 delivery. The event's id, or nothing.
 WITH wanted AS (
     SELECT o.n, o.subject, o.id
-    FROM event_deliveries AS d INNER JOIN outbox AS o ON d.n = o.n
+    FROM event_deliveries AS d
+    INNER JOIN outbox AS o ON d.n = o.n
+    INNER JOIN event_targets AS t ON d.target_id = t.id
     WHERE d.target_id = $1 AND d.id = $2
+    FOR KEY SHARE OF t, o
 ),
 
 queued AS (

@@ -1,5 +1,7 @@
 -- name: insert
-INSERT INTO share_links (hash, order_id, expires_at, created_by) VALUES ($1, $2, $3, $4);
+-- To an order that was deleted meanwhile none.
+INSERT INTO share_links (hash, order_id, expires_at, created_by)
+SELECT $1, o.id, $3, $4 FROM orders AS o WHERE o.id = $2 FOR KEY SHARE;
 
 -- name: get
 SELECT

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,10 @@ import pytest_asyncio
 import redis.asyncio as aioredis
 
 from app.gateway.sender import Sender
+from app.gateway.ways import TAKEN
 from app.gateway.webhooks import Webhooks
 from app.simulation.sink import sink as demo_sink
-from tests.acceptance.test_orders import Town, town  # noqa: F401 - fixtures
+from tests.acceptance.test_orders import HOME, Town, town  # noqa: F401 - fixtures
 from tests.receiver import Receiver, receiver
 from tests.waiting import until
 
@@ -250,6 +252,82 @@ async def test_test_button_resend_and_a_new_secret_beside_the_old_one(admin, set
 
 async def _deliveries(admin, path: str) -> list[Any]:
     return (await admin.get(f"{path}/deliveries")).json()["items"]
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+class Deleting:
+    """A way out on which somebody deletes a thing while it is told."""
+
+    at_once = 8
+    longest_rest = timedelta(seconds=1)
+    has_log = True
+
+    def __init__(self, delete) -> None:
+        self._delete = delete
+        self.n_sent = 0
+
+    async def send(self, target, letters, now):
+        await self._delete(target, letters)
+        self.n_sent += len(letters)
+        return [TAKEN] * len(letters)
+
+
+async def test_what_is_deleted_while_it_is_told_is_no_error_and_the_others_are_told(
+    town,  # noqa: F811
+    admin,
+    settings,
+    pool,
+    caplog,
+):
+    """The webhook itself, and a person's event: both by staff, in the middle of the attempt."""
+
+    both = asyncio.Barrier(2)
+
+    async def delete(target, letters):
+        if way.n_sent < both.parties:
+            await both.wait()
+        if target["url"].endswith("/gone"):
+            assert (await admin.delete(f"/v1/webhooks/{target['id']}")).status_code == 204
+        else:
+            await pool.execute("DELETE FROM outbox WHERE n = $1", letters[0].row["n"])
+
+    way = Deleting(delete)
+    ids = [
+        (await admin.post("/v1/webhooks", json={"url": f"http://127.0.0.1:1/{name}"})).json()["id"]
+        for name in ("gone", "stays")
+    ]
+    await town.place()
+    redis = aioredis.Redis.from_url(settings.redis_url)
+    sender, stop = Sender(pool, redis, {"webhook": way}), asyncio.Event()
+    task = asyncio.create_task(sender.run(stop))
+    await until(lambda: way.n_sent == 2)
+    await town.place()
+    await until(lambda: way.n_sent == 3)
+    stop.set()
+    await task
+    await redis.aclose()
+    assert (await admin.get(f"/v1/webhooks/{ids[0]}")).status_code == 404
+    assert await pool.fetchval("SELECT count(*) FROM outbox_queue") == 0
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_who_is_deleted_meanwhile_keeps_no_order_from_being_placed(town, admin, settings, pool):  # noqa: F811
+    """A webhook and a channel, in a transaction that is not over when the order comes."""
+    await admin.post("/v1/webhooks", json={"url": "http://127.0.0.1:1/gone"})
+    await pool.execute("INSERT INTO channels (url, service, audience) VALUES ('x://{phone}', 'x', 'recipients')")
+    contact = {"contact": {"name": "Rui", "phone": "+351 912 345 678"}}
+    for table in ("event_targets", "channels"):
+        connection = await asyncpg.connect(settings.database_url)
+        deletion = connection.transaction()
+        await deletion.start()
+        await connection.execute(f"DELETE FROM {table}")
+        placing = asyncio.create_task(town.place(dropoff=HOME | contact))
+        await until(lambda: pool.fetchval(WAITING))
+        await deletion.commit()
+        await connection.close()
+        assert (await placing)["state"] == "placed"
 
 
 async def test_a_name_that_stands_for_a_private_address_is_not_called(town, admin, settings, pool, sink):  # noqa: F811
