@@ -36,6 +36,7 @@ from tracking.position import Region
 REGION: Final = Region("default")
 STREAMS_A_CHANNEL: Final = 100
 SETTLE_S: Final = 60.0
+AGAIN_S: Final = 2.0
 START_S: Final = 120.0
 CHANGE: Final = (
     "INSERT INTO routes (courier_id, region, version, stops) VALUES ($1, 'default', 1, '[]')"
@@ -59,28 +60,29 @@ async def watch(servers: World, phones: Sequence[Phone], port: int, options: Any
     """Streams that are open, and how long a change takes to its stream."""
     dice, changed_at = Random(options.seed), dict[UUID, float]()
     ages: list[float] = []
-    n_open = 0
+    n_open = n_again = 0
 
     async def follow(channel: grpc.aio.Channel, phone: Phone) -> None:
-        nonlocal n_open
+        nonlocal n_open, n_again
         call = channel.unary_stream(
             "/postrider.v1.CourierService/WatchRoute",
             request_serializer=pb.WatchRouteRequest.SerializeToString,
             response_deserializer=pb.WatchRouteResponse.FromString,
         )
-        stream = call(
-            pb.WatchRouteRequest(courier_id=str(phone.courier_id)),
-            metadata=(("authorization", f"Bearer {phone.token}"),),
-            wait_for_ready=True,
-        )
+        request = pb.WatchRouteRequest(courier_id=str(phone.courier_id))
+        said = (("authorization", f"Bearer {phone.token}"),)
         is_first = True
-        async for told in stream:
-            if told.WhichOneof("change") != "route":
-                continue
-            if is_first:
-                n_open, is_first = n_open + 1, False
-            elif (began := changed_at.pop(phone.courier_id, None)) is not None:
-                ages.append(monotonic() - began)
+        while True:
+            with suppress(grpc.aio.AioRpcError):  # refused for now: a phone comes again
+                async for told in call(request, metadata=said, wait_for_ready=True):
+                    if told.WhichOneof("change") != "route":
+                        continue
+                    if is_first:
+                        n_open, is_first = n_open + 1, False
+                    elif (began := changed_at.pop(phone.courier_id, None)) is not None:
+                        ages.append(monotonic() - began)
+            n_again += 1
+            await asyncio.sleep(AGAIN_S * (0.5 + dice.random()))
 
     channels = [
         grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
@@ -113,6 +115,7 @@ async def watch(servers: World, phones: Sequence[Phone], port: int, options: Any
     for channel in channels:
         await channel.close()
     found = {"streams": n_open, "opened_in_s": round(opened_s, 1), "changes": n, "not_told": len(changed_at)}
+    found["came_again"] = n_again
     return found | spread(ages)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -29,6 +29,11 @@ BATCH_FIXES: Final = 1_000
 REASONS: Final = 1_000
 """Quarantined fixes of a stream that its answer tells one by one."""
 AGAIN_AFTER_S: Final = 5
+OPENED_AT_ONCE: Final = 32
+"""
+Streams whose first answer is being made; the others wait for their turn. Thousands of phones come back at once after a
+restart, and would wait for a connection of the database for longer than a request does.
+"""
 OVER: Final = Answer(
     503,
     {"retry-after": "1"},
@@ -47,6 +52,7 @@ class Service:
         """`streams`: so many may be open."""
         self._inside = inside
         self._room = streams
+        self._turns = asyncio.Semaphore(OPENED_AT_ONCE)
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """For a server; a method that the .proto has and this does not is served as a plain request."""
@@ -108,7 +114,9 @@ class Service:
     async def _watch(self, call: Call, message: Any, context: Context) -> None:
         ask = _ask_of(context, call.method, call.path_of(call.fields_of(message)))
         with self._one_stream():
-            async with self._inside.open(ask) as stream:
+            async with AsyncExitStack() as opened:
+                async with self._turns:
+                    stream = await opened.enter_async_context(self._inside.open(ask))
                 if stream.head.is_refused:
                     await _refuse(context, stream.head)
                 async for name, data in events_of(stream.chunks()):

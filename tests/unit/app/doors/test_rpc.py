@@ -19,7 +19,7 @@ from google.rpc import error_details_pb2, status_pb2
 from app.client import postrider_pb2 as pb
 from app.doors.inside import Answer, Ask, Inside, events_of
 from app.doors.rpc.calls import SERVICES, call_of, change_of, fixes_of, message_of
-from app.doors.rpc.service import BATCH_FIXES, CALLS, REASONS, Service, Upload, client_of
+from app.doors.rpc.service import BATCH_FIXES, CALLS, OPENED_AT_ONCE, REASONS, Service, Upload, client_of
 from app.doors.rpc.status import CODES, status_of
 from app.main import ROUTES
 from app.shapes.offers import OfferShape
@@ -267,9 +267,9 @@ class Vanished:
         raise grpc.aio.InternalError("Failed to execute the batch")
 
 
-def handler_of(app, name):
-    """What a server is given for a call, and a request for it."""
-    handlers = Service(Inside(app), streams=1).handlers()
+def handler_of(app, name, streams=1):
+    """What a server is given for a call."""
+    handlers = Service(Inside(app), streams=streams).handlers()
     service = next(one for one in SERVICES if name in one.methods_by_name)
     details = SimpleNamespace(method=f"/{service.full_name}/{name}", invocation_metadata=())
     return next(found for one in handlers if (found := one.service(details)) is not None)
@@ -348,3 +348,38 @@ async def test_a_phone_that_is_killed_while_it_is_refused_leaves_no_error_behind
         phones[0].wait()
         await server.stop(None)
     assert errors_of(caplog) == []
+
+
+class Listening(Vanished):
+    """The context of a call whose peer listens."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    async def write(self, message):
+        self.told.append(message)
+
+
+async def test_of_phones_that_come_back_at_once_all_are_let_in_and_few_at_a_time():
+    n_opening = most = 0
+
+    async def app(scope, receive, send):
+        nonlocal n_opening, most
+        n_opening += 1
+        most = max(most, n_opening)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        n_opening -= 1
+        await answers(200, b'event: offer_closed\ndata: {"id": "x"}\n\n', more_body=True)(scope, receive, send)
+
+    n = 5 * OPENED_AT_ONCE
+    handler, phones = handler_of(app, "WatchRoute", streams=n), [Listening() for _ in range(n)]
+    watching = [
+        asyncio.create_task(handler.unary_stream(pb.WatchRouteRequest(courier_id=SOME_ID), phone)) for phone in phones
+    ]
+    await until(lambda: all(phone.told for phone in phones))
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    assert most == OPENED_AT_ONCE
