@@ -29,7 +29,8 @@ class Settings:
     """Every knob, with its unit in its name. `NAME_FILE` holds the path of a file to read the value from (secrets)."""
 
     database_url: str = ""
-    """PostgreSQL or TimescaleDB; empty: `postrider up` starts an embedded PostgreSQL."""
+    """PostgreSQL or TimescaleDB; empty: `postrider up` starts an embedded PostgreSQL. Several hosts are tried in turn:
+    `…@first:5432,second:5432/postrider?target_session_attrs=primary` finds the one that takes writes."""
     database_shared_session: bool = False
     """All clients share one database session (TimescaleDB in WebAssembly): no prepared statements."""
     database_pooler: bool = False
@@ -37,7 +38,8 @@ class Settings:
     database_pool_size: int = 8
     """Connections each process keeps at most."""
     redis_url: str = ""
-    """Redis 7 or a server that speaks its protocol, with AOF on; empty: `postrider up` starts an embedded one."""
+    """Redis 7 or a server that speaks its protocol, with AOF on; empty: `postrider up` starts an embedded one.
+    Sentinels find it by a name: `redis+sentinel://:password@first:26379,second:26379/name`."""
     redis_pool_size: int = 32
     """Redis connections each process keeps at most for commands; more commands wait for one."""
     redis_waiting_size: int = 300
@@ -345,7 +347,7 @@ CHOICES: Final[Mapping[str, Collection[str]]] = {
 }
 SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "database_url": ("postgresql", "postgres"),
-    "redis_url": ("redis", "rediss", "unix"),
+    "redis_url": ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"),
     "rabbitmq_url": ("amqp", "amqps"),
     "valhalla_url": ("http", "https"),
     "nominatim_url": ("http", "https"),
@@ -354,6 +356,7 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "oidc_issuer": ("http", "https"),
     "public_url": ("http", "https"),
 }
+SEVERAL_HOSTS: Final = ("database_url",)
 AT_LEAST_ONE: Final = (
     *("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size"),
     *("grpc_streams", "mqtt_clients"),
@@ -371,12 +374,7 @@ def _check(field_name: str, name: str, value: object) -> None:
     if field_name in CHOICES and str(value).upper() not in {one.upper() for one in CHOICES[field_name]}:
         raise SettingError(f"{name}: expected one of {', '.join(CHOICES[field_name])}, got {value!r}")
     if field_name in SCHEMES and value:
-        try:
-            scheme, _ = urlsplit(str(value)).scheme, urlsplit(str(value)).port
-        except ValueError as exc:
-            raise SettingError(f"{name}: cannot be read as an address: {exc}") from None
-        if scheme not in SCHEMES[field_name]:
-            raise SettingError(f"{name}: expected an address that begins with {SCHEMES[field_name][0]}://")
+        _check_address(field_name, name, str(value))
     if field_name == "oidc_roles" and not all(re.fullmatch(OIDC_ROLE, pair) for pair in str(value).split()):
         raise SettingError(f"{name}: expected pairs such as boss=admin, of viewer, auditor, support, dispatcher, admin")
     if field_name == "trusted_proxies":
@@ -391,6 +389,19 @@ def _check(field_name: str, name: str, value: object) -> None:
             raise SettingError(f"{name}: expected {least} or more, got {value}")
         if value > (most := AT_MOST.get(field_name, inf)):
             raise SettingError(f"{name}: expected at most {most}, got {value}")
+
+
+def _check_address(field_name: str, name: str, value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        hosts = parts.netloc.rpartition("@")[2]
+        several = field_name in SEVERAL_HOSTS or parts.scheme.endswith("+sentinel")
+        for host in hosts.split(",") if several else [hosts]:
+            _ = parts._replace(netloc=host).port
+    except ValueError as exc:
+        raise SettingError(f"{name}: cannot be read as an address: {exc}") from None
+    if parts.scheme not in SCHEMES[field_name]:
+        raise SettingError(f"{name}: expected an address that begins with {SCHEMES[field_name][0]}://")
 
 
 def table() -> str:

@@ -12,7 +12,7 @@ OTHERS: Final = frozenset({"POSTRIDER_URL", "POSTRIDER_TOKEN", "POSTRIDER_CHILD_
 """Of the tools, and between processes."""
 TESTS: Final = ("POSTRIDER_TEST_", "POSTRIDER_DATA")
 
-_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)")
+_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)|(?<=password=)[^&\s]*")
 _SECRET = re.compile(r"key|token|secret|password")
 
 

@@ -6,7 +6,10 @@ from typing import Any, Final
 import redis.asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.backoff import NoBackoff
+
+from app.wiring.redis_sentinel import is_sentinels, primary_pool
 
 TIMEOUT_S: Final = 5.0
 CONNECT_TIMEOUT_S: Final = 2.0
@@ -43,6 +46,14 @@ class UnixConnection(_KeepsCancellations, aioredis.UnixDomainSocketConnection):
     """Over a socket in the file system (`unix://`)."""
 
 
+class SentinelConnection(_KeepsCancellations, SentinelManagedConnection):
+    """Over TCP to the primary that Sentinels name (`redis+sentinel://`)."""
+
+
+class SentinelSslConnection(_KeepsCancellations, SentinelManagedSSLConnection):
+    """Over TLS (`rediss+sentinel://`)."""
+
+
 _CLASSES: Final[dict[str, type[AbstractConnection]]] = {"rediss": SslConnection, "unix": UnixConnection}
 
 
@@ -52,14 +63,18 @@ def open_client(url: str, *, size: int) -> aioredis.Redis:
 
     A command that fails is answered at once: callers decide whether to try again.
     """
-    pool = aioredis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=size,
-        timeout=TIMEOUT_S,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 1),
-        health_check_interval=15,
-    )
+    options: dict[str, Any] = {
+        "max_connections": size,
+        "timeout": TIMEOUT_S,
+        "socket_timeout": TIMEOUT_S,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "retry": Retry(NoBackoff(), 1),
+        "health_check_interval": 15,
+    }
+    if is_sentinels(url):
+        return aioredis.Redis.from_pool(
+            primary_pool(url, connection=SentinelConnection, tls=SentinelSslConnection, **options)
+        )
+    pool = aioredis.BlockingConnectionPool.from_url(url, **options)
     pool.connection_class = _CLASSES.get(url.partition(":")[0], Connection)
     return aioredis.Redis.from_pool(pool)

@@ -30,6 +30,31 @@ def test_wrong_value_names_the_variable():
 @pytest.mark.parametrize(
     "given",
     [
+        {"DATABASE_URL": "postgresql://a:b@first:5432,second:5433/postrider?target_session_attrs=primary"},
+        {"REDIS_URL": "redis+sentinel://:secret@first:26379,second:26380/fleet/0"},
+    ],
+)
+def test_an_address_may_name_several_hosts(given):
+    settings = Settings.from_env(given)
+    assert next(iter(given.values())) in {settings.database_url, settings.redis_url}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"DATABASE_URL": "postgresql://first:5432,second:many/postrider"},
+        {"REDIS_URL": "redis://first:6379,second:6379/0"},
+        {"REDIS_URL": "redis+sentinel://first:26379,second:many/fleet"},
+    ],
+)
+def test_each_host_of_an_address_is_looked_at(given):
+    with pytest.raises(SettingError, match="cannot be read as an address"):
+        Settings.from_env(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
         {"POSTRIDER_FIX_OLDEST_S": str(40 * 86_400)},
         {"POSTRIDER_RETENTION_RAW_DAYS": "8"},
         {"POSTRIDER_RETENTION_1M_DAYS": "20"},

@@ -40,6 +40,8 @@ async def test_a_task_that_is_cancelled_as_its_command_was_sent_ends(redis_url, 
         ("redis://localhost", "Connection"),
         ("rediss://localhost", "SslConnection"),
         ("unix:///run/redis", "UnixConnection"),
+        ("redis+sentinel://localhost/fleet", "SentinelConnection"),
+        ("rediss+sentinel://localhost/fleet", "SentinelSslConnection"),
     ],
 )
 async def test_every_way_to_connect_is_one_that_can_be_cancelled(url, name):
