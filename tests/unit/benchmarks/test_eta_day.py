@@ -16,7 +16,7 @@ def log():
     city = City(seed=7)
     params = Params(search_s=0.0, min_gain=1, weights=Weights(change=0))
     learned = taught(city, n_legs=300, n_couriers=9)
-    return Day(city, learned, n_couriers=9, orders_an_hour=20, hours=1.5, params=params, restart_every_s=900).run()
+    return Day(city, learned, n_couriers=9, orders_an_hour=20, hours=1.0, params=params, restart_every_s=900).run()
 
 
 def test_what_is_planned_at_commit_is_what_is_told_of_it(log):
