@@ -41,32 +41,22 @@ def api_process(database_url, redis_url):
         process.wait()
 
 
-def test_open_stream_does_not_hold_up_the_end(api_process, database_url):
-    process, url = api_process
-    headers = {"Authorization": f"Bearer {asyncio.run(make_token(database_url, Role.VIEWER, 'watcher'))}"}
-    with httpx.stream("GET", f"{url}/v1/live", headers=headers, timeout=PATIENCE_S) as stream:
-        lines = stream.iter_lines()
-        assert any(line == "event: snapshot" for line in lines)
-        process.terminate()
-        try:
-            for _ in lines:
-                pass
-        except httpx.RemoteProtocolError:
-            pass  # the server may close the connection without the last chunk
-    assert process.wait(timeout=PATIENCE_S) == 0
-
-
-def test_open_stream_of_a_courier_does_not_hold_up_the_end(api_process, database_url):
+def test_open_streams_do_not_hold_up_the_end(api_process, database_url):
     process, url = api_process
     staff = {"Authorization": f"Bearer {asyncio.run(make_token(database_url, Role.ADMIN, 'staff'))}"}
-    courier = httpx.post(
-        f"{url}/v1/couriers", json={"name": "Ana", "mode": "car"}, headers=staff, timeout=PATIENCE_S
-    ).json()["id"]
-    with httpx.stream("GET", f"{url}/v1/couriers/{courier}/route/stream", headers=staff, timeout=PATIENCE_S) as stream:
-        lines = stream.iter_lines()
-        assert any(line == "event: route" for line in lines)
-        process.terminate()
-        with suppress(httpx.RemoteProtocolError):
-            for _ in lines:
-                pass
+    with httpx.Client(base_url=url, headers=staff, timeout=PATIENCE_S) as client:
+        courier = client.post("/v1/couriers", json={"name": "Ana", "mode": "car"}).json()["id"]
+        with (
+            client.stream("GET", "/v1/live") as live,
+            client.stream("GET", f"/v1/couriers/{courier}/route/stream") as route,
+        ):
+            all_lines = {"snapshot": live.iter_lines(), "route": route.iter_lines()}
+            for first, lines in all_lines.items():
+                assert any(line == f"event: {first}" for line in lines)
+            process.terminate()
+            for lines in all_lines.values():
+                # The server may close the connection without the last chunk.
+                with suppress(httpx.RemoteProtocolError):
+                    for _ in lines:
+                        pass
     assert process.wait(timeout=PATIENCE_S) == 0

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -80,23 +79,6 @@ async def test_silent_and_half_sent_requests_end(database_url, redis_url):
         for said in half_bodies:
             assert said.startswith(b"HTTP/1.1 408 ")
             assert b'"code":"too-slow"' in said
-
-
-async def test_thousands_of_idle_connections_and_half_sent_bodies_keep_nobody_out(database_url, redis_url):
-    token = await make_token(database_url, Role.ADMIN, "busy")
-    half = head("POST", "/v1/positions", token, 1000) + b"["
-    with api(database_url, redis_url) as port:
-        async with (
-            connections(port, 3000),
-            connections(port, 50, half),
-            httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S
-            ) as client,
-        ):
-            assert (await client.get("/health/live")).status_code == 200
-            courier = (await client.post("/v1/couriers", json={"name": "Ana", "mode": "car"})).json()["id"]
-            fix = {"courier_id": courier, "fixed_at": datetime.now(UTC).isoformat(), "lat": 41.1, "lon": -8.6}
-            assert (await client.post("/v1/positions", json=fix)).json() == {"accepted": 1, "quarantined": []}
 
 
 async def test_health_answers_on_a_port_of_its_own_when_every_connection_is_taken(database_url, redis_url):
