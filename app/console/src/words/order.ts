@@ -1,6 +1,6 @@
 /** The order's panel: facts, arrivals, actions, and what became of it. */
 
-import { catalogue, english, russian } from '../lib/catalogue'
+import { catalogue, english, number, russian } from '../lib/catalogue'
 
 export const order = catalogue(
   {
@@ -54,6 +54,11 @@ export const order = catalogue(
       reason: 'Reason',
       proof: 'Proof',
       returnsTo: 'Returns to',
+    },
+    sizes: {
+      units: (n: number) => english(n, 'unit', 'units'),
+      weight_g: (n: number) => `${number(n / 1000, 1)} kg`,
+      volume_ml: (n: number) => `${number(n / 1000, 1)} l`,
     },
     estimate: (time: string) => `${time} (estimate)`,
     showPeople: 'Show contacts and notes',
@@ -160,6 +165,11 @@ export const order = catalogue(
       reason: 'Причина',
       proof: 'Подтверждение',
       returnsTo: 'Вернётся в',
+    },
+    sizes: {
+      units: (n) => russian(n, 'место', 'места', 'мест'),
+      weight_g: (n) => `${number(n / 1000, 1)} кг`,
+      volume_ml: (n) => `${number(n / 1000, 1)} л`,
     },
     estimate: (time) => `${time} (оценка)`,
     showPeople: 'Показать контакты и заметки',
