@@ -84,7 +84,8 @@ def hire(world: World, n: int, *, with_tokens: bool = True) -> list[Phone]:
             ]
             if not with_tokens:
                 return [Phone(courier_id, "") for courier_id in ids]
-            made = [(await add_token(connection, Role.COURIER, "bench", courier_id=id_))[0] for id_ in ids]
+            async with connection.transaction():
+                made = [(await add_token(connection, Role.COURIER, "bench", courier_id=id_))[0] for id_ in ids]
         finally:
             await connection.close()
         return [Phone(courier_id, token.token) for courier_id, token in zip(ids, made, strict=True)]
