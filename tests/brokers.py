@@ -10,16 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
+from app.machine import rabbitmq
 from tests.waiting import PATIENCE_S, wait_until
 
 START_S = 4 * PATIENCE_S
 """RabbitMQ needs six seconds of a processor to start."""
-RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 def missing_rabbitmq() -> str | None:
     """Why there is no RabbitMQ here, for a skip; None when there is one."""
-    return None if RABBITMQ.exists() and shutil.which("erl") else "no rabbitmq-server: install Debian's package"
+    return None if rabbitmq.is_installed() else "no rabbitmq-server: install Debian's package"
 
 
 def missing_mosquitto() -> str | None:
@@ -83,50 +83,10 @@ class Broker:
             return False
 
 
-class RabbitServer(Broker):
-    """Debian's RabbitMQ; what it confirmed outlives a kill. Erlang's name server is its own, too, and ends with it."""
+class RabbitServer(rabbitmq.RabbitServer):
+    """Debian's RabbitMQ; what it confirmed outlives a kill."""
 
-    def __init__(self, folder: Path) -> None:
-        port, distribution, names = free_port(), free_port(), free_port()
-        (folder / "plugins").write_text("[].\n")
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "RABBITMQ_NODENAME": f"postrider{port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(port),
-            "RABBITMQ_DIST_PORT": str(distribution),
-            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(folder / "log"),
-            "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",  # no waiting at full speed
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_EPMD_PORT": str(names),
-        }
-        super().__init__([str(RABBITMQ)], port, environ)
-        self._name = f"postrider{port}"
-        self._names = _popen(["epmd"], environ, subprocess.DEVNULL)
-
-    @property
-    def url(self) -> str:
-        """As POSTRIDER_RABBITMQ_URL has it."""
-        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
-
-    def kill(self) -> None:
-        """As any broker; and wait until its name is free again, without which it does not start."""
-        super().kill()
-        wait_until(lambda: f"name {self._name} " not in self._known_names())
-
-    def _known_names(self) -> str:
-        asked = subprocess.run(["epmd", "-names"], env=self._environ, capture_output=True, text=True, check=False)
-        return asked.stdout
-
-    def stop(self) -> None:
-        """The end, of the name server too."""
-        super().stop()
-        self._names.kill()
-        self._names.wait()
+    ready_within_s = START_S
 
 
 class KafkaServer(Broker):
@@ -145,27 +105,34 @@ class KafkaServer(Broker):
 
 
 class Mosquitto(Broker):
-    """A company's own broker, which bridges what its trackers report to a port of ours."""
+    """A company's own broker; what it has acknowledged, and for whom it keeps it, outlives a kill."""
 
-    def __init__(self, folder: Path, *, to_port: int, token: str) -> None:
+    def __init__(self, folder: Path, *more: str) -> None:
+        """`more`: lines of its configuration."""
         port = free_port()
-        (folder / "mosquitto.conf").write_text(
-            f"listener {port} 127.0.0.1\n"
-            "allow_anonymous true\n"
-            "user root\n"
-            "connection postrider\n"
-            f"address 127.0.0.1:{to_port}\n"
-            "bridge_protocol_version mqttv311\n"
-            "cleansession false\n"
-            "notifications false\n"
-            "restart_timeout 1 2\n"
-            "remote_username company\n"
-            f"remote_password {token}\n"
-            "topic owntracks/# out 1\n"
+        self.kept = folder / "mosquitto.db"
+        lines = (
+            *(f"listener {port} 127.0.0.1", "allow_anonymous true", "user root"),
+            *("persistence true", f"persistence_location {folder}/"),
+            *("autosave_on_changes true", "autosave_interval 1"),
+            *more,
         )
+        (folder / "mosquitto.conf").write_text("\n".join([*lines, ""]))
         command = _mosquitto()
         assert command is not None
         super().__init__([command, "-c", str(folder / "mosquitto.conf")], port, dict(os.environ))
+
+
+class Bridge(Mosquitto):
+    """One that bridges what the company's trackers report to a port of ours."""
+
+    def __init__(self, folder: Path, *, to_port: int, token: str) -> None:
+        super().__init__(
+            folder,
+            *("connection postrider", f"address 127.0.0.1:{to_port}", "bridge_protocol_version mqttv311"),
+            *("cleansession false", "notifications false", "restart_timeout 1 2"),
+            *("remote_username company", f"remote_password {token}", "topic owntracks/# out 1"),
+        )
 
 
 def _tansu() -> Path:

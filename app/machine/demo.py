@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from app.machine.demo_queue import queue
 from app.machine.opening import Opening
 from app.machine.routing import routing
 from app.machine.streets import streets
@@ -16,7 +17,7 @@ from app.simulation import asked
 from app.simulation.params import SimulateParams
 from app.simulation.phones import Counts
 from app.simulation.run import run as simulate
-from app.simulation.sink import sink
+from app.simulation.sink import Heard, sink
 from app.wiring.resources import open_redis
 from app.wiring.supervise import supervise
 from tracking.pause import pause
@@ -63,7 +64,7 @@ async def demo(
     lived_in = await streets(settings.demo_osm, settings.data_dir, _say)
     source = None if lived_in is None else lived_in.source
     graphs = settings.data_dir if lived_in is None else lived_in.tiles.with_suffix(".ways").absolute()
-    async with routing(source, graphs, _say) as engines:
+    async with queue(settings, _say) as starting, routing(source, graphs, _say) as engines:
         chosen = {"POSTRIDER_DEMO": "1", "POSTRIDER_WEBHOOKS_PRIVATE": environ.get("POSTRIDER_WEBHOOKS_PRIVATE", "1")}
         if lived_in is not None and not settings.map_tiles:
             chosen["POSTRIDER_MAP_TILES"] = str(lived_in.tiles.absolute())
@@ -71,7 +72,10 @@ async def demo(
             chosen["POSTRIDER_OSRM_URL"] = ",".join(f"{mode}={url}" for mode, url in engines.items())
         if Mode.CAR in engines:
             engines[Mode.MOTORCYCLE] = engines[Mode.CAR]
-        await _run(settings, {**environ, **chosen}, stop, couriers, source, engines)
+        queue_url = await starting
+        if queue_url:
+            chosen["POSTRIDER_RABBITMQ_URL"] = queue_url
+        await _run(settings, {**environ, **chosen}, stop, couriers, source, engines, queue_url)
 
 
 async def _run(
@@ -81,7 +85,9 @@ async def _run(
     couriers: int | None,
     source: Path | None,
     engines: Mapping[Mode, str],
+    queue_url: str,
 ) -> None:
+    by_webhook, from_queue = Heard(), Heard() if queue_url else None
 
     async def city(connected: Settings) -> None:
         token = (connected.data_dir / "admin.token").read_text().strip()
@@ -116,19 +122,37 @@ async def _run(
 
         async with asyncio.TaskGroup() as group:
             group.create_task(supervise("simulate", drive, stop))
-            group.create_task(supervise("sink", partial(_show_events, url, token), stop))
+            group.create_task(supervise("sink", partial(_show_events, url, token, by_webhook, from_queue), stop))
+            if from_queue is not None:
+                exchange = connected.rabbitmq_exchange
+                group.create_task(supervise("queue", partial(_take_from, queue_url, exchange, from_queue), stop))
             while not stop.is_set():
                 await pause(stop, SUMMARY_EVERY_S)
-                print(summary(counts), flush=True)  # noqa: T201 - what a person came for
+                _say(f"{summary(counts)}; {_heard(by_webhook, from_queue)}")
 
     await up(settings, environ, stop, beside=city)
 
 
-async def _show_events(url: str, token: str, stop: asyncio.Event) -> None:
+async def _show_events(url: str, token: str, by_webhook: Heard, from_queue: Heard | None, stop: asyncio.Event) -> None:
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_S) as api, sink(api) as address:
-        _say(f"events, as another system is told them: {address}")
+    async with (
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_S) as api,
+        sink(api, by_webhook, from_queue) as address,
+    ):
+        ways = "by webhook" if from_queue is None else "by webhook and from a queue of RabbitMQ"
+        _say(f"events, as another system is told them {ways}: {address}")
         await stop.wait()
+
+
+async def _take_from(queue_url: str, exchange: str, from_queue: Heard, stop: asyncio.Event) -> None:
+    from app.simulation.queue_sink import take  # noqa: PLC0415 - an extra
+
+    await take(queue_url, exchange, from_queue, stop)
+
+
+def _heard(by_webhook: Heard, from_queue: Heard | None) -> str:
+    by_queue = "" if from_queue is None else f", {from_queue.n} from its queue"
+    return f"events at another system: {by_webhook.n} by webhook{by_queue}"
 
 
 def _say(line: str) -> None:

@@ -50,6 +50,7 @@ class Server:
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     drops_root: ClassVar[bool] = True
+    ready_within_s: float = READY_WITHIN_S
 
     def __init__(self, folder: Path) -> None:
         self.folder = privileges.own_folder(folder)
@@ -68,6 +69,11 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it answers; a crash before is recovered from. Raises ServerFailed."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start, and do not wait. Only what the main thread starts ends with this process (`privileges`)."""
         self._end_orphan()
         self._prepare()
         with self._log.open("ab") as log:
@@ -83,6 +89,9 @@ class Server:
                 **privileges.unprivileged(self.stop_signal, drop=self.drops_root),
             )
         self._pid_file.write_text(f"{self.process.pid}\n", encoding="ascii")
+
+    def wait_until_ready(self) -> None:
+        """Wait until it answers. Raises ServerFailed."""
         self._wait_until(self._ready)
 
     def stop(self) -> None:
@@ -124,13 +133,13 @@ class Server:
         return self.folder / f"{self.name}.pid"
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:
-        give_up_at = time.monotonic() + READY_WITHIN_S
+        give_up_at = time.monotonic() + self.ready_within_s
         while not condition():
             if not self.running:
                 raise ServerFailed(f"{self.name} ended at once; its log ends with:\n{self._log_end()}")
             if time.monotonic() > give_up_at:
                 self.kill()
-                raise ServerFailed(f"{self.name} was not ready in {READY_WITHIN_S:.0f} s:\n{self._log_end()}")
+                raise ServerFailed(f"{self.name} was not ready in {self.ready_within_s:.0f} s:\n{self._log_end()}")
             time.sleep(0.02)
 
     def _log_end(self) -> str:

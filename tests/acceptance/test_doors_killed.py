@@ -18,7 +18,7 @@ from app.web.auth import Role
 from tests.acceptance.test_grpc import ROOT, Phone, fix, phone_of, refused, told
 from tests.acceptance.test_mqtt import client, location, token_of
 from tests.acceptance.test_orders import town
-from tests.brokers import Mosquitto, missing_mosquitto
+from tests.brokers import Bridge, missing_mosquitto
 from tests.waiting import PATIENCE_S, until
 
 __all__ = ["town"]
@@ -70,7 +70,7 @@ async def token(settings):
 def broker(doors, token, tmp_path):
     if reason := missing_mosquitto():
         pytest.skip(reason)
-    made = Mosquitto(tmp_path, to_port=doors.mqtt_port, token=token)
+    made = Bridge(tmp_path, to_port=doors.mqtt_port, token=token)
     made.start()
     yield made
     made.stop()
