@@ -68,5 +68,5 @@ clean:
 
 lock:
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 --extra rabbitmq --extra kafka --extra trace pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 --extra embedded --extra map --extra rabbitmq --extra kafka --extra trace --group build --group lint --group test --group bench pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 --extra rabbitmq --extra kafka --extra trace --extra mqtt pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q -U --universal --no-header --no-emit-find-links --no-annotate --generate-hashes --python-version 3.11 --extra embedded --extra map --extra rabbitmq --extra kafka --extra trace --extra mqtt --group build --group lint --group test --group bench pyproject.toml -o requirements/dev.txt

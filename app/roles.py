@@ -8,7 +8,7 @@ from functools import partial
 
 from app.commands.erasing import Erasing
 from app.commands.forgetting import Forgetting, Retention
-from app.gateway.brokers import note_brokers, ways_in, ways_out
+from app.gateway.brokers import keep_brokers, ways_in, ways_out
 from app.gateway.forwarding import Forwarding
 from app.gateway.inbox import Inbox
 from app.gateway.sender import Sender
@@ -147,9 +147,9 @@ def _gateway(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Events to other systems and commands from them, and messages to people."""
 
     async def send(stop: asyncio.Event) -> None:
-        async with ways_out(settings) as ways:
-            await note_brokers(settings, opened.pool, ways)
-            await Sender(opened.pool, opened.redis, ways).run(stop)
+        async with ways_out(settings) as ways, asyncio.TaskGroup() as group:
+            group.create_task(keep_brokers(settings, opened.pool, ways, stop))
+            group.create_task(Sender(opened.pool, opened.redis, ways).run(stop))
 
     async def forward(stop: asyncio.Event) -> None:
         async with ways_out(settings) as ways:

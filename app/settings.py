@@ -4,13 +4,15 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from ipaddress import ip_network
 from math import inf
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
+from uuid import UUID
 
 URL_NAMES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 """Two settings bear the names that every hosting platform uses; all others are `POSTRIDER_<FIELD>`."""
@@ -124,8 +126,14 @@ class Settings:
     """Topic from which orders come."""
     kafka_dead_letters: str = "postrider.commands.dead"
     """Topic of commands that could have no effect."""
+    mqtt_url: str = ""
+    """MQTT broker for events, as `mqtt://user:password@host:1883/topic`, or `mqtts`; needs `postrider[mqtt]`."""
     broker_positions_s: int = 0
-    """RabbitMQ and Kafka are told where each courier is at most once in so many seconds, up to 3600; 0: not at all."""
+    """Brokers are told where each courier is at most once in so many seconds, up to 3600; 0: not at all."""
+    broker_region: str = ""
+    """Brokers are told only of what happens in this region; empty: in all."""
+    broker_couriers: str = ""
+    """Brokers are told only where these couriers are: our ids, separated by spaces; empty: of all."""
     compress_after_days: int = 2
     """TimescaleDB compresses fixes older than this; late ones still find their place."""
     log_level: str = "INFO"
@@ -349,6 +357,7 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "database_url": ("postgresql", "postgres"),
     "redis_url": ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"),
     "rabbitmq_url": ("amqp", "amqps"),
+    "mqtt_url": ("mqtt", "mqtts"),
     "valhalla_url": ("http", "https"),
     "nominatim_url": ("http", "https"),
     "otlp_url": ("http", "https"),
@@ -361,6 +370,11 @@ AT_LEAST_ONE: Final = (
     *("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size"),
     *("grpc_streams", "mqtt_clients"),
 )
+PARTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
+    "trusted_proxies": (partial(ip_network, strict=False), "addresses or networks such as 10.0.0.0/8"),
+    "broker_couriers": (UUID, "ids of couriers"),
+}
+"""Of settings with several parts, how each of them is read."""
 OIDC_ROLE: Final = r"\S+=(viewer|auditor|support|dispatcher|admin)"
 LAST_PORT: Final = 65_535
 AT_MOST: Final[Mapping[str, int]] = {
@@ -377,12 +391,13 @@ def _check(field_name: str, name: str, value: object) -> None:
         _check_address(field_name, name, str(value))
     if field_name == "oidc_roles" and not all(re.fullmatch(OIDC_ROLE, pair) for pair in str(value).split()):
         raise SettingError(f"{name}: expected pairs such as boss=admin, of viewer, auditor, support, dispatcher, admin")
-    if field_name == "trusted_proxies":
+    if field_name in PARTS:
+        read, wanted = PARTS[field_name]
         for part in str(value).split():
             try:
-                ip_network(part, strict=False)
+                read(part)
             except ValueError as exc:
-                raise SettingError(f"{name}: expected addresses or networks such as 10.0.0.0/8: {exc}") from None
+                raise SettingError(f"{name}: expected {wanted}: {exc}") from None
     if isinstance(value, int | float) and not isinstance(value, bool):
         least = 1 if field_name in AT_LEAST_ONE else 0
         if not (least <= value < inf):

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -14,6 +15,7 @@ from app.gateway.ways import Way
 from app.gateway.webhooks import Webhooks
 from app.settings import Settings
 from sql import queries
+from tracking.pause import pause
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +38,24 @@ def _kafka(settings: Settings) -> AbstractAsyncContextManager[Way] | None:
     return KafkaEvents(Kafka.of(settings))
 
 
+def _mqtt(settings: Settings) -> AbstractAsyncContextManager[Way] | None:
+    if not settings.mqtt_url:
+        return None
+    from app.gateway.mqtt import MqttEvents  # noqa: PLC0415 - an extra
+
+    return MqttEvents(settings.mqtt_url)
+
+
 BROKERS: Final[Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Way] | None]]] = {
     "rabbitmq": _rabbitmq,
     "kafka": _kafka,
+    "mqtt": _mqtt,
 }
 
 
 ALL_EVENTS: Final = "postrider.*"
 SLOWEST_S: Final = 3600
+LOOK_EVERY_S: Final = 10.0
 
 
 @asynccontextmanager
@@ -68,17 +80,47 @@ async def ways_out(settings: Settings) -> AsyncIterator[Mapping[str, Way]]:
         yield ways
 
 
-async def note_brokers(settings: Settings, pool: asyncpg.Pool, ways: Collection[str]) -> None:
-    """From now on events wait for the brokers that are set and to which there is a way, and for no others."""
-    is_set = {"rabbitmq": bool(settings.rabbitmq_url), "kafka": bool(settings.kafka_servers)}
+async def keep_brokers(
+    settings: Settings,
+    pool: asyncpg.Pool,
+    ways: Collection[str],
+    stop: asyncio.Event,
+    *,
+    look_every_s: float = LOOK_EVERY_S,
+) -> None:
+    """
+    From now on events wait for the brokers that are set and to which there is a way, and for no others.
+
+    A region that is not there yet has no events; it is looked for until it is.
+    """
+    while not await note_brokers(settings, pool, ways):
+        facts = {"event": "region_of_brokers_missing", "region": settings.broker_region}
+        log.warning("brokers are told of a region that is not there", extra=facts)
+        if await pause(stop, look_every_s):
+            return
+
+
+async def note_brokers(settings: Settings, pool: asyncpg.Pool, ways: Collection[str]) -> bool:
+    """As `keep_brokers`; whether the region is there."""
+    set_ways = {
+        "rabbitmq": settings.rabbitmq_url,
+        "kafka": settings.kafka_servers,
+        "mqtt": settings.mqtt_url,
+    }
+    region = settings.broker_region or None
+    is_there = region is None or await pool.fetchval(queries["regions.settings"], region) is not None
     every_s = min(settings.broker_positions_s, SLOWEST_S)
     types = [ALL_EVENTS, POSITION] if every_s else []
+    couriers = [UUID(one) for one in settings.broker_couriers.split()] or None
+    wanted = [kind for kind in BROKERS if kind in ways]
     for kind in BROKERS:
-        if kind in ways:
-            description = f"{kind}, by the settings"
-            await pool.execute(queries["event_targets.ensure"], kind, description, types, every_s or SLOWEST_S)
-        elif not is_set[kind]:
+        if not set_ways[kind] or (kind in wanted and not is_there):
             await pool.execute(queries["event_targets.dismiss"], kind)
+        elif kind in wanted:
+            await pool.execute(queries["event_targets.ensure"], kind)
+            facts = f"{kind}, by the settings", types, every_s or SLOWEST_S, region, couriers
+            await pool.execute(queries["event_targets.set_up"], kind, *facts)
+    return is_there or not wanted
 
 
 def ways_in(settings: Settings, inbox: Inbox) -> dict[str, Start]:

@@ -35,7 +35,8 @@ def document(version: str) -> dict[str, Any]:
             },
             "events": {
                 "address": "postrider.events",
-                "description": "Exchange of RabbitMQ, by type as routing key; topic of Kafka, by subject as key.",
+                "description": "Exchange of RabbitMQ, by type as routing key; topic of Kafka, by subject as key; over"
+                " MQTT topics such as postrider/porto/order/delivered/{id}.",
                 "messages": _references(sent),
             },
             "commands": {

@@ -54,10 +54,16 @@ WHERE
     AND 'postrider.courier.position' = ANY(types);
 
 -- name: ensure
--- The one target of a broker that the settings name: $1 way, $2 what it is, $3 types, $4 seconds between positions.
-INSERT INTO event_targets (way, url, description, secrets, types, position_every_s) VALUES ($1, '', $2, '{}', $3, $4)
-ON CONFLICT (way) WHERE way IN ('rabbitmq', 'kafka')
-DO UPDATE SET types = excluded.types, position_every_s = excluded.position_every_s, off_at = NULL, off_reason = NULL, rests_until = NULL, n_failures = 0, failing_since = NULL;
+-- The one target of a broker that the settings name: $1 way. It gets nothing until it is set up.
+INSERT INTO event_targets (way, url, secrets, off_at, off_reason) VALUES ($1, '', '{}', now(), 'not set up')
+ON CONFLICT DO NOTHING;
+
+-- name: set_up
+-- $1 way, $2 what it is, $3 types, $4 seconds between positions, $5 region, $6 of which couriers it gets positions.
+UPDATE event_targets SET
+    description = $2, types = $3, position_every_s = $4, region = $5, position_couriers = $6,
+    off_at = NULL, off_reason = NULL, rests_until = NULL, n_failures = 0, failing_since = NULL
+WHERE way = $1;
 
 -- name: dismiss
 -- The target of a broker that the settings name no more: $1 way. What waits stays until it is too old.

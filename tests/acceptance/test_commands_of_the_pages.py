@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from textwrap import dedent
 
 import httpx
 import pytest
@@ -61,6 +62,22 @@ def test_a_phone_gets_its_token_as_the_page_says(newcomer):
     fix = {"lat": 41.15, "lon": -8.61, "accuracy_m": 5, "fixed_at": "2026-11-23T12:00:00Z"}
     headers = {"Authorization": f"Bearer {made['token']}"}
     assert httpx.post(f"{newcomer.url}/v1/positions", json=fix, headers=headers).is_success
+
+
+def test_other_systems_are_connected_as_the_page_says(newcomer):
+    """Webhooks and channels; the services are others, whose addresses need no account."""
+    page = (ROOT / "app/gateway/README.md").read_text()
+    typed = [block for block in re.findall(r"(?:^    .+\n)+", page, re.MULTILINE) if "curl" in block]
+    made = []
+    for block in typed:
+        known = block.replace("slack://…", "json://example.com").replace("twilio://…", "json://example.com")
+        rest = newcomer("TOKEN=$(cat .postrider/admin.token)\n" + dedent(known))
+        while rest:  # an answer each
+            one, end = json.JSONDecoder().raw_decode(rest)
+            made.append(one)
+            rest = rest[end:]
+    assert [bool(one.get("id")) for one in made] == [True] * 4, made
+    assert [one.get("positions", {}).get("every_s") for one in made[:2]] == [None, 10]
 
 
 def test_the_tools_run_as_the_page_says(newcomer):

@@ -2,22 +2,18 @@
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from app.machine.servers import free_port
 from app.machine.tokens import make_token
 from app.web.auth import Role
+from tests.examples import EXAMPLES, ROOT
 from tests.waiting import PATIENCE_S, is_ready, wait_until
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "app/integration.md").read_text()
-EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 ROLES = ("api", "doors", "dispatch", "gateway")
 
 
@@ -77,4 +73,6 @@ def test_a_stranger_comes_to_a_delivered_order_over_each_way(run):
 
 
 def test_every_way_has_an_example():
-    assert set(EXAMPLES) == {"shop", "back_office", "screen", "courier", "phone"}
+    """Those over brokers are run where these are: test_rabbitmq.py, test_kafka.py, test_positions_out.py."""
+    over_brokers = {"rabbit", "topic", "fleet"}
+    assert set(EXAMPLES) == {"shop", "back_office", "screen", "courier", "phone"} | over_brokers

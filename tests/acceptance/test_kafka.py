@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from app.gateway.inbox import LAG
 from app.gateway.kafka import Kafka
 from tests.acceptance.test_orders import HOME, RESTAURANT, Town, town  # noqa: F401 - fixtures
 from tests.brokers import KafkaServer, missing_kafka
+from tests.examples import said_by
 from tests.waiting import until
 
 ENDS = {"pickup": RESTAURANT, "dropoff": HOME}
@@ -213,3 +215,11 @@ async def test_what_a_shop_recorded_offline_leaves_the_same_as_told_on_time_and_
     await until(lambda: shop.letters)
     assert shop.letters[0]["data"]["subject"] == "nonsense"
     assert shop.letters[0]["type"] == "postrider.command.refused"
+
+
+async def test_the_pages_example_places_an_order_and_hears_of_it(settings, gateway, pool, tmp_path):
+    await Kafka.of(settings).ensure_topics()
+    environ = dict(os.environ) | {"POSTRIDER_KAFKA_SERVERS": settings.kafka_servers}
+    names = {"postrider.events": settings.kafka_events, "postrider.commands": settings.kafka_commands}
+    assert await said_by("topic", tmp_path, environ, names) == ["postrider.order.placed"]
+    assert await pool.fetchval("SELECT count(*) FROM orders WHERE external_id LIKE 'A-%'") == 1

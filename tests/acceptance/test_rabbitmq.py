@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -18,8 +19,11 @@ import pytest_asyncio
 from app import roles
 from app.gateway.rabbitmq import ERRORS, close, connect, lost
 from app.machine.command_letters import list_letters, replay
+from app.simulation.queue_sink import take
+from app.simulation.sink import Heard
 from tests.acceptance.test_orders import HOME, RESTAURANT
 from tests.brokers import RabbitServer, missing_rabbitmq
+from tests.examples import said_by
 from tests.waiting import PATIENCE_S, until
 
 
@@ -205,3 +209,30 @@ async def enough(letters, n: int) -> Any:
     """The letters, once there are exactly so many."""
     found = await letters
     return found if len(found) == n else None
+
+
+async def test_the_demos_queue_counts_and_shows_what_arrives(admin, settings, gateway):
+    heard, stop, placed = Heard(), asyncio.Event(), []
+    taking = asyncio.create_task(take(settings.rabbitmq_url, settings.rabbitmq_exchange, heard, stop))
+    while not heard.n:  # it hears of nothing that happened before it listened
+        answer = await admin.post("/v1/orders", json=ENDS)
+        assert answer.status_code == 201, answer.text
+        placed.append(answer.json()["id"])
+        await asyncio.wait([taking], timeout=0.5)
+    stop.set()
+    await taking
+    assert any(f"postrider.order.placed           {one} #1" in heard.lines()[0] for one in placed)
+
+
+async def test_the_pages_example_places_an_order_and_hears_of_it(settings, gateway, pool, tmp_path):
+    environ = dict(os.environ) | {"POSTRIDER_RABBITMQ_URL": settings.rabbitmq_url}
+    names = {"postrider.events": settings.rabbitmq_exchange, "postrider.commands": settings.rabbitmq_queue}
+
+    async def is_made():
+        with suppress(*ERRORS):
+            async with await aio_pika.connect(settings.rabbitmq_url) as connection:
+                return await (await connection.channel()).declare_queue(settings.rabbitmq_queue, passive=True)
+
+    await until(is_made)
+    assert await said_by("rabbit", tmp_path, environ, names) == ["postrider.order.placed"]
+    assert await pool.fetchval("SELECT count(*) FROM orders WHERE external_id LIKE 'A-%'") == 1

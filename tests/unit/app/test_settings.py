@@ -68,3 +68,15 @@ def test_settings_that_do_not_fit_each_other_keep_every_role_from_starting(given
 def test_every_field_has_a_line_that_says_what_it_is():
     for field in fields(Settings):
         assert f"| `{variable_of(field.name)}` |" in table()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("POSTRIDER_MQTT_URL", "http://broker.example"),
+        ("POSTRIDER_BROKER_COURIERS", "9b0f7f0e-2f0e-4a53-9d2b-0d5c1f6f5a10 anna"),
+    ],
+)
+def test_brokers_that_cannot_be_meant_are_refused(variable, value):
+    with pytest.raises(SettingError, match=f"{variable}: expected"):
+        Settings.from_env({variable: value})
