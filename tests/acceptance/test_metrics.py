@@ -45,7 +45,7 @@ def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url,
         return scraped(url, "postrider_http_request_seconds_count").get(key, 0)
 
     def logged(action):
-        return [line for line in lines(tmp_path / "log") if line["event.action"] == action]
+        return [line for line in lines(tmp_path / "log") if line.get("event.action") == action]
 
     with (
         (tmp_path / "log").open("w") as log,
@@ -68,19 +68,21 @@ def test_any_worker_tells_of_all_of_them_and_nothing_of_the_killed(database_url,
             for pid in workers:
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda: not any(map(is_alive, workers)))
-            wait_until(lambda: len(logged("worker_died")) == 3)
+            wait_until(lambda: len(logged("worker_died")) >= 3)
         wait_until(lambda: is_ready(url))
         assert [answered() for _ in range(12)] == [N] * 12
         assert set(scraped(url, "postrider_live_viewers").values()) <= {0.0}
-        wait_until(lambda: len(logged("started")) == 6)  # each of the three, and who came in its place
-    asked = [line for line in logged("request_answered") if line["postrider.route"] == "/v1/alerts"]
-    assert [(line["http.request.method"], line["http.response.status_code"]) for line in asked] == [("GET", 200)] * N
-    assert {name for line in (tmp_path / "log").read_text().splitlines() for name in misfits(line)} == set()
+        wait_until(lambda: len(logged("started")) >= 6)  # each of the three, and who came in its place
+        asked = [line for line in logged("request_answered") if line["postrider.route"] == "/v1/alerts"]
+        told = [(line["http.request.method"], line["http.response.status_code"]) for line in asked]
+        assert told == [("GET", 200)] * N
+        assert {name for line in lines(tmp_path / "log") for name in misfits(json.dumps(line))} == set()
 
 
 def lines(path):
-    """Of a log; the last one may not be whole yet."""
-    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    """Of a log; the last one may not be whole yet, and Python itself may have said something."""
+    whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [json.loads(line) for line in whole if line.startswith("{")]
 
 
 def workers_on(port):
