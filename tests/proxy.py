@@ -47,7 +47,7 @@ def configured(folder: Path, apis: Sequence[int], *, https: int = 8443, http: in
 def running(folder: Path, apis: Sequence[int], *, https: int, http: int) -> Iterator[str]:
     """The address that nginx answers, for as long as the context lasts."""
     url = f"https://127.0.0.1:{https}"
-    command = ["nginx", "-g", "daemon off;", "-c", configured(folder, apis, https=https, http=http)]
+    command = ["nginx", "-g", "daemon off;", "-c", str(configured(folder, apis, https=https, http=http))]
     with (folder / "nginx.errors").open("w") as errors, subprocess.Popen(command, stderr=errors) as process:
         try:
             wait_until(lambda: _listens(url))

@@ -19,7 +19,8 @@ from tracking.position import Region
 
 log = logging.getLogger(__name__)
 
-EVERY_S: Final = 5.0
+EVERY_S: Final = 4.0
+"""A second's fixes that wait for a reader are seen within five seconds."""
 
 
 async def tell_lag(position_log: PositionLog, letters: DeadLetters, region: Region) -> None:
