@@ -60,7 +60,7 @@ class Patience:
 
     n_rounds: int = 3
     n_days: int = 12
-    """Days drawn a round at most; as many as there is time for."""
+    """Days drawn a round at most; as many as there is time for, and what is left of the time is theirs, too."""
     day_steps: int = 200
     """Steps of the search of a drawn day: fewer tell nothing, so a day without time for them does not count."""
     go_above: float = 0.85
@@ -138,7 +138,8 @@ def _shares(
     n_known = len(known)
     n_left = [0] * n_known
     n_days = 0
-    while n_days < patience.n_days and perf_counter() < ends_at:
+    while n_days < patience.n_days and (begins_at := perf_counter()) < ends_at:
+        day_ends_at = begins_at + (ends_at - begins_at) / (patience.n_days - n_days)
         coming = drawn(chance)
         may = [frozenset(set(range(n_known)) - wait)]
         for number in range(1, len(leaves_at)):
@@ -149,6 +150,8 @@ def _shares(
         tour = fleet.solve(seconds=0.0, steps=patience.day_steps, should_end=lambda: perf_counter() > ends_at)
         if perf_counter() > ends_at:
             break
+        if (left := day_ends_at - perf_counter()) > 0:
+            tour = fleet.solve(seconds=left, begin=tour.routes)
         n_days += 1
         for kind_no, stops in tour.routes:
             for stop in stops:
