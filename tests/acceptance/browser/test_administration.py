@@ -222,7 +222,7 @@ def test_a_region_is_set_and_systems_and_persons_are_looked_after(page, world):
     go(admin, "Pay")
     admin.get_by_label("Rules (YAML)").fill("currency: EUR\nrules:\n  - {id: base, kind: amount, amount: 2.805}")
     admin.get_by_role("button", name="Put in force").click()
-    expect(admin.get_by_role("alert")).to_contain_text("line 3, column 37: expected at most 2 digits")
+    expect(admin.get_by_role("alert")).to_contain_text("line 3, column 38: expected at most 2 digits")
     admin.get_by_label("Rules (YAML)").fill("currency: EUR\nrules:\n  - {id: base, kind: amount, amount: 2.80}")
     admin.get_by_role("button", name="What would it have brought?").click()
     expect(admin.get_by_role("row").filter(has_text="All together")).to_contain_text("€0.00")
