@@ -15,16 +15,21 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+import httpx
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app.machine.node import npm
+from tests.acceptance.test_orders import HOME, RESTAURANT
 from tests.acceptance.test_up import ROOT, Program, own_folder
+from tests.composed import NOT_HERE, SERVICES, composed, in_order
+from tests.waiting import PATIENCE_S, wait_until
 
 __all__ = ["own_folder"]
 
@@ -196,3 +201,43 @@ def test_the_installed_program_starts_where_nothing_else_is(installed, own_folde
         assert program.lines[-1].startswith(said), "\n".join(program.lines)
     finally:
         program.close()
+
+
+OF_THE_MACHINE = {"disk", "files", "slow statements"}
+"""What `postrider check` may find here, and compose is not to blame for."""
+
+
+def test_what_compose_would_start_works_from_the_installed_program_and_packages(installed, servers_folder):
+    assert {*in_order(), *NOT_HERE} == SERVICES.keys()
+    folder = servers_folder / "composed"
+    folder.mkdir(mode=0o755)
+    with composed(folder, Path(installed)) as made:
+        for name in made.roles():
+            wait_until(lambda name=name: made.is_well(name))
+        headers = {"Authorization": f"Bearer {made.run('token', 'admin').strip()}"}
+        with httpx.Client(base_url=made.url, headers=headers, verify=False, timeout=PATIENCE_S) as staff:
+            courier = staff.post("/v1/couriers", json={"name": "Ana", "mode": "bicycle"}).json()["id"]
+            at = datetime.now(UTC)
+            fix = {"courier_id": courier, "fixed_at": at.isoformat(), **RESTAURANT}
+            assert staff.post("/v1/positions", json=[fix]).json()["accepted"] == 1
+            order = staff.post("/v1/orders", json={"pickup": RESTAURANT, "dropoff": HOME}).json()["id"]
+            wait_until(lambda: staff.get(f"/v1/orders/{order}").json()["state"] != "placed")
+            span = {"from": (at - timedelta(hours=1)).isoformat(), "to": (at + timedelta(hours=1)).isoformat()}
+            track = {"resolution": "raw", **span}
+            wait_until(
+                lambda: staff.get(f"/v1/couriers/{courier}/track", params=track).json()["properties"]["fixed_at"]
+            )
+            assert staff.get("/metrics").status_code == 404  # what is inside stays inside
+            with staff.stream("GET", "/v1/live", params={"bbox": "-9,41,-8,42"}) as stream:
+                assert any(line == "event: snapshot" for line in stream.iter_lines())  # nothing is kept back
+        prometheus = f"http://127.0.0.1:{made.ports['prometheus']}/api/v1"
+        seen = {"query": f"min(up) == 1 and count(up) == {len(made.roles())}"}
+        wait_until(lambda: asked(f"{prometheus}/query", **seen)["result"])
+        known = asked(f"{prometheus}/alertmanagers")["activeAlertmanagers"]
+        assert [one["url"].split("/")[2] for one in known] == [f"127.0.0.1:{made.ports['alertmanager']}"]
+        assert made.found_wrong() <= OF_THE_MACHINE
+
+
+def asked(url, **params):
+    answer = httpx.get(url, params=params, timeout=PATIENCE_S)
+    return answer.json()["data"]
