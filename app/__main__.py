@@ -204,7 +204,7 @@ def token(
     from app.web.auth import Role  # noqa: PLC0415
 
     settings = connected(_settings(data_dir=data_dir))
-    if role not in set(Role) or (role == Role.COURIER) != (courier is not None):
+    if role not in set(Role) - {Role.PLACE} or (role == Role.COURIER) != (courier is not None):
         raise typer.BadParameter("expected a role, and --courier with the role courier only")
     if address and role in {Role.COURIER, Role.SERVICE}:
         raise typer.BadParameter("the live map is for people: viewer, support, dispatcher or admin")

@@ -59,6 +59,8 @@ from app.routes import (
     pay,
     phones,
     phones_fast,
+    place_tasks,
+    places,
     plans,
     positions,
     positions_fast,
@@ -108,6 +110,7 @@ from app.wiring.folding import Folding
 from app.wiring.intake import Intake
 from app.wiring.params import cycle_of
 from app.wiring.resources import REQUEST_WAITS_S, Resources, resources
+from app.wiring.slotting import Slotting
 from app.wiring.supervise import supervise
 from app.wiring.thinking import Thinking
 from app.wiring.traces import traced
@@ -151,6 +154,8 @@ ROUTES = [
     *orders.route_handlers,
     *pay.route_handlers,
     *phones.route_handlers,
+    *place_tasks.route_handlers,
+    *places.route_handlers,
     *plans.route_handlers,
     *presence.route_handlers,
     *proof.route_handlers,
@@ -256,6 +261,7 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
                 "settings": settings,
                 "streets": TileFile(Path(settings.map_tiles)),
                 "proxies": Proxies(settings.trusted_proxies),
+                "slotting": Slotting(),
             }
         ),
         dependencies={
@@ -270,6 +276,7 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
             "what_if": Provide(_what_if, sync_to_thread=False),
             "channels": Provide(_channels, sync_to_thread=False),
             "day_plans": Provide(_day_plans, sync_to_thread=False),
+            "slotting": Provide(_slotting, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
         },
         middleware=[CompressionMiddleware, AuthenticationMiddleware, ReachMiddleware, LookMiddleware, RetryMiddleware],
@@ -371,6 +378,10 @@ def _what_if(state: State) -> Any:
 
 def _day_plans(state: State) -> Any:
     return state.day_plans
+
+
+def _slotting(state: State) -> Any:
+    return state.slotting
 
 
 def _channels(state: State) -> Any:

@@ -30,6 +30,9 @@ What can go wrong in dispatch.
     ├── DayPlanNotFound
     ├── DayPlanNotReady       it is being made, has failed, or was applied already
     ├── DayPlanRunning        a plan of that region is being made
+    ├── PlaceNotFound
+    ├── PlaceFull             the place has as many orders to make as it takes
+    ├── PlaceInUse            orders are still to be collected there
     └── PlannerBusy           as many questions wait for the planner as may
 
 A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
@@ -154,6 +157,18 @@ class DayPlanNotReady(DispatchError):
 
 class DayPlanRunning(DispatchError):
     """A plan of that region is being made: wait for it, or cancel it."""
+
+
+class PlaceNotFound(DispatchError):
+    """There is no such place."""
+
+
+class PlaceFull(DispatchError):
+    """The place has as many orders to make as it takes; try again later."""
+
+
+class PlaceInUse(DispatchError):
+    """Orders are still to be collected there."""
 
 
 class PlannerBusy(DispatchError):

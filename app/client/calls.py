@@ -873,6 +873,97 @@ class Calls(Connection):
         answer: shapes.PaySimulated = await self.ask("POST", "/v1/pay/rules/simulate", body=body)
         return answer
 
+    async def list_places(
+        self, *, region: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> shapes.PageOfPlaceInfo:
+        """`GET /v1/places`."""
+        answer: shapes.PageOfPlaceInfo = await self.ask(
+            "GET", "/v1/places", query={"region": region, "cursor": cursor, "limit": limit}
+        )
+        return answer
+
+    async def add_place(self, body: shapes.NewPlace, *, key: str | None = None) -> shapes.PlaceInfo:
+        """`POST /v1/places`."""
+        answer: shapes.PlaceInfo = await self.ask("POST", "/v1/places", body=body, key=key)
+        return answer
+
+    async def get_place(self, place_id: str) -> shapes.PlaceInfo:
+        """`GET /v1/places/{place_id}`."""
+        answer: shapes.PlaceInfo = await self.ask("GET", at("/v1/places/{place_id}", place_id=place_id))
+        return answer
+
+    async def change_place(
+        self, place_id: str, body: shapes.PlacePatch, *, if_match: str | None = None
+    ) -> shapes.PlaceInfo:
+        """`PATCH /v1/places/{place_id}`."""
+        answer: shapes.PlaceInfo = await self.ask(
+            "PATCH", at("/v1/places/{place_id}", place_id=place_id), body=body, if_match=if_match
+        )
+        return answer
+
+    async def remove_place(self, place_id: str) -> None:
+        """`DELETE /v1/places/{place_id}`."""
+        await self.ask("DELETE", at("/v1/places/{place_id}", place_id=place_id))
+
+    async def invite_place(self, place_id: str) -> shapes.InvitationShape:
+        """`POST /v1/places/{place_id}/invitations`."""
+        answer: shapes.InvitationShape = await self.ask(
+            "POST", at("/v1/places/{place_id}/invitations", place_id=place_id)
+        )
+        return answer
+
+    async def pause_place(self, place_id: str, body: shapes.Pause) -> shapes.PlaceInfo:
+        """`POST /v1/places/{place_id}/pause`."""
+        answer: shapes.PlaceInfo = await self.ask(
+            "POST", at("/v1/places/{place_id}/pause", place_id=place_id), body=body
+        )
+        return answer
+
+    async def list_tasks(self, place_id: str) -> shapes.PageOfTaskShape:
+        """`GET /v1/places/{place_id}/tasks`."""
+        answer: shapes.PageOfTaskShape = await self.ask("GET", at("/v1/places/{place_id}/tasks", place_id=place_id))
+        return answer
+
+    async def delay_task(
+        self, place_id: str, order_id: str, body: shapes.Delay, *, key: str | None = None
+    ) -> shapes.TaskShape:
+        """`POST /v1/places/{place_id}/tasks/{order_id}/delay`."""
+        answer: shapes.TaskShape = await self.ask(
+            "POST",
+            at("/v1/places/{place_id}/tasks/{order_id}/delay", place_id=place_id, order_id=order_id),
+            body=body,
+            key=key,
+        )
+        return answer
+
+    async def report_problem(self, place_id: str, order_id: str, body: shapes.Trouble) -> shapes.TaskShape:
+        """`POST /v1/places/{place_id}/tasks/{order_id}/problem`."""
+        answer: shapes.TaskShape = await self.ask(
+            "POST",
+            at("/v1/places/{place_id}/tasks/{order_id}/problem", place_id=place_id, order_id=order_id),
+            body=body,
+        )
+        return answer
+
+    async def finish_task(self, place_id: str, order_id: str, body: shapes.Said | None = None) -> shapes.TaskShape:
+        """`POST /v1/places/{place_id}/tasks/{order_id}/ready`."""
+        answer: shapes.TaskShape = await self.ask(
+            "POST", at("/v1/places/{place_id}/tasks/{order_id}/ready", place_id=place_id, order_id=order_id), body=body
+        )
+        return answer
+
+    async def start_task(self, place_id: str, order_id: str, body: shapes.Said | None = None) -> shapes.TaskShape:
+        """`POST /v1/places/{place_id}/tasks/{order_id}/start`."""
+        answer: shapes.TaskShape = await self.ask(
+            "POST", at("/v1/places/{place_id}/tasks/{order_id}/start", place_id=place_id, order_id=order_id), body=body
+        )
+        return answer
+
+    async def issue_place_token(self, place_id: str) -> shapes.PlaceToken:
+        """`POST /v1/places/{place_id}/tokens`."""
+        answer: shapes.PlaceToken = await self.ask("POST", at("/v1/places/{place_id}/tokens", place_id=place_id))
+        return answer
+
     async def apply_plan(self, body: shapes.ApplyChanges, *, preview: bool | None = None) -> shapes.AppliedShape:
         """`POST /v1/plans/apply`."""
         answer: shapes.AppliedShape = await self.ask("POST", "/v1/plans/apply", body=body, query={"preview": preview})

@@ -490,6 +490,11 @@ class DecisionShape(TypedDict):
     reasons: NotRequired[list[ReasonShape] | None]
 
 
+class Delay(TypedDict):
+    minutes: int
+    reason: NotRequired[str | None]
+
+
 class Delivered(TypedDict):
     photo: NotRequired[str | None]
     signature: NotRequired[str | None]
@@ -831,6 +836,7 @@ class NewOrderShape(TypedDict):
     group_id: NotRequired[str | None]
     max_on_board_s: NotRequired[int | None]
     code: NotRequired[str | None]
+    lines: NotRequired[list[OrderLine]]
 
 
 class NewPassword(TypedDict):
@@ -852,6 +858,23 @@ class NewPayRules(TypedDict):
     region: NotRequired[str | None]
     in_force_from: NotRequired[str | None]
     note: NotRequired[str]
+
+
+class NewPlace(TypedDict):
+    name: str
+    lat: float
+    lon: float
+    region: NotRequired[str | None]
+    partner: NotRequired[str | None]
+    external_id: NotRequired[str | None]
+    address: NotRequired[str | None]
+    contact: NotRequired[dict[str, str] | None]
+    instructions: NotRequired[str | None]
+    hours: NotRequired[list[OpenSpan]]
+    capacity: NotRequired[int]
+    prepare_s: NotRequired[int]
+    recipes: NotRequired[list[RecipeShape]]
+    max_queue: NotRequired[int | None]
 
 
 class NewRegion(TypedDict):
@@ -893,6 +916,7 @@ class NewStopShape(TypedDict):
     window: NotRequired[WindowShape | None]
     latest: NotRequired[str | None]
     service_s: NotRequired[int]
+    place_id: NotRequired[str | None]
 
 
 class NewUser(TypedDict):
@@ -952,6 +976,9 @@ class OfferedOrder(TypedDict):
     cost: NotRequired[dict[str, int] | None]
 
 
+OpenSpan = TypedDict("OpenSpan", {"from": "str", "to": "str", "weekdays": "NotRequired[list[int]]"})
+
+
 class OrderEtaShape(TypedDict):
     p50: str | None
     p90: str | None
@@ -963,6 +990,12 @@ class OrderEtaShape(TypedDict):
 
 
 OrderKind = Literal["delivery", "dropoff", "pickup", "service"]
+
+
+class OrderLine(TypedDict):
+    item: str
+    quantity: NotRequired[int]
+    minutes: NotRequired[int | None]
 
 
 class OrderPatch(TypedDict):
@@ -1144,6 +1177,16 @@ class PageOfPayRules(TypedDict):
     next: NotRequired[str | None]
 
 
+class PageOfPlaceInfo(TypedDict):
+    items: list[PlaceInfo]
+    next: NotRequired[str | None]
+
+
+class PageOfTaskShape(TypedDict):
+    items: list[TaskShape]
+    next: NotRequired[str | None]
+
+
 class PageOfRegion(TypedDict):
     items: list[Region]
     next: NotRequired[str | None]
@@ -1152,6 +1195,10 @@ class PageOfRegion(TypedDict):
 class PageOfSessionShape(TypedDict):
     items: list[SessionShape]
     next: NotRequired[str | None]
+
+
+class Pause(TypedDict):
+    minutes: int
 
 
 class PayEntry(TypedDict):
@@ -1229,6 +1276,52 @@ class Pin(TypedDict):
 class Place(TypedDict):
     lat: float
     lon: float
+
+
+class PlaceInfo(TypedDict):
+    id: str
+    region: str
+    partner: str | None
+    external_id: str | None
+    name: str
+    lat: float
+    lon: float
+    address: str | None
+    contact: dict[str, str] | None
+    instructions: str | None
+    hours: list[OpenSpan]
+    timezone: str
+    capacity: int
+    prepare_s: int
+    recipes: list[RecipeShape]
+    max_queue: int | None
+    paused_until: str | None
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class PlacePatch(TypedDict):
+    name: NotRequired[str]
+    lat: NotRequired[float]
+    lon: NotRequired[float]
+    external_id: NotRequired[str | None]
+    address: NotRequired[str | None]
+    contact: NotRequired[dict[str, str] | None]
+    instructions: NotRequired[str | None]
+    hours: NotRequired[list[OpenSpan]]
+    capacity: NotRequired[int]
+    prepare_s: NotRequired[int]
+    recipes: NotRequired[list[RecipeShape]]
+    max_queue: NotRequired[int | None]
+    version: NotRequired[int]
+
+
+class PlaceToken(TypedDict):
+    id: str
+    token: str
+    prefix: str
+    created_at: str
 
 
 class PlanCostShape(TypedDict):
@@ -1347,6 +1440,13 @@ class Reassign(TypedDict):
     version: NotRequired[int | None]
 
 
+class RecipeShape(TypedDict):
+    item: str
+    minutes: int
+    batch: NotRequired[int]
+    shelf_life_minutes: NotRequired[int | None]
+
+
 class Recipient(TypedDict):
     contact: str
 
@@ -1430,7 +1530,7 @@ class Reversal(TypedDict):
     reason: str
 
 
-Role = Literal["courier", "viewer", "auditor", "support", "dispatcher", "admin", "service"]
+Role = Literal["courier", "place", "viewer", "auditor", "support", "dispatcher", "admin", "service"]
 
 
 class RouteShape(TypedDict):
@@ -1463,6 +1563,10 @@ class RouteStop(TypedDict):
     proof: NotRequired[list[str]]
     break_at: NotRequired[str | None]
     break_s: NotRequired[int]
+
+
+class Said(TypedDict):
+    at: NotRequired[str | None]
 
 
 class SecondFactorSetup(TypedDict):
@@ -1571,6 +1675,7 @@ class StopShape(TypedDict):
     window: NotRequired[WindowShape | None]
     latest: NotRequired[str | None]
     service_s: NotRequired[int]
+    place_id: NotRequired[str | None]
 
 
 class Subscription(TypedDict):
@@ -1599,6 +1704,20 @@ class SuggestionsShape(TypedDict):
     n_excluded: int
 
 
+class TaskShape(TypedDict):
+    order_id: str
+    external_id: str | None
+    state: Literal["waiting", "started", "ready"]
+    lines: list[OrderLine]
+    placed_at: str
+    starts_at: str | None
+    ends_at: str | None
+    courier_at: str | None
+    ready_at: str | None
+    cannot: str | None
+    problem: str | None
+
+
 class TokenInfo(TypedDict):
     id: str
     kind: str
@@ -1612,6 +1731,7 @@ class TokenInfo(TypedDict):
     revoked_at: str | None
     regions: NotRequired[list[str]]
     partner: NotRequired[str | None]
+    place_id: NotRequired[str | None]
 
 
 class ToldShape(TypedDict):
@@ -1657,6 +1777,10 @@ class TripView(TypedDict):
     origin: Place
     destination: Place
     kind: Literal["trip"]
+
+
+class Trouble(TypedDict):
+    text: str
 
 
 class UnfitShape(TypedDict):

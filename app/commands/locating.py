@@ -21,8 +21,9 @@ EXACT: Final = frozenset({Kind.ADDRESS, Kind.POI})
 
 
 def is_located(order: NewOrderShape) -> bool:
-    """Whether each end that it has, has coordinates."""
-    return all(None not in (end.lat, end.lon) for end in (order.pickup, order.dropoff) if end is not None)
+    """Whether each end that it has, has coordinates, or those of a place."""
+    ends = (order.pickup, order.dropoff)
+    return all(end.place_id is not None or None not in (end.lat, end.lon) for end in ends if end is not None)
 
 
 async def located(order: NewOrderShape, geocoding: Geocoding) -> NewOrderShape:
@@ -37,7 +38,7 @@ async def located(order: NewOrderShape, geocoding: Geocoding) -> NewOrderShape:
     ends: dict[str, NewStopShape] = {}
     errors: list[tuple[str, str]] = []
     for name, stop, other in (("pickup", order.pickup, order.dropoff), ("dropoff", order.dropoff, order.pickup)):
-        if stop is None or None not in (stop.lat, stop.lon):
+        if stop is None or None not in (stop.lat, stop.lon) or (stop.place_id is not None and stop.lat is stop.lon):
             continue
         if stop.lat is not None or stop.lon is not None:
             errors.append((f"/{name}", "expected lat and lon together"))

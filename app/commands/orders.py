@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, to_builtins
 
+from app.commands.at_place import at_place
 from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, new_order_of, objection_shapes, patched, shape_of
 from app.web.audit import audit
 from app.web.auth import Caller
@@ -19,6 +20,7 @@ from dispatch.orders.desk import Desk
 from dispatch.orders.order import Order
 from dispatch.orders.proof import plain
 from dispatch.orders.rows import order_from_row
+from dispatch.places import counter
 from dispatch.planning.proposal import FOR_NOW, ReasonCode
 from dispatch.stop import OrderId
 from sql import queries
@@ -36,9 +38,12 @@ async def shapes_of_many(connection: Any, ids: Sequence[str]) -> list[OrderShape
 
 
 async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
-    """Place an order within a desk's transaction; raises BadInput, and ExternalIdInUse, which leaves it usable."""
-    region = await known_region(desk.connection, data.region)
-    order = await desk.place(new_order_of(data, region, await depots_of(desk.connection, region)))
+    """Place an order within a desk's transaction; BadInput, PlaceFull and ExternalIdInUse leave it usable."""
+    at = await at_place(desk.connection, data, desk.now, hold=True)
+    region = await known_region(desk.connection, at.order.region)
+    order = await desk.place(new_order_of(at.order, region, await depots_of(desk.connection, region)))
+    if at.place is not None:
+        await counter.take(desk, order, at.place, at.lines, asked=data.ready_at)
     if data.code is not None:
         await desk.connection.execute(queries["proofs.set_code"], order.id, plain(data.code))
     await audit(desk.connection, caller, "order.place", f"order:{order.id}")
@@ -56,6 +61,8 @@ async def change_one(
     if not names:
         return wanted
     await audit(desk.connection, caller, "order.change", f"order:{order_id}", {"changed": names})
+    if "ready_at" in names and order.place_id is not None:
+        await counter.ask(desk, order_id, wanted.ready_at)
     return await handover.change(desk, order, wanted, names)
 
 

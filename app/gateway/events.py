@@ -174,6 +174,21 @@ class PayData(msgspec.Struct, kw_only=True):
     reason: str | None
 
 
+class PlaceData(msgspec.Struct, kw_only=True):
+    """A place says that an order can be collected, or that it takes longer."""
+
+    place_id: UUID
+    order_id: UUID
+    external_id: str | None
+    """Of the order."""
+    at: datetime
+    ready_at: datetime
+    """Since when it can be collected, or from when on."""
+    minutes: int | None = None
+    """How much longer it takes than was said."""
+    reason: str | None = None
+
+
 class RefusedData(msgspec.Struct, kw_only=True):
     """A command of another system that can have no effect: a dead letter."""
 
@@ -204,6 +219,7 @@ Data = (
     | AlertData
     | FenceData
     | PayData
+    | PlaceData
     | RefusedData
     | TestData
 )
@@ -221,6 +237,7 @@ SHAPES: Final[Mapping[str, type[msgspec.Struct]]] = {
     **{f"postrider.alert.{step}": AlertData for step in ("raised", "acknowledged", "resolved")},
     **{f"postrider.geofence.{step}": FenceData for step in ("entered", "exited", "dwelled")},
     **{f"postrider.pay.{step}": PayData for step in ("accrued", "reversed")},
+    **{f"postrider.place.{step}": PlaceData for step in ("task_ready", "delayed")},
     "postrider.command.refused": RefusedData,
     TEST: TestData,
 }
@@ -241,7 +258,7 @@ class CloudEvent(msgspec.Struct, kw_only=True):
     source: str
     type: str
     subject: UUID
-    """Whose event it is: the id of the order, courier, alert or geofence."""
+    """Whose event it is: the id of the order, courier, alert, geofence or place."""
     sequence: Annotated[int, msgspec.Meta(ge=1)]
     time: datetime
     region: str
@@ -324,6 +341,6 @@ def _typed(row: Row) -> dict[str, Any]:
             continue
         if name.endswith("_at"):
             typed[name] = msgspec.convert(value, datetime)
-        elif name in {"id", "courier_id"}:
+        elif name in {"id", "courier_id", "place_id"}:
             typed[name] = UUID(value)
     return typed

@@ -109,7 +109,10 @@ async def _place(desk: Desk, data: NewOrderShape, caller: Caller) -> Effect:
 
 def _is_same(order: Order, data: NewOrderShape) -> bool:
     """Whether it is the order that was to be placed: it goes between the same places, for the same customer."""
-    ends = [(order.pickup.at, data.pickup), (order.dropoff.at, data.dropoff)]
+    at_place = data.pickup is not None and data.pickup.place_id is not None
+    ends = [(order.dropoff.at, data.dropoff), *([] if at_place else [(order.pickup.at, data.pickup)])]
+    if at_place and data.pickup is not None and data.pickup.place_id != order.place_id:
+        return False
     return order.customer_id == data.customer_id and all(
         stop is None or LatLon(stop.lat or 0.0, stop.lon or 0.0) == at for at, stop in ends
     )

@@ -1,8 +1,9 @@
 """
-Invitations: a link with which a courier's phone becomes the courier's, `/join/{code}`.
+Invitations: a link with which a courier's phone becomes the courier's, `/join/{code}`, or a place's tablet the place's.
 
 Opening it uses nothing: messengers look at what is sent through them. Each of its two buttons works once: one signs
-this browser in as the courier, the other makes a device token and shows the settings of the phone apps with it.
+this browser in as the courier, the other makes a device token and shows the settings of the phone apps with it. A
+place's has the first one only.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from app.web.cookies import own_address, session_cookie
 from app.web.dependencies import CurrentCaller, Pool
 from app.web.rates import Kind
 from app.web.tokens import add_token
+from dispatch.errors import PlaceNotFound
 from sql import queries
 from tracking.errors import CourierNotFound
 from tracking.position import CourierId
@@ -119,6 +121,65 @@ async def connect_app(code: Code, request: Request[Any, Any, Any], pool: Pool) -
     return page("phone_apps", language, apps=phone_apps(own_address(request), made.token))
 
 
+@post("/v1/places/{place_id:uuid}/invitations", guards=[requires(Role.SUPPORT)], tags=["places"])
+async def invite_place(place_id: FromPath[UUID], pool: Pool, caller: CurrentCaller) -> InvitationShape:
+    """Make a link that opens the place's page on its tablet, once."""
+    code = new_secret("i")
+    expires_at = datetime.now(UTC) + INVITATION_LIVES
+    async with pool.acquire() as connection, connection.transaction():
+        invited = await connection.fetchval(
+            queries["invitations.add_place"], _hash(code), place_id, caller.actor, expires_at
+        )
+        if invited is None:
+            raise PlaceNotFound(place_id=str(place_id))
+        await audit(connection, caller, "place.invite", f"place:{place_id}")
+    return InvitationShape(url=f"/join/{code}/place", expires_at=expires_at)
+
+
+@get("/join/{code:str}/place", opt={"public": True}, include_in_schema=False)
+async def show_place_invitation(code: Code, request: Request[Any, Any, Any], pool: Pool) -> Response[Any]:
+    """What the invitation is good for; uses nothing."""
+    now = datetime.now(UTC)
+    row = await pool.fetchrow(queries["invitations.find_place"], _hash(code), now)
+    if row is None:
+        return _over(request)
+    language = language_of(request.headers.get("accept-language"))
+    who: Caller | None = request.user
+    return page(
+        "join_place",
+        language,
+        name=row["name"],
+        until=day_and_time(row["expires_at"], zone_of(row["timezone"]), language, now=now),
+        code=code,
+        may_join=row["joined_at"] is None,
+        signed_in="" if who is None or who.place_id == row["place_id"] else who.name,
+        qr=qr_code(f"{own_address(request)}/join/{code}/place"),
+    )
+
+
+@post("/join/{code:str}/place", opt={"public": True}, include_in_schema=False)
+async def join_as_place(code: Code, request: Request[Any, Any, Any], pool: Pool) -> Response[Any]:
+    """Sign this browser in as the place, once, and open its page."""
+    _check_ours(request)
+    now = datetime.now(UTC)
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(queries["invitations.join_place"], _hash(code), now)
+        if row is None:
+            return _over(request)
+        made, token_id, _ = await add_token(
+            connection,
+            Role.PLACE,
+            row["name"],
+            place_id=row["place_id"],
+            expires_at=now + SESSION_LIVES,
+            is_session=True,
+        )
+        place = Caller(token_id=token_id, role=Role.PLACE, name=row["name"], place_id=row["place_id"])
+        await audit(connection, place, "session.begin", f"place:{row['place_id']}")
+    cookie = session_cookie(request, made.token, int(SESSION_LIVES.total_seconds()))
+    return Redirect("/place", status_code=303, cookies=[cookie])
+
+
 def _courier(courier_id: UUID, token_id: UUID) -> Caller:
     return Caller(token_id=token_id, role=Role.COURIER, name="", courier_id=CourierId(courier_id))
 
@@ -142,4 +203,12 @@ def _hash(code: str) -> bytes:
     return hashlib.sha256(code.encode()).digest()
 
 
-route_handlers: list[Any] = [invite_courier, show_invitation, join, connect_app]
+route_handlers: list[Any] = [
+    invite_courier,
+    show_invitation,
+    join,
+    connect_app,
+    invite_place,
+    show_place_invitation,
+    join_as_place,
+]

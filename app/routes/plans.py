@@ -10,6 +10,7 @@ import msgspec
 from litestar import post
 from litestar.params import JSONBody, QueryParameter
 
+from app.commands.at_place import at_place
 from app.commands.orders import change_one, place_one, reassign_one
 from app.shapes.orders import (
     NewOrderShape,
@@ -362,7 +363,9 @@ def _involved(data: Changes) -> list[OrderId]:
 
 async def _new_orders(pool: Any, shapes: Sequence[NewOrderShape], region: Region) -> list[NewOrder]:
     depots = await depots_of(pool, region) if shapes else ()
-    return [new_order_of(shape, region, depots) for shape in shapes]
+    now = datetime.now(UTC)
+    there = [await at_place(pool, shape, now) for shape in shapes]
+    return [new_order_of(at.order, region, depots) for at in there]
 
 
 async def _hold(desk: Desk, region: Region, data: Changes) -> None:

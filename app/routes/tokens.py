@@ -71,6 +71,7 @@ class TokenInfo(msgspec.Struct, kw_only=True):
     revoked_at: datetime | None
     regions: list[str] = []
     partner: str | None = None
+    place_id: UUID | None = None
 
 
 async def _issue(connection: asyncpg.Connection, role: Role, name: str, **facts: Any) -> IssuedToken:

@@ -55,6 +55,9 @@ class StopShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     latest: Instant | None = None
     """Never later than this, while `window.to` is the target."""
     service_s: ServiceS = DEFAULT_SERVICE_S
+    place_id: UUID | None = None
+    """Of a pickup: the place (`/v1/places`) that prepares it, whose coordinates, address and contact count where none
+    are given."""
 
 
 class NewStopShape(StopShape, kw_only=True, omit_defaults=True):
@@ -75,6 +78,15 @@ class StopPatch(msgspec.Struct, kw_only=True):
     window: WindowShape | UnsetType | None = UNSET
     latest: Instant | UnsetType | None = UNSET
     service_s: ServiceS | UnsetType = UNSET
+
+
+class OrderLine(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Something that a place makes for an order."""
+
+    item: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] | None = None
+    """How long one go of it takes; null: as the place's recipe says, or the place."""
 
 
 class NewOrderShape(msgspec.Struct, kw_only=True):
@@ -105,6 +117,8 @@ class NewOrderShape(msgspec.Struct, kw_only=True):
     """Handed over at most so long after it is collected, as hot food; nobody gets it who cannot."""
     code: Code | None = None
     """What the recipient must name at the door; none: as the region has it (`proof.code`)."""
+    lines: Annotated[list[OrderLine], msgspec.Meta(max_length=200)] = []
+    """What the place of the pickup makes for it."""
 
 
 class OrderPatch(msgspec.Struct, kw_only=True):
@@ -265,6 +279,7 @@ def new_order_of(shape: NewOrderShape, region: Region, depots: Sequence[Depot]) 
         priority=shape.priority,
         group_id=shape.group_id,
         max_on_board_s=shape.max_on_board_s,
+        place_id=None if shape.pickup is None else shape.pickup.place_id,
     )
     return _at_depot(order, depots, shape.depot)
 
@@ -359,7 +374,7 @@ def shape_of(order: Order, decision: Mapping[str, Any] | None = None) -> OrderSh
         version=order.version,
         kind=order.kind,
         depot=order.depot,
-        pickup=stop_shape(order.pickup),
+        pickup=stop_shape(order.pickup, order.place_id),
         dropoff=stop_shape(order.dropoff),
         placed_at=order.placed_at,
         external_id=order.external_id,
@@ -411,7 +426,7 @@ def plan_cost_shape(before: int | None, after: int | None) -> PlanCostShape | No
     return PlanCostShape(before=before, after=after, difference=after - before)
 
 
-def stop_shape(stop: OrderStop) -> StopShape:
+def stop_shape(stop: OrderStop, place_id: UUID | None = None) -> StopShape:
     """One end of an order as it is answered."""
     window, is_hard = stop.window, stop.window.closes_at is not None and stop.window.closes_at == stop.window.due_at
     bounded = window.opens_at is not None or window.due_at is not None
@@ -424,6 +439,7 @@ def stop_shape(stop: OrderStop) -> StopShape:
         window=WindowShape(from_=window.opens_at, to=window.due_at, hard=is_hard) if bounded else None,
         latest=None if is_hard else window.closes_at,
         service_s=stop.service_s,
+        place_id=place_id,
     )
 
 

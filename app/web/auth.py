@@ -57,6 +57,8 @@ class Role(StrEnum):
     """What a caller may do. Each staff role may do what the roles before it may."""
 
     COURIER = "courier"
+    PLACE = "place"
+    """Where orders are prepared: sees and says what is made there, and nothing else."""
     VIEWER = "viewer"
     AUDITOR = "auditor"
     """Sees what a viewer sees, and who did what; changes nothing."""
@@ -88,6 +90,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     courier_id: CourierId | None = None
     """Set for a device token."""
+    place_id: UUID | None = None
+    """Set for a place's token."""
     region: str | None = None
     """The courier's region, for a device token."""
     mode: str | None = None
@@ -114,6 +118,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         """How the audit log names the caller; a courier by id, for the token's name may be the person's."""
         if self.courier_id is not None:
             return f"{self.role}:{self.courier_id}"
+        if self.place_id is not None:
+            return f"{self.role}:{self.place_id}"
         return f"{self.role}:{self.name or self.token_id}"
 
     def is_at_least(self, role: Role) -> bool:
@@ -341,6 +347,7 @@ def _caller_of(row: Any) -> Caller:
         role=ROLES[row["role"]],
         name=row["name"],
         courier_id=row["courier_id"],
+        place_id=row["place_id"],
         region=row["region"],
         mode=row["mode"],
         external_id=row["external_id"],
@@ -487,9 +494,9 @@ async def requires_courier(connection: ASGIConnection[Any, Any, Any, Any], _: Ba
 
 
 async def requires_any(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A guard: anybody with a token; the handler itself looks at who it is."""
-    if connection.user is None:
-        raise PermissionDeniedException(detail="This needs a token.")
+    """A guard: staff, services and couriers; the handler itself looks at who it is."""
+    if connection.user is None or connection.user.role is Role.PLACE:
+        raise PermissionDeniedException(detail="This needs a token of staff or of a courier.")
 
 
 def provide_caller(request: Request[Any, Any, Any]) -> Caller | None:

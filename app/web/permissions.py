@@ -48,7 +48,9 @@ def roles_of(handler: BaseRouteHandler) -> frozenset[Role]:
     for guard in handler.guards or ():
         if guard is requires_courier:
             allowed &= {Role.COURIER}
-        elif guard is not requires_any:
+        elif guard is requires_any:
+            allowed -= {Role.PLACE}
+        else:
             least = STAFF_RANK[getattr(guard, "postrider_role")]  # noqa: B009 - mypy knows no such attribute
             also = getattr(guard, "postrider_also", ())
             allowed &= {role for role in Role if STAFF_RANK.get(role, 0) >= least or role in also}

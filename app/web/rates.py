@@ -60,6 +60,7 @@ class Kind(StrEnum):
 
 KIND_OF: Final = {
     Role.COURIER: Kind.COURIER,
+    Role.PLACE: Kind.STAFF,
     Role.VIEWER: Kind.STAFF,
     Role.AUDITOR: Kind.STAFF,
     Role.SUPPORT: Kind.STAFF,

@@ -23,6 +23,7 @@ async def add_token(
     is_session: bool = False,
     regions: Sequence[str] = (),
     partner: str | None = None,
+    place_id: UUID | None = None,
 ) -> tuple[NewToken, UUID, datetime]:
     """Make a token and store its hash; returns it with its id and the time it was made."""
     made = new_token(role, is_session=is_session)
@@ -38,5 +39,6 @@ async def add_token(
         expires_at,
         list(regions) or None,
         partner,
+        place_id,
     )
     return made, row["id"], row["created_at"]

@@ -112,6 +112,16 @@ class Arrivals:
             return {}
         return {courier_id: one for courier_id, one in told.items() if now - one.computed_at <= FRESH_S}
 
+    async def of_couriers(self, region: Region, courier_ids: Sequence[CourierId]) -> dict[CourierId, Told]:
+        """As `of_region`, of some couriers."""
+        now = datetime.now(UTC).timestamp()
+        try:
+            told = await self._book.of_couriers(region, courier_ids)
+        except NO_BOOK as exc:
+            outages.tell(log, "arrivals not read", exc, event="etas_not_read", region=region)
+            return {}
+        return {courier_id: one for courier_id, one in told.items() if now - one.computed_at <= FRESH_S}
+
     async def of_order(self, order_id: UUID) -> OrderArrivals:
         """
         Arrivals at an order's stops; of one that was delivered, when that was.

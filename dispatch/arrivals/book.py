@@ -151,6 +151,14 @@ class EtaBook:
         packed: Any = await self._redis.hget(key(region), courier_id.bytes)
         return None if packed is None else _readable(packed)
 
+    async def of_couriers(self, region: Region, courier_ids: Sequence[CourierId]) -> dict[CourierId, Told]:
+        """What is told of some couriers' stops; nothing of those of whom nothing is."""
+        if not courier_ids:
+            return {}
+        entries: Any = await self._redis.hmget(key(region), [courier_id.bytes for courier_id in courier_ids])
+        read = {one: _readable(packed) for one, packed in zip(courier_ids, entries, strict=True) if packed is not None}
+        return {courier_id: told for courier_id, told in read.items() if told is not None}
+
     async def of_region(self, region: Region) -> dict[CourierId, Told]:
         """What is told of every courier on a route."""
         found: dict[CourierId, Told] = {}

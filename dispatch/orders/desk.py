@@ -97,7 +97,7 @@ class Desk:
                 row = await self.connection.fetchrow(
                     queries["orders.insert"],
                     *(new.region, new.external_id, new.customer_id, *values),
-                    *(new.kind.value, new.depot, new.group_id, new.partner, self.now, new.depot_named),
+                    *(new.kind.value, new.depot, new.group_id, new.partner, self.now, new.depot_named, new.place_id),
                 )
         except asyncpg.UniqueViolationError as exc:
             twin = await self.connection.fetchval(queries["orders.id_by_external_id"], new.external_id)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from dispatch.errors import OrderNotOpen
 from dispatch.stop import OrderId, StopKind
@@ -157,6 +158,8 @@ class NewOrder:
     """False: the planner may choose another one, where the region has it choose."""
     group_id: str | None = None
     """Orders of one pickup with the same are collected together."""
+    place_id: UUID | None = None
+    """The place that prepares it; None: none that we know."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.size) - set(DIMENSIONS))

@@ -49,6 +49,7 @@ def order_from_row(row: Row) -> Order:
         kind=OrderKind(row["kind"]),
         depot=row["depot"],
         depot_named=row.get("depot_named", True),  # not in events that were told before there was any
+        place_id=row.get("place_id"),  # nor this
         group_id=row["group_id"],
         courier_id=row["courier_id"],
         pinned=row["pinned"],

@@ -7,13 +7,13 @@ INSERT INTO orders (
     dropoff_lat, dropoff_lon, dropoff_address, dropoff_contact, dropoff_instructions,
     dropoff_opens_at, dropoff_due_at, dropoff_closes_at, dropoff_service_s,
     ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, max_on_board_s, kind, depot, group_id,
-    partner, placed_at, updated_at, depot_named
+    partner, placed_at, updated_at, depot_named, place_id
 )
 VALUES (
     $1, $2, $3,
     $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12,
     $13, $14, $15, $16::jsonb, $17, $18, $19, $20, $21,
-    $22, $23, $24, $25::jsonb, $26, $27, $28, $29, $30, $31, $32, $33, $34, $34, $35
+    $22, $23, $24, $25::jsonb, $26, $27, $28, $29, $30, $31, $32, $33, $34, $34, $35, $36
 )
 RETURNING
     id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
@@ -21,7 +21,7 @@ RETURNING
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
 
 -- name: get
 SELECT
@@ -30,7 +30,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders WHERE id = $1;
 
 -- name: get_many
@@ -40,7 +40,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders WHERE id = ANY($1::uuid[]);
 
 -- name: id_by_external_id
@@ -54,7 +54,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders WHERE id = $1 FOR UPDATE;
 
 -- name: lock_many
@@ -64,7 +64,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE;
 
 -- name: lock_uncollected
@@ -158,7 +158,7 @@ RETURNING
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
 
 -- name: pin
 -- $1 order, $2 version it must have, $3 pinned, $4 when.
@@ -170,7 +170,7 @@ RETURNING
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
 
 -- name: change
 -- $1 order, $2 version it must have, $3 when; then what may be changed. No row: somebody else was faster, or it is closed.
@@ -190,7 +190,7 @@ RETURNING
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at;
 
 -- name: list
 -- Newest first. Every filter may be NULL: $1 states, $2 region, $3 courier, $4 customer, $5 text: a whole reference or
@@ -204,7 +204,7 @@ SELECT
     o.dropoff_due_at, o.dropoff_closes_at, o.dropoff_service_s, o.placed_at, o.ready_at, o.ready_is_estimate,
     o.ready_error_s, o.size, o.modes, o.skills, o.priority, o.courier_id, o.pinned, o.assigned_at, o.accepted_at,
     o.picked_up_at, o.delivered_at, o.closed_at, o.close_reason, o.proof, o.attempt,
-    o.kind, o.depot, o.depot_named, o.group_id, o.max_on_board_s, o.return_lat, o.return_lon, o.return_address, o.partner,
+    o.kind, o.depot, o.depot_named, o.place_id, o.group_id, o.max_on_board_s, o.return_lat, o.return_lon, o.return_address, o.partner,
     o.updated_at
 FROM orders AS o
 LEFT JOIN decisions AS d ON o.id = d.order_id
@@ -251,7 +251,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders
 WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
 ORDER BY placed_at, id;
@@ -266,7 +266,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up', 'returning')
 UNION ALL
 SELECT
@@ -275,7 +275,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'
@@ -291,7 +291,7 @@ SELECT
     dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
     dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
     pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'

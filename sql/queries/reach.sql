@@ -23,6 +23,9 @@ SELECT region, NULL::text AS partner FROM geofences WHERE id = $1;
 -- name: plan_id
 SELECT region, NULL::text AS partner FROM day_plans WHERE id = $1;
 
+-- name: place_id
+SELECT region, partner FROM places WHERE id = $1;
+
 -- name: beyond
 -- $1 orders, $2 couriers, $3 regions or none: all, $4 partner or NULL: everybody's. Whether one is beyond these.
 SELECT EXISTS (

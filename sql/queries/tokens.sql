@@ -10,7 +10,7 @@ good AS (
     SELECT t.id, t.hash, coalesce(u.role, t.role) AS role, coalesce(u.name, t.name) AS name, t.courier_id, t.speed_unit,
            t.expires_at, c.region, c.mode, c.external_id, t.user_id,
            coalesce(CASE WHEN u.id IS NULL THEN t.regions ELSE u.regions END, '{}') AS regions,
-           CASE WHEN u.id IS NULL THEN t.partner ELSE u.partner END AS partner,
+           CASE WHEN u.id IS NULL THEN t.partner ELSE u.partner END AS partner, t.place_id,
            u.password_hash IS NOT NULL AS has_password, coalesce(u.must_change_password, false) AS must_change_password
     FROM tokens t
     LEFT JOIN couriers c ON c.id = t.courier_id
@@ -32,9 +32,9 @@ WHERE v.version IS DISTINCT FROM a.version;
 
 -- name: add
 -- $1 kind, $2 role, $3 courier id or NULL, $4 name, $5 prefix, $6 hash, $7 speed unit or NULL, $8 expires at or NULL,
--- $9 regions or NULL, $10 partner or NULL.
-INSERT INTO tokens (kind, role, courier_id, name, prefix, hash, speed_unit, expires_at, regions, partner)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+-- $9 regions or NULL, $10 partner or NULL, $11 place or NULL.
+INSERT INTO tokens (kind, role, courier_id, name, prefix, hash, speed_unit, expires_at, regions, partner, place_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 RETURNING id, created_at;
 
 -- name: begin_session
@@ -65,7 +65,7 @@ UPDATE tokens SET seen_at = now() WHERE id = any($1::uuid[]) AND seen_at > now()
 -- Newest first; never the hash. $1 courier id or NULL, $2 before this instant or NULL, $3 most rows, $4 kind or NULL (of
 -- which `session` is one), $5 only those that work.
 SELECT id, kind, role, courier_id, name, prefix, speed_unit, created_at, expires_at, revoked_at,
-       coalesce(regions, '{}') AS regions, partner
+       coalesce(regions, '{}') AS regions, partner, place_id
 FROM tokens
 WHERE ($1::uuid IS NULL OR courier_id = $1)
   AND ($2::timestamptz IS NULL OR created_at < $2)

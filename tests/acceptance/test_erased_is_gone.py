@@ -54,6 +54,8 @@ HOLDS_NOBODY = {
     "order_days_horizon": "how far days are counted",
     "speeds_1h_kept": "speeds by place, of everybody together",
     "geofences": "places, drawn by staff",
+    "places": "where orders are prepared",
+    "place_tasks": "what is made for an order",
     "leases": "processes",
     "lease_holders": "processes",
     "dispatch_leases": "processes",

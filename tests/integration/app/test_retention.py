@@ -13,6 +13,8 @@ OTHERWISE = {
     "couriers": "until erased",
     "erased_couriers": "bare ids, so that a restored backup brings nobody back",
     "geofences": "places of the town; events refer to deleted ones",
+    "places": "places of the town; orders refer to removed ones",
+    "place_tasks": "with their order",
     "positions": "housekeeping",
     "positions_1m_kept": "housekeeping",
     "positions_1h_kept": "housekeeping",

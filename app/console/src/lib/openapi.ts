@@ -643,6 +643,11 @@ export interface components {
             } | null;
             reasons?: components["schemas"]["ReasonShape"][] | null;
         };
+        /** Delay */
+        Delay: {
+            minutes: number;
+            reason?: string | null;
+        };
         /** Delivered */
         Delivered: {
             photo?: string | null;
@@ -1075,6 +1080,7 @@ export interface components {
             group_id?: string | null;
             max_on_board_s?: number | null;
             code?: string | null;
+            lines?: components["schemas"]["OrderLine"][];
         };
         /** NewPassword */
         NewPassword: {
@@ -1099,6 +1105,27 @@ export interface components {
             in_force_from?: string | null;
             /** @default  */
             note?: string;
+        };
+        /** NewPlace */
+        NewPlace: {
+            name: string;
+            lat: number;
+            lon: number;
+            region?: string | null;
+            partner?: string | null;
+            external_id?: string | null;
+            address?: string | null;
+            contact?: {
+                [key: string]: string;
+            } | null;
+            instructions?: string | null;
+            hours?: components["schemas"]["OpenSpan"][];
+            /** @default 1 */
+            capacity?: number;
+            /** @default 600 */
+            prepare_s?: number;
+            recipes?: components["schemas"]["RecipeShape"][];
+            max_queue?: number | null;
         };
         /** NewRegion */
         NewRegion: {
@@ -1154,6 +1181,7 @@ export interface components {
             latest?: string | null;
             /** @default 120 */
             service_s?: number;
+            place_id?: string | null;
         };
         /** NewUser */
         NewUser: {
@@ -1233,6 +1261,14 @@ export interface components {
                 [key: string]: number;
             } | null;
         };
+        /** OpenSpan */
+        OpenSpan: {
+            /** @description HH:MM, up to 24:00. */
+            from: string;
+            /** @description HH:MM, up to 24:00. */
+            to: string;
+            weekdays?: number[];
+        };
         /** OrderEtaShape */
         OrderEtaShape: {
             p50: string | null;
@@ -1251,6 +1287,13 @@ export interface components {
          * @enum {string}
          */
         OrderKind: "delivery" | "dropoff" | "pickup" | "service";
+        /** OrderLine */
+        OrderLine: {
+            item: string;
+            /** @default 1 */
+            quantity?: number;
+            minutes?: number | null;
+        };
         /** OrderPatch */
         OrderPatch: {
             pickup?: components["schemas"]["StopPatch"];
@@ -1328,6 +1371,10 @@ export interface components {
             /** @enum {string} */
             type: "Polygon" | "MultiPolygon";
             coordinates: unknown[];
+        };
+        /** Pause */
+        Pause: {
+            minutes: number;
         };
         /** PayEntry */
         PayEntry: {
@@ -1426,11 +1473,66 @@ export interface components {
             lat: number;
             lon: number;
         };
+        /** PlaceInfo */
+        PlaceInfo: {
+            /** Format: uuid */
+            id: string;
+            region: string;
+            partner: string | null;
+            external_id: string | null;
+            name: string;
+            lat: number;
+            lon: number;
+            address: string | null;
+            contact: {
+                [key: string]: string;
+            } | null;
+            instructions: string | null;
+            hours: components["schemas"]["OpenSpan"][];
+            timezone: string;
+            capacity: number;
+            prepare_s: number;
+            recipes: components["schemas"]["RecipeShape"][];
+            max_queue: number | null;
+            paused_until: string | null;
+            version: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** PlacePatch */
+        PlacePatch: {
+            name?: string;
+            lat?: number;
+            lon?: number;
+            external_id?: string | null;
+            address?: string | null;
+            contact?: {
+                [key: string]: string;
+            } | null;
+            instructions?: string | null;
+            hours?: components["schemas"]["OpenSpan"][];
+            capacity?: number;
+            prepare_s?: number;
+            recipes?: components["schemas"]["RecipeShape"][];
+            max_queue?: number | null;
+            version?: number;
+        };
         /** PlaceShape */
         PlaceShape: {
             lat: number;
             lon: number;
             address: string | null;
+        };
+        /** PlaceToken */
+        PlaceToken: {
+            /** Format: uuid */
+            id: string;
+            token: string;
+            prefix: string;
+            /** Format: date-time */
+            created_at: string;
         };
         /** PlanCostShape */
         PlanCostShape: {
@@ -1557,6 +1659,14 @@ export interface components {
             reason?: string | null;
             version?: number | null;
         };
+        /** RecipeShape */
+        RecipeShape: {
+            item: string;
+            minutes: number;
+            /** @default 1 */
+            batch?: number;
+            shelf_life_minutes?: number | null;
+        };
         /** Recipient */
         Recipient: {
             contact: string;
@@ -1662,7 +1772,7 @@ export interface components {
          * @description What a caller may do. Each staff role may do what the roles before it may.
          * @enum {string}
          */
-        Role: "courier" | "viewer" | "auditor" | "support" | "dispatcher" | "admin" | "service";
+        Role: "courier" | "place" | "viewer" | "auditor" | "support" | "dispatcher" | "admin" | "service";
         /** RouteShape */
         RouteShape: {
             /** Format: uuid */
@@ -1723,6 +1833,10 @@ export interface components {
             courier_id?: string | null;
             courier?: string | null;
             place?: components["schemas"]["PlaceShape"];
+        };
+        /** Said */
+        Said: {
+            at?: string | null;
         };
         /** SecondFactorSetup */
         SecondFactorSetup: {
@@ -1867,6 +1981,7 @@ export interface components {
             latest?: string | null;
             /** @default 120 */
             service_s?: number;
+            place_id?: string | null;
         };
         /** Subscription */
         Subscription: {
@@ -1905,6 +2020,23 @@ export interface components {
             n_suggestions: number;
             n_excluded: number;
         };
+        /** TaskShape */
+        TaskShape: {
+            /** Format: uuid */
+            order_id: string;
+            external_id: string | null;
+            /** @enum {string} */
+            state: "waiting" | "started" | "ready";
+            lines: components["schemas"]["OrderLine"][];
+            /** Format: date-time */
+            placed_at: string;
+            starts_at: string | null;
+            ends_at: string | null;
+            courier_at: string | null;
+            ready_at: string | null;
+            cannot: string | null;
+            problem: string | null;
+        };
         /** TokenInfo */
         TokenInfo: {
             /** Format: uuid */
@@ -1921,6 +2053,7 @@ export interface components {
             revoked_at: string | null;
             regions?: string[];
             partner?: string | null;
+            place_id?: string | null;
         };
         /** ToldShape */
         ToldShape: {
@@ -1978,6 +2111,10 @@ export interface components {
             destination: components["schemas"]["Place"];
             /** @constant */
             kind: "trip";
+        };
+        /** Trouble */
+        Trouble: {
+            text: string;
         };
         /** UnfitShape */
         UnfitShape: {

@@ -4,7 +4,7 @@ import * as api from './api'
 import type { Person } from './types'
 import type { Config, Role } from './undescribed'
 
-const RANK: Record<Role, number> = { courier: 0, viewer: 1, auditor: 1, support: 2, dispatcher: 3, service: 3, admin: 4 }
+const RANK: Record<Role, number> = { courier: 0, place: 0, viewer: 1, auditor: 1, support: 2, dispatcher: 3, service: 3, admin: 4 }
 
 /** What signs in: a name with its password, a token, or the code that an address carries in place of one. */
 export type Credentials = { name: string; password: string; totp?: string } | { token: string } | { code: string }

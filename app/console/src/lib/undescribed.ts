@@ -56,7 +56,7 @@ export type Geofence = Omit<Shapes['Geofence'], 'geometry'> & { geometry: GeoJSO
 
 // What lies under /ui is between the page and its server and is left out of the OpenAPI.
 
-export type Role = 'courier' | 'viewer' | 'auditor' | 'support' | 'dispatcher' | 'admin' | 'service'
+export type Role = 'courier' | 'place' | 'viewer' | 'auditor' | 'support' | 'dispatcher' | 'admin' | 'service'
 
 export interface Config {
   version: string

@@ -28,7 +28,7 @@ export const bar = catalogue(
     main: 'Map and details',
     tabs: { couriers: 'Couriers', orders: 'Orders', alerts: 'Alerts' },
     whatToList: 'What to list',
-    roles: { courier: 'courier', viewer: 'viewer', auditor: 'auditor', support: 'support', dispatcher: 'dispatcher', admin: 'administrator', service: 'service' },
+    roles: { courier: 'courier', place: 'place', viewer: 'viewer', auditor: 'auditor', support: 'support', dispatcher: 'dispatcher', admin: 'administrator', service: 'service' },
   },
   {
     connection: { connecting: 'Соединение', live: 'На связи', delayed: 'Задержка', lost: 'Нет связи' },
@@ -55,6 +55,6 @@ export const bar = catalogue(
     main: 'Карта и подробности',
     tabs: { couriers: 'Курьеры', orders: 'Заказы', alerts: 'Тревоги' },
     whatToList: 'Что показать',
-    roles: { courier: 'курьер', viewer: 'наблюдатель', auditor: 'аудитор', support: 'поддержка', dispatcher: 'диспетчер', admin: 'администратор', service: 'сервис' },
+    roles: { courier: 'курьер', place: 'точка', viewer: 'наблюдатель', auditor: 'аудитор', support: 'поддержка', dispatcher: 'диспетчер', admin: 'администратор', service: 'сервис' },
   },
 )
