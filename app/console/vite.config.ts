@@ -28,7 +28,7 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
     target: 'es2022',
     rolldownOptions: {
-      input: ['index.html', 'courier.html', 'recipient.html', 'schema.html'],
+      input: ['index.html', 'courier.html', 'place.html', 'recipient.html', 'schema.html'],
       checks: { pluginTimings: false },
     },
   },

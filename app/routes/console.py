@@ -1,4 +1,4 @@
-"""The live map and the courier's page: `/`, `/courier`, their files, and their settings."""
+"""The live map, the courier's page and the place's: `/`, `/courier`, `/place`, their files, and their settings."""
 
 import re
 from dataclasses import dataclass
@@ -103,6 +103,12 @@ def courier_page(request: Request[Any, Any, Any], installation: CurrentSettings)
     return _page("courier.html", request, str(Policy.of(installation)))
 
 
+@get("/place", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def place_page(request: Request[Any, Any, Any], installation: CurrentSettings) -> Response[Any]:
+    """The page of a place that prepares orders."""
+    return _page("place.html", request, str(Policy.of(installation)))
+
+
 @get(["/courier-worker.js", "/push-worker.js"], opt={"public": True}, include_in_schema=False, sync_to_thread=False)
 def page_worker(request: Request[Any, Any, Any]) -> Response[bytes]:
     """What keeps the courier's page without a network, or shows what is pushed; asks this server and nobody else."""
@@ -183,4 +189,14 @@ def config(installation: CurrentSettings) -> ConsoleConfig:
     )
 
 
-route_handlers: list[Any] = [page, courier_page, page_worker, recipient_map, schema_page, file, fixed_file, config]
+route_handlers: list[Any] = [
+    page,
+    courier_page,
+    place_page,
+    page_worker,
+    recipient_map,
+    schema_page,
+    file,
+    fixed_file,
+    config,
+]

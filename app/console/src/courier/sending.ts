@@ -11,6 +11,9 @@ export interface Queues {
   remove(queue: 'actions' | 'fixes', keys: readonly number[]): Promise<void>
 }
 
+/** Something that was done, as it is sent. */
+export type Sendable = Pick<Action, 'method' | 'path' | 'body' | 'picture' | 'key'>
+
 const TIMEOUT_MS = 20_000
 export const FIXES_AT_ONCE = 200
 
@@ -37,7 +40,11 @@ export async function send(method: string, path: string, body: BodyInit | null, 
 }
 
 /** Whether everything is sent; `refused` is told of what the server does not take. */
-export async function sendActions(queues: Queues, by: Send, refused: (action: Action, why: string) => void): Promise<'all' | 'later' | 'signed_out'> {
+export async function sendActions<A extends Sendable>(
+  queues: { first(queue: 'actions', most?: number): Promise<[number, A][]>; remove(queue: 'actions', keys: readonly number[]): Promise<void> },
+  by: Send,
+  refused: (action: A, why: string) => void,
+): Promise<'all' | 'later' | 'signed_out'> {
   for (;;) {
     const [next] = await queues.first('actions', 1)
     if (!next) return 'all'
