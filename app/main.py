@@ -190,8 +190,7 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with traced(role, settings), resources(settings, wait_s=REQUEST_WAITS_S, role=role) as opened:
-            app.state.pool = opened.pool
-            app.state.redis = opened.redis
+            app.state.pool, app.state.reads, app.state.redis = opened.pool, opened.reads, opened.redis
             app.state.travel = opened.travel
             app.state.matching = opened.matching
             app.state.locator = Locator(LivePositions(opened.redis))
@@ -232,6 +231,7 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
             ):
                 if settings.metrics_port:
                     group.create_task(supervise("health", partial(_tell_health, settings, opened), stop))
+                group.create_task(supervise("reads", opened.reads.run, stop))
                 group.create_task(supervise("rates", app.state.rates.keep_shared, stop))
                 group.create_task(supervise("tokens", app.state.authenticator.keep_fresh, stop))
                 group.create_task(supervise("presence", app.state.intake.presence.run, stop))
@@ -266,6 +266,7 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
         ),
         dependencies={
             "pool": Provide(_pool, sync_to_thread=False),
+            "reads": Provide(_reads, sync_to_thread=False),
             "redis": Provide(_redis, sync_to_thread=False),
             "installation": Provide(_settings, sync_to_thread=False),
             "authenticator": Provide(_authenticator, sync_to_thread=False),
@@ -321,6 +322,10 @@ def _end_streams(state: State) -> None:
 
 def _pool(state: State) -> Any:
     return state.pool
+
+
+def _reads(state: State) -> Any:
+    return state.reads
 
 
 def _redis(state: State) -> Any:

@@ -33,6 +33,10 @@ class Settings:
     database_url: str = ""
     """PostgreSQL or TimescaleDB; empty: `postrider up` starts an embedded PostgreSQL. Several hosts are tried in turn:
     `…@first:5432,second:5432/postrider?target_session_attrs=primary` finds the one that takes writes."""
+    database_read_url: str = ""
+    """A read replica, which tracks, exports and reports are read from; empty: from the database itself."""
+    database_read_lag_s: float = 10.0
+    """What is further behind than this is not read: until it has caught up, the database itself answers."""
     database_shared_session: bool = False
     """All clients share one database session (TimescaleDB in WebAssembly): no prepared statements."""
     database_pooler: bool = False
@@ -355,6 +359,7 @@ CHOICES: Final[Mapping[str, Collection[str]]] = {
 }
 SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "database_url": ("postgresql", "postgres"),
+    "database_read_url": ("postgresql", "postgres"),
     "redis_url": ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"),
     "rabbitmq_url": ("amqp", "amqps"),
     "mqtt_url": ("mqtt", "mqtts"),
@@ -365,7 +370,7 @@ SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "oidc_issuer": ("http", "https"),
     "public_url": ("http", "https"),
 }
-SEVERAL_HOSTS: Final = ("database_url",)
+SEVERAL_HOSTS: Final = ("database_url", "database_read_url")
 AT_LEAST_ONE: Final = (
     *("api_workers", "api_connections", "database_pool_size", "redis_pool_size", "redis_waiting_size"),
     *("grpc_streams", "mqtt_clients"),

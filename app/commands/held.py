@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
+from app.wiring.reads import Reads
 from sql import queries
 from tracking.batch import PositionColumns
 from tracking.history.export import JsonLines, write
@@ -69,7 +71,7 @@ async def counted(pool: Any, courier_id: UUID) -> dict[str, int]:
     return {kind: found[kind] for kind in (*KINDS, FIXES)}
 
 
-async def exported(pool: Any, reader: Reader, courier_id: UUID, now: datetime) -> AsyncIterator[bytes]:
+async def exported(reads: Reads, reader: Reader, courier_id: UUID, now: datetime) -> AsyncIterator[bytes]:
     """
     All of it as lines of JSON that say in `record` what they are; the track comes last: by hour, by minute, each fix.
 
@@ -80,7 +82,7 @@ async def exported(pool: Any, reader: Reader, courier_id: UUID, now: datetime) -
         after: str | None = None
         n = ROWS
         while n == ROWS:
-            rows = await pool.fetch(queries[f"held.{kind}"], courier_id, after, ROWS)
+            rows = await reads.ask(partial(_rows, kind, courier_id, after))
             n = len(rows)
             if rows:
                 after = rows[-1]["key"]
@@ -90,6 +92,10 @@ async def exported(pool: Any, reader: Reader, courier_id: UUID, now: datetime) -
             yield _line(kind, asdict(rollup))
     async for text in write(JsonLines("fix"), _fixes(reader, courier_id, now)):
         yield text
+
+
+async def _rows(kind: str, courier_id: UUID, after: str | None, pool: Any) -> Any:
+    return await pool.fetch(queries[f"held.{kind}"], courier_id, after, ROWS)
 
 
 async def _rollups(reader: Reader, courier_id: UUID, resolution: Resolution, now: datetime) -> AsyncIterator[Rollup]:

@@ -16,13 +16,15 @@ from app.machine.bounds import bounds
 from app.machine.finding import Result
 from app.machine.running_out import certificate, maps
 from app.settings import Settings
-from app.wiring.resources import open_redis
+from app.wiring.reads import LOOK_EVERY_S
+from app.wiring.resources import REQUEST_WAITS_S, open_redis, resources
 from app.wiring.schema import schema_of
 from sql import queries
 from sql.ledger import FIT, Schema, Standing
 from tracking import outages
 from tracking.dead_letters import DeadLetters
 from tracking.log import PositionLog
+from tracking.pause import rest
 
 NO_ANSWER: Final[tuple[type[Exception], ...]] = (*outages.DRIVERS, ValueError)
 """ValueError: the address cannot be read."""
@@ -34,6 +36,7 @@ LEAST_BYTES: Final = 5e9
 """... so much."""
 MOST_MEMORY: Final = 0.8
 """Of Redis's memory may be used: the log needs room for an outage of the database."""
+REPLICA_LOOKS: Final = 3
 BEHIND_S: Final = 120.0
 """A reader of the log that is further behind is in trouble."""
 TIMESCALE_AT_LEAST = (2, 23)
@@ -44,8 +47,8 @@ async def check(settings: Settings) -> list[Result]:
     """Look at everything, even when the first thing fails."""
     told = [Result(f"at most: {bound.what}", bound.limit, ok=True) for bound in bounds(settings)]
     now = datetime.now(UTC)
-    redis = await _redis(settings, now)
-    return [*await _database(settings), *redis, *_files(settings), *certificate(settings, now), *told]
+    asked = [*await _database(settings), *await _replica(settings), *await _redis(settings, now)]
+    return [*asked, *_files(settings), *certificate(settings, now), *told]
 
 
 def _files(settings: Settings) -> list[Result]:
@@ -93,6 +96,23 @@ async def _database(settings: Settings) -> list[Result]:
         Result("schema", schema.words, ok=schema.standing in FIT, mend=_mend_schema(schema)),
         *ills,
     ]
+
+
+async def _replica(settings: Settings) -> list[Result]:
+    """What tracks, exports and reports are read from, where it is set."""
+    if not settings.database_read_url:
+        return []
+    why = ""
+    try:
+        async with resources(settings, wait_s=REQUEST_WAITS_S) as opened:
+            for _ in range(REPLICA_LOOKS):  # one that is a little behind has, by then, what was there at the first look
+                if not (why := await opened.reads.look()):
+                    break
+                await rest(LOOK_EVERY_S)
+    except NO_ANSWER as exc:
+        why = outages.words(exc)
+    mend = "look at it and the network between; meanwhile the database itself answers" if why else ""
+    return [Result("read replica", why or "near enough to be read from", ok=not why, mend=mend)]
 
 
 async def _redis(settings: Settings, now: datetime) -> list[Result]:

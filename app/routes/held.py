@@ -16,6 +16,7 @@ from app.web.dependencies import Pool
 from app.web.looks import looks_at
 from app.web.pages import Page
 from app.wiring.intake import Intake
+from app.wiring.reads import NearReads
 from sql import queries
 from tracking.errors import CourierNotFound
 
@@ -49,7 +50,7 @@ async def count_held(courier_id: FromPath[UUID], pool: Pool) -> Response[Page[He
     media_type=LINES,
     response_description="Lines of JSON",
 )
-async def export_courier(courier_id: FromPath[UUID], state: State, pool: Pool) -> Stream:
+async def export_courier(courier_id: FromPath[UUID], state: State, pool: Pool, reads: NearReads) -> Stream:
     """
     All that is held of a courier, for the person to have: a line of JSON for each row; `record` says what it is.
 
@@ -57,7 +58,7 @@ async def export_courier(courier_id: FromPath[UUID], state: State, pool: Pool) -
     """
     await _known(pool, courier_id)
     intake: Intake = state.intake
-    lines = exported(pool, intake.reader, courier_id, datetime.now(UTC))
+    lines = exported(reads, intake.reader, courier_id, datetime.now(UTC))
     headers = {
         "Content-Disposition": f'attachment; filename="courier-{courier_id}.ndjson"',
         "cache-control": "no-store",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import asyncpg
 from litestar import Request, Response, get
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
 from litestar.openapi.spec.enums import OpenAPIType
@@ -18,8 +19,9 @@ from app.web.instants import From, To, instant_of
 from app.web.problems import BadInput
 from app.web.reach import partner_within_reach
 from app.web.regions import known_region
+from app.wiring.reads import NearReads
 from dispatch import regions
-from dispatch.reports.service_level import LONGEST, By, service_level
+from dispatch.reports.service_level import LONGEST, By, Report, service_level
 
 CSV: Final = "text/csv"
 DEFAULT_SPAN: Final = timedelta(days=1)
@@ -46,6 +48,7 @@ class ReportOperation(Operation):
 async def get_service_level(
     request: Request[Any, Any, Any],
     pool: Pool,
+    reads: NearReads,
     region: FromQuery[str | None] = None,
     from_text: From = None,
     to_text: To = None,
@@ -67,10 +70,14 @@ async def get_service_level(
         raise BadInput(
             f"By {by}, expected `from` before `to`, by {most} days at most.", ("/from", "expected from < to")
         )
-    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        known = await regions.get(connection, await known_region(connection, region))
-        partner = partner_within_reach(None)
-        report = await service_level(connection, known.name, known.facts.timezone, since, until, by, partner)
+    known = await regions.get(pool, await known_region(pool, region))
+    partner = partner_within_reach(None)
+
+    async def report_of(asked: asyncpg.Pool) -> Report:
+        async with asked.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            return await service_level(connection, known.name, known.facts.timezone, since, until, by, partner)
+
+    report = await reads.ask(report_of)
     shape = service_level_shape(report, region=known.name, since=since, until=until, by=by, zone=_zone(report.timezone))
     wanted = file_format or ("csv" if request.accept.best_match(["application/json", CSV]) == CSV else "json")
     if wanted == "csv":

@@ -59,7 +59,7 @@ class Intake:
             live=LivePositions(opened.redis, indexed_for_s=indexed_for_s(settings)),
             log=PositionLog(opened.redis, keep_s=settings.log_keep_s),
             quarantine=QuarantineStore(opened.pool),
-            reader=Reader(opened.pool),
+            reader=Reader(opened.pool, ask=opened.reads.ask),
         )
 
     def take_json(self, caller: Caller, body: bytes, encoding: str | None) -> Awaitable[Receipt]:

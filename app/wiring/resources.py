@@ -8,13 +8,14 @@ cache; and what was learned, once somebody keeps `knowledge` up to date (app/wir
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
 import redis.asyncio as aioredis
 
 from app.settings import Settings
+from app.wiring.reads import WAIT_S, Reads
 from app.wiring.redis_client import open_client
 from app.wiring.travel import track_matching, travel_times
 from dispatch.learning.knowledge import Knowledge
@@ -34,6 +35,8 @@ class Resources:
     """What handlers and roles share."""
 
     pool: asyncpg.Pool
+    reads: Reads
+    """Answers what may be a little old; looks how old once somebody runs it."""
     redis: aioredis.Redis
     travel: TravelChain
     matching: TrackMatching
@@ -111,6 +114,19 @@ async def _close(pool: asyncpg.Pool) -> None:
 
 
 @asynccontextmanager
+async def _reads(settings: Settings, pool: asyncpg.Pool, role: str) -> AsyncIterator[Reads]:
+    replica = None
+    if settings.database_read_url:
+        there = replace(settings, database_url=settings.database_read_url)
+        replica = await open_pool(there, wait_s=WAIT_S, role=role)
+    try:
+        yield Reads(pool, replica, lag_s=settings.database_read_lag_s)
+    finally:
+        if replica is not None:
+            await _close(replica)
+
+
+@asynccontextmanager
 async def resources(settings: Settings, *, wait_s: float | None = None, role: str = "tool") -> AsyncIterator[Resources]:
     """Open them, and close them whatever happens; `wait_s` and `role` as in `open_pool`."""
     redis, blocking = open_redis(settings), open_redis(settings, size=settings.redis_waiting_size)
@@ -119,11 +135,13 @@ async def resources(settings: Settings, *, wait_s: float | None = None, role: st
         try:
             knowledge = Knowledge()
             async with (
+                _reads(settings, pool, role) as reads,
                 travel_times(settings, redis, learned=knowledge) as travel,
                 track_matching(settings) as matching,
             ):
                 yield Resources(
                     pool=pool,
+                    reads=reads,
                     redis=redis,
                     travel=travel,
                     matching=matching,

@@ -5,11 +5,11 @@ Everything is read in pages by key, in order of time: a long track costs neither
 short query, which also suits an engine whose clients share one session.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +24,7 @@ PAGE: Final = 20_000
 """Rows of a page: more than a courier's day of 5-second fixes, a megabyte on the wire."""
 RAW_UP_TO: Final = timedelta(days=1)
 BY_MINUTE_UP_TO: Final = timedelta(days=31)
+Answer = TypeVar("Answer")
 NO_COPY: Final = ("emcc", "emscripten", "wasm")
 """In the server's version: the WebAssembly build, which COPY crashes."""
 
@@ -82,11 +83,21 @@ class ObservedSpeed:
     """Standard deviation of the moving speeds."""
 
 
+class Asks(Protocol):
+    """Puts a question to a server that may answer it, and returns its answer."""
+
+    async def __call__(self, question: Callable[[asyncpg.Pool], Awaitable[Answer]]) -> Answer:
+        """May ask twice."""
+        ...
+
+
 class Reader:
     """Reads positions; several calls may run at the same time."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, ask: Asks | None = None) -> None:
+        """`ask`: chooses who is asked for tracks, which may be a little old; None: `pool`."""
         self._pool = pool
+        self._ask = ask or self._ask_pool
         self._copies: bool | None = None
 
     async def track(
@@ -114,15 +125,19 @@ class Reader:
         arguments = (courier_id, since, until, after or since - timedelta(days=1), with_marked, limit)
         # Asked before a connection is taken: a full pool of callers that each wait for a second one would never move.
         copies = await self.can_copy()
-        async with self._pool.acquire() as connection:
-            if not copies:
-                return from_records(await connection.fetch(queries["positions.track"], *arguments), [courier_id])
-            received = _Sink()
-            # Rows of one layout, read by numpy: a day of fixes in a few milliseconds, without an object per value.
-            await connection.copy_from_query(
-                queries["positions.track_copy"], *arguments, output=received.write, format="binary"
-            )
-            return from_copy(received.data(), courier_id)
+
+        async def page(pool: asyncpg.Pool) -> PositionColumns:
+            async with pool.acquire() as connection:
+                if not copies:
+                    return from_records(await connection.fetch(queries["positions.track"], *arguments), [courier_id])
+                received = _Sink()
+                # Rows of one layout, read by numpy: a day of fixes in a few milliseconds, without an object per value.
+                await connection.copy_from_query(
+                    queries["positions.track_copy"], *arguments, output=received.write, format="binary"
+                )
+                return from_copy(received.data(), courier_id)
+
+        return await self._ask(page)
 
     async def rollups(
         self,
@@ -140,10 +155,13 @@ class Reader:
         Raises KeyError for Resolution.RAW. On TimescaleDB, fixes later than two minutes come in with the next refresh.
         """
         query = {Resolution.MINUTE: "positions.by_minute", Resolution.HOUR: "positions.by_hour"}[resolution]
-        records = await self._pool.fetch(
-            queries[query], courier_id, since, until, after or since - timedelta(days=1), limit
-        )
-        return tuple(_rollup(record) for record in records)
+        arguments = (courier_id, since, until, after or since - timedelta(days=1), limit)
+
+        async def page(pool: asyncpg.Pool) -> list[Any]:
+            found: list[Any] = await pool.fetch(queries[query], *arguments)
+            return found
+
+        return tuple(_rollup(record) for record in await self._ask(page))
 
     async def last_positions(self, region: Region | str, since: datetime | None = None) -> PositionColumns:
         """
@@ -168,6 +186,9 @@ class Reader:
             version = await self._pool.fetchval(queries["positions.server"])
             self._copies = not any(word in version for word in NO_COPY)
         return self._copies
+
+    async def _ask_pool(self, question: Callable[[asyncpg.Pool], Awaitable[Answer]]) -> Answer:
+        return await question(self._pool)
 
 
 class _Sink:
