@@ -298,7 +298,7 @@ class OfferClosed(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class Offer(_message.Message):
-    __slots__ = ("id", "courier_id", "state", "offered_at", "expires_at", "order_id", "pickup", "dropoff", "size", "ready_at", "pickup_at", "dropoff_at", "orders", "others_asked", "answered_at", "reason")
+    __slots__ = ("id", "courier_id", "state", "offered_at", "expires_at", "order_id", "pickup", "dropoff", "size", "ready_at", "pickup_at", "dropoff_at", "orders", "others_asked", "answered_at", "reason", "pay")
     class SizeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -322,6 +322,7 @@ class Offer(_message.Message):
     OTHERS_ASKED_FIELD_NUMBER: _ClassVar[int]
     ANSWERED_AT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    PAY_FIELD_NUMBER: _ClassVar[int]
     id: str
     courier_id: str
     state: str
@@ -338,7 +339,18 @@ class Offer(_message.Message):
     others_asked: int
     answered_at: _timestamp_pb2.Timestamp
     reason: str
-    def __init__(self, id: _Optional[str] = ..., courier_id: _Optional[str] = ..., state: _Optional[str] = ..., offered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., order_id: _Optional[str] = ..., pickup: _Optional[_Union[Stop, _Mapping]] = ..., dropoff: _Optional[_Union[Stop, _Mapping]] = ..., size: _Optional[_Mapping[str, int]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pickup_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropoff_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[OfferedOrder, _Mapping]]] = ..., others_asked: _Optional[int] = ..., answered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+    pay: Money
+    def __init__(self, id: _Optional[str] = ..., courier_id: _Optional[str] = ..., state: _Optional[str] = ..., offered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., order_id: _Optional[str] = ..., pickup: _Optional[_Union[Stop, _Mapping]] = ..., dropoff: _Optional[_Union[Stop, _Mapping]] = ..., size: _Optional[_Mapping[str, int]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pickup_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropoff_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[OfferedOrder, _Mapping]]] = ..., others_asked: _Optional[int] = ..., answered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., pay: _Optional[_Union[Money, _Mapping]] = ...) -> None: ...
+
+class Money(_message.Message):
+    __slots__ = ("amount", "currency", "digits")
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    DIGITS_FIELD_NUMBER: _ClassVar[int]
+    amount: int
+    currency: str
+    digits: int
+    def __init__(self, amount: _Optional[int] = ..., currency: _Optional[str] = ..., digits: _Optional[int] = ...) -> None: ...
 
 class OfferedOrder(_message.Message):
     __slots__ = ("order_id", "pickup", "dropoff", "size", "ready_at", "pickup_at", "dropoff_at")
@@ -421,7 +433,7 @@ class Order(_message.Message):
     def __init__(self, id: _Optional[str] = ..., region: _Optional[str] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[str] = ..., pickup: _Optional[_Union[Stop, _Mapping]] = ..., dropoff: _Optional[_Union[Stop, _Mapping]] = ..., placed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., external_id: _Optional[str] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., size: _Optional[_Mapping[str, int]] = ..., priority: _Optional[int] = ..., group_id: _Optional[str] = ..., courier_id: _Optional[str] = ..., assigned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., picked_up_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., closed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ...) -> None: ...
 
 class Stop(_message.Message):
-    __slots__ = ("lat", "lon", "address", "contact", "instructions", "window", "latest", "service_s")
+    __slots__ = ("lat", "lon", "address", "contact", "instructions", "window", "latest", "service_s", "place_id")
     class ContactEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -437,6 +449,7 @@ class Stop(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     LATEST_FIELD_NUMBER: _ClassVar[int]
     SERVICE_S_FIELD_NUMBER: _ClassVar[int]
+    PLACE_ID_FIELD_NUMBER: _ClassVar[int]
     lat: float
     lon: float
     address: str
@@ -445,7 +458,8 @@ class Stop(_message.Message):
     window: Window
     latest: _timestamp_pb2.Timestamp
     service_s: int
-    def __init__(self, lat: _Optional[float] = ..., lon: _Optional[float] = ..., address: _Optional[str] = ..., contact: _Optional[_Mapping[str, str]] = ..., instructions: _Optional[str] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., latest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_s: _Optional[int] = ...) -> None: ...
+    place_id: str
+    def __init__(self, lat: _Optional[float] = ..., lon: _Optional[float] = ..., address: _Optional[str] = ..., contact: _Optional[_Mapping[str, str]] = ..., instructions: _Optional[str] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., latest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_s: _Optional[int] = ..., place_id: _Optional[str] = ...) -> None: ...
 
 class Window(_message.Message):
     __slots__ = ("from_time", "to_time", "hard")
