@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -52,6 +53,8 @@ LOOK_EVERY_S = 15.0
 A stream looks at the rows so often when nothing wakes it (events may be lost while Redis is away), and says that it is
 still there: some proxies cut off a stream that is silent for longer.
 """
+LOOKS_A_SECOND = 50
+"""Where so many streams listen that this would be more, each looks less often: five thousand every 100 s."""
 
 
 class Visit(msgspec.Struct, kw_only=True):
@@ -250,14 +253,22 @@ async def _stream(
         suggested = await _suggestion(redis, route)
         if suggested is not None:
             yield _message("suggestion", suggested)
+        looked_at = monotonic()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await woken.wait()
+            is_due = woken.is_set() or monotonic() - looked_at >= channels.n_listening / LOOKS_A_SECOND
             woken.clear()
             if channels.is_ended or not await is_allowed():
                 return
-            before, route = route, await load_route(pool, route.courier_id)
+            found = await _look(route, pool, channels) if is_due else None
+            if is_due:
+                looked_at = float("-inf") if found is None else monotonic()
+            if found is None:
+                yield _still_here()
+                continue
+            before, route = route, found
             made, gone = changes_between(before.offers, route.offers)
             # The offer first: it is what a courier waits for, and the way between stops takes a moment to find.
             for offer in await _offers(pool, route, made):
@@ -270,7 +281,20 @@ async def _stream(
             if suggested != before_it:
                 yield _message("suggestion", suggested or {})
             elif not made and not gone:
-                yield ServerSentEventMessage(data=None, comment="still here", sep="\n")
+                yield _still_here()
+
+
+async def _look(route: CourierRoute, pool: Any, channels: CourierChannels) -> CourierRoute | None:
+    """The route as it is now; None in an outage, which ends no stream: it is looked for again at the next beat."""
+    try:
+        async with channels.turns:
+            return await load_route(pool, route.courier_id)
+    except (*outages.DATABASE, *outages.SLOW):
+        return None
+
+
+def _still_here() -> ServerSentEventMessage:
+    return ServerSentEventMessage(data=None, comment="still here", sep="\n")
 
 
 async def _suggestion(redis: Any, route: CourierRoute) -> WaitingPlaceShape | None:

@@ -9,12 +9,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import redis.asyncio as aioredis
 
 from tracking import events
 from tracking.position import CourierId, Region
 from tracking.streams import Tails
+
+LOOKS_AT_ONCE: Final = 4
+"""Streams of a process that read their rows at the same time: the others wait here, not for a connection that others
+need; an event that was lost wakes thousands at once."""
 
 
 @dataclass(slots=True)
@@ -32,6 +37,9 @@ class CourierChannels:
         self._redis = redis
         self._tails = tails
         self._readers: dict[Region, _Reader] = {}
+        self.turns = asyncio.Semaphore(LOOKS_AT_ONCE)
+        """Whoever reads rows for a stream takes one."""
+        self.n_listening = 0
         self.is_ended = False
         """The process is about to end: listeners let go."""
 
@@ -47,11 +55,13 @@ class CourierChannels:
         reader = self._readers.setdefault(region, _Reader())
         flag, key = asyncio.Event(), str(courier_id)
         reader.flags.setdefault(key, set()).add(flag)
+        self.n_listening += 1
         if reader.task is None or reader.task.done():
             reader.task = asyncio.create_task(self._read(region, reader))
         try:
             yield flag
         finally:
+            self.n_listening -= 1
             reader.flags[key].discard(flag)
             if not reader.flags[key]:
                 del reader.flags[key]
