@@ -272,7 +272,7 @@ def test_an_auditor_reads_what_there_is_to_read_and_others_find_no_administratio
         if role == "auditor":
             expect(admin.get_by_role("row").filter(has_text="token.issue").first).to_be_visible()
             names = admin.get_by_role("navigation").get_by_role("button")
-            assert names.all_inner_texts() == ["Люди", "Токены", "Журнал действий", "Регионы"]
+            assert names.all_inner_texts() == ["Люди", "Токены", "Журнал действий", "Регионы", "Оплата"]
             go(admin, "Люди")
             expect(admin.get_by_role("button", name="Добавить человека")).to_have_count(0)
             show(theirs, "admin-russian")
