@@ -29,7 +29,8 @@ async def test_what_is_kept_how_long_is_what_is_set(admin):
     items = (await admin.get("/v1/installation/retention")).json()["items"]
     days = {one["setting"]: one["days"] for one in items}
     assert days["POSTRIDER_RETENTION_RAW_DAYS"] == 30
-    assert len(days) == 8
+    assert days["POSTRIDER_RETENTION_PAY_DAYS"] == 3650
+    assert len(days) == 9
 
 
 async def test_the_audit_log_is_had_by_span_and_as_a_file(admin):
