@@ -258,7 +258,6 @@ async def test_depots_that_cannot_be_used_are_refused(client_of, places, pointer
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
 
 
-@pytest.mark.timeout(240)
 async def test_day_ahead_is_reloaded_at_the_depot_and_kept_by_the_dispatcher(town, dispatcher, depots):
     day = (datetime.now(UTC) + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
     ana, _ = await town.hire("Ana", mode="car", capacity=[2])

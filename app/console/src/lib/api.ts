@@ -27,6 +27,16 @@ const TIMEOUT_MS = 15_000
 export const session = { expired: () => {} }
 
 /** `body` as JSON, or as it is where `kind` says what it is. */
+const unreached = () => new Problem(0, 'offline', 'The server cannot be reached.')
+
+/** What an answer says; the time may be over, or the connection gone, in the middle of it. */
+const textOf = (response: Response): Promise<string> =>
+  response.text().catch((): never => {
+    throw unreached()
+  })
+
+const read = async <T>(response: Response): Promise<T> => JSON.parse(await textOf(response))
+
 async function request(method: string, path: string, body?: unknown, kind?: string, withinMs = TIMEOUT_MS): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   const text = body === undefined ? undefined : kind ? String(body) : JSON.stringify(body)
@@ -44,7 +54,7 @@ async function request(method: string, path: string, body?: unknown, kind?: stri
       signal: AbortSignal.timeout(withinMs),
     })
   } catch {
-    throw new Problem(0, 'offline', 'The server cannot be reached.')
+    throw unreached()
   }
   if (response.ok) return response
   if (response.status === 401 && path !== '/v1/me' && path !== '/v1/sign-in') session.expired()
@@ -60,7 +70,7 @@ export function words(problem: Record<string, any>): string {
 }
 
 export async function get<T>(path: string): Promise<T> {
-  return (await request('GET', path)).json()
+  return read(await request('GET', path))
 }
 
 /** The answer, or null when the server has no such thing (404): a role that is not installed, or nothing there yet. */
@@ -76,13 +86,13 @@ export async function find<T>(path: string): Promise<T | null> {
 /** `withinMs`: where the server itself waits for somebody else. */
 export async function send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, withinMs?: number): Promise<T | null> {
   const response = await request(method, path, body, undefined, withinMs)
-  const text = await response.text()
+  const text = await textOf(response)
   return text ? JSON.parse(text) : null
 }
 
 /** Text of another kind than JSON. */
 export async function upload<T>(path: string, kind: string, text: string): Promise<T> {
-  return (await request('POST', path, text, kind)).json()
+  return read(await request('POST', path, text, kind))
 }
 
 /** Whose token that is, or null for nobody's; the session stays as it is. */
