@@ -14,7 +14,7 @@ beforeEach(() => {
   vi.stubGlobal('fetch', async (path: string) => {
     asked.push(path)
     const body = await answer(path)
-    return { ok: true, status: 200, json: async () => body }
+    return { ok: true, status: 200, text: async () => JSON.stringify(body) }
   })
 })
 afterEach(() => {
