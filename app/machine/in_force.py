@@ -12,7 +12,7 @@ OTHERS: Final = frozenset({"POSTRIDER_URL", "POSTRIDER_TOKEN", "POSTRIDER_CHILD_
 """Of the tools, and between processes."""
 TESTS: Final = ("POSTRIDER_TEST_", "POSTRIDER_DATA")
 
-_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)|(?<=password=)[^&\s]*")
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^/\s]*(?=@)|(password=)[^&\s]*")
 _SECRET = re.compile(r"key|token|secret|password")
 
 
@@ -29,7 +29,7 @@ def masked(field_name: str, value: object) -> str:
     text = "" if value is None else str(value)
     if isinstance(value, str) and value and _SECRET.search(field_name):
         return "***"
-    return _PASSWORD.sub("***", text)
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
 
 
 def unknown(environ: Mapping[str, str]) -> Iterator[str]:

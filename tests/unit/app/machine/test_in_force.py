@@ -13,6 +13,8 @@ from app.machine.in_force import masked
             "redis+sentinel://:one@a/fleet?sentinel_username=u&sentinel_password=two&ssl_ca_certs=c",
             "redis+sentinel://:***@a/fleet?sentinel_username=u&sentinel_password=***&ssl_ca_certs=c",
         ),
+        ("mqtt_url", "mqtt://me:one:t@wo@a:1883", "mqtt://me:***@a:1883"),
+        ("mqtt_url", "mqtt://a:1883", "mqtt://a:1883"),
         ("database_url", "postgresql://a/x?user=me&password=secret", "postgresql://a/x?user=me&password=***"),
     ],
 )
