@@ -88,6 +88,15 @@ class RabbitServer(rabbitmq.RabbitServer):
 
     ready_within_s = START_S
 
+    def has_noted(self, queue: str) -> bool:
+        """
+        Whether this quorum queue would come back after a kill.
+
+        Its name is on disk up to a second after it was made. Killed before that, RabbitMQ 3.10 knows the queue again,
+        and nothing ever leads it: whoever publishes to it or consumes waits for ever, until somebody deletes it.
+        """
+        return any(queue.encode() in names.read_bytes() for names in self.folder.rglob("names.dets"))
+
 
 class KafkaServer(Broker):
     """A broker that speaks Kafka's protocol and keeps all in memory: what it is given is gone when it is killed."""

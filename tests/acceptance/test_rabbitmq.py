@@ -103,11 +103,11 @@ class Shop:
         url, queue = self._settings.rabbitmq_url, self._settings.rabbitmq_queue
         while True:
             with suppress(*ERRORS):
-                async with await aio_pika.connect(url, timeout=PATIENCE_S / 4) as connection:
+                async with asyncio.timeout(PATIENCE_S / 2), await aio_pika.connect(url) as connection:
                     channel = await connection.channel(on_return_raises=True)
                     for body in bodies:
                         message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-                        await channel.default_exchange.publish(message, queue, timeout=PATIENCE_S / 4)
+                        await channel.default_exchange.publish(message, queue)
                     return
             await asyncio.sleep(0.1)
 
@@ -143,7 +143,7 @@ ENDS = {"pickup": RESTAURANT, "dropoff": HOME}
 
 
 async def test_a_shops_orders_come_in_once_and_every_step_goes_out_in_order_though_the_broker_dies(
-    admin, pool, broker, shop, gateway
+    admin, pool, broker, shop, gateway, settings
 ):
     """It is killed while the shop tells of one order after the other, and events happen while it is away."""
     names: list[str] = []
@@ -160,6 +160,7 @@ async def test_a_shops_orders_come_in_once_and_every_step_goes_out_in_order_thou
     wanted = [(1, "placed"), (2, "changed"), (3, "cancelled")]
     selling = asyncio.gather(*(sell() for _ in range(3)))
     await until(lambda: shop.first_seen("A-0") == wanted)
+    await until(lambda: broker.has_noted(settings.rabbitmq_queue))
     await asyncio.to_thread(broker.kill)
     answer = await admin.post("/v1/orders", json=ENDS | {"external_id": "by hand"})
     assert answer.status_code == 201, answer.text
