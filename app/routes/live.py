@@ -11,8 +11,8 @@
 
 An event's id says how far the viewer has seen; a stream opened with it goes on from there, in any process.
 
-Whoever looks at all of a region and takes gzip gets it: what all viewers are told alike is compressed once for all of
-them (`app.web.squeezed`).
+Whoever takes gzip gets it: what viewers of the same part of the map are told alike is compressed once for all of them
+(`app.web.squeezed`).
 """
 
 import asyncio
@@ -225,7 +225,7 @@ async def live(
     feed: Feed = request.app.state.feed
     await feed.region(name)  # a region that cannot be read is answered with 503, before the stream begins
     view = View.resume(box, resumes or last_event_id)
-    is_compressed = box is None and takes_gzip(request.headers.get("accept-encoding", ""))
+    is_compressed = takes_gzip(request.headers.get("accept-encoding", ""))
     reach = current_reach()
     theirs = None if reach is None or reach.partner is None else PartnerFeed(pool, reach.partner)
     return LiveResponse(LiveStream(feed, name, view, authenticator, request.auth, theirs, is_compressed=is_compressed))

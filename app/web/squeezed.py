@@ -1,10 +1,10 @@
 """
 Server-sent events on the wire, compressed where the viewer takes it.
 
-A stream of its own for each viewer would cost as much as there are viewers. Instead what all of them are told alike is
-compressed once, as blocks that refer to nothing before them; deflate (RFC 1951) lets such blocks follow each other in
-any stream. What is one viewer's own is short and stored as it is. The stream never ends, so neither does its gzip
-(RFC 1952): its check sum is never sent, and readers need none.
+A stream of its own for each viewer would cost as much as there are viewers. Instead what those who look at the same
+part of the map are told alike is compressed once, as blocks that refer to nothing before them; deflate (RFC 1951) lets
+such blocks follow each other in any stream. What is one viewer's own is short and stored as it is. The stream never
+ends, so neither does its gzip (RFC 1952): its check sum is never sent, and readers need none.
 
 Nothing that tells secrets goes this way: who can have others' secrets and own words compressed together, and sees how
 long the result is, learns of them ("BREACH", 2013).
@@ -49,7 +49,7 @@ class Wire:
         return data
 
     def alike(self, told: Told) -> bytes:
-        """What all viewers are told alike; made for the first of them."""
+        """What several viewers are told alike; made for the first of them."""
         if self.name not in told.wire:
             told.wire[self.name] = self.one(encoded(told))
         return told.wire[self.name]

@@ -1,14 +1,14 @@
 """
 What one viewer is sent: a snapshot, then what moved inside the box, then what happened; no I/O.
 
-Frames are made once per tick and shared: a courier's JSON by everybody, a whole frame by those who look at the same box
-and have seen the same.
+Frames are made once per tick and shared: a courier's JSON by everybody; a whole frame, and how it goes over the wire,
+by those who look at the same box and have seen the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -81,7 +81,7 @@ class Message:
 
 
 class Told(list[Message]):
-    """What several viewers are told alike at one tick; how it goes over the wire is made once and kept in `wire`."""
+    """What viewers are told alike at one tick; how it goes over the wire is made once and kept in `wire`."""
 
     __slots__ = ("wire",)
 
@@ -99,6 +99,19 @@ class Fresh:
     data: bytes
 
 
+class Seen(NamedTuple):
+    """Where a viewer stands; who stands at the same place is told the same. A tuple, for it is hashed at every tick."""
+
+    box: Viewport | None
+    """None: the whole region."""
+    cursor: Cursor | None
+    """None: nothing seen yet."""
+    inside: frozenset[str] = frozenset()
+    """Who was in the box at the cursor; nobody is kept of the whole region."""
+    is_resumed: bool = False
+    """It comes back, and who was in its box is not known any more."""
+
+
 @dataclass(slots=True)
 class Frames:
     """The encoded state of a crowd at one tick."""
@@ -108,57 +121,52 @@ class Frames:
     now: datetime
     fresh: Fresh | None = None
     _positions: dict[str, tuple[Sighting, bytes]] = field(default_factory=dict)
-    _shared: dict[tuple[Viewport | None, StreamId | None, StreamId], bytes] = field(default_factory=dict)
-    _told: dict[tuple[Cursor | None, Cursor], Told] = field(default_factory=dict)
+    _told: dict[tuple[Seen, Cursor], tuple[Told, frozenset[str]]] = field(default_factory=dict)
 
     def renew(self, now: datetime, fresh: Fresh | None = None) -> None:
         """Begin the next tick: ages are counted from `now`."""
         self.now = now
         self.fresh = fresh
         self._positions.clear()
-        self._shared.clear()
         self._told.clear()
 
-    def told(self, before: Cursor | None, after: Cursor, make: Callable[[], Iterable[Message]]) -> Told:
-        """What everybody is told who looks at all of the region, has seen `before` and sees `after` now."""
-        if (before, after) not in self._told:
-            self._told[before, after] = Told(make())
-        return self._told[before, after]
+    def told(
+        self, seen: Seen, make: Callable[[], tuple[Iterable[Message], frozenset[str]]]
+    ) -> tuple[Told, frozenset[str]]:
+        """What everybody is told who has seen that, and who is in their box then; `make` does it for the first."""
+        key = (seen, self.crowd.cursor)
+        if key not in self._told:
+            messages, inside = make()
+            self._told[key] = Told(messages), inside
+        return self._told[key]
 
-    def snapshot(self, box: Viewport | None, inside: set[str]) -> bytes:
-        """Everybody in the box; fills `inside` with who that is."""
+    def snapshot(self, box: Viewport | None) -> tuple[bytes, frozenset[str]]:
+        """Everybody in the box, and who that is."""
         seen = [s for s in self.crowd.everybody() if box is None or box.contains(s.lat, s.lon)]
-        if box is not None:
-            inside.update(sighting.courier_id for sighting in seen)
-        key = (box, None, self.crowd.cursor.positions)
-        if key not in self._shared:
-            self._shared[key] = self._frame([self._position(sighting) for sighting in seen])
-        return self._shared[key]
+        inside = frozenset() if box is None else frozenset(sighting.courier_id for sighting in seen)
+        return self._frame([self._position(sighting) for sighting in seen]), inside
 
-    def world(self, since: StreamId) -> bytes | None:
-        """Everybody who moved after that id; None when nobody did."""
-        key = (None, since, self.crowd.cursor.positions)
-        if key not in self._shared:
-            moved = self.crowd.moved_since(since)
-            self._shared[key] = self._frame([self._position(sighting) for sighting in moved]) if moved else b""
-        return self._shared[key] or None
-
-    def box(self, box: Viewport, since: StreamId, inside: set[str], *, is_resumed: bool) -> bytes | None:
+    def moved(self, seen: Seen, since: StreamId) -> tuple[bytes | None, frozenset[str]]:
         """
-        Who moved inside the box after that id and who left it; None when neither; keeps `inside` up to date.
+        Who moved inside the box after that id and who left it (None when neither), and who is in it now.
 
         A viewer that comes back is told of everybody who is outside now: we do not know any more whom it had seen.
         """
-        seen, gone = [], []
-        for sighting in self.crowd.moved_since(since):
+        moved = self.crowd.moved_since(since)
+        if seen.box is None:
+            return self._frame([self._position(sighting) for sighting in moved]) if moved else None, seen.inside
+        box, inside, shown, came, gone = seen.box, seen.inside, [], [], []
+        for sighting in moved:
             courier_id = sighting.courier_id
             if box.contains(sighting.lat, sighting.lon):
-                inside.add(courier_id)
-                seen.append(self._position(sighting))
-            elif is_resumed or courier_id in inside:
-                inside.discard(courier_id)
+                shown.append(self._position(sighting))
+                if courier_id not in inside:
+                    came.append(courier_id)
+            elif seen.is_resumed or courier_id in inside:
                 gone.append(courier_id)
-        return self._frame(seen, gone) if seen or gone else None
+        if came or gone:
+            inside = inside.union(came).difference(gone)
+        return self._frame(shown, gone) if shown or gone else None, inside
 
     def _position(self, sighting: Sighting) -> bytes:
         held = self._positions.get(sighting.courier_id)
@@ -182,7 +190,7 @@ class View:
     """None: nothing seen yet."""
     n_resets: int = 0
     """How often the viewer had to be told to begin anew."""
-    _inside: set[str] = field(default_factory=set)
+    _inside: frozenset[str] = frozenset()
     _is_resumed: bool = False
     _cannot_resume: bool = False
 
@@ -196,39 +204,40 @@ class View:
         except ValueError:
             return cls(box, _cannot_resume=True)
 
-    def messages(self, frames: Frames) -> list[Message]:
+    def messages(self, frames: Frames) -> Told:
         """What the viewer has not seen yet; empty when that is nothing. The viewer counts as up to date afterwards."""
         crowd = frames.crowd
-        now_at = crowd.cursor
-        if self._cannot_resume:
+        now_at, before = crowd.cursor, self.cursor
+        notices = None if before is None else crowd.notices_since(before.notices)
+        is_lost = self._cannot_resume or (
+            before is not None and (notices is None or before.notices[0] > now_at.notices[0] + FAR_AHEAD_MS)
+        )
+        if is_lost:
             return self._reset(frames, now_at)
-        if self.cursor is None:
-            self.cursor = now_at
-            if self.box is None:
-                return frames.told(None, now_at, lambda: self._everybody(frames, now_at))
-            return self._everybody(frames, now_at)
-        notices = crowd.notices_since(self.cursor.notices)
-        if notices is None or self.cursor.notices[0] > now_at.notices[0] + FAR_AHEAD_MS:
-            return self._reset(frames, now_at)
-        before, self.cursor = self.cursor, now_at
-        is_resumed, self._is_resumed = self._is_resumed, False
-        if self.box is None:
-            return frames.told(
-                before, now_at, lambda: _changes(frames, before, now_at, notices, frames.world(before.positions))
-            )
-        moved = frames.box(self.box, before.positions, self._inside, is_resumed=is_resumed)
-        return list(_changes(frames, before, now_at, notices, moved))
+        seen = Seen(self.box, before, self._inside, self._is_resumed and self.box is not None)
+        self.cursor, self._is_resumed = now_at, False
+        told, self._inside = frames.told(seen, lambda: _news(frames, seen, now_at, notices or ()))
+        return told
 
-    def _everybody(self, frames: Frames, now_at: Cursor) -> list[Message]:
-        return [Message("snapshot", frames.snapshot(self.box, self._inside), now_at)]
-
-    def _reset(self, frames: Frames, now_at: Cursor) -> list[Message]:
+    def _reset(self, frames: Frames, now_at: Cursor) -> Told:
         self.n_resets += 1
         self.cursor = now_at
         self._cannot_resume = self._is_resumed = False
-        self._inside.clear()
-        snapshot = Message("snapshot", frames.snapshot(self.box, self._inside), now_at)
-        return [Message("reset", b'{"reason":"too long away: events were missed, read again what you show"}'), snapshot]
+        anew = Seen(self.box, None)
+        snapshot, self._inside = frames.told(anew, lambda: _news(frames, anew, now_at, ()))
+        reset = Message("reset", b'{"reason":"too long away: events were missed, read again what you show"}')
+        return Told([reset, *snapshot])
+
+
+def _news(
+    frames: Frames, seen: Seen, now_at: Cursor, notices: Sequence[Notice]
+) -> tuple[Iterable[Message], frozenset[str]]:
+    """For who has seen that: everything, or what changed; and who is in the box now."""
+    if seen.cursor is None:
+        everybody, inside = frames.snapshot(seen.box)
+        return [Message("snapshot", everybody, now_at)], inside
+    moved, inside = frames.moved(seen, seen.cursor.positions)
+    return _changes(frames, seen.cursor, now_at, notices, moved), inside
 
 
 def _changes(

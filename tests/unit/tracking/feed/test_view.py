@@ -65,8 +65,8 @@ DEGREES = st.floats(-5, 15).map(lambda value: round(value, 7))
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("see"), COURIERS, st.integers(0, 50), DEGREES, DEGREES),
-        st.tuples(st.just("read")),
-        st.tuples(st.just("come back")),
+        st.tuples(st.just("read"), st.integers(0, 2)),
+        st.tuples(st.just("come back"), st.integers(0, 2)),
         st.tuples(st.just("tick")),
         st.tuples(st.just("tell")),
     ),
@@ -76,12 +76,12 @@ STEPS = st.lists(
 
 @settings(max_examples=300)
 @given(STEPS, st.sampled_from([None, BOX]))
-def test_a_viewer_that_reads_now_and_then_ends_up_with_the_truth(steps: list[Any], box: Viewport | None) -> None:
+def test_viewers_that_read_now_and_then_end_up_with_the_truth(steps: list[Any], box: Viewport | None) -> None:
     crowd = Crowd()
     frames = frames_of(crowd)
-    viewer = Viewer(frames, box)
+    viewers = [Viewer(frames, box) for _ in range(3)]
     truth: dict[str, tuple[int, float, float]] = {}
-    n_told_since_first_read = 0
+    n_told_since_first_read = [0, 0, 0]
     for number, (what, *facts) in enumerate(steps, 1):
         match what:
             case "see":
@@ -90,21 +90,23 @@ def test_a_viewer_that_reads_now_and_then_ends_up_with_the_truth(steps: list[Any
                 if courier not in truth or second > truth[courier][0]:
                     truth[courier] = (second, lat, lon)
             case "read":
-                viewer.read()
+                viewers[facts[0]].read()
             case "come back":
-                viewer.come_back()
+                viewers[facts[0]].come_back()
             case "tick":
                 frames.renew(T0 + timedelta(seconds=number))
             case "tell":
                 crowd.tell(Notice(StreamId((number, 0)), "order.placed", b'{"type":"order.placed"}'))
-                n_told_since_first_read += viewer.last_id is not None
-    viewer.read()
-    viewer.read()
+                for i, viewer in enumerate(viewers):
+                    n_told_since_first_read[i] += viewer.last_id is not None
     inside = {c: (lat, lon) for c, (_, lat, lon) in truth.items() if box is None or box.contains(lat, lon)}
-    assert viewer.positions == inside
-    assert len(viewer.events) == n_told_since_first_read
-    assert viewer.n_resets == 0
-    assert viewer.read() == []
+    for viewer, n_told in zip(viewers, n_told_since_first_read, strict=True):
+        viewer.read()
+        viewer.read()
+        assert viewer.positions == inside
+        assert len(viewer.events) == n_told
+        assert viewer.n_resets == 0
+        assert viewer.read() == []
 
 
 @given(st.lists(st.tuples(COURIERS, st.integers(0, 30)), max_size=20), st.randoms(use_true_random=False))
@@ -129,16 +131,26 @@ def test_a_courier_that_moved_often_is_sent_once() -> None:
     assert [p["lat"] for p in msgspec.json.decode(delta.data)["positions"]] == [9.9]
 
 
-def test_viewers_who_have_seen_the_same_share_the_bytes() -> None:
+@pytest.mark.parametrize("box", [None, BOX])
+def test_viewers_of_the_same_part_who_have_seen_the_same_share_the_bytes(box: Viewport | None) -> None:
     crowd = Crowd()
     frames = frames_of(crowd)
-    viewers = [Viewer(frames) for _ in range(2)]
-    for viewer in viewers:
-        viewer.read()
-    crowd.see(sighting("a", 1), StreamId((1, 0)))
-    first, second = (viewer.read() for viewer in viewers)
-    assert first is second
-    assert isinstance(first, Told)  # so that it goes over the wire encoded once
+    viewers = [Viewer(frames, box) for _ in range(2)]
+    crowd.see(sighting("a", 0), StreamId((1, 0)))
+    for second, lat in enumerate((1, 2, 11, 3), 2):  # there, it moves, leaves the box, comes back
+        first, another = (viewer.read() for viewer in viewers)
+        assert first is another
+        assert isinstance(first, Told)  # so that it goes over the wire encoded once
+        frames.renew(T0 + timedelta(seconds=second))
+        crowd.see(sighting("a", second, lat=lat), StreamId((second, 0)))
+
+
+def test_those_who_begin_anew_at_once_share_what_they_begin_with() -> None:
+    crowd = Crowd()
+    crowd.see(sighting("a", 0), StreamId((1, 0)))
+    frames = frames_of(crowd)
+    snapshots = [View.resume(BOX, "nonsense").messages(frames)[1] for _ in range(2)]
+    assert snapshots[0] is snapshots[1]
 
 
 def test_a_viewer_that_missed_more_than_is_remembered_begins_anew() -> None:
@@ -174,7 +186,7 @@ def test_a_position_says_how_old_it_is(age_s: int, status: str) -> None:
     crowd = Crowd()
     crowd.see(sighting("a", 0), StreamId((1, 0)))
     frames = Frames(crowd, Freshness(), T0 + timedelta(seconds=age_s))
-    (position,) = msgspec.json.decode(frames.snapshot(None, set()))["positions"]
+    (position,) = msgspec.json.decode(frames.snapshot(None)[0])["positions"]
     assert (position["age_s"], position["contact_age_s"], position["status"]) == (age_s, age_s, status)
 
 
