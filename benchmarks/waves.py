@@ -3,10 +3,10 @@ Waves from one depot (EURO Meets NeurIPS 2022, dynamic): every hour, which order
 
     python -m benchmarks.waves ../shared/data/waves --seconds 60 --json
 
-The planner knows an order from its epoch on, and the pool that orders are drawn from; it chooses with
-dispatch/planning/search/waves.py, as an installation does that has chosen the profile. Routes are checked and priced by
-benchmarks/waves_rules.py, written apart from the planner. The files' own solutions stand in results.tsv, where there is
-one; what is not known is null.
+The planner knows an order from its epoch on, and the pool that orders are drawn from; it chooses as
+`POST /v1/plans/day` with `waves` does in a region with the profile, which draws from the region's own history. Routes
+are checked and priced by benchmarks/waves_rules.py, written apart from the planner. The files' own solutions stand in
+results.tsv, where there is one; what is not known is null.
 """
 
 import argparse
@@ -22,15 +22,13 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.waves_rules import Day, Driven, cost, read, violations
-from dispatch.planning.profiles import DAYS, Profile
-from dispatch.planning.search.waves import Depot, Patience, Request, wave
+from dispatch.planning.profiles import DAYS, WAVES, Profile
+from dispatch.planning.search.waves import UNLIMITED, Request, Team, can_leave, wave
 
 PROFILE: Final = Profile.QUICK
 """Vehicles are not counted, seconds driven are."""
 DRAWS: Final = 100
 """Orders drawn an epoch, as the competition says."""
-LOOK_AHEAD: Final = 2
-"""Waves after this one that are planned with."""
 HIGHER_IS_NO_TEAM: Final = ("name", "requests", "hindsight", "greedy", "lazy")
 
 
@@ -111,7 +109,12 @@ def mean(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
 
 def live(day: Day, *, seconds: float, seed: int) -> tuple[list[Driven], float]:
     """Live through a day, epoch by epoch; its routes, and how long the longest decision took."""
-    depot = Depot(durations_s=np.array(day.durations_s, dtype=np.int64), capacity=day.capacity, closes_at=day.closes_s)
+    team = Team(
+        count=UNLIMITED,
+        durations_s=np.array(day.durations_s, dtype=np.int32),
+        capacity=(day.capacity,),
+        closes_at=day.closes_s,
+    )
     waiting: list[tuple[int, Request]] = []
     driven: list[Driven] = []
     longest_s = 0.0
@@ -124,25 +127,27 @@ def live(day: Day, *, seconds: float, seed: int) -> tuple[list[Driven], float]:
                     opens_at=one.window_s[0],
                     closes_at=one.window_s[1],
                     service_s=one.service_s,
-                    size=one.demand,
+                    size=(one.demand,),
                 ),
             )
             for one in day.requests
             if one.epoch == epoch
         ]
-        leaves_at = [leaves(day, at) for at in range(epoch, min(epoch + LOOK_AHEAD, day.last_epoch) + 1)]
+        last = min(epoch + WAVES[PROFILE].ahead, day.last_epoch)
+        leaves_at = [leaves(day, at) for at in range(epoch, last + 1)]
         began = perf_counter()
-        routes = wave(
-            depot,
+        decided = wave(
+            [team],
             leaves_at,
             [request for _, request in waiting],
-            lambda chance, depot=depot, leaves_at=leaves_at: draw(day, depot, leaves_at, chance),  # type: ignore[misc]  # bound now
+            lambda chance, leaves_at=leaves_at: draw(day, team, leaves_at, chance),  # type: ignore[misc]  # bound now
             cooling=DAYS[PROFILE],
-            patience=Patience(),
+            patience=WAVES[PROFILE],
             seconds=seconds,
             seed=seed + epoch,
         )
         longest_s = max(longest_s, perf_counter() - began)
+        routes = [route for _, route in decided.routes]
         driven += [Driven(epoch=epoch, request_ids=tuple(waiting[n][0] for n in route)) for route in routes]
         gone = {n for route in routes for n in route}
         waiting = [one for n, one in enumerate(waiting) if n not in gone]
@@ -154,11 +159,11 @@ def leaves(day: Day, epoch: int) -> int:
     return day.epoch_s * epoch + day.margin_s
 
 
-def draw(day: Day, depot: Depot, leaves_at: Sequence[int], chance: Random) -> list[tuple[int, Request]]:
+def draw(day: Day, team: Team, leaves_at: Sequence[int], chance: Random) -> list[Request]:
     """Orders of the following epochs, as the competition draws them."""
     pool = day.customers
     found = []
-    for number, at in enumerate(leaves_at[1:], start=1):
+    for number, at in list(enumerate(leaves_at))[1:]:
         for _ in range(DRAWS):
             window, service = chance.choice(pool).window_s, chance.choice(pool).service_s
             request = Request(
@@ -166,10 +171,11 @@ def draw(day: Day, depot: Depot, leaves_at: Sequence[int], chance: Random) -> li
                 opens_at=window[0],
                 closes_at=window[1],
                 service_s=service,
-                size=chance.choice(pool).demand,
+                size=(chance.choice(pool).demand,),
+                first=number,
             )
-            if depot.can_serve(request, at):
-                found.append((number, request))
+            if can_leave([team], request, number, at):
+                found.append(request)
     return found
 
 

@@ -447,6 +447,7 @@ DayPlanShape = TypedDict(
         "routes": "list[DayRouteShape]",
         "unassigned": "list[DayLeftShape]",
         "couriers_left_out": "list[DayCourierLeftShape]",
+        "wave": "DayWaveShape | None",
     },
 )
 
@@ -459,7 +460,14 @@ class DayProgressShape(TypedDict):
 
 
 DayQuestion = TypedDict(
-    "DayQuestion", {"region": "NotRequired[str | None]", "from": "str", "to": "str", "seconds": "NotRequired[float]"}
+    "DayQuestion",
+    {
+        "region": "NotRequired[str | None]",
+        "from": "str",
+        "to": "str",
+        "seconds": "NotRequired[float]",
+        "wave": "NotRequired[WaveQuestion | None]",
+    },
 )
 
 
@@ -481,6 +489,19 @@ class DayStopShape(TypedDict):
     starts_at: str
     leaves_at: str
     late_s: int
+
+
+class DayWaitsShape(TypedDict):
+    order_id: str
+    reason: Literal["company", "not_ready", "no_vehicle"]
+    until: str
+    share: float | None
+
+
+class DayWaveShape(TypedDict):
+    depot: str
+    leaves_at: list[str]
+    waiting: list[DayWaitsShape]
 
 
 class DecisionShape(TypedDict):
@@ -1839,6 +1860,10 @@ class WaitingPlaceShape(TypedDict):
     lon: float
     saves_s: int
     advised_at: str
+
+
+class WaveQuestion(TypedDict):
+    depot: NotRequired[str | None]
 
 
 class Webhook(TypedDict):

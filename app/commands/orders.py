@@ -41,7 +41,8 @@ async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
     """Place an order within a desk's transaction; BadInput, PlaceFull and ExternalIdInUse leave it usable."""
     at = await at_place(desk.connection, data, desk.now, hold=True)
     region = await known_region(desk.connection, at.order.region)
-    order = await desk.place(new_order_of(at.order, region, await depots_of(desk.connection, region)))
+    depots = await depots_of(desk.connection, region)
+    order = await desk.place(new_order_of(at.order, region, depots, desk.now))
     if at.place is not None:
         await counter.take(desk, order, at.place, at.lines, asked=data.ready_at)
     if data.code is not None:

@@ -1,7 +1,7 @@
 """A day planned ahead: `/v1/plans/day`, asked for, looked at, applied."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -23,6 +23,7 @@ from app.web.regions import known_region
 from app.wiring.day_plans import DayPlanner
 from app.wiring.whatif import Thinker
 from dispatch.errors import DayPlanNotFound
+from dispatch.orders.depots import Depot, depots_of
 from dispatch.orders.desk import at_desk
 from dispatch.orders.rows import from_json
 from dispatch.region import day_plans as plans_of_days
@@ -35,13 +36,22 @@ LOOK_EVERY_S: Final = 1.0
 OVER: Final = ("ready", "failed", "cancelled", "applied")
 
 
+class WaveQuestion(msgspec.Struct, kw_only=True):
+    """Which wave: the first that leaves the depot in that time."""
+
+    depot: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
+    """One with `wave_every_s`; may be left out where there is one only."""
+
+
 class DayQuestion(msgspec.Struct, kw_only=True):
-    """Which day, and how long to think about it."""
+    """Which day, or which wave of it, and how long to think about it."""
 
     region: str | None = None
     from_: Instant = msgspec.field(name="from")
     to: Instant
     seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] = 60.0
+    wave: WaveQuestion | None = None
+    """Only what leaves a depot next, and what waits there for a later wave."""
 
 
 class DayAsked(msgspec.Struct, kw_only=True):
@@ -99,6 +109,26 @@ class DayCourierLeftShape(msgspec.Struct, kw_only=True):
     cause: str
 
 
+class DayWaitsShape(msgspec.Struct, kw_only=True):
+    """An order that does not leave with the wave."""
+
+    order_id: UUID
+    reason: Literal["company", "not_ready", "no_vehicle"]
+    """It is better taken with what is yet to come; it cannot be loaded now; or there is no room for it now."""
+    until: datetime
+    """The next wave that is in time for it."""
+    share: float | None
+    """In which share of the days that may come it left with this wave; null: nobody had to look."""
+
+
+class DayWaveShape(msgspec.Struct, kw_only=True):
+    """The wave, the next ones that were planned with, and what waits for these."""
+
+    depot: str
+    leaves_at: list[datetime]
+    waiting: list[DayWaitsShape]
+
+
 class DayPlanShape(msgspec.Struct, kw_only=True):
     """A plan: how far it is, and when it is ready the routes, and what is left out."""
 
@@ -116,6 +146,8 @@ class DayPlanShape(msgspec.Struct, kw_only=True):
     routes: list[DayRouteShape]
     unassigned: list[DayLeftShape]
     couriers_left_out: list[DayCourierLeftShape]
+    wave: DayWaveShape | None
+    """Null: a plan of all of the day, or not made yet."""
 
 
 class DayDroppedShape(msgspec.Struct, kw_only=True):
@@ -146,6 +178,8 @@ async def ask_for_day(
     """
     Plan a day that has not begun, for everybody who has a shift in it: orders that nobody has and that open then.
 
+    With `wave` what a depot has to hand over, decided for the first wave that leaves it in that time: what goes now,
+    with who is there, and what waits, for it is better taken with what past weeks say is yet to come.
     Nothing is changed before it is applied. One plan of a region is made at a time.
     """
     check_instants(data)
@@ -155,19 +189,38 @@ async def ask_for_day(
     if not now - LONGEST <= data.from_ <= now + FARTHEST:
         raise BadInput("That is no day to be planned.", ("/from", f"expected within {FARTHEST.days} days"))
     region = await known_region(pool, data.region)
+    depot = None if data.wave is None else _with_waves(await depots_of(pool, region), data.wave.depot)
+    if depot is not None and not depot.waves(data.from_, data.to, 1):
+        raise BadInput("No wave leaves the depot in that time.", ("/to", f"expected later than a wave of {depot.name}"))
     async with pool.acquire() as connection, connection.transaction():
         before = await answered_before(connection, caller, idempotency_key, data)
         if before is not None:
             return msgspec.convert(before, DayAsked)
         asked = DayAsked(
             id=await day_plans.ask(
-                connection, region, data.from_, data.to, seconds=data.seconds, by=actor_of(caller).id
+                connection,
+                region,
+                data.from_,
+                data.to,
+                seconds=data.seconds,
+                by=actor_of(caller).id,
+                wave_depot=None if depot is None else depot.name,
             )
         )
         await audit(connection, caller, "plan.day", f"region:{region}", {"id": str(asked.id)})
         await remember_answer(connection, caller, idempotency_key, 202, asked)
     day_plans.begin(asked.id)
     return asked
+
+
+def _with_waves(depots: Sequence[Depot], name: str | None) -> Depot:
+    """The depot that is named, or the only one with waves."""
+    known = [depot for depot in depots if depot.wave_every_s is not None]
+    found = [depot for depot in known if name in {None, depot.name}]
+    if len(found) != 1:
+        names = ", ".join(depot.name for depot in known) or "none, no depot of the region has `wave_every_s`"
+        raise BadInput("There is no such depot.", ("/wave/depot", f"expected one of: {names}"))
+    return found[0]
 
 
 @get("/v1/plans/day/{plan_id:uuid}", guards=[requires(Role.DISPATCHER)], tags=["plans"])
@@ -240,6 +293,9 @@ async def _read(pool: Any, plan_id: UUID) -> DayPlanShape:
         couriers_left_out=[]
         if plan is None
         else [DayCourierLeftShape(courier_id=left.courier_id, cause=left.cause) for left in plan.couriers_left_out],
+        wave=None
+        if plan is None or plan.wave is None
+        else msgspec.convert(msgspec.to_builtins(plan.wave), DayWaveShape),
     )
 
 

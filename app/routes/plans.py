@@ -365,7 +365,7 @@ async def _new_orders(pool: Any, shapes: Sequence[NewOrderShape], region: Region
     depots = await depots_of(pool, region) if shapes else ()
     now = datetime.now(UTC)
     there = [await at_place(pool, shape, now) for shape in shapes]
-    return [new_order_of(at.order, region, depots) for at in there]
+    return [new_order_of(at.order, region, depots, now) for at in there]
 
 
 async def _hold(desk: Desk, region: Region, data: Changes) -> None:

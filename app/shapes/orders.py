@@ -257,7 +257,7 @@ REASON_TEXTS: Mapping[str, str] = {
 }
 
 
-def new_order_of(shape: NewOrderShape, region: Region, depots: Sequence[Depot]) -> NewOrder:
+def new_order_of(shape: NewOrderShape, region: Region, depots: Sequence[Depot], now: datetime) -> NewOrder:
     """The domain's order to be, by the depots of its region; raises BadInput where rules between fields are broken."""
     check_instants(shape)
     ends = _ends_of(shape)
@@ -281,12 +281,12 @@ def new_order_of(shape: NewOrderShape, region: Region, depots: Sequence[Depot]) 
         max_on_board_s=shape.max_on_board_s,
         place_id=None if shape.pickup is None else shape.pickup.place_id,
     )
-    return _at_depot(order, depots, shape.depot)
+    return _at_depot(order, depots, shape.depot, now)
 
 
-def _at_depot(order: Ordered, depots: Sequence[Depot], name: str | None) -> Ordered:
+def _at_depot(order: Ordered, depots: Sequence[Depot], name: str | None, placed_at: datetime) -> Ordered:
     try:
-        return at_depot(order, depots, name)
+        return at_depot(order, depots, name, placed_at)
     except ValueError as exc:
         raise BadInput("There is no such depot.", ("/depot", str(exc))) from exc
 
@@ -355,7 +355,7 @@ def patched(order: Order, patch: OrderPatch, depots: Sequence[Depot]) -> tuple[O
         wanted["skills"] = frozenset(patch.skills)
     if patch.depot is not UNSET:
         ends = {end: wanted[end] for end in ("pickup", "dropoff") if end in wanted}
-        moved = _at_depot(replace(order, **ends), depots, patch.depot)
+        moved = _at_depot(replace(order, **ends), depots, patch.depot, order.placed_at)
         wanted |= {name: getattr(moved, name) for name in ("depot", "depot_named", "pickup", "dropoff")}
     wanted = {name: value for name, value in wanted.items() if value != getattr(order, name)}
     names = wanted.keys() - {"depot_named"} or wanted.keys()  # whose depot is named only stays with its courier

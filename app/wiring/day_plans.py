@@ -15,7 +15,8 @@ from dispatch.aside import Aside
 from dispatch.errors import DayPlanRunning, PlannerBusy
 from dispatch.orders.rows import to_json
 from dispatch.planning.day import DayProgress
-from dispatch.planning.profiles import DAYS
+from dispatch.planning.profiles import DAYS, WAVES
+from dispatch.planning.wave import WavePlan
 from dispatch.region import day_plans
 from dispatch.region.day_process import DayFailed, Question, plan_in_process
 from dispatch.region.day_world import snapshot_of
@@ -55,12 +56,21 @@ class DayPlans:
         self._news = asyncio.Event()
 
     async def ask(
-        self, connection: Any, region: Region, starts_at: datetime, ends_at: datetime, *, seconds: float, by: str
+        self,
+        connection: Any,
+        region: Region,
+        starts_at: datetime,
+        ends_at: datetime,
+        *,
+        seconds: float,
+        by: str,
+        wave_depot: str | None = None,
     ) -> UUID:
         """
         Write down what is asked for, within the caller's transaction; `begin` it after that.
 
-        Raises PlannerBusy, and DayPlanRunning where a plan of the region is being made.
+        `wave_depot`: of a depot's next wave only. Raises PlannerBusy, and DayPlanRunning where a plan of the region is
+        being made.
         """
         if len(self._waiting) >= WAITING_AT_MOST:
             raise PlannerBusy
@@ -68,7 +78,7 @@ class DayPlans:
         await connection.execute(queries["day_plans.lose"], now - LOST_AFTER, now)
         await connection.execute(queries["day_plans.forget"], now - FORGOTTEN_AFTER)
         plan_id: UUID | None = await connection.fetchval(
-            queries["day_plans.insert"], region, starts_at, ends_at, seconds, by, now
+            queries["day_plans.insert"], region, starts_at, ends_at, seconds, by, now, wave_depot
         )
         if plan_id is None:
             raise DayPlanRunning(region=region)
@@ -142,6 +152,7 @@ class DayPlans:
     async def _plan(self, row: Any, stop: asyncio.Event) -> day_plans.DayPlan | None:
         region, aside = Region(row["region"]), Aside()
         params = await params_of(self._pool, region, self._params, aside)
+        patience = WAVES[params.profile]
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             day = await day_plans.load(
                 connection,
@@ -150,18 +161,28 @@ class DayPlans:
                 row["ends_at"],
                 aside,
                 shifts_at_depots=params.shifts_at_depots,
+                wave_depot=row["wave_depot"],
+                ahead=patience.ahead,
             )
         snapshot = await snapshot_of(day, self._travel, budget_s=MAP_BUDGET_S, aside=aside, stays=self._stays)
-        question = Question(snapshot=snapshot, params=params.plan, cooling=DAYS[params.profile], seconds=row["seconds"])
-        plan = await plan_in_process(
+        question = Question(
+            snapshot=snapshot,
+            params=params.plan,
+            cooling=DAYS[params.profile],
+            patience=patience,
+            seconds=row["seconds"],
+            coming=day.coming,
+        )
+        made = await plan_in_process(
             question, heard=self._heard, is_cancelled=lambda: stop.is_set() or not self._wanted
         )
-        if plan is None:
+        if made is None:
             return None
+        plan = made.plan if isinstance(made, WavePlan) else made
         n_left = len(plan.unassigned)
         travel_s = sum(route.cost["travel"] for route in plan.routes) // max(1, params.plan.weights.travel)
-        self._heard(DayProgress(share=1.0, n_orders=len(day.orders), n_unassigned=n_left, travel_s=travel_s))
-        return day_plans.kept(plan, day, snapshot, aside)
+        self._heard(DayProgress(share=1.0, n_orders=len(day.known), n_unassigned=n_left, travel_s=travel_s))
+        return day_plans.kept(made, day, snapshot, aside, depot=row["wave_depot"])
 
     def _heard(self, progress: DayProgress) -> None:
         self._progress = msgspec.json.encode(progress).decode()

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 Ordered = TypeVar("Ordered", bound=NewOrder)
 GROUP: Final = "depots"
 """Among a region's settings."""
+JUST_AFTER: Final = timedelta(seconds=1)
 Clock = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
@@ -38,6 +39,8 @@ class Depot:
     """Goods are handed over between the two, every day (`HH:MM`), over midnight where it closes first."""
     timezone: Annotated[str, Meta(max_length=64)] | None = None
     """Of its hours; none: the region's."""
+    wave_every_s: Annotated[int, Meta(ge=300, le=86_400)] | None = None
+    """Drop-offs leave it in waves, so many seconds apart from `opens` on, or from midnight; none: at any time."""
 
     def __post_init__(self) -> None:
         if (self.opens is None) is not (self.closes is None):
@@ -66,6 +69,30 @@ class Depot:
                 return opens_at, ends_at
         raise AssertionError("a day has an end")
 
+    def wave(self, at: datetime) -> datetime:
+        """The first wave that leaves then or later, whatever the hours; without waves, then."""
+        if self.wave_every_s is None:
+            return at
+        zone = zone_of(self.timezone or "UTC")
+        begins = datetime.combine(at.astimezone(zone).date(), time.fromisoformat(self.opens or "00:00"), tzinfo=zone)
+        every = timedelta(seconds=self.wave_every_s)
+        passed = at - begins.astimezone(UTC)
+        return at + -passed % every
+
+    def waves(self, starts_at: datetime, ends_at: datetime, most: int) -> tuple[datetime, ...]:
+        """The first waves that leave within its hours, from `starts_at` on and before `ends_at`."""
+        found: list[datetime] = []
+        at = starts_at
+        while self.wave_every_s is not None and len(found) < most:
+            span = self.hours(at)
+            leaves_at = self.wave(at if span is None else max(at, span[0]))
+            if leaves_at >= ends_at:
+                break
+            if span is None or leaves_at < span[1]:
+                found.append(leaves_at)
+            at = leaves_at + JUST_AFTER
+        return tuple(found)
+
     def window(self, window: Window, at: datetime) -> Window:
         """What is left of a window in the hours of the depot, which somebody comes to then or later."""
         span = self.hours(max(at, window.opens_at or at))
@@ -83,7 +110,8 @@ class DepotSettings:
 
     places: Annotated[tuple[Depot, ...], Meta(max_length=50)] = ()
     """By `name`, with `lat`, `lon` (WGS 84), `address`, `service_s`, `opens` and `closes` (`HH:MM`, by the clock of
-    `timezone` or else the region's); none: goods are loaded where the shift begins."""
+    `timezone` or else the region's), and `wave_every_s`, where vans leave in waves; none: goods are loaded where the
+    shift begins."""
     choice: Literal["nearest", "cheapest"] = "nearest"
     """Of orders that name no depot: the `nearest` to the door; or, where all goods lie everywhere, the one that the
     planner finds `cheapest`, for as long as nobody has the order."""
@@ -127,11 +155,12 @@ async def depots_of(connection: Any, region: Region) -> tuple[Depot, ...]:
         return ()
 
 
-def at_depot(order: Ordered, depots: Sequence[Depot], name: str | None) -> Ordered:
+def at_depot(order: Ordered, depots: Sequence[Depot], name: str | None, placed_at: datetime) -> Ordered:
     """
     An order of one stop with a depot for its other end: the one that is named, or the nearest.
 
-    Without depots it stays of one stop. What is not named may be another one later. Raises ValueError, with what was
+    Without depots it stays of one stop. What is not named may be another one later. Where vans leave in waves goods are
+    loaded for the first one after the order is placed and ready. Raises ValueError, with what was
     expected, for a name that none of them has.
     """
     if order.kind not in {OrderKind.DROPOFF, OrderKind.PICKUP}:
@@ -148,5 +177,7 @@ def at_depot(order: Ordered, depots: Sequence[Depot], name: str | None) -> Order
     depot = min(known, key=lambda one: distance_m(one.at, door.at))
     end = OrderStop(at=depot.at, address=depot.address or depot.name, service_s=depot.service_s)
     if is_loaded:
+        if depot.wave_every_s is not None:
+            end = replace(end, window=Window(opens_at=depot.wave(max(placed_at, order.ready_at or placed_at))))
         return replace(order, depot=depot.name, depot_named=name is not None, pickup=end)
     return replace(order, depot=depot.name, depot_named=name is not None, dropoff=end)

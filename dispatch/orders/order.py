@@ -113,6 +113,12 @@ class Window:
         if bounds != sorted(bounds):
             raise ValueError("expected opens_at <= due_at <= closes_at")
 
+    def not_before(self, opens_at: datetime) -> "Window":
+        """The window that opens no sooner than then; what closes before is a moment."""
+        opens_at = max(opens_at, self.opens_at or opens_at)
+        due_at, closes_at = (None if at is None else max(at, opens_at) for at in (self.due_at, self.closes_at))
+        return Window(opens_at=opens_at, due_at=due_at, closes_at=closes_at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStop:

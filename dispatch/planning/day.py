@@ -71,8 +71,7 @@ def plan_day(
 
     With `steps` instead of seconds the same plan on every run. `should_end` ends the search, never the answer.
     """
-    weights = replace(params.weights, unassigned=LEFT_OUT, overtime=AFTER_SHIFT)
-    params = replace(params, weights=weights, horizon_s=FAR_AHEAD_S, search_s=0.0, search_iterations=None)
+    params = day_params(params)
     problem = lay_out(snapshot, params)
     table = exclusions(problem)
     allowed = table == 0
@@ -101,10 +100,16 @@ def plan_day(
         )
         draft = exact.best
     plan = report(draft, table, before, "day", never)
-    return replace(plan, unassigned=tuple(map(_by_shift, plan.unassigned)))
+    return replace(plan, unassigned=tuple(map(by_shift, plan.unassigned)))
 
 
-def _by_shift(left: Unassigned) -> Unassigned:
+def day_params(params: Params) -> Params:
+    """The settings for a day: all of it is looked at, everything is worth serving, and nobody works overtime."""
+    weights = replace(params.weights, unassigned=LEFT_OUT, overtime=AFTER_SHIFT)
+    return replace(params, weights=weights, horizon_s=FAR_AHEAD_S, search_s=0.0, search_iterations=None)
+
+
+def by_shift(left: Unassigned) -> Unassigned:
     """Whatever an order costs it is worth it, unless somebody would come home late: that is the reason then."""
     reasons: Counter[ReasonCode] = Counter()
     for code, n in left.reasons.items():

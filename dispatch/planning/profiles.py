@@ -10,6 +10,7 @@ from typing import Final
 
 from dispatch.planning.params import Bundling, Params, Weights
 from dispatch.planning.search.day_ahead import Cooling
+from dispatch.planning.search.waves import Patience
 
 
 class Profile(StrEnum):
@@ -71,3 +72,6 @@ DAYS: Final[Mapping[Profile, Cooling]] = {
     Profile.PARCEL: Cooling(fewest=True),
 }
 """How a day is planned ahead: where parcels are carried, a van that stays at home is worth any way."""
+
+WAVES: Final[Mapping[Profile, Patience]] = dict.fromkeys(Profile, Patience())
+"""How it is decided who waits for a later wave."""

@@ -5,8 +5,8 @@ A plan is looked at before it is applied; what changed meanwhile is left out the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
@@ -22,7 +22,8 @@ from dispatch.orders.order import Order, OrderState
 from dispatch.orders.rows import from_json, order_from_row, shift_from_row, to_json
 from dispatch.planning.proposal import Plan
 from dispatch.planning.snapshot import Snapshot
-from dispatch.region import day_world
+from dispatch.planning.wave import WavePlan
+from dispatch.region import day_world, wave_world
 from dispatch.region.day_process import DayFailed
 from dispatch.region.day_world import Day
 from dispatch.region.store import courier_of, load_areas
@@ -84,6 +85,23 @@ class CourierLeftOut(msgspec.Struct, kw_only=True):
     cause: str
 
 
+class DayWaits(msgspec.Struct, kw_only=True):
+    """An order that does not leave with a wave, why, and for which one it waits."""
+
+    order_id: UUID
+    reason: str
+    until: datetime
+    share: float | None = None
+
+
+class DayWave(msgspec.Struct, kw_only=True):
+    """The wave that is planned, the next ones, and what waits for these."""
+
+    depot: str
+    leaves_at: list[datetime]
+    waiting: list[DayWaits]
+
+
 class DayPlan(msgspec.Struct, kw_only=True):
     """A plan as it is kept."""
 
@@ -93,6 +111,8 @@ class DayPlan(msgspec.Struct, kw_only=True):
     versions: dict[str, int]
     """Of the orders it was made from."""
     couriers_left_out: list[CourierLeftOut] = []
+    wave: DayWave | None = None
+    """None: a plan of the whole day."""
 
 
 class Dropped(msgspec.Struct, kw_only=True):
@@ -122,9 +142,15 @@ async def load(
     aside: Aside,
     *,
     shifts_at_depots: bool = False,
+    wave_depot: str | None = None,
+    ahead: int = 0,
 ) -> Day:
-    """What a plan of the day is made from. Raises DayFailed where it is too large."""
-    ids = [row["id"] for row in await connection.fetch(
+    """
+    What a plan of the day is made from, or of the first wave from a depot. Raises DayFailed where it is too large.
+
+    `ahead`: so many waves after that one are planned with.
+    """
+    ids = [] if wave_depot is not None else [row["id"] for row in await connection.fetch(
         queries["day_plans.orders"], region, starts_at, ends_at, MAX_ORDERS + 1
     )]  # fmt: skip
     rows = await connection.fetch(queries["day_plans.couriers"], region, starts_at, ends_at)
@@ -135,7 +161,7 @@ async def load(
     of: dict[CourierId, list[Any]] = {
         courier_id: list(found) for courier_id, found in groupby(shifts, key=lambda row: row["courier_id"])
     }
-    return Day(
+    day = Day(
         region=region,
         starts_at=starts_at,
         ends_at=ends_at,
@@ -152,10 +178,13 @@ async def load(
         depots=await depots_of(connection, region),
         shifts_at_depots=shifts_at_depots,
     )
+    return day if wave_depot is None else await wave_world.load(connection, day, wave_depot, aside, ahead=ahead)
 
 
-def kept(plan: Plan, day: Day, snapshot: Snapshot, aside: Aside) -> DayPlan:
-    """The plan of a snapshot as it is kept; what was set aside is among what is left out."""
+def kept(made: Plan | WavePlan, day: Day, snapshot: Snapshot, aside: Aside, *, depot: str | None = None) -> DayPlan:
+    """The plan of a snapshot as it is kept, of a wave from a depot; what was set aside is among what is left out."""
+    plan = made.plan if isinstance(made, WavePlan) else made
+    known = {order.id for order in day.known}
     who = day.on_shift
     depots = {route.courier_id: day_world.depots_of(route, day, snapshot) for route in plan.routes}
     return DayPlan(
@@ -196,14 +225,32 @@ def kept(plan: Plan, day: Day, snapshot: Snapshot, aside: Aside) -> DayPlan:
         + [
             LeftOut(order_id=subject.order_id, reasons={SET_ASIDE: {"n": 0, "example": None}})
             for subject in aside.causes
-            if subject.order_id is not None
+            if subject.order_id in known
         ],
         cost=plan.cost,
-        versions={str(order.id): order.version for order in day.orders},
+        versions={str(order.id): order.version for order in day.known},
         couriers_left_out=[
             CourierLeftOut(courier_id=subject.courier_id, cause=cause)
             for subject, cause in aside.causes.items()
             if subject.courier_id is not None
+        ],
+        wave=_wave(made, day, depot) if isinstance(made, WavePlan) and depot is not None else None,
+    )
+
+
+def _wave(made: WavePlan, day: Day, depot: str) -> DayWave:
+    assert day.coming is not None  # a wave was asked for
+    return DayWave(
+        depot=depot,
+        leaves_at=[datetime.fromtimestamp(at, UTC) for at in day.coming.leaves_at],
+        waiting=[
+            DayWaits(
+                order_id=one.order_id,
+                reason=one.reason.value,
+                until=datetime.fromtimestamp(one.until, UTC),
+                share=one.share,
+            )
+            for one in made.waiting
         ],
     )
 
@@ -227,7 +274,7 @@ async def apply(desk: Desk, plan_id: UUID) -> Applied:
     Make a ready plan the routes of its couriers; raises DayPlanNotFound, DayPlanNotReady.
 
     Orders that are not as the plan saw them, and those of a shift that is not as it was, are left out and told. What a
-    courier's route has already stays before it.
+    courier's route has already stays before it. What waits for a later wave is loaded for that one, and is in no route.
     """
     row = await desk.connection.fetchrow(queries["day_plans.lock"], plan_id)
     if row is None:
@@ -236,9 +283,10 @@ async def apply(desk: Desk, plan_id: UUID) -> Applied:
         raise DayPlanNotReady(id=str(plan_id), state=row["state"])
     region, plan = Region(row["region"]), msgspec.convert(from_json(row["plan"]), DayPlan)
     wanted = [stop.order_id for route in plan.routes for stop in route.stops]
-    current = {
-        found["id"]: order_from_row(found) for found in await desk.connection.fetch(queries["orders.lock_many"], wanted)
-    }
+    waiting = [] if plan.wave is None else plan.wave.waiting
+    current = {found["id"]: order_from_row(found) for found in await desk.connection.fetch(
+        queries["orders.lock_many"], [*wanted, *(one.order_id for one in waiting)]
+    )}  # fmt: skip
     here = {found["id"]: found for found in await desk.connection.fetch(
         queries["day_plans.couriers"], region, row["starts_at"], row["ends_at"]
     )}  # fmt: skip
@@ -257,7 +305,14 @@ async def apply(desk: Desk, plan_id: UUID) -> Applied:
                 why = "shift_changed"
             if why is not None:
                 dropped[stop.order_id] = why
-    couriers = await _put(desk, region, plan, dropped)
+    for one in waiting:
+        why = _changed(current.get(OrderId(one.order_id)), plan.versions.get(str(one.order_id)))
+        if why is not None:
+            dropped[one.order_id] = why
+    waiting = [one for one in waiting if one.order_id not in dropped]
+    couriers = await _put(desk, region, plan, dropped, out=[one.order_id for one in waiting])
+    for one in waiting:
+        await _hold(desk, current[OrderId(one.order_id)], one)
     await _give_places(desk, region, plan, dropped)
     await desk.connection.execute(queries["day_plans.applied"], plan_id, desk.now)
     applied = [OrderId(order_id) for order_id in dict.fromkeys(wanted) if order_id not in dropped]
@@ -275,13 +330,23 @@ def _changed(order: Order | None, version: int | None) -> str | None:
     return None if order.version == version else "changed"
 
 
-async def _put(desk: Desk, region: Region, plan: DayPlan, dropped: Mapping[UUID, str]) -> list[CourierId]:
-    """Append what is left of the plan to the routes, in which nobody else intends it any more."""
+async def _hold(desk: Desk, order: Order, waits: DayWaits) -> None:
+    """Have an order wait for a later wave: it cannot be loaded before."""
+    window = order.pickup.window.not_before(waits.until)
+    if window != order.pickup.window:
+        facts = {"changed": ["pickup"], "waits_until": waits.until.isoformat(), "why": waits.reason}
+        await desk.change(order, replace(order, pickup=replace(order.pickup, window=window)), facts=facts)
+
+
+async def _put(
+    desk: Desk, region: Region, plan: DayPlan, dropped: Mapping[UUID, str], *, out: Sequence[UUID]
+) -> list[CourierId]:
+    """Append what is left of the plan to the routes, in which nobody else intends it any more, nor what is `out`."""
     stops: dict[CourierId, list[DayStop]] = {}
     for route in sorted(plan.routes, key=lambda route: (str(route.courier_id), route.starts_at)):
         left = [stop for stop in route.stops if stop.order_id not in dropped]
         stops.setdefault(CourierId(route.courier_id), []).extend(left)
-    ids = sorted({str(stop.order_id) for of_one in stops.values() for stop in of_one})
+    ids = sorted({str(stop.order_id) for of_one in stops.values() for stop in of_one} | set(map(str, out)))
     mine = sorted(courier_id for courier_id, of_one in stops.items() if of_one)
     await desk.connection.execute(queries["routes.ensure"], region, mine)
     await desk.connection.fetch(queries["routes.lock_many"], mine)

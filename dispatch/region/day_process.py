@@ -19,7 +19,9 @@ from dispatch.planning.day import DayProgress
 from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan
 from dispatch.planning.search.day_ahead import Cooling
+from dispatch.planning.search.waves import Patience
 from dispatch.planning.snapshot import Snapshot
+from dispatch.planning.wave import Coming, WavePlan
 from dispatch.region import worker_process
 
 log = logging.getLogger(__name__)
@@ -45,12 +47,15 @@ class Question:
     snapshot: Snapshot
     params: Params
     cooling: Cooling
+    patience: Patience
     seconds: float
+    coming: Coming | None = None
+    """Of one wave; None: all of the day is planned."""
 
 
 async def plan_in_process(
     question: Question, *, heard: Callable[[DayProgress], None], is_cancelled: Callable[[], bool]
-) -> Plan | None:
+) -> Plan | WavePlan | None:
     """
     The plan, or None when it was cancelled; raises DayFailed.
 
@@ -73,7 +78,7 @@ async def plan_in_process(
             match said:
                 case DayProgress():
                     heard(said)
-                case Plan():
+                case Plan() | WavePlan():
                     return said
                 case _:
                     raise DayFailed(str(said))
@@ -101,16 +106,24 @@ def _run(question: Question, told: Connection, halt: Event) -> None:
     try:
         # Imported here: the parent needs none of it.
         from dispatch.planning.day import plan_day  # noqa: PLC0415
+        from dispatch.planning.wave import plan_wave  # noqa: PLC0415
 
-        plan = plan_day(
-            question.snapshot,
-            question.params,
-            question.cooling,
-            seconds=question.seconds,
-            should_end=halt.is_set,
-            tell=tell,
-        )
-        told.send(plan)
+        snapshot, params, cooling, seconds = question.snapshot, question.params, question.cooling, question.seconds
+        made: Plan | WavePlan
+        if question.coming is None:
+            made = plan_day(snapshot, params, cooling, seconds=seconds, should_end=halt.is_set, tell=tell)
+        else:
+            made = plan_wave(
+                snapshot,
+                params,
+                cooling,
+                question.patience,
+                question.coming,
+                seconds=seconds,
+                should_end=halt.is_set,
+                tell=tell,
+            )
+        told.send(made)
     except MemoryError:
         told.send("the plan needs more memory than it may use: plan a shorter time")
     except Exception as exc:  # noqa: BLE001 - told to whoever asked, whatever it is

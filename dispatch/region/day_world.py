@@ -19,10 +19,12 @@ from dispatch.orders.depots import Depot
 from dispatch.orders.order import DIMENSIONS, Order
 from dispatch.planning.proposal import ProposedRoute
 from dispatch.planning.snapshot import FOREVER, Break, Place, Snapshot, TravelMatrix, Worker
+from dispatch.planning.wave import Coming
 from dispatch.region.depot_ends import nearest, open_depots, with_nearest
 from dispatch.region.matrix import Places, travel_matrix
 from dispatch.region.world import Stays, World, as_declared, survey, unix_s
 from dispatch.region.zones import Areas, Served
+from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
 from tracking.position import CourierId, LatLon, Region
 
@@ -48,6 +50,14 @@ class OnShift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Free:
+    """Where and when somebody is done with what they have."""
+
+    at: LatLon
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     """What a plan of a day is made from."""
 
@@ -62,6 +72,16 @@ class Day:
     depots: tuple[Depot, ...] = ()
     shifts_at_depots: bool = False
     """Shifts that name no place begin and end at the cheapest of these."""
+    free: Mapping[CourierId, Free] = field(default_factory=dict)
+    """Couriers who are busy before; a day that has not begun does not ask."""
+    coming: Coming | None = None
+    """Of one wave: when it and the next ones leave, and which of the orders are not there."""
+
+    @property
+    def known(self) -> tuple[Order, ...]:
+        """The orders that are there."""
+        unborn = frozenset[OrderId]() if self.coming is None else self.coming.order_ids
+        return tuple(order for order in self.orders if order.id not in unborn)
 
     def starts(self, shift: Shift) -> tuple[Depot, ...]:
         """The depots one of which it may begin at; none: it is said where, or begins anywhere."""
@@ -95,6 +115,7 @@ async def snapshot_of(
     ends = {name: places.number(end) for name, one in on_shift.items() if (end := one.shift.end) is not None}
     begun = {name: places.number(start) for name, one in on_shift.items() if (start := one.shift.start) is not None}
     starts = ends | begun
+    done_at = {courier_id: places.number(free.at) for courier_id, free in day.free.items()}
     depots = {depot: places.number(depot.at) for depot in day.depots} if day.shifts_at_depots else {}
     known: Sequence[LatLon] = tuple(places.known)
     served = Served(day.areas, places.known)
@@ -116,9 +137,7 @@ async def snapshot_of(
         # A visit has no size, and is never on board.
         jobs=tuple(replace(job, size=_padded(job.size, 0, int(bool(job.size)))) for job in seen.jobs),
         workers=tuple(
-            matrix.at_own_pace(
-                _worker(name, one, day, starts.get(name, nowhere), ends.get(name), served), one.courier.id
-            )
+            _back(_worker(name, one, day, starts.get(name, nowhere), ends.get(name), served), one, day, matrix, done_at)
             for name, one in day.on_shift.items()
         ),
         travel=with_nearest(matrix, {place: members for members, place in members_of.items()}),
@@ -159,6 +178,16 @@ def _worker(name: CourierId, one: OnShift, day: Day, start: Place, end: Place | 
             for pause in shift.breaks
         ),
     )
+
+
+def _back(worker: Worker, one: OnShift, day: Day, matrix: TravelMatrix, done_at: Mapping[CourierId, Place]) -> Worker:
+    """The worker at their own pace, who begins when back from what the courier has to do before."""
+    worker = matrix.at_own_pace(worker, one.courier.id)
+    free = day.free.get(one.courier.id)
+    if free is None:
+        return worker
+    way_s = int(matrix.durations_s[worker.mode][done_at[one.courier.id], worker.start])
+    return replace(worker, available_at=max(worker.available_at, unix_s(free.since) + way_s))
 
 
 def _padded(amounts: tuple[int, ...], unknown: int, last: int) -> tuple[int, ...]:

@@ -61,7 +61,7 @@ def _others(order: Order, depots: Sequence[Depot]) -> list[Order]:
     known = sorted((d for d in depots if d.name != order.depot), key=lambda depot: distance_m(depot.at, door.at))
     return [
         replace(
-            at_depot(order, [depot], depot.name),
+            at_depot(order, [depot], depot.name, order.placed_at),
             id=OrderId(uuid5(_WAYS, f"{order.id} {depot.name}")),
             depot_named=False,
         )

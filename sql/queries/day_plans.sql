@@ -8,14 +8,16 @@ WHERE state IN ('waiting', 'running') AND beat_at < $1;
 DELETE FROM day_plans WHERE created_at < $1 AND state NOT IN ('waiting', 'running');
 
 -- name: insert
--- $1 region, $2, $3 the day, $4 seconds, $5 who asks, $6 now. No row: one is being made for the region.
-INSERT INTO day_plans (region, starts_at, ends_at, seconds, asked_by, created_at, beat_at)
-VALUES ($1, $2, $3, $4, $5, $6, $6)
+-- $1 region, $2, $3 the day, $4 seconds, $5 who asks, $6 now, $7 the depot, where a wave is planned. No row: one is being
+-- made for the region.
+INSERT INTO day_plans (region, starts_at, ends_at, seconds, asked_by, created_at, beat_at, wave_depot)
+VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
 ON CONFLICT (region) WHERE state IN ('waiting', 'running') DO NOTHING
 RETURNING id;
 
 -- name: get
-SELECT id, region, starts_at, ends_at, seconds, state, progress, plan, reason, asked_by, created_at, beat_at, finished_at
+SELECT id, region, starts_at, ends_at, seconds, state, progress, plan, reason, asked_by, created_at, beat_at, finished_at,
+    wave_depot
 FROM day_plans WHERE id = $1;
 
 -- name: glance
@@ -23,12 +25,13 @@ FROM day_plans WHERE id = $1;
 SELECT state, progress, beat_at FROM day_plans WHERE id = $1;
 
 -- name: lock
-SELECT id, region, starts_at, ends_at, seconds, state, progress, plan, reason, asked_by, created_at, beat_at, finished_at
+SELECT id, region, starts_at, ends_at, seconds, state, progress, plan, reason, asked_by, created_at, beat_at, finished_at,
+    wave_depot
 FROM day_plans WHERE id = $1 FOR UPDATE;
 
 -- name: begin
 UPDATE day_plans SET state = 'running', beat_at = $2 WHERE id = $1 AND state = 'waiting'
-RETURNING id, region, starts_at, ends_at, seconds;
+RETURNING id, region, starts_at, ends_at, seconds, wave_depot;
 
 -- name: beat
 -- $1 plans of this process, $2 now, $3 the one being made, $4 its progress. Returns those that are still wanted.
@@ -75,6 +78,30 @@ WHERE
     AND greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at, o.dropoff_opens_at) < $3
 ORDER BY o.placed_at, o.id
 LIMIT $4;
+
+-- name: wave_orders
+-- Ids of what nobody has in region $1 and is to be handed over from depot $2, and opens before $3; at most $4.
+SELECT o.id FROM orders AS o
+WHERE
+    o.region = $1 AND o.state = 'placed' AND o.kind = 'dropoff' AND o.depot = $2
+    AND greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at, o.dropoff_opens_at) < $3
+ORDER BY o.placed_at, o.id
+LIMIT $4;
+
+-- name: past_orders
+-- Ids of what was handed over from depot $2 of region $1, placed from $3 on and before $4 (several spans); of each at
+-- most $5, and its number.
+SELECT u.n, o.id
+FROM unnest($3::timestamptz [], $4::timestamptz []) WITH ORDINALITY AS u (starts_at, ends_at, n)
+CROSS JOIN LATERAL (
+    SELECT p.id FROM orders AS p
+    WHERE
+        p.region = $1 AND p.placed_at >= u.starts_at AND p.placed_at < u.ends_at
+        AND p.kind = 'dropoff' AND p.depot = $2
+    ORDER BY p.placed_at, p.id
+    LIMIT $5
+) AS o
+ORDER BY u.n, o.id;
 
 -- name: take_out
 -- $1 region, $2 orders (as text), $3 when: takes them out of all routes of the region that intend them.

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from app.web.auth import Role
+from dispatch.aside import Aside
+from dispatch.region import day_plans
 from tests.acceptance.test_orders import HOME, RESTAURANT, dispatcher, town
 from tests.waiting import until
 
@@ -50,8 +52,8 @@ async def ask(town, starts_at, ends_at, **facts):
     return await town.staff.post("/v1/plans/day", json=body)
 
 
-async def planned(town, starts_at, ends_at):
-    answer = await ask(town, starts_at, ends_at)
+async def planned(town, starts_at, ends_at, **facts):
+    answer = await ask(town, starts_at, ends_at, **facts)
     assert answer.status_code == 202, answer.text
 
     async def look():
@@ -196,6 +198,72 @@ async def test_one_plan_a_region_is_made_at_a_time_and_it_can_be_cancelled(town,
     told = await town.staff.delete(f"/v1/plans/day/{plan_id}")
     assert (told.status_code, told.json()["state"]) == (200, "cancelled")
     assert (await planned(town, day, day + 24 * HOUR))["routes"]  # the next one need not wait ten minutes
+
+
+async def test_wave_is_decided_and_applied_and_the_next_one_takes_what_waits(town, client_of, day, database_url):
+    """One van for one parcel at a time: what is urgent leaves, the rest is loaded for the next wave."""
+    depot = {"name": "hub", **DEPOT, "wave_every_s": 3600, "service_s": 60}
+    admin = await client_of(Role.ADMIN)
+    for places in ([{**depot, "wave_every_s": None}], [depot]):
+        answer = await admin.patch("/v1/regions/default", json={"settings": {"depots": {"places": places}}})
+        assert answer.status_code == 200, answer.text
+        refused = await ask(town, day, day + HOUR, wave={"depot": "shed"})
+        assert refused.json()["errors"][0]["pointer"] == "/wave/depot"
+    early = await ask(town, day + timedelta(minutes=5), day + timedelta(minutes=55), wave={})
+    assert (early.status_code, early.json()["errors"][0]["pointer"]) == (400, "/to")
+
+    async def goods(closes_at, **facts):
+        window = {"to": closes_at.isoformat(), "hard": True}
+        return await town.place(kind="dropoff", pickup=None, dropoff=HOME | {"window": window}, **facts)
+
+    ana, _ = await town.hire("Ana", mode="car", capacity=[1])
+    rui, _ = await town.hire("Rui", mode="car")
+    await town.staff.post(
+        f"/v1/couriers/{ana}/shifts",
+        json=dict(zip(("starts_at", "ends_at"), times(day + 7 * HOUR, day + 18 * HOUR), strict=True)),
+    )
+    await shift(town, rui, day + 7 * HOUR, day + 18 * HOUR, end=HOME)
+    first, second, third = day + 8 * HOUR, day + 9 * HOUR, day + 10 * HOUR
+    urgent = await goods(second)
+    patient = await goods(day + 17 * HOUR)
+    unready = await goods(day + 17 * HOUR, ready_at=(first + timedelta(minutes=30)).isoformat())
+    past = await goods(day + 17 * HOUR)
+    elsewhere = await parcel(town, first, day + 17 * HOUR)
+    await town.staff.post(f"/v1/orders/{past['id']}/cancel", json={"reason": "test"})
+    connection = await asyncpg.connect(database_url)
+    week_ago = first + timedelta(minutes=30) - timedelta(weeks=1)
+    await connection.execute("UPDATE orders SET placed_at = $2 WHERE id = $1", past["id"], week_ago)
+
+    plan = await planned(town, first - timedelta(minutes=30), day + 18 * HOUR, wave={})
+    [route] = plan["routes"]
+    assert (route["courier_id"], {stop["order_id"] for stop in route["stops"]}) == (ana, {urgent["id"]})
+    wave = plan["wave"]
+    assert (wave["depot"], wave["leaves_at"]) == ("hub", [f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (first, second, third)])
+    why = {one["order_id"]: (one["reason"], one["until"]) for one in wave["waiting"]}
+    assert why.keys() == {patient["id"], unready["id"]}
+    assert why[patient["id"]][0] in {"company", "no_vehicle"}
+    assert why[unready["id"]][0] == "not_ready"
+    assert {until for _, until in why.values()} == {wave["leaves_at"][1]}
+    assert elsewhere["id"] not in str(plan)
+    assert [left["courier_id"] for left in plan["couriers_left_out"]] == [rui]
+
+    aside = Aside()
+    seen = await day_plans.load(connection, "default", first, day + 18 * HOUR, aside, wave_depot="hub", ahead=2)
+    assert [[one.placed_at for one in seen.orders if one.id in week] for week in seen.coming.past] == [
+        [first + timedelta(minutes=30)]
+    ]
+    await connection.close()
+
+    applied = (await town.staff.post(f"/v1/plans/day/{plan['id']}/apply")).json()
+    assert (applied["n_orders"], applied["couriers"], applied["dropped"]) == (1, [ana], [])
+    assert await intended(town, ana) == [(urgent["id"], "pickup"), (urgent["id"], "dropoff")]
+    held = await town.order(patient["id"])
+    assert (held["state"], held["pickup"]["window"]["from"]) == ("placed", wave["leaves_at"][1])
+
+    later = await planned(town, first + timedelta(minutes=1), day + 18 * HOUR, wave={"depot": "hub"})
+    assert later["wave"]["leaves_at"][0] == wave["leaves_at"][1]
+    taken = {stop["order_id"] for route in later["routes"] for stop in route["stops"]}
+    assert taken | {one["order_id"] for one in later["wave"]["waiting"]} == {patient["id"], unready["id"]}
 
 
 async def test_what_is_no_day_is_refused_with_its_pointer(town, day):

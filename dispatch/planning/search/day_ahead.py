@@ -62,6 +62,9 @@ class Fleet:
         self._insertions = Insertions(task)
         self._board = Board(task, self._insertions) if task.loaded else None
         self._stops = [stop for order in range(task.n_orders) for stop in task.stops_of(order)]
+        self._fleets: list[tuple[bool, int]] = [
+            (False, number) if kind.fleet is None else (True, kind.fleet) for number, kind in enumerate(task.kinds)
+        ]
         kind = task.kinds[0] if task.kinds else None
         self._near = {
             stop: sorted(self._stops, key=kind.distance[stop].__getitem__) if kind else [] for stop in self._stops
@@ -186,7 +189,8 @@ class Fleet:
     def _put_back(self, routes: list[Route], orders: list[int], limit: int) -> Tour:
         """Each order in turn where it adds least; see `Cooling.fewest` for a new route."""
         board, kinds = self._board, self._task.kinds
-        in_use = Counter(kind_no for kind_no, _ in routes)
+        fleets = self._fleets
+        in_use = Counter(fleets[kind_no] for kind_no, _ in routes)
         if board is not None:
             board.show(routes)
         left = []
@@ -194,7 +198,7 @@ class Fleet:
             best = self._among(order, routes)
             if (best is None or not self._cooling.fewest) and len(routes) < limit:
                 for kind_no, kind in enumerate(kinds):
-                    if in_use[kind_no] < kind.count:
+                    if in_use[fleets[kind_no]] < kind.count:
                         found = self._insertions.best(order, kind_no, ())
                         if found is not None and (best is None or found[0] < best[0]):
                             best = (found[0], len(routes), (kind_no, found[1]))
@@ -206,7 +210,7 @@ class Fleet:
                 routes[number] = route
             else:
                 routes.append(route)
-                in_use[route[0]] += 1
+                in_use[fleets[route[0]]] += 1
             if board is not None:
                 board.put(number, route)
         return Tour(routes, left)

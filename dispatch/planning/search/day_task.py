@@ -26,6 +26,8 @@ class Kind:
     capacity: tuple[int, ...]
     may: frozenset[int] | None = None
     """The orders it may take; None: all."""
+    fleet: int | None = None
+    """Kinds with the same have the same vehicles: so many are used of all these at most; None: it has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,15 @@
 
 import gzip
 import json
-from dataclasses import replace
 from random import Random
 
 import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.waves import PROFILE, draw, live, main
+from benchmarks.waves import draw, live, main
 from benchmarks.waves_rules import Asked, Customer, Day, Driven, cost, violations
-from dispatch.planning.profiles import DAYS
-from dispatch.planning.search.waves import Depot, Patience, Request, wave
+from dispatch.planning.search.waves import UNLIMITED, Team
 
 WIDE = (0, 30_000)
 DAY = Day(
@@ -68,31 +66,15 @@ def test_what_is_asked_later_changes_nothing_that_was_decided_before():
     assert first == other
 
 
-DEPOT = Depot(durations_s=np.array(DAY.durations_s), capacity=10, closes_at=40_000)
-URGENT = Request(place=1, opens_at=0, closes_at=9000, service_s=60, size=4)
-PATIENT = Request(place=2, opens_at=0, closes_at=30_000, service_s=60, size=4)
-
-
-def decided(drawn, leaves_at=(7200, 10_800), known=(URGENT, PATIENT)):
-    patience = replace(Patience(), n_days=2, day_steps=20, choice_share=0.99)
-    return wave(DEPOT, leaves_at, known, drawn, cooling=DAYS[PROFILE], patience=patience, seconds=2.0, seed=1)
-
-
-def test_who_cannot_leave_later_leaves_now_and_who_will_have_company_waits():
-    company = [(1, PATIENT)]
-    assert decided(lambda _: company) == [[0]]
-
-
-def test_with_no_wave_after_it_everybody_leaves():
-    assert sorted(n for route in decided(lambda _: (), leaves_at=(7200,)) for n in route) == [0, 1]
+TEAM = Team(count=UNLIMITED, durations_s=np.array(DAY.durations_s), capacity=(10,), closes_at=40_000)
 
 
 def test_orders_are_drawn_from_the_pool_and_only_those_that_can_be_served():
-    found = draw(DAY, DEPOT, [7200, 10_800], Random(1))
+    found = draw(DAY, TEAM, [7200, 10_800], Random(1))
     assert 0 < len(found) <= 100
-    assert {number for number, _ in found} == {1}
+    assert {one.first for one in found} == {1}
     tight = msgspec.structs.replace(DAY, customers=[Customer(window_s=(0, 100), service_s=60, demand=4)] * 2)
-    assert draw(tight, DEPOT, [7200, 10_800], Random(1)) == []
+    assert draw(tight, TEAM, [7200, 10_800], Random(1)) == []
 
 
 def test_command_tells_what_is_known_and_null_for_the_rest(tmp_path, capsys):

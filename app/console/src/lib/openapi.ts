@@ -580,6 +580,7 @@ export interface components {
             routes: components["schemas"]["DayRouteShape"][];
             unassigned: components["schemas"]["DayLeftShape"][];
             couriers_left_out: components["schemas"]["DayCourierLeftShape"][];
+            wave: components["schemas"]["DayWaveShape"] | null;
         };
         /** DayProgressShape */
         DayProgressShape: {
@@ -601,6 +602,7 @@ export interface components {
             to: string;
             /** @default 60 */
             seconds?: number;
+            wave?: components["schemas"]["WaveQuestion"] | null;
         };
         /** DayRouteShape */
         DayRouteShape: {
@@ -632,6 +634,22 @@ export interface components {
             /** Format: date-time */
             leaves_at: string;
             late_s: number;
+        };
+        /** DayWaitsShape */
+        DayWaitsShape: {
+            /** Format: uuid */
+            order_id: string;
+            /** @enum {string} */
+            reason: "company" | "not_ready" | "no_vehicle";
+            /** Format: date-time */
+            until: string;
+            share: number | null;
+        };
+        /** DayWaveShape */
+        DayWaveShape: {
+            depot: string;
+            leaves_at: string[];
+            waiting: components["schemas"]["DayWaitsShape"][];
         };
         /** DecisionShape */
         DecisionShape: {
@@ -2183,6 +2201,10 @@ export interface components {
             saves_s: number;
             /** Format: date-time */
             advised_at: string;
+        };
+        /** WaveQuestion */
+        WaveQuestion: {
+            depot?: string | null;
         };
         /** Webhook */
         Webhook: {
