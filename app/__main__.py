@@ -18,6 +18,7 @@ import typer
 from app import logs
 from app.machine.orphan import end_with_parent
 from app.settings import SettingError, Settings
+from app.web.collector import not_yet_collecting
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,9 @@ def up(
     role: Annotated[list[str] | None, typer.Option(help="Only this role; may be given again.")] = None,
 ) -> None:
     """Every role in one process tree, with embedded servers where no URL is set."""
-    from app.machine.up import ROLES  # noqa: PLC0415
-    from app.machine.up import up as run_all  # noqa: PLC0415
+    with not_yet_collecting():
+        from app.machine.up import ROLES  # noqa: PLC0415
+        from app.machine.up import up as run_all  # noqa: PLC0415
 
     if wrong := set(role or ()) - set(ROLES):
         raise typer.BadParameter(f"--role {min(wrong)}: expected one of {', '.join(ROLES)}")
@@ -113,7 +115,8 @@ def demo(
     couriers: Annotated[int | None, typer.Option(help="Size of the fleet.")] = None,
 ) -> None:
     """A simulated city on this machine: couriers, orders, and the address of the live map."""
-    from app.machine.demo import demo as run_demo  # noqa: PLC0415
+    with not_yet_collecting():
+        from app.machine.demo import demo as run_demo  # noqa: PLC0415
 
     settings = _settings(host=host, port=port, data_dir=data_dir, engine=engine)
     _run(lambda stop: run_demo(settings, os.environ, stop, couriers=couriers))
@@ -129,8 +132,9 @@ def api(host: Host = None, port: Port = None) -> None:
         if settings.api_workers > 1 and MULTIPROCESS not in os.environ:
             share_metrics(Path(stack.enter_context(TemporaryDirectory(prefix="postrider-metrics-"))))
 
-        from app.machine.api import serve  # noqa: PLC0415 - after that: it is when counting begins
-        from app.wiring.schema import refuse_unfit  # noqa: PLC0415
+        with not_yet_collecting():
+            from app.machine.api import serve  # noqa: PLC0415 - after that: it is when counting begins
+            from app.wiring.schema import refuse_unfit  # noqa: PLC0415
 
         _end_with_parent()
         asyncio.run(refuse_unfit(settings))
@@ -145,7 +149,8 @@ def _end_with_parent() -> None:
 
 def _role(name: str) -> Callable[[], None]:
     def command() -> None:
-        from app import roles  # noqa: PLC0415
+        with not_yet_collecting():
+            from app import roles  # noqa: PLC0415
 
         settings = _settings()
         _end_with_parent()
@@ -167,7 +172,8 @@ for _name, _help in {
 @cli.command()
 def doors() -> None:
     """What phones and gateways of trackers speak beside HTTP: gRPC and MQTT."""
-    from app.doors.role import run  # noqa: PLC0415
+    with not_yet_collecting():
+        from app.doors.role import run  # noqa: PLC0415
 
     settings = _settings()
     _end_with_parent()

@@ -42,7 +42,7 @@ def serve(settings: Settings) -> None:
     refuse_taken_port(settings.host, settings.port)
     allow_files(settings.api_connections + FILES_BESIDE_CONNECTIONS)
     server = Granian(
-        "app.main:rsgi",
+        "app.worker:rsgi",
         factory=True,
         address=settings.host,
         port=settings.port,

@@ -24,8 +24,8 @@ import redis
 from app.machine import privileges
 from tracking import outages
 
-READY_WITHIN_S = 60.0
-"""Recovery after a crash included; a few seconds is usual."""
+READY_WITHIN_S = 300.0
+"""Recovery after a crash included; a few seconds is usual, unless the machine is busy."""
 STOP_WITHIN_S = 20.0
 
 

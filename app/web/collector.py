@@ -1,6 +1,8 @@
-"""Python's collector of circles, in a process that answers requests."""
+"""Python's collector of circles: not while a process begins, and seldom in one that answers requests."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 YOUNG: Final = 20_000
@@ -15,3 +17,17 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, OLDER, OLDER)
+
+
+@contextmanager
+def not_yet_collecting() -> Iterator[None]:
+    """
+    While the program is imported and built: nothing of it becomes garbage.
+
+    The collector would look at all of it again and again, for a fifth of the time that a process needs to begin.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -26,7 +26,7 @@ REFUSED: Final[tuple[type[Exception], ...]] = (
 )
 """The address cannot be right: waiting would not help."""
 LOOK_EVERY_S: Final = 1.0
-LOOK_AT_MOST_S: Final = 3.0
+LOOK_AT_MOST_S: Final = 10.0
 
 
 class Unfit(RuntimeError):

@@ -1,5 +1,7 @@
 """Laws of when a place makes what, whatever the orders and the hours."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -161,3 +163,9 @@ def test_a_place_with_more_than_the_solver_is_asked_about_makes_them_as_soon_as_
     assert len(ends) == MOST_JOBS + 1
     assert max(ends) == 60 * len(made) < AHEAD_S
     assert table.slots[str(MOST_JOBS)] == Slot(0, 60), "the one wanted first"
+
+
+def test_who_plans_no_slots_imports_no_solver():
+    """It brings pandas, which every process of the program would begin with."""
+    says = "import dispatch.places.slots, sys; sys.exit('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", says], check=False).returncode == 0
