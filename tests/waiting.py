@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 240.0
 """Nothing takes so long unless it never comes: how fast something is, is no test's business on a busy machine."""
 LOOK_EVERY_S: Final = 0.02
 

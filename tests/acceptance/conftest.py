@@ -21,6 +21,7 @@ from app.web.auth import Role
 from app.web.metrics import ObserveMiddleware
 from app.wiring import own_process
 from dispatch.region.worker_process import WorkerProcess
+from tests.unhurried import have_patience
 
 ClientOf = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -52,6 +53,11 @@ def one_connection_a_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(asyncpg.Pool, "release", release)
     yield
     assert not nested, nested[0]
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    have_patience(monkeypatch)
 
 
 class Lent:

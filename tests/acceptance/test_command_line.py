@@ -21,6 +21,7 @@ from app.settings import SettingError, Settings
 from app.web.rsgi import Rsgi
 from tests.acceptance.test_slow_clients import api
 from tests.acceptance.test_up import Program, own_folder
+from tests.waiting import PATIENCE_S
 from tracking.log import RegionKeys
 from tracking.position import Region
 
@@ -165,7 +166,7 @@ def test_the_tools_find_the_servers_of_a_running_program_by_its_folder(postrider
         made = postrider("token", "support", "--name", "Ben", **beside)
         assert (made.returncode, made.stderr) == (0, "")
         headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
-        assert httpx.get(f"{program.url}/v1/couriers", headers=headers).status_code == 200
+        assert httpx.get(f"{program.url}/v1/couriers", headers=headers, timeout=PATIENCE_S).status_code == 200
         checked = postrider("check", **beside)
         assert checked.returncode == 0, checked.stdout
     finally:

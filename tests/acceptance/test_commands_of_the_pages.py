@@ -61,7 +61,7 @@ def test_a_phone_gets_its_token_as_the_page_says(newcomer):
     made = json.loads(newcomer(block))
     fix = {"lat": 41.15, "lon": -8.61, "accuracy_m": 5, "fixed_at": "2026-11-23T12:00:00Z"}
     headers = {"Authorization": f"Bearer {made['token']}"}
-    assert httpx.post(f"{newcomer.url}/v1/positions", json=fix, headers=headers).is_success
+    assert httpx.post(f"{newcomer.url}/v1/positions", json=fix, headers=headers, timeout=PATIENCE_S).is_success
 
 
 def test_other_systems_are_connected_as_the_page_says(newcomer):

@@ -22,6 +22,11 @@ ROOT = Path(__file__).parents[2]
 HOME = "owntracks/ana/phone"
 
 
+@pytest.fixture(autouse=True)
+def unhurried():
+    """The program's own limits: a server hangs in one of these tests."""
+
+
 def location(at=None, **facts):
     at = at or datetime.now(UTC)
     return msgspec.json.encode(
@@ -79,7 +84,12 @@ async def test_who_has_no_token_of_a_courier_or_service_is_not_let_in(port, town
                 pass
     with pytest.raises(aiomqtt.MqttCodeError):
         async with aiomqtt.Client(
-            "127.0.0.1", port, password=token_of(http), username="x", protocol=aiomqtt.ProtocolVersion.V5
+            "127.0.0.1",
+            port,
+            password=token_of(http),
+            username="x",
+            protocol=aiomqtt.ProtocolVersion.V5,
+            timeout=PATIENCE_S,
         ):
             pass
 

@@ -33,7 +33,7 @@ def provider():
 
     def is_there():
         try:
-            return httpx.get(f"{url}/jwks").status_code == 200
+            return httpx.get(f"{url}/jwks", timeout=PATIENCE_S).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -105,7 +105,7 @@ async def test_a_person_of_the_provider_signs_in_and_is_what_it_says_each_time(a
     assert (me["name"], me["role"], me["partner"], me["by_provider"]) == ("Ines", "dispatcher", "acme", True)
     assert (me["has_password"], me["must_change_password"]) == (False, False)
     assert (await page.get(back)).headers["location"] == "/?sign-in=expired", "what came back comes once"
-    async with httpx.AsyncClient() as there:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as there:
         await there.put(f"{provider}/users/1", json={**PEOPLE[0], "groups": ["boss"], "partner": "other"})
     again = browser()
     assert await sign_in(again, provider, "1") == "/"

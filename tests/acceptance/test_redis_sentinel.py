@@ -50,4 +50,8 @@ async def test_uploads_and_their_storing_go_on_with_the_server_that_takes_over(a
         await until(is_taken)
     assert len(taken) == 10
     await until(are_stored)
-    assert (await admin.get("/health/ready")).json()["status"] == "ok"
+    await until(lambda: is_ready(admin))
+
+
+async def is_ready(admin):
+    return (await admin.get("/health/ready")).json()["status"] == "ok"

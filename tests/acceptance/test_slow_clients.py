@@ -66,7 +66,7 @@ async def connections(port, n, words=b""):
 
 async def test_silent_and_half_sent_requests_end(database_url, redis_url):
     token = await make_token(database_url, Role.ADMIN, "slow")
-    with api(database_url, redis_url, POSTRIDER_REQUEST_HEAD_S="1", POSTRIDER_REQUEST_BODY_S="1") as port:
+    with api(database_url, redis_url, POSTRIDER_REQUEST_HEAD_S="4", POSTRIDER_REQUEST_BODY_S="1") as port:
         silent, half_head, *half_bodies = await asyncio.gather(
             said_until_closed(port, b""),
             said_until_closed(port, b"GET / HTTP/1.1\r\nHos"),

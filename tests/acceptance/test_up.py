@@ -100,7 +100,8 @@ def test_up_serves_alone_mends_itself_and_goes_on_with_the_same_data_also_after_
     assert first.lines == [f"postrider admin token in {token_file}", f"postrider ready {first.url}"]
     assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
     headers = {"Authorization": f"Bearer {token_file.read_text().strip()}"}
-    made = httpx.post(f"{first.url}/v1/couriers", json={"name": "Anna", "mode": "foot"}, headers=headers).json()
+    asked = {"headers": headers, "timeout": PATIENCE_S}
+    made = httpx.post(f"{first.url}/v1/couriers", json={"name": "Anna", "mode": "foot"}, **asked).json()
     assert_another_is_refused(own_folder)
     assert_role_that_dies_is_started_again(first)
     children = first.descendants()
@@ -108,7 +109,7 @@ def test_up_serves_alone_mends_itself_and_goes_on_with_the_same_data_also_after_
     all_end(children)
 
     second = start()
-    assert httpx.get(f"{second.url}/v1/couriers/{made['id']}", headers=headers).json() == made
+    assert httpx.get(f"{second.url}/v1/couriers/{made['id']}", **asked).json() == made
     children = second.descendants()
     second.process.kill()
     second.process.wait()

@@ -21,7 +21,7 @@ from app.gateway.webhooks import Webhooks
 from app.simulation.sink import sink as demo_sink
 from tests.acceptance.test_orders import HOME, Town, town  # noqa: F401 - fixtures
 from tests.receiver import Receiver, receiver
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_an_orders_whole_day_arrives_in_order_each_step_once_and_signed(to
 
 async def test_the_demos_own_system_shows_what_it_is_told_and_takes_nothing_unsigned(town, admin, settings, pool):  # noqa: F811
     for _ in range(2):  # the second one takes the place of the first
-        async with demo_sink(admin) as url, httpx.AsyncClient() as anybody, sending(settings, pool):
+        async with demo_sink(admin) as url, httpx.AsyncClient(timeout=PATIENCE_S) as anybody, sending(settings, pool):
             order = await town.place()
 
             async def is_shown(url=url, anybody=anybody, order=order):
@@ -157,14 +157,17 @@ async def test_who_fails_or_hangs_gets_it_later_and_keeps_nobody_waiting(town, a
         await until(lambda: sink.types() == ["order.placed", "order.cancelled"])
         await until(lambda: failing.events and hanging.events and moved.events)
         # The later step of an order waits for the earlier one.
-        assert failing.types() == ["order.placed"]
+        assert {*failing.types()} == {"order.placed"}
         failing.answer = lambda _: 200
         await pool.execute("UPDATE outbox_queue SET due_at = now()")
         await pool.execute("UPDATE event_targets SET rests_until = NULL")
-        await until(lambda: failing.types() == ["order.placed", "order.placed", "order.cancelled"])
-        assert failing.events[0] == failing.events[1]  # the same id: who has it already can tell
-        assert all(len(one.events) < 3 for one in (hanging, moved))
-        assert {event["type"] for event in moved.events} == {"postrider.order.placed"}  # redirects lead nowhere
+        await until(lambda: "order.cancelled" in failing.types())
+        *attempts, last = failing.events
+        assert len(attempts) > 1
+        assert all(attempt == attempts[0] for attempt in attempts)  # the same id: who has it already can tell
+        assert last["type"] == "postrider.order.cancelled"
+        for one in (hanging, moved):
+            assert {*one.types()} == {"order.placed"}  # redirects lead nowhere
 
 
 async def test_two_gateways_send_nothing_twice_and_one_follows_the_other(town, admin, settings, pool, sink):  # noqa: F811

@@ -14,7 +14,7 @@ from app.machine.tokens import make_token
 from app.web.auth import Role
 from tests.acceptance.test_metrics import workers_on
 from tests.acceptance.test_slow_clients import api
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tracking.log import HISTORY, PositionLog
 
 CONNECTIONS, N_FIXES, WORKERS = 40, 120, 3
@@ -57,7 +57,7 @@ async def test_phones_of_one_courier_are_served_by_all_workers_and_the_newest_fi
                         base_url=f"http://127.0.0.1:{port}",
                         headers={"Authorization": f"Bearer {token}"},
                         limits=httpx.Limits(max_connections=1),
-                        timeout=60,
+                        timeout=PATIENCE_S,
                     )
                 )
                 for _ in range(CONNECTIONS)

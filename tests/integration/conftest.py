@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.engines import PORTO, OsrmServer, ValhallaServer, grid_of_streets, missing_engine
+from tests.unhurried import have_patience
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    have_patience(monkeypatch)
 
 
 @pytest.fixture(scope="session")

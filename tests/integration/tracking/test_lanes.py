@@ -15,6 +15,8 @@ from tracking.lanes import LaneParams, Lanes
 
 JOB = "test"
 PARAMS = LaneParams(lease_s=1.0, beat_s=0.1, regions_every_s=0.2, backoff_s=0.02, backoff_at_most_s=0.05)
+KEPT = replace(PARAMS, lease_s=4.0)
+"""Where no lease is to run out because a busy machine stands still."""
 
 
 @pytest.fixture
@@ -114,12 +116,13 @@ async def test_a_holder_stopped_in_the_middle_of_its_transaction_keeps_nobody_wa
 
 async def test_a_turn_longer_than_the_lease_keeps_it(pool):
     async def long_turn(lease):
-        await asyncio.sleep(3 * PARAMS.lease_s)
+        expires_at = await pool.fetchval("SELECT expires_at FROM leases WHERE job = $1", JOB)
+        await until(lambda: pool.fetchval("SELECT clock_timestamp() > $1", expires_at))
         async with leases.held(pool, lease):
             done.append(lease)
 
     done = []
-    first, second = Worker(pool, ["a"], act=long_turn), Worker(pool, ["a"])
+    first, second = Worker(pool, ["a"], params=KEPT, act=long_turn), Worker(pool, ["a"], params=KEPT)
     async with first.running():
         await until(lambda: first.at)
         async with second.running():
@@ -161,7 +164,7 @@ async def test_a_lane_whose_lease_passed_to_another_ends(pool):
 
 async def test_regions_are_shared_out_and_change_hands_when_processes_come_and_go(pool):
     regions = [f"region-{i}" for i in range(8)]
-    workers = [Worker(pool, regions) for _ in range(4)]
+    workers = [Worker(pool, regions, params=KEPT) for _ in range(4)]
     async with AsyncExitStack() as stack:
         for worker in workers[:2]:
             await stack.enter_async_context(worker.running())
@@ -189,8 +192,8 @@ async def broken(lease):
 
 async def test_a_process_that_keeps_failing_at_a_region_leaves_it_to_another(pool):
     """One region is each one's share: the broken process gives up, and the sound one takes it over and keeps it."""
-    sick = Worker(pool, ["a", "b"], act=broken)
-    sound = Worker(pool, ["a", "b"])
+    sick = Worker(pool, ["a", "b"], params=KEPT, act=broken)
+    sound = Worker(pool, ["a", "b"], params=KEPT)
     async with sick.running(), sound.running():
         await until(lambda: sick.n_begun)
         await until(lambda: set(sound.at) == {"a", "b"})

@@ -13,7 +13,7 @@ from obstore.exceptions import PermissionDeniedError
 
 from app.pictures.store import PictureStore
 from app.settings import Settings
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 KEYS = {"accessKey": "postrider", "secretKey": "secret-of-the-test"}
 
@@ -65,7 +65,7 @@ def bucket(tmp_path):
         def answers():
             assert server.poll() is None, (tmp_path / "log").read_text()
             try:
-                return httpx.get(endpoint).status_code < 500
+                return httpx.get(endpoint, timeout=PATIENCE_S).status_code < 500
             except httpx.HTTPError:
                 return False
 
