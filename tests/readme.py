@@ -1,5 +1,6 @@
 """The parts of the pages that the code knows better: `python -m tests.readme` writes them, a test compares them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from app.shapes.regions import settings_table
 from app.web.permissions import table as permission_table
 from app.web.problems import problem_types
 from app.wiring.params import cycle_of
+from benchmarks.capacity_page import page as capacity_page
 from tests.described import described
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +35,14 @@ def regions() -> str:
     return settings_table(cycle_of(Settings()))
 
 
+def capacity() -> str:
+    """What a fleet needs, from what `benchmarks.capacity` measured last."""
+    return capacity_page(json.loads((ROOT / "benchmarks" / "results" / "capacity.json").read_text()))
+
+
 PARTS = {
     "settings": (ROOT / "deploy" / "settings.md", table),
+    "capacity": (ROOT / "deploy" / "capacity.md", capacity),
     "bounds": (ROOT / "deploy" / "bounds.md", bounds),
     "permissions": (ROOT / "app" / "permissions.md", permissions),
     "problems": (ROOT / "app" / "README.md", problems),
