@@ -142,7 +142,9 @@ def _stream(servers: World) -> Costs:
     with serving(servers, "app", "api") as url:
         phones, tokens = hire(servers, PAGE_COURIERS, with_tokens=False), page.tokens_of(servers)
         for pages in PAGES:
-            found: dict[str, Any] = page.followed(url, tokens, phones, Namespace(pages=pages, seconds=2 * SECONDS))
+            found: dict[str, Any] = page.followed(
+                url, tokens, phones, Namespace(pages=pages, seconds=2 * SECONDS, bbox=None)
+            )
             spent.append(found["api_processor_s_per_s"])
     shared, own = (
         slope_paths.viewer_costs(servers, (BOXES,))[f"a second of viewers of {what}"][0]

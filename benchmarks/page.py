@@ -9,7 +9,7 @@ stays open that long, and it is told what of its heap was in use each minute, on
 
 With `--pages 500` no browser is started (unless `--couriers` names fleets, too): so many clients follow the stream of
 one API process while 10,000 couriers report, 2,000 a second, and it is told how old what they are shown is when it
-comes to them.
+comes to them; with `--bbox` all of them look at that part of the map.
 """
 
 import asyncio
@@ -188,7 +188,8 @@ def tokens_of(servers: World) -> tuple[str, str]:
 def followed(url: str, tokens: tuple[str, str], phones: Sequence[Phone], options: Any) -> dict[str, Any]:
     """That fleet, followed by many pages at once."""
     service, viewer = tokens
-    with moving(url, service, phones) as fixes, opened_pages(url, viewer, options.pages, options.seconds) as seen:
+    path = "/v1/live" + (f"?bbox={options.bbox}" if options.bbox else "")
+    with moving(url, service, phones) as fixes, opened_pages(url, viewer, options.pages, options.seconds, path) as seen:
         time.sleep(EVERY_S)
         used_s, before, began = cpu_s(url), fixes.copy(), time.monotonic()
         found: dict[str, Any] = seen()
@@ -206,6 +207,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=20.0)
     options.add_argument("--heap-minutes", type=int, default=0)
     options.add_argument("--pages", type=int, default=0)
+    options.add_argument("--bbox", help="west,south,east,north: the part of the map that --pages look at; default: all")
     arguments = options.parse_args()
     if arguments.couriers is None:
         arguments.couriers = [] if arguments.pages else [200, 5000]

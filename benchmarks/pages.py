@@ -32,8 +32,8 @@ class Busy(Exception):
 class Pages:
     """What came to them all, from a moment on."""
 
-    def __init__(self, url: str, token: str, n: int) -> None:
-        self._url, self._token = url, token
+    def __init__(self, url: str, token: str, n: int, path: str) -> None:
+        self._url, self._token, self._path = url, token, path
         self._waited_for = n
         self.are_open = asyncio.Event()
         self.is_counting = False
@@ -46,7 +46,7 @@ class Pages:
         host, port = self._url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port), limit=2**20)
         writer.write(
-            f"GET /v1/live HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {self._token}\r\n"
+            f"GET {self._path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {self._token}\r\n"
             "Accept: text/event-stream\r\nAccept-Encoding: gzip\r\n\r\n".encode()
         )
         try:
@@ -64,7 +64,7 @@ class Pages:
         headers = {"Authorization": f"Bearer {self._token}", "Accept-Encoding": "gzip"}
         async with (
             httpx.AsyncClient(timeout=WITHIN_S) as client,
-            client.stream("GET", f"{self._url}/v1/live", headers=headers) as answer,
+            client.stream("GET", f"{self._url}{self._path}", headers=headers) as answer,
         ):
             if answer.is_error:
                 raise Busy(str(answer))
@@ -109,9 +109,9 @@ async def _patiently(
             await asyncio.sleep(AGAIN_S)
 
 
-async def watch(url: str, token: str, n: int, seconds: float, ready: Event, go: Event) -> dict[str, Any]:
+async def watch(url: str, token: str, n: int, seconds: float, path: str, ready: Event, go: Event) -> dict[str, Any]:
     """So many pages; what they saw in those seconds after `go`."""
-    pages = Pages(url, token, n)
+    pages = Pages(url, token, n, path)
     every = max(1, n // READERS)
     gate = asyncio.Semaphore(OPEN_AT_ONCE)
 
@@ -151,17 +151,17 @@ async def watch(url: str, token: str, n: int, seconds: float, ready: Event, go: 
     }
 
 
-def be_pages(url: str, token: str, n: int, seconds: float, ready: Event, go: Event, answers: Any) -> None:
+def be_pages(url: str, token: str, n: int, seconds: float, path: str, ready: Event, go: Event, answers: Any) -> None:
     """In a process of its own."""
-    answers.put(asyncio.run(watch(url, token, n, seconds, ready, go)))
+    answers.put(asyncio.run(watch(url, token, n, seconds, path, ready, go)))
 
 
 @contextmanager
-def opened_pages(url: str, token: str, n: int, seconds: float) -> Iterator[Any]:
+def opened_pages(url: str, token: str, n: int, seconds: float, path: str = "/v1/live") -> Iterator[Any]:
     """So many pages are open; calling what this gives waits for what they see in those seconds."""
     spawn = multiprocessing.get_context("spawn")
     ready, go, answers = spawn.Event(), spawn.Event(), spawn.Queue()
-    process = spawn.Process(target=be_pages, args=(url, token, n, seconds, ready, go, answers), daemon=True)
+    process = spawn.Process(target=be_pages, args=(url, token, n, seconds, path, ready, go, answers), daemon=True)
     process.start()
     if not ready.wait(2 * WITHIN_S):
         process.kill()
