@@ -5,9 +5,9 @@ import { catalogue, english, russian } from '../lib/catalogue'
 export const keeping = catalogue(
   {
     audit: {
-      actor: 'Who, such as dispatcher:anna',
-      action: 'What, such as order.cancel',
-      subject: 'Of what, such as order:…',
+      actor: 'By whom',
+      action: 'What was done',
+      subject: 'With what',
       from: 'From',
       to: 'Until',
       find: 'Find',
@@ -72,9 +72,9 @@ export const keeping = catalogue(
   },
   {
     audit: {
-      actor: 'Кто, например dispatcher:anna',
-      action: 'Что, например order.cancel',
-      subject: 'С чем, например order:…',
+      actor: 'Кем',
+      action: 'Что сделано',
+      subject: 'С чем именно',
       from: 'С',
       to: 'По',
       find: 'Найти',

@@ -17,7 +17,7 @@ export const pay = catalogue(
     add: 'Put in force',
     added: 'In force. What was earned since then is booked by it.',
     tryFrom: 'Try from',
-    tryTo: 'until and with',
+    tryTo: 'through',
     try: 'What would it have brought?',
     courier: 'Courier',
     booked: 'Booked',
