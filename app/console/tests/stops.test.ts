@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { stopsOfOrder, stopsOfRoute } from '../src/lib/stops'
+import { addressOf, stopsOfOrder, stopsOfRoute } from '../src/lib/stops'
 import type { Order, Route } from '../src/lib/types'
 
 const place = { lat: 41, lon: -8.6 }
@@ -40,4 +40,13 @@ it('an order that nobody has shows both of its ends', () => {
     [1, 'pickup', false],
     [2, 'dropoff', false],
   ])
+})
+
+it('a stop says where it is, and what comes back goes where it is taken back', () => {
+  const addressed = { ...order('a', 'picked_up'), pickup: { ...place, address: 'Kitchen' }, dropoff: { ...place, address: 'Door' } }
+  const [collect, deliver] = stopsOfOrder(addressed)
+  expect([addressOf(collect!, addressed), addressOf(deliver!, addressed)]).toEqual(['Kitchen', 'Door'])
+  const returning = { ...addressed, state: 'returning', returns_to: { ...place, address: 'Store' } } as Order
+  expect(addressOf(deliver!, returning)).toBe('Store')
+  expect(addressOf(deliver!, order('b', 'placed'))).toBe('')
 })

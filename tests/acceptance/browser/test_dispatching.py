@@ -249,5 +249,9 @@ def test_stop_is_moved_along_its_route_with_its_price_told(page, world, couriers
     undo(page)
     expect(finn.locator("[data-stop][data-kind=pickup]").first).to_have_attribute("data-stop", first)
     assert pickups() == before
+    # The list says when each will be there, beside what was promised.
+    page.get_by_role("tab", name=re.compile("Orders")).click()
+    entry = page.locator(f"tr[data-order='{first}']")
+    expect(entry).to_contain_text(re.compile(r"about \d\d:\d\d\s*by "))
     for order in orders:
         world.client.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "test"}).raise_for_status()

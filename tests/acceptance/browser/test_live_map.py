@@ -63,10 +63,13 @@ def test_couriers_appear_and_move_on_the_map_and_in_the_list(page, world):
 @pytest.mark.with_map
 def test_token_leaves_the_address_scripts_cannot_read_the_session_and_nothing_comes_from_elsewhere(page, world):
     expect(row(page, "Anna")).to_be_visible()
+    routes = page.get_by_role("button", name="Routes", exact=True)
+    routes.click()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.reload()
     wait_for_map(page)
+    expect(routes).to_have_attribute("aria-pressed", "true")  # as the person chose, in this browser
     assert [url for url in asked if not url.startswith((world.url, "blob:"))] == []
     assert "token" not in page.url
     assert page.evaluate("() => document.cookie") == ""

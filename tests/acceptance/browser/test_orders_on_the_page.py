@@ -196,6 +196,42 @@ def test_failed_order_is_tried_again_on_the_page(page, world, couriers, order):
     assert world.client.get(f"/v1/orders/{order['id']}").json()["attempt"] == 2
 
 
+def test_goods_on_board_are_pinned_and_handed_over_and_whoever_cancels_is_warned_of_them(page, world, couriers, order):
+    # How many nobody has leads to which they are.
+    page.get_by_role("button", name=re.compile("unassigned: list them")).click()
+    expect(page.locator(f"tr[data-order='{order['id']}']")).to_contain_text("Door 2")
+    page.get_by_role("button", name=re.compile("^Open [0-9]")).click()
+    give(world, order, couriers["Eva"])
+    world.client.post(f"/v1/orders/{order['id']}/picked-up", json={}).raise_for_status()
+    open_order(page, order)
+
+    pinned = page.locator("#order-title + p").get_by_text("Pinned", exact=True)
+    expect(pinned).to_be_visible()  # by hand it was given to her
+    page.get_by_role("button", name="Unpin", exact=True).click()
+    expect(pinned).to_have_count(0)
+    page.get_by_role("button", name="Pin", exact=True).click()
+    expect(pinned).to_be_visible()
+    assert world.client.get(f"/v1/orders/{order['id']}").json()["pinned"] is True
+
+    page.get_by_role("button", name="Hand over").click()
+    form = page.locator("form").filter(has=page.get_by_role("radio"))
+    form.get_by_role("radio", name=re.compile("Finn")).check()
+    form.get_by_role("button", name="Hand over").click()
+    expect(page.locator("#order-title + p")).to_contain_text("Finn")
+    expect(page.get_by_role("listitem").filter(has_text=re.compile("Handed over to Finn"))).to_be_visible()
+    handed = world.client.get(f"/v1/orders/{order['id']}").json()
+    assert (handed["state"], handed["courier_id"]) == ("picked_up", couriers["Finn"])
+
+    unhurried(page)
+    page.get_by_role("button", name="Cancel order").click()
+    expect(page.get_by_role("note")).to_contain_text("The goods are on board")
+    page.get_by_label("Why is it cancelled?").fill("changed her mind")
+    page.get_by_role("button", name="Cancel the order").click()
+    page.get_by_role("status").get_by_role("button", name="Keep it so").click()
+    expect(page.locator("header .tag", has_text="Returning")).to_be_visible()
+    assert world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "returning"
+
+
 CHOSEN_ON_THE_MAP = f"""() => ({FEATURES})('couriers')
     .filter(feature => feature.properties.selected).map(feature => feature.properties.name)"""
 STOPS_ON_THE_MAP = f"""() => ({FEATURES})('stops')
@@ -262,7 +298,7 @@ def test_courier_with_an_order_on_board_has_the_same_stops_in_the_panel_as_on_th
     world.client.post(f"/v1/orders/{order['id']}/picked-up", json={}).raise_for_status()
     page.locator("tr[data-courier]", has_text="Finn").get_by_role("button").click()
     panel = page.locator(".panel li", has_text=order["external_id"][:8])
-    expect(panel.filter(has_text="Deliver")).to_be_visible()
+    expect(panel.filter(has_text="Deliver")).to_contain_text("Door 2")
     page.wait_for_function(f"id => ({STOPS_ON_THE_MAP})().some(stop => stop[2] === id)", arg=order["id"])
     drawn = [(number, kind) for number, kind, _ in page.evaluate(STOPS_ON_THE_MAP)]
     shown = page.locator(".stops .number")
@@ -332,6 +368,7 @@ def test_alert_is_heard_of_acknowledged_given_to_somebody_and_comes_back_from_it
     entry = page.locator(f"li[data-alert='{alert_id}']")
     expect(entry).to_contain_text("Stuck")
     expect(entry).to_contain_text("Dora")
+    expect(page).to_have_title(re.compile(r"^\(\d+\) Postrider$"))
     entry.get_by_role("button", name="Acknowledge").click()
     expect(entry).to_contain_text("Acknowledged")
     page.wait_for_function("() => window.told.some(text => text.startsWith('Stuck: '))")

@@ -1,6 +1,7 @@
 /** What the page looks at: all of it stands in the address, so that a view can be shared, comes back on reload, and Back leaves it. */
 
 import { EVERYTHING, type Filter, fromQuery, intoQuery } from './filter'
+import { KINDS, type Kind, type Sort, SORTS } from './orders'
 import { isOpenable, type Tab, TABS } from './views'
 
 export type { Tab }
@@ -10,6 +11,9 @@ export class Address {
   region = $state('')
   tab = $state<Tab>('couriers')
   filter = $state.raw<Filter>(EVERYTHING)
+  /** Which orders are listed, and in which order. */
+  orders = $state<Kind>('open')
+  ordersBy = $state<Sort>('newest')
   courierId = $state<string | null>(null)
   orderId = $state<string | null>(null)
   follows = $state(false)
@@ -42,6 +46,13 @@ export class Address {
 
   setTab(tab: Tab): void {
     this.tab = tab
+    this.write()
+  }
+
+  setOrders(change: { kind?: Kind; by?: Sort }): void {
+    this.tab = 'orders'
+    this.orders = change.kind ?? this.orders
+    this.ordersBy = change.by ?? this.ordersBy
     this.write()
   }
 
@@ -81,6 +92,8 @@ export class Address {
     this.region = query.get('region') ?? this.home() ?? this.region
     const tab = query.get('tab')
     this.tab = TABS.find((one) => one === tab) ?? 'couriers'
+    this.orders = KINDS.find((one) => one === query.get('orders')) ?? 'open'
+    this.ordersBy = SORTS.find((one) => one === query.get('by')) ?? 'newest'
     this.courierId = query.get('courier')
     this.orderId = query.get('order')
     this.board = query.get('view') === 'board'
@@ -97,6 +110,8 @@ export class Address {
     intoQuery(this.filter, query)
     const put = (name: string, value: string | null) => (value ? query.set(name, value) : query.delete(name))
     put('tab', this.tab === 'couriers' ? null : this.tab)
+    put('orders', this.orders === 'open' ? null : this.orders)
+    put('by', this.ordersBy === 'newest' ? null : this.ordersBy)
     put('region', this.region && this.region !== this.home() ? this.region : null)
     put('courier', this.courierId)
     put('order', this.orderId)

@@ -41,6 +41,11 @@ export class Lists {
   readonly everyOrder: Order[] = $derived([...(this.orders?.values() ?? [])])
   readonly openAlerts: Alert[] = $derived(this.alerts.filter((alert) => !alert.resolved_at))
 
+  /** Orders that will be late, or might be. */
+  readonly lateOrders: ReadonlySet<string> = $derived(
+    new Set(this.openAlerts.flatMap(({ kind, order_id }) => (kind === 'late' || kind === 'late_risk' ? (order_id ?? []) : []))),
+  )
+
   private readonly later = new Later()
   private readonly staleOrders = new Set<string>()
   /** Orders that changed while the list was being read: what was read of them may be old. */

@@ -4,6 +4,12 @@ import { states } from '../words/states'
 import { words } from './format'
 import type { Order } from './types'
 
+/** Which orders are listed. */
+export const KINDS = ['open', 'unassigned', 'late', 'closed'] as const
+export type Kind = (typeof KINDS)[number]
+export const SORTS = ['newest', 'due'] as const
+export type Sort = (typeof SORTS)[number]
+
 export const OPEN_STATES = ['placed', 'assigned', 'accepted', 'picked_up', 'returning']
 export const CLOSED_STATES = ['delivered', 'cancelled', 'failed', 'returned']
 
@@ -23,6 +29,31 @@ export function needsCourier(order: Order, now: number): boolean {
 
 /** Whether the dispatcher has nobody in mind for it, either. */
 export const needsPerson = (order: Order, now: number) => needsCourier(order, now) && !order.decision?.courier_id
+
+/** `late`: those of which an alert says that they will be. */
+export function isOf(kind: Kind, order: Order, late: ReadonlySet<string>, now: number): boolean {
+  switch (kind) {
+    case 'open':
+      return isOpen(order)
+    case 'unassigned':
+      return needsCourier(order, now)
+    case 'late':
+      return isOpen(order) && late.has(order.id)
+    case 'closed':
+      return !isOpen(order)
+  }
+}
+
+/** By when it is promised at the door. */
+export const promiseOf = ({ dropoff }: Order): string | null => dropoff.window?.to ?? dropoff.latest ?? null
+
+/** The newest first, urgent ones before all; or what is promised soonest first, and what is promised for no time last. */
+export function sorted(orders: readonly Order[], by: Sort): Order[] {
+  const newer = (a: Order, b: Order) => b.placed_at.localeCompare(a.placed_at)
+  if (by === 'newest') return orders.toSorted((a, b) => (b.priority ?? 0) - (a.priority ?? 0) || newer(a, b))
+  const due = new Map(orders.map((order) => [order, Date.parse(promiseOf(order) ?? '') || Infinity]))
+  return orders.toSorted((a, b) => (due.get(a) === due.get(b) ? newer(a, b) : due.get(a)! - due.get(b)!))
+}
 
 /** A state that the page has no words for yet reads as the API names it. */
 export const stateWords = ({ state }: Order): string => (states.order as Record<string, string>)[state] ?? words(state)

@@ -2,7 +2,7 @@
 
 import * as api from './api'
 import { Later, Single } from './later'
-import type { Board, BoardRoute, BoardShift } from './types'
+import type { Board, BoardRoute, BoardShift, BoardStop } from './types'
 
 const AGAIN_MS = 2_000
 /** Arrivals move without an event: read so often at least. */
@@ -13,6 +13,10 @@ export class Routes {
   /** Why they could not be read the last time. */
   problem = $state('')
   readonly byCourier: ReadonlyMap<string, BoardRoute> = $derived(new Map((this.board?.routes ?? []).map((route) => [route.courier_id, route])))
+  /** When each order is at its door, as far as somebody has it. */
+  readonly doors: ReadonlyMap<string, BoardStop> = $derived(
+    new Map((this.board?.routes ?? []).flatMap(({ stops }) => stops.flatMap((stop) => (stop.kind === 'dropoff' ? [[stop.order_id, stop] as const] : [])))),
+  )
   readonly shifts: ReadonlyMap<string, BoardShift[]> = $derived.by(() => {
     const shifts = new Map<string, BoardShift[]>()
     for (const shift of this.board?.shifts ?? []) shifts.set(shift.courier_id, [...(shifts.get(shift.courier_id) ?? []), shift])
@@ -22,26 +26,29 @@ export class Routes {
   private readonly later = new Later()
   private readonly reading = new Single()
   private nUsers = 0
+  private nWatchers = 0
   private beat: ReturnType<typeof setInterval> | undefined
 
   constructor(private readonly inRegion: () => string) {}
 
-  /** From now on somebody looks, until the answer is called. */
-  use(): () => void {
+  /** From now on somebody looks, until the answer is called; whoever only glances at it now and then is told of no change. */
+  use({ glances = false } = {}): () => void {
     if (this.nUsers++ === 0) this.beat = setInterval(() => void this.read(), BEAT_MS)
+    if (!glances) this.nWatchers++
     void this.read()
     return () => {
+      if (!glances) this.nWatchers--
       if (--this.nUsers === 0) clearInterval(this.beat)
     }
   }
 
   changed(): void {
-    if (this.nUsers) this.later.run('routes', AGAIN_MS, () => this.read())
+    if (this.nWatchers) this.later.run('routes', AGAIN_MS, () => this.read())
   }
 
   empty(): void {
     this.board = null
-    this.changed()
+    if (this.nUsers) this.later.run('routes', AGAIN_MS, () => this.read())
   }
 
   read(): Promise<void> {

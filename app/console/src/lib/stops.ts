@@ -30,6 +30,12 @@ export function stopsOfRoute(route: Route, orders: ReadonlyMap<string, Order> | 
   }))
 }
 
+/** Where a stop is, in people's words: what comes back goes elsewhere than to its door. */
+export function addressOf({ kind }: ShownStop, { pickup, dropoff, state, returns_to }: Order): string {
+  const end = kind === 'pickup' ? pickup : state === 'returning' ? returns_to : dropoff
+  return end?.address ?? ''
+}
+
 /** The ends that an order has. */
 export const endsOf = ({ kind, depot }: Order): ('pickup' | 'dropoff')[] => {
   if (!kind || kind === 'delivery' || depot) return ['pickup', 'dropoff']
