@@ -29,6 +29,8 @@ ORDERS_PER_HOUR = {"postgres": 600.0, "timescale": 60.0}
 
 SHUT_DOORS = 0.08
 ON_SHIFT = 0.2
+COOKING = 4
+"""Kitchens that say what they make."""
 TOMORROW = 0.5
 """Orders for tomorrow, for each courier: two to three for each of those who work by shifts."""
 
@@ -53,12 +55,13 @@ async def demo(
     settings: Settings, environ: Mapping[str, str], stop: asyncio.Event, *, couriers: int | None = None
 ) -> None:
     """
-    Run until `stop` is set. When the day is under way three addresses are printed: of the live map, of a
-    courier's page, of a recipient's.
+    Run until `stop` is set. When the day is under way four addresses are printed: of the live map, of a
+    kitchen's page, of a courier's, of a recipient's.
 
     Some couriers get into trouble on purpose after a minute (one freezes, one falls silent, one drives elsewhere, two
     have flat tyres), so that the alerts have something to say, and what comes late goes to others. Some doors stay
-    shut and the goods go back; a fifth of the couriers works by shifts, takes a break, and has tomorrow planned ahead.
+    shut and the goods go back; some kitchens say what they cook; a fifth of the couriers works by shifts, takes a
+    break, and has tomorrow planned ahead.
     Raises what `up` raises, and SettingError for streets that cannot be used.
     """
     lived_in = await streets(settings.demo_osm, settings.data_dir, _say)
@@ -106,6 +109,7 @@ async def _run(
             slow=(5, 13),
             shut_doors=SHUT_DOORS,
             on_shift=ON_SHIFT,
+            cooking=COOKING,
             tomorrow=round(TOMORROW * fleet),
             dispatch={"move_accepted": True},
         )

@@ -1,4 +1,4 @@
-"""How the demo opens: the day is under way, and three addresses are printed, one for each of those who look at it."""
+"""How the demo opens: the day is under way, and addresses are printed, one for each of those who look at it."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -114,8 +114,11 @@ class Opening:
             (await api.post("/v1/pay/rules", json=rules)).raise_for_status()
 
     async def tell(self, api: httpx.AsyncClient, fleet: Fleet, orders: Sequence[Order]) -> None:
-        """Print where the desk is, the courier who brings something, and whoever waits for it."""
+        """Print where the desk is, a kitchen, the courier who brings something, and whoever waits for it."""
         self.say(await desk_line(self.settings))
+        for place in (await api.get("/v1/places", params={"limit": 1})).raise_for_status().json()["items"]:
+            made = (await api.post(f"/v1/places/{place['id']}/invitations")).raise_for_status().json()
+            self.say(f"a kitchen's page: {_whole(made['url'], self.url)} ({place['name']}; signs in once)")
         shown = next((order for order in reversed(orders) if order.state is OrderState.PICKED_UP), None)
         if shown is None:
             return

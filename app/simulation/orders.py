@@ -22,6 +22,7 @@ from app.simulation.city import City, Spot
 from app.simulation.day import PROMISED
 from app.simulation.fleet import Fleet
 from app.simulation.habits import RETURNING, Habits, is_time_for_break, step_at
+from app.simulation.kitchens import Kitchens
 from app.simulation.member import Member, Pause, Stop
 from app.simulation.names import full_name, phone_number
 from app.simulation.params import SimulateParams
@@ -37,6 +38,7 @@ FIRST: Final = 5000
 EXPRESS: Final = timedelta(minutes=12)
 """After the food is ready, of a share of the orders: what is held up is late soon."""
 EXPRESS_SHARE: Final = 0.2
+COOKS_EVERY_S: Final = 10.0
 REJECTED: Final = 0.04
 """Share of offers that couriers turn down."""
 FREE_AGAIN: Final = ("placed", "assigned", "accepted")
@@ -48,6 +50,8 @@ class Business:
 
     def __init__(self, params: SimulateParams, fleet: Fleet, client: httpx.AsyncClient, city: City) -> None:
         self._params = params
+        busy = city.busy_kitchens(params.seed)[: params.cooking]
+        self.kitchens = Kitchens(fleet.operator, busy, seed=params.seed, region=params.region)
         self._fleet = fleet
         self._client = client
         self._shop = Postrider(params.url, params.token, client)
@@ -87,6 +91,9 @@ class Business:
         """An order from a kitchen to a home, ready then and promised so long after."""
         kitchen, home = self._random.choice(self._kitchens), self._random.choice(self._homes)
         self._n += 1
+        dishes = self.kitchens.dishes(kitchen)
+        if dishes is not None:  # nobody promises what cannot be made by then
+            ready_at = max(ready_at, datetime.now(UTC) + timedelta(minutes=dishes.minutes))
         order: dict[str, Any] = {
             "external_id": f"{self._fleet.series}-{self._n}",
             "pickup": {**_end(kitchen), "service_s": 60},
@@ -98,9 +105,23 @@ class Business:
             },
             "ready_at": ready_at.isoformat(),
         }
+        if dishes is not None:
+            order["pickup"]["place_id"] = dishes.place_id
+            order |= {"lines": dishes.lines, "ready_is_estimate": True}
         if self._params.region:
             order["region"] = self._params.region
         return order
+
+    async def cook(self, stop: asyncio.Event) -> None:
+        """Have the kitchens that are places say what they do, until `stop`."""
+        while not stop.is_set():
+            cooking = asyncio.create_task(self.kitchens.cook(datetime.now(UTC)))
+            self._keep(cooking)  # the server may be away for as long as it likes: `close` ends that
+            await asyncio.wait([cooking])
+            if not cooking.cancelled():
+                cooking.result()
+            if await pause(stop, COOKS_EVERY_S):
+                return
 
     async def follow_events(self, stop: asyncio.Event) -> None:
         """Hear what happens to the fleet's couriers, through restarts of the server."""

@@ -54,5 +54,7 @@ class SimulateParams:
     """Share of couriers who work by shifts, with a break that is planned and taken."""
     tomorrow: int = 0
     """So many orders for tomorrow, which is planned ahead for those who work by shifts."""
+    cooking: int = 0
+    """So many of the kitchens are places: they say what they make, and when it is ready."""
     dispatch: Mapping[str, object] = field(default_factory=dict)
     """Settings of the region's dispatch; what is not named stays. The token must be an administrator's."""

@@ -65,14 +65,16 @@ async def run(
         fleet = Fleet(params, client, city, Ways(city.town, params.engines, client), counts)
         await fleet.enlist()
         log.info("fleet enlisted", extra={"event": "fleet_enlisted", "couriers": len(fleet.members)})
+        business = Business(params, fleet, client, city)
+        await business.kitchens.open()  # before anybody orders there, or is told of their pages
         async with asyncio.TaskGroup() as group:
             if opening is not None and (later := await opening(fleet, city)) is not None:
                 group.create_task(later)
             for member in fleet.members:
                 group.create_task(fleet.live(member, stop))
             if params.orders_per_hour > 0:
-                business = Business(params, fleet, client, city)
                 group.create_task(business.place_orders(stop))
+                group.create_task(business.cook(stop))
                 group.create_task(business.follow_events(stop))
                 group.create_task(business.serve_stops(stop))
                 group.create_task(_close_at(stop, business))

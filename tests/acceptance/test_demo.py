@@ -29,7 +29,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
 
 
 async def test_day_is_under_way_and_what_is_left_of_it_ends_before_the_next(api, admin, settings, client_of):
-    """Figures, orders in every state, and routes are there before anybody has moved; three addresses lead to them."""
+    """Figures, orders in every state, and routes are there before anybody has moved; addresses lead to them."""
     news = [{"name": f"C{n}", "mode": "bicycle"} for n in range(COURIERS)]
     ids = [CourierId((await admin.post("/v1/couriers", json=new)).json()["id"]) for new in news]
     city = made_up(Town.build(LatLon(41.15, -8.61), 1200, 1), Random(1))
@@ -55,6 +55,8 @@ async def test_day_is_under_way_and_what_is_left_of_it_ends_before_the_next(api,
 
     members = [SimpleNamespace(courier_id=str(courier_id), number=n) for n, courier_id in enumerate(ids)]
     said: list[str] = []
+    kitchen = {"name": "Adega", "lat": 41.15, "lon": -8.61}
+    assert (await admin.post("/v1/places", json=kitchen)).status_code == 201
     opening = Opening(settings, str(admin.base_url), "", 1, None, said.append)
     await opening.tell(admin, SimpleNamespace(members=members), orders)
     at = {line.partition(":")[0]: urlsplit(re.findall(r"http://\S+", line)[0]) for line in said}
@@ -64,7 +66,7 @@ async def test_day_is_under_way_and_what_is_left_of_it_ends_before_the_next(api,
     assert (await stranger.post("/v1/sign-in", json={"code": code})).json()["role"] == "admin"
     stranger.cookies.clear()
     stranger.headers["Accept"] = "text/html"
-    assert set(at) == {"a courier's page", "a recipient's page"}
+    assert set(at) == {"a kitchen's page", "a courier's page", "a recipient's page"}
     for address in at.values():
         assert (await stranger.get(address.path)).status_code == 200, address
 
