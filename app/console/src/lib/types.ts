@@ -58,6 +58,12 @@ export type Place = Shapes['StopShape']
 export type Route = Shapes['RouteShape']
 export type Present = Shapes['Present']
 export type Region = Shapes['Region']
+/** A place that prepares orders. */
+export type Kitchen = Shapes['PlaceInfo']
+export type KitchenPatch = Shapes['PlacePatch']
+export type NewKitchen = Shapes['NewPlace']
+/** What it makes for an order. */
+export type PlaceTask = Shapes['TaskShape']
 export type Shift = Shapes['ShiftShape']
 export type ServiceLevel = Shapes['ServiceLevel']
 /** Orders that nobody has, by what each would cost with a courier. */
