@@ -1,11 +1,13 @@
 """Administration on the page: people, tokens, the audit log, regions, webhooks, what is kept, and what check says."""
 
 import re
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser.conftest import AXE, VIOLATIONS, World, patient, show
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -258,6 +260,123 @@ def test_a_region_is_set_and_systems_and_persons_are_looked_after(page, world):
     go(admin, "Health check")
     expect(admin.get_by_role("listitem").filter(has_text="schema")).to_contain_text("good")
     assert_clean(page, "check")
+
+
+def test_a_place_is_made_by_form_and_says_at_its_counter_how_far_it_is(page, browser, world):
+    admin = open_administration(page)
+    go(admin, "Places")
+    admin.get_by_role("button", name="Add a place").click()
+    admin.get_by_label("Name", exact=True).fill("Adega Nova")
+    admin.get_by_label("Where it is: address").fill("41.1496, -8.6109")
+    admin.get_by_label("Where it is: phone").fill("+351 200 000 000")
+    admin.get_by_role("button", name="Add hours").click()
+    admin.get_by_label("To", exact=True).fill("10:00")
+    admin.get_by_role("button", name="Add a recipe").click()
+    admin.get_by_label("What", exact=True).fill("Bacalhau")
+    admin.get_by_label("Minutes", exact=True).fill("20")
+    admin.get_by_role("button", name="Add", exact=True).click()
+    expect(admin.get_by_role("alert")).to_contain_text("/hours")
+    assert_clean(page, "place-form")
+    admin.get_by_role("button", name="Take away: 10:00–10:00").click()
+    admin.get_by_role("button", name="Add", exact=True).click()
+    adega = admin.get_by_role("listitem").filter(has_text="Adega Nova")
+    expect(adega).to_contain_text("1 recipe")
+    (place,) = [one for one in world.client.get("/v1/places").json()["items"] if one["name"] == "Adega Nova"]
+    assert (place["hours"], place["recipes"]) == ([], [{"item": "Bacalhau", "minutes": 20}])
+    adega.get_by_role("button", name="Change").click()
+    # Somebody else is faster: the form goes on from what they wrote.
+    url = f"/v1/places/{place['id']}"
+    world.client.patch(url, json={"max_queue": 9}).raise_for_status()
+    adega.get_by_label("Made at the same time").fill("4")
+    adega.get_by_role("button", name="Save").click()
+    expect(adega.get_by_role("alert")).to_contain_text("Somebody else changed it meanwhile")
+    expect(adega.get_by_label("Most that wait")).to_have_value("9")
+    adega.get_by_label("Made at the same time").fill("2")
+    adega.get_by_role("button", name="Save").click()
+    expect(adega).to_contain_text("2 at the same time")
+    adega.get_by_role("button", name="Pause 30 min").click()
+    expect(adega).to_contain_text("paused until")
+    adega.get_by_role("button", name="Go on").click()
+    expect(adega).not_to_contain_text("paused until")
+    adega.get_by_role("button", name="Invite its tablet").click()
+    link = admin.get_by_label("Opens the page of Adega Nova").input_value()
+    assert_clean(page, "places")
+
+    context = patient(
+        browser,
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        reduced_motion="reduce",
+        bypass_csp=True,
+        locale="en-GB",
+    )
+    tablet = context.new_page()
+    problems: list[str] = []
+    tablet.on("pageerror", lambda error: problems.append(str(error)))
+    tablet.goto(link)
+    tablet.get_by_role("button", name="Open the page").click()
+    expect(tablet.get_by_role("heading", name="Nothing to prepare")).to_be_visible()
+    lines = [{"item": "Bacalhau", "quantity": 2}, {"item": "Caldo verde", "quantity": 1}]
+    body = {"pickup": {"place_id": place["id"]}, "dropoff": {"lat": 41.1579, "lon": -8.6291}}
+    first, second = (
+        world.client.post("/v1/orders", json=body | facts).raise_for_status().json()["id"]
+        for facts in ({"external_id": "first", "lines": lines}, {"external_id": "second"})
+    )
+    task = tablet.get_by_role("article", name="Order first")
+    expect(task).to_contain_text("2 × Bacalhau")  # without being asked
+    part = tablet.get_by_role("region", name=re.compile("^Being made"))
+    start = task.get_by_role("button", name="Start")
+    start.focus()
+    tablet.keyboard.press("Enter")
+    expect(part.get_by_role("article", name="Order first")).to_be_focused()
+    tablet.keyboard.press("Tab")
+    tablet.keyboard.press("Tab")
+    expect(task.get_by_role("button", name="Later")).to_be_focused()
+    tablet.keyboard.press("Enter")
+    before = datetime.fromisoformat(told(world, place, first)["ends_at"])
+    task.get_by_role("button", name="+10 min").click()
+    wait_until(lambda: datetime.fromisoformat(told(world, place, first)["ends_at"]) > before)
+    other = tablet.get_by_role("article", name="Order second")
+    other.get_by_role("button", name="Problem").click()
+    other.get_by_role("button", name="Out of stock").click()
+    expect(tablet.get_by_role("region", name=re.compile("^Cannot be made"))).to_contain_text("Out of stock")
+    wait_until(lambda: told(world, place, second)["problem"] == "Out of stock")
+
+    expect(tablet.get_by_role("status")).to_have_text("Connected")
+    context.set_offline(True)
+    expect(tablet.get_by_role("status")).to_contain_text("No network")
+    task.get_by_role("button", name="Ready").click()
+    expect(tablet.get_by_role("region", name=re.compile("^Ready to collect"))).to_contain_text("first")
+    expect(tablet.get_by_role("status")).to_contain_text("1 word to send")
+    assert told(world, place, first)["state"] == "started"
+    tablet.add_script_tag(content=AXE.read_text())
+    assert tablet.evaluate(VIOLATIONS) == []
+    context.set_offline(False)
+    wait_until(lambda: told(world, place, first)["state"] == "ready")
+    expect(tablet.get_by_role("status")).to_have_text("Connected")
+    assert tablet.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "wider than a phone"
+    show(tablet, "place-phone")
+    tablet.set_viewport_size({"width": 1024, "height": 768})
+    tablet.emulate_media(color_scheme="dark")
+    tablet.get_by_label("Language").select_option("ru")
+    expect(tablet.get_by_role("region", name=re.compile("^Готово к выдаче"))).to_contain_text("2 × Bacalhau")
+    assert tablet.evaluate(VIOLATIONS) == []
+    show(tablet, "place-russian-dark")
+
+    page.goto(f"{world.url}/?tab=orders&order={first}")
+    expect(page.get_by_role("region", name=re.compile("^Order "))).to_contain_text("Adega Nova: ready since")
+    show(page, "order-at-a-place")
+    world.cancel_orders()
+    assert world.client.delete(url).status_code == 204
+    expect(tablet.get_by_role("heading", name="Это устройство пока не подключено к точке")).to_be_visible()
+    context.close()
+    assert problems == []
+
+
+def told(world: World, place, order_id: str):
+    """A task as the server knows it."""
+    tasks = world.client.get(f"/v1/places/{place['id']}/tasks").raise_for_status().json()["items"]
+    return next(task for task in tasks if task["order_id"] == order_id)
 
 
 def test_an_auditor_reads_what_there_is_to_read_and_others_find_no_administration(page, browser, world):
