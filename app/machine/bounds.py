@@ -18,6 +18,7 @@ from app.wiring.whatif import APPLYING_SHARE, AT_ONCE, RECIPIENTS_SHARE
 from dispatch.orders.proof import ATTEMPTS
 from dispatch.region.day_plans import MAX_COURIERS, MAX_ORDERS
 from dispatch.region.day_process import MEMORY_BYTES
+from dispatch.region.wave_world import MAX_ORDERS as MAX_OF_A_WAVE
 from tracking.events import KEPT, MAX_EVENTS
 from tracking.intake.roster import LONGEST_DEVICE, MOST_DEVICES, SIZE
 from tracking.intake.screening import PAYLOAD_BYTES
@@ -115,8 +116,9 @@ def bounds(settings: Settings) -> list[Bound]:
         ),
         Bound(
             "plans of days ahead",
-            f"one a region, one at a time in a process and {WAITING_AT_MOST} waiting; {MAX_ORDERS:,} orders,"
-            f" {MAX_COURIERS:,} couriers, {MEMORY_BYTES >> 30} GB, ten minutes; kept for {FORGOTTEN_AFTER.days} days",
+            f"one a region, one at a time in a process and {WAITING_AT_MOST} waiting; {MAX_ORDERS:,} orders"
+            f" ({MAX_OF_A_WAVE:,} of a wave), {MAX_COURIERS:,} couriers, {MEMORY_BYTES >> 30} GB, ten minutes; kept for"
+            f" {FORGOTTEN_AFTER.days} days",
             "409 or 503; the plan fails and says so",
         ),
         Bound("answers to repeated requests", f"{REMEMBERED_FOR.days} day", "forgotten"),

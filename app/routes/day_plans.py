@@ -207,7 +207,8 @@ async def ask_for_day(
                 wave_depot=None if depot is None else depot.name,
             )
         )
-        await audit(connection, caller, "plan.day", f"region:{region}", {"id": str(asked.id)})
+        facts = {"id": str(asked.id)} | ({} if depot is None else {"wave_of": depot.name})
+        await audit(connection, caller, "plan.day", f"region:{region}", facts)
         await remember_answer(connection, caller, idempotency_key, 202, asked)
     day_plans.begin(asked.id)
     return asked
