@@ -33,6 +33,11 @@ What can go wrong in dispatch.
     ├── PlaceNotFound
     ├── PlaceFull             the place has as many orders to make as it takes
     ├── PlaceInUse            orders are still to be collected there
+    ├── ItemNotFound          no stock is kept of such goods
+    ├── ItemInStock           there is some of it
+    ├── OutOfStock            there is not as much
+    ├── QuantityUnknown       neither said nor in the code
+    ├── MovementReused        the same id came with another movement
     └── PlannerBusy           as many questions wait for the planner as may
 
 A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
@@ -169,6 +174,26 @@ class PlaceFull(DispatchError):
 
 class PlaceInUse(DispatchError):
     """Orders are still to be collected there."""
+
+
+class ItemNotFound(DispatchError):
+    """No stock is kept of such goods there."""
+
+
+class ItemInStock(DispatchError):
+    """There is still some of it."""
+
+
+class OutOfStock(DispatchError):
+    """There is not as much."""
+
+
+class QuantityUnknown(DispatchError):
+    """How much of it? Neither was that said, nor does the code tell."""
+
+
+class MovementReused(DispatchError):
+    """A movement of that id was another one."""
 
 
 class PlannerBusy(DispatchError):

@@ -919,6 +919,33 @@ class Calls(Connection):
         )
         return answer
 
+    async def get_stock(
+        self, place_id: str, *, cursor: str | None = None, limit: int | None = None
+    ) -> shapes.PageOfStockOfItem:
+        """`GET /v1/places/{place_id}/stock`."""
+        answer: shapes.PageOfStockOfItem = await self.ask(
+            "GET", at("/v1/places/{place_id}/stock", place_id=place_id), query={"cursor": cursor, "limit": limit}
+        )
+        return answer
+
+    async def list_movements(
+        self, place_id: str, *, item_id: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> shapes.PageOfStockMovement:
+        """`GET /v1/places/{place_id}/stock/movements`."""
+        answer: shapes.PageOfStockMovement = await self.ask(
+            "GET",
+            at("/v1/places/{place_id}/stock/movements", place_id=place_id),
+            query={"item_id": item_id, "cursor": cursor, "limit": limit},
+        )
+        return answer
+
+    async def add_movements(self, place_id: str, body: shapes.NewStockMovements) -> shapes.StockMovementsDone:
+        """`POST /v1/places/{place_id}/stock/movements`."""
+        answer: shapes.StockMovementsDone = await self.ask(
+            "POST", at("/v1/places/{place_id}/stock/movements", place_id=place_id), body=body
+        )
+        return answer
+
     async def list_tasks(self, place_id: str) -> shapes.PageOfTaskShape:
         """`GET /v1/places/{place_id}/tasks`."""
         answer: shapes.PageOfTaskShape = await self.ask("GET", at("/v1/places/{place_id}/tasks", place_id=place_id))
@@ -1127,6 +1154,29 @@ class Calls(Connection):
     async def sign_out(self) -> None:
         """`POST /v1/sign-out`."""
         await self.ask("POST", "/v1/sign-out")
+
+    async def list_items(
+        self, *, region: str | None = None, gtin: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> shapes.PageOfStockItem:
+        """`GET /v1/stock/items`."""
+        answer: shapes.PageOfStockItem = await self.ask(
+            "GET", "/v1/stock/items", query={"region": region, "gtin": gtin, "cursor": cursor, "limit": limit}
+        )
+        return answer
+
+    async def add_item(self, body: shapes.NewStockItem) -> shapes.StockItem:
+        """`POST /v1/stock/items`."""
+        answer: shapes.StockItem = await self.ask("POST", "/v1/stock/items", body=body)
+        return answer
+
+    async def change_item(self, item_id: str, body: shapes.StockItemPatch) -> shapes.StockItem:
+        """`PATCH /v1/stock/items/{item_id}`."""
+        answer: shapes.StockItem = await self.ask("PATCH", at("/v1/stock/items/{item_id}", item_id=item_id), body=body)
+        return answer
+
+    async def remove_item(self, item_id: str) -> None:
+        """`DELETE /v1/stock/items/{item_id}`."""
+        await self.ask("DELETE", at("/v1/stock/items/{item_id}", item_id=item_id))
 
     async def list_tokens(
         self,

@@ -928,6 +928,34 @@ class NewStaffToken(TypedDict):
     partner: NotRequired[str | None]
 
 
+class NewStockItem(TypedDict):
+    item: str
+    region: NotRequired[str | None]
+    partner: NotRequired[str | None]
+    name: NotRequired[str]
+    gtin: NotRequired[str | None]
+    unit: NotRequired[Literal["piece", "g", "ml"]]
+    is_returnable: NotRequired[bool]
+
+
+class NewStockMovement(TypedDict):
+    id: str
+    kind: Literal["receive", "ship", "adjust", "move", "return"]
+    item: NotRequired[str | None]
+    barcode: NotRequired[str | None]
+    quantity: NotRequired[int | None]
+    lot: NotRequired[str | None]
+    best_before: NotRequired[str | None]
+    at: NotRequired[str | None]
+    to_place_id: NotRequired[str | None]
+    order_id: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+class NewStockMovements(TypedDict):
+    movements: list[NewStockMovement]
+
+
 class NewStopShape(TypedDict):
     lat: NotRequired[float | None]
     lon: NotRequired[float | None]
@@ -1215,6 +1243,21 @@ class PageOfRegion(TypedDict):
 
 class PageOfSessionShape(TypedDict):
     items: list[SessionShape]
+    next: NotRequired[str | None]
+
+
+class PageOfStockItem(TypedDict):
+    items: list[StockItem]
+    next: NotRequired[str | None]
+
+
+class PageOfStockMovement(TypedDict):
+    items: list[StockMovement]
+    next: NotRequired[str | None]
+
+
+class PageOfStockOfItem(TypedDict):
+    items: list[StockOfItem]
     next: NotRequired[str | None]
 
 
@@ -1671,6 +1714,82 @@ class StayView(TypedDict):
     lon: float
     n_fixes: int
     kind: Literal["stay"]
+
+
+class StockBatch(TypedDict):
+    lot: str | None
+    best_before: str | None
+    quantity: int
+    is_good: bool
+
+
+class StockItem(TypedDict):
+    id: str
+    region: str
+    partner: str | None
+    item: str
+    name: str
+    gtin: str | None
+    unit: Literal["piece", "g", "ml"]
+    is_returnable: bool
+    created_at: str
+    updated_at: str
+
+
+class StockItemPatch(TypedDict):
+    name: NotRequired[str]
+    gtin: NotRequired[str | None]
+    is_returnable: NotRequired[bool]
+
+
+class StockMovement(TypedDict):
+    n: int
+    id: str
+    item_id: str
+    item: str
+    kind: str
+    quantity: int
+    lot: str | None
+    best_before: str | None
+    at: str
+    written_at: str
+    order_id: str | None
+    reason: str | None
+    actor: str
+
+
+class StockMovementPart(TypedDict):
+    lot: str | None
+    best_before: str | None
+    quantity: int
+
+
+class StockMovementResult(TypedDict):
+    id: str
+    status: int
+    item: NotRequired[str | None]
+    quantity: NotRequired[int | None]
+    at: NotRequired[str | None]
+    parts: NotRequired[list[StockMovementPart]]
+    repeated: NotRequired[bool]
+    problem: NotRequired[dict[str, Any] | None]
+
+
+class StockMovementsDone(TypedDict):
+    n_done: int
+    n_failed: int
+    results: list[StockMovementResult]
+
+
+class StockOfItem(TypedDict):
+    item_id: str
+    item: str
+    name: str
+    gtin: str | None
+    unit: Literal["piece", "g", "ml"]
+    on_hand: int
+    available: int
+    batches: list[StockBatch]
 
 
 StopKind = Literal["pickup", "dropoff"]

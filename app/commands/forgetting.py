@@ -55,6 +55,8 @@ class Retention:
     pay_due: timedelta
     pay_facts: timedelta
     pay_entries: timedelta
+    stock_movements: timedelta
+    stock_batches: timedelta
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -72,6 +74,7 @@ class Retention:
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
             **dict.fromkeys(("order_hours", "order_days", "orders", "outbox_heads", "inbox_heads"), orders),
+            **dict.fromkeys(("stock_movements", "stock_batches"), orders),
             **dict.fromkeys(("audit_log", "tokens", "users"), audit),
             "pay_due": orders,
             **dict.fromkeys(("pay_facts", "pay_entries"), settings.retention_pay_days),

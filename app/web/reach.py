@@ -24,7 +24,7 @@ from app.web.auth import Caller
 from app.web.problems import BadInput
 from sql import queries
 
-NAMED: Final = ("order_id", "courier_id", "offer_id", "alert_id", "fence_id", "plan_id", "place_id")
+NAMED: Final = ("order_id", "courier_id", "offer_id", "alert_id", "fence_id", "plan_id", "place_id", "item_id")
 """What may stand in an address; each has a query of that name in sql/queries/reach.sql."""
 
 
@@ -71,6 +71,7 @@ ITSELF: Final = {
     ("POST", "/v1/pay/entries"),
     ("POST", "/v1/pay/entries/{entry_id:uuid}/reverse"),
     ("POST", "/v1/places"),
+    ("POST", "/v1/stock/items"),
 }
 """Their region comes with the body (`known_region`) or is a row of theirs."""
 FREE: Final = ("/v1/me", "/v1/sessions", "/v1/geocode")

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from math import ceil
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from dispatch.orders.rows import Row, from_json
 from dispatch.places.kitchen import Hours, Job, Kitchen, open_spans
@@ -66,6 +67,10 @@ class Place:
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     max_queue: int | None = None
     paused_until: datetime | None = None
+
+    def today(self, now: datetime) -> date:
+        """The day by its clock."""
+        return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def kitchen(self, now: datetime) -> Kitchen:
         """What it can do from now on."""

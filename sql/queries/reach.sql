@@ -26,6 +26,9 @@ SELECT region, NULL::text AS partner FROM day_plans WHERE id = $1;
 -- name: place_id
 SELECT region, partner FROM places WHERE id = $1;
 
+-- name: item_id
+SELECT region, partner FROM stock_items WHERE id = $1;
+
 -- name: beyond
 -- $1 orders, $2 couriers, $3 regions or none: all, $4 partner or NULL: everybody's. Whether one is beyond these.
 SELECT EXISTS (

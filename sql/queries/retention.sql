@@ -140,6 +140,36 @@ DELETE FROM pay_facts WHERE ctid = ANY(ARRAY(SELECT f.ctid FROM pay_facts AS f W
 -- name: pay_entries
 DELETE FROM pay_entries WHERE n = ANY(ARRAY(SELECT e.n FROM pay_entries AS e WHERE e.at < $1 ORDER BY e.at LIMIT $2));
 
+-- name: stock_movements
+-- Of each batch the sum of what goes stays, as one movement.
+WITH old AS MATERIALIZED (
+    SELECT m.n, m.batch_id, m.place_id, m.item_id, m.quantity FROM stock_movements AS m
+    WHERE m.at < $1 ORDER BY m.at LIMIT $2 FOR UPDATE SKIP LOCKED
+),
+
+carried AS (
+    INSERT INTO stock_movements (id, batch_id, place_id, item_id, kind, quantity, at, actor, role)
+    SELECT gen_random_uuid(), o.batch_id, o.place_id, o.item_id, 'carried', sum(o.quantity), clock_timestamp(), 'retention', 'system'
+    FROM old AS o GROUP BY o.batch_id, o.place_id, o.item_id HAVING sum(o.quantity) <> 0
+)
+
+DELETE FROM stock_movements WHERE n IN (SELECT o.n FROM old AS o);
+
+-- name: stock_batches
+-- Empty ones, when no movement tells of them any more; the last of its goods at a place says that there were any.
+DELETE FROM stock_batches WHERE id = ANY(ARRAY(
+    SELECT b.id FROM stock_batches AS b
+    WHERE
+        b.quantity = 0 AND b.moved_at < $1
+        AND NOT EXISTS (SELECT FROM stock_movements AS m WHERE m.batch_id = b.id)
+        AND EXISTS (
+            SELECT FROM stock_batches AS l
+            WHERE l.place_id = b.place_id AND l.item_id = b.item_id AND (l.moved_at, l.n) > (b.moved_at, b.n)
+        )
+    ORDER BY b.moved_at LIMIT $2
+    FOR UPDATE SKIP LOCKED
+));
+
 -- name: courier_messages
 DELETE FROM courier_messages WHERE id = ANY(ARRAY(
     SELECT m.id FROM courier_messages AS m WHERE m.at < $1 ORDER BY m.at LIMIT $2

@@ -15,6 +15,7 @@ OTHERWISE = {
     "geofences": "places of the town; events refer to deleted ones",
     "places": "places of the town; orders refer to removed ones",
     "place_tasks": "with their order",
+    "stock_items": "goods; movements refer to removed ones",
     "positions": "housekeeping",
     "positions_1m_kept": "housekeeping",
     "positions_1h_kept": "housekeeping",
@@ -175,6 +176,24 @@ async def fill(pool, at):
         "INSERT INTO pay_entries (courier_id, region, kind, about, rule, amount, currency, at, day, actor, role)"
         " VALUES ($1, 'default', 'accrual', 'order:1', 'base', 1, 'EUR', $2, '2026-11-23', 'pay', 'system')",
         courier,
+        at,
+    )
+    place = await pool.fetchval(
+        "INSERT INTO places (region, name, lat, lon) SELECT 'default', 'a', 1, 1"
+        " WHERE NOT EXISTS (SELECT FROM places) RETURNING id"
+    ) or await pool.fetchval("SELECT id FROM places")
+    item = await pool.fetchval(
+        "INSERT INTO stock_items (region, item) VALUES ('default', 'a') ON CONFLICT DO NOTHING RETURNING id"
+    ) or await pool.fetchval("SELECT id FROM stock_items")
+    await pool.execute(
+        "WITH batch AS ("
+        " INSERT INTO stock_batches (place_id, item_id, lot, moved_at) VALUES ($1, $2, $3, $4) RETURNING id)"
+        " INSERT INTO stock_movements (id, batch_id, place_id, item_id, kind, quantity, at, actor, role)"
+        " SELECT gen_random_uuid(), id, $1, $2, 'adjust', n, $4, 'a', 'admin'"
+        " FROM batch, unnest('{1, -1}'::int[]) AS n",
+        place,
+        item,
+        name[-20:],
         at,
     )
     await pool.execute("DELETE FROM outbox WHERE type <> 'kept'")  # what was told of all that

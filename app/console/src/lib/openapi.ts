@@ -1186,6 +1186,43 @@ export interface components {
             regions?: string[];
             partner?: string | null;
         };
+        /** NewStockItem */
+        NewStockItem: {
+            item: string;
+            region?: string | null;
+            partner?: string | null;
+            /** @default  */
+            name?: string;
+            /** @description GTIN with 8, 12, 13 or 14 digits. */
+            gtin?: string | null;
+            /**
+             * @default piece
+             * @enum {string}
+             */
+            unit?: "piece" | "g" | "ml";
+            /** @default true */
+            is_returnable?: boolean;
+        };
+        /** NewStockMovement */
+        NewStockMovement: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "receive" | "ship" | "adjust" | "move" | "return";
+            item?: string | null;
+            barcode?: string | null;
+            quantity?: number | null;
+            lot?: string | null;
+            best_before?: string | null;
+            at?: string | null;
+            to_place_id?: string | null;
+            order_id?: string | null;
+            reason?: string | null;
+        };
+        /** NewStockMovements */
+        NewStockMovements: {
+            movements: components["schemas"]["NewStockMovement"][];
+        };
         /** NewStopShape */
         NewStopShape: {
             lat?: number | null;
@@ -1966,6 +2003,97 @@ export interface components {
             n_fixes: number;
             /** @constant */
             kind: "stay";
+        };
+        /** StockBatch */
+        StockBatch: {
+            lot: string | null;
+            best_before: string | null;
+            quantity: number;
+            is_good: boolean;
+        };
+        /** StockItem */
+        StockItem: {
+            /** Format: uuid */
+            id: string;
+            region: string;
+            partner: string | null;
+            item: string;
+            name: string;
+            gtin: string | null;
+            /** @enum {string} */
+            unit: "piece" | "g" | "ml";
+            is_returnable: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** StockItemPatch */
+        StockItemPatch: {
+            name?: string;
+            /** @description GTIN with 8, 12, 13 or 14 digits. */
+            gtin?: string | null;
+            is_returnable?: boolean;
+        };
+        /** StockMovement */
+        StockMovement: {
+            n: number;
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            item_id: string;
+            item: string;
+            kind: string;
+            quantity: number;
+            lot: string | null;
+            best_before: string | null;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            written_at: string;
+            order_id: string | null;
+            reason: string | null;
+            actor: string;
+        };
+        /** StockMovementPart */
+        StockMovementPart: {
+            lot: string | null;
+            best_before: string | null;
+            quantity: number;
+        };
+        /** StockMovementResult */
+        StockMovementResult: {
+            /** Format: uuid */
+            id: string;
+            status: number;
+            item?: string | null;
+            quantity?: number | null;
+            at?: string | null;
+            parts?: components["schemas"]["StockMovementPart"][];
+            /** @default false */
+            repeated?: boolean;
+            problem?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** StockMovementsDone */
+        StockMovementsDone: {
+            n_done: number;
+            n_failed: number;
+            results: components["schemas"]["StockMovementResult"][];
+        };
+        /** StockOfItem */
+        StockOfItem: {
+            /** Format: uuid */
+            item_id: string;
+            item: string;
+            name: string;
+            gtin: string | null;
+            /** @enum {string} */
+            unit: "piece" | "g" | "ml";
+            on_hand: number;
+            available: number;
+            batches: components["schemas"]["StockBatch"][];
         };
         /**
          * StopKind

@@ -1,0 +1,1 @@
+"""Goods of places: what there is by batch, and every movement of it."""

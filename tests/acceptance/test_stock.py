@@ -1,0 +1,71 @@
+"""Goods over HTTP: what a scanner tells, and what there is by that."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from tests.acceptance.test_orders import dispatcher, town  # noqa: F401 - fixtures
+from tests.acceptance.test_places import opened  # noqa: F401 - a fixture
+
+GTIN = "09506000134352"
+
+
+async def test_goods_are_scanned_in_and_out_late_repeated_and_wrong(town, opened):  # noqa: F811
+    place, counter = await opened()
+    kept = await town.staff.post("/v1/stock/items", json={"item": "cola", "gtin": GTIN[1:], "name": "Cola 0,33"})
+    assert (kept.status_code, kept.json()["gtin"], kept.json()["unit"]) == (201, GTIN, "piece")
+    twice = await town.staff.post("/v1/stock/items", json={"item": "cola"})
+    assert (twice.status_code, twice.json()["code"]) == (409, "conflict")
+    wrong = await town.staff.post("/v1/stock/items", json={"item": "beer", "gtin": "9506000134353"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (400, "/gtin")
+    assert [one["item"] for one in (await counter.get("/v1/stock/items")).json()["items"]] == ["cola"]
+    assert (await counter.post("/v1/stock/items", json={"item": "beer"})).status_code == 403
+
+    stock = f"/v1/places/{place['id']}/stock"
+    long_ago, soon = "200101", (datetime.now(UTC) + timedelta(days=40)).strftime("%y%m%d")
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    received = {"id": str(uuid4()), "kind": "receive", "barcode": f"01{GTIN}17{soon}10L1", "quantity": 12}
+    movements = [
+        received,
+        received | {"id": str(uuid4()), "barcode": f"01{GTIN}17{long_ago}10OLD", "quantity": 3, "at": an_hour_ago},
+        {"id": str(uuid4()), "kind": "ship", "item": "cola", "quantity": 13},
+        {"id": str(uuid4()), "kind": "receive", "barcode": "05?"},
+        {"id": str(uuid4()), "kind": "receive", "item": "wine"},
+        {"id": str(uuid4()), "kind": "adjust", "item": "cola", "quantity": -1},
+        {"id": str(uuid4()), "kind": "ship", "barcode": GTIN[1:]},
+    ]
+    done = (await counter.post(f"{stock}/movements", json={"movements": movements})).json()
+    assert (done["n_done"], done["n_failed"]) == (3, 4)
+    assert [one["status"] for one in done["results"]] == [200, 200, 409, 400, 404, 400, 200]
+    problems = [one["problem"] for one in done["results"] if "problem" in one]
+    assert [one["code"] for one in problems] == ["out-of-stock", "bad-input", "item-not-found", "bad-input"]
+    assert problems[0]["missing"] == [{"item": "cola", "wanted": 13, "available": 12}]
+    assert problems[1]["errors"][0]["pointer"] == "/movements/3/barcode"
+    assert datetime.fromisoformat(done["results"][1]["at"]) == datetime.fromisoformat(an_hour_ago)
+    assert done["results"][6]["parts"][0]["quantity"] == -1
+
+    again = (await counter.post(f"{stock}/movements", json={"movements": movements[:1]})).json()
+    assert (again["n_done"], again["results"][0]["repeated"]) == (1, True)
+    (cola,) = (await counter.get(stock)).json()["items"]
+    assert (cola["item"], cola["on_hand"], cola["available"]) == ("cola", 14, 11)
+    assert [(one["lot"], one["quantity"], one["is_good"]) for one in cola["batches"]] == [
+        ("OLD", 3, False),
+        ("L1", 11, True),
+    ]
+    page = (await counter.get(f"{stock}/movements", params={"limit": 2})).json()
+    rest = (await counter.get(f"{stock}/movements", params={"limit": 2, "cursor": page["next"]})).json()
+    told = [(one["kind"], one["quantity"], one["lot"]) for one in page["items"] + rest["items"]]
+    assert told == [("receive", 12, "L1"), ("receive", 3, "OLD"), ("ship", -1, "L1")]
+
+    other, _ = await opened(name="Other")
+    for path in ("", "/movements"):
+        assert (await counter.get(f"/v1/places/{other['id']}/stock{path}")).status_code == 404
+    theirs = await counter.post(f"/v1/places/{other['id']}/stock/movements", json={"movements": movements})
+    assert (theirs.status_code, theirs.json()["code"]) == (404, "place-not-found")
+    item = f"/v1/stock/items/{kept.json()['id']}"
+    assert (await town.staff.patch(item, json={"name": "Cola"})).json()["name"] == "Cola"
+    in_stock = await town.staff.delete(item)
+    assert (in_stock.status_code, in_stock.json()["place_ids"]) == (409, [place["id"]])
+    rest = {"kind": "adjust", "item": "cola", "quantity": -14, "reason": "thrown away", "id": str(uuid4())}
+    assert (await counter.post(f"{stock}/movements", json={"movements": [rest]})).json()["n_done"] == 1
+    assert (await town.staff.delete(item)).status_code == 204
+    assert (await counter.get(stock)).json()["items"] == []
