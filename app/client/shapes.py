@@ -317,6 +317,7 @@ class CodeShape(TypedDict):
 
 class Collected(TypedDict):
     note: NotRequired[str | None]
+    missing: NotRequired[list[Missing]]
     at: NotRequired[str | None]
 
 
@@ -748,6 +749,11 @@ class Me(TypedDict):
     by_provider: bool
     has_password: bool
     must_change_password: bool
+
+
+class Missing(TypedDict):
+    item: str
+    quantity: NotRequired[int]
 
 
 Mode = Literal["car", "motorcycle", "bicycle", "foot"]
@@ -1788,6 +1794,7 @@ class StockOfItem(TypedDict):
     gtin: str | None
     unit: Literal["piece", "g", "ml"]
     on_hand: int
+    reserved: int
     available: int
     batches: list[StockBatch]
 

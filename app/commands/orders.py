@@ -1,27 +1,32 @@
 """What is done to an order at a desk, with its line in the audit log: alone, with many others, or as part of a plan."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, to_builtins
 
 from app.commands.at_place import at_place
+from app.commands.collecting import goods_at
 from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, new_order_of, objection_shapes, patched, shape_of
 from app.web.audit import audit
 from app.web.auth import Caller
 from app.web.regions import known_region
 from app.web.versions import version_of
-from dispatch.errors import CourierUnsuitable
+from dispatch.errors import CourierUnsuitable, OutOfStock
 from dispatch.orders import handover
 from dispatch.orders.depots import depots_of
 from dispatch.orders.desk import Desk
-from dispatch.orders.order import Order
+from dispatch.orders.order import NewOrder, Order
 from dispatch.orders.proof import plain
 from dispatch.orders.rows import order_from_row
 from dispatch.places import counter
+from dispatch.places.place import Line as PlaceLine
+from dispatch.places.place import Place
 from dispatch.planning.proposal import FOR_NOW, ReasonCode
+from dispatch.stock import reserving
+from dispatch.stock.reserving import Line
 from dispatch.stop import OrderId
 from sql import queries
 from tracking.position import CourierId
@@ -38,16 +43,32 @@ async def shapes_of_many(connection: Any, ids: Sequence[str]) -> list[OrderShape
 
 
 async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
-    """Place an order within a desk's transaction; BadInput, PlaceFull and ExternalIdInUse leave it usable."""
+    """Place an order within a desk's transaction; BadInput and what else may be wrong with it leave that usable."""
     at = await at_place(desk.connection, data, desk.now, hold=True)
     region = await known_region(desk.connection, at.order.region)
-    depots = await depots_of(desk.connection, region)
-    order = await desk.place(new_order_of(at.order, region, depots, desk.now))
-    if at.place is not None:
-        await counter.take(desk, order, at.place, at.lines, asked=data.ready_at)
+    new = new_order_of(at.order, region, await depots_of(desk.connection, region), desk.now)
+    order = await (desk.place(new) if at.place is None else _place_at(desk, new, at.place, at.lines, data.ready_at))
     if data.code is not None:
         await desk.connection.execute(queries["proofs.set_code"], order.id, plain(data.code))
     await audit(desk.connection, caller, "order.place", f"order:{order.id}")
+    return order
+
+
+async def _place_at(
+    desk: Desk, new: NewOrder, place: Place, lines: Sequence[PlaceLine], asked: datetime | None
+) -> Order:
+    n_events = len(desk.events)
+    try:
+        async with desk.connection.transaction():
+            # First, so that an order that is placed again is known, whatever it has left for others.
+            order = await desk.place(new)
+            goods = [Line(line.item, line.quantity) for line in lines]
+            taken = await reserving.take(desk.connection, goods_at(place, desk.now), goods)
+            await counter.take(desk, order, place, lines, asked=asked)
+            await reserving.keep(desk.connection, place.id, order.id, taken)
+    except OutOfStock:
+        del desk.events[n_events:]  # of what has been undone
+        raise
     return order
 
 

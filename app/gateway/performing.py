@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.commands import collecting
 from app.commands.duty import set_duty
 from app.commands.locating import located
 from app.commands.orders import cancel_one, change_one, place_one
@@ -129,7 +130,7 @@ async def _step(desk: Desk, order: Order, command: Command, data: Done | Failed,
     if isinstance(data, Failed):
         await desk.fail(order, reason=data.reason, happened=when)
     elif to is OrderState.PICKED_UP:
-        await desk.pick_up(order, facts={"note": data.note} if data.note else None, happened=when)
+        await collecting.pick_up(desk, order, note=data.note, happened=when)
     else:
         await desk.deliver(order, happened=when, unproved=f"told over {caller.name}")
     await audit(desk.connection, caller, "order.step_for_courier", f"order:{order.id}")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from app.pages.writing import words
+from dispatch.orders.rows import from_json
 
 STEPS: Final = ("placed", "on_its_way", "arriving", "delivered")
 """What recipients are told of."""
@@ -59,6 +60,8 @@ def told_recipient(row: Row, *, sender: str, link: str, code: str | None, langua
     """What a recipient is told of a step."""
     said = words(language)
     parts = [said[f"m_{row['kind']}"]]
+    if missing := from_json(row.get("missing")):
+        parts.append(said["m_missing"].format(what=", ".join(f"{one['quantity']} × {one['item']}" for one in missing)))
     if code is not None and row["kind"] in {"on_its_way", "arriving"}:
         parts.append(said["m_code"].format(code=code))
     if link and row["kind"] != "delivered":

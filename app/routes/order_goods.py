@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
+from app.commands import collecting
 from app.shapes.orders import OrderShape, Version, WindowShape, shape_of, window_of, with_version
 from app.web.actors import actor_of
 from app.web.audit import audit
@@ -59,6 +60,7 @@ async def retry_order(
             raise BadInput("The window is over.", ("/window/to", "expected a time to come"))
         expected = version_of(if_match, data.version)
         order = await goods.retry(desk, OrderId(order_id), window=window, reason=data.reason, version=expected)
+        await collecting.reserve_again(desk, order)
         await audit(desk.connection, caller, "order.retry", f"order:{order_id}", {"reason": data.reason})
     return with_version(shape_of(order))
 

@@ -18,7 +18,7 @@ from app.web.auth import Caller, Role, requires
 from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.problems import BadInput
-from dispatch.errors import ExternalIdInUse, PlaceFull
+from dispatch.errors import ExternalIdInUse, OutOfStock, PlaceFull
 from dispatch.orders.desk import Desk, at_desk
 
 
@@ -126,7 +126,7 @@ async def _place(desk: Desk, line: Line, caller: Caller) -> ImportedLine:
         order = await place_one(desk, line.order, caller)
     except ExternalIdInUse as exc:
         return ImportedLine(line=line.number, status="exists", id=exc.facts.get("id"))  # type: ignore[arg-type]  # our own fact
-    except PlaceFull as exc:
+    except (PlaceFull, OutOfStock) as exc:
         return ImportedLine(line=line.number, status="invalid", error=str(exc))
     except BadInput as exc:
         return ImportedLine(line=line.number, status="invalid", error=in_words(exc))

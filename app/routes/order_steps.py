@@ -7,9 +7,11 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
+from app.commands import collecting
 from app.commands.orders import cancel_one, pin_one, reassign_one
 from app.shapes.orders import (
     Instant,
+    Missing,
     OrderShape,
     Text,
     Version,
@@ -71,6 +73,8 @@ class Collected(msgspec.Struct, kw_only=True):
     """What the courier notes at the pickup."""
 
     note: Text | None = None
+    missing: Annotated[list[Missing], msgspec.Meta(max_length=200)] = []
+    """What of its lines was not there: the recipient is told."""
     at: Instant | None = None
     """When it was done, by the phone; none: now. Here and below believed within bounds, see the event."""
 
@@ -255,8 +259,8 @@ async def picked_up(
     async with at_desk(pool, redis, actor_of(caller)) as desk:
         order = await _own_order(desk, order_id, caller)
         if order.state is not OrderState.PICKED_UP:
-            facts = {"note": data.note} if data is not None and data.note else None
-            order = await desk.pick_up(order, facts=facts, happened=_when(desk, order, data))
+            note, missing = (None, ()) if data is None else (data.note, data.missing)
+            order = await collecting.pick_up(desk, order, note=note, missing=missing, happened=_when(desk, order, data))
     return with_version(shape_of(order))
 
 
@@ -326,7 +330,7 @@ async def returned(
         order = await _own_order(desk, order_id, caller)
         if order.state is not OrderState.RETURNED:
             reason = None if data is None else data.reason
-            order = await desk.take_back(order, reason=reason, happened=_when(desk, order, data))
+            order = await collecting.take_back(desk, order, reason=reason, happened=_when(desk, order, data))
     return with_version(shape_of(order))
 
 

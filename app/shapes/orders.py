@@ -89,6 +89,13 @@ class OrderLine(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How long one go of it takes; null: as the place's recipe says, or the place."""
 
 
+class Missing(msgspec.Struct, kw_only=True):
+    """What of an order's lines was not there when it was collected."""
+
+    item: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+
+
 class NewOrderShape(msgspec.Struct, kw_only=True):
     """An order to be; only the two places are needed, or the one that its kind has."""
 

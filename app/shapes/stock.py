@@ -84,8 +84,10 @@ class StockOfItem(msgspec.Struct, kw_only=True):
     unit: Unit
     on_hand: int
     """All of it."""
+    reserved: int
+    """Of open orders that nobody has collected."""
     available: int
-    """What may be given to somebody."""
+    """What may be given to somebody, and no order has taken."""
     batches: list[StockBatch]
     """In the sequence in which they go: first expired, first out."""
 
@@ -204,10 +206,11 @@ def stock_shape(row: Any, batches: Sequence[Batch], today: date) -> StockOfItem:
         StockBatch(lot=one.lot or None, best_before=one.best_before, quantity=one.quantity, is_good=one.is_good(today))
         for one in batches
     ]
+    good = sum(one.quantity for one in shapes if one.is_good)
     return StockOfItem(
-        **{name: row[name] for name in ("item_id", "item", "name", "gtin", "unit")},
+        **{name: row[name] for name in ("item_id", "item", "name", "gtin", "unit", "reserved")},
         on_hand=sum(one.quantity for one in shapes),
-        available=sum(one.quantity for one in shapes if one.is_good),
+        available=max(0, good - row["reserved"]),
         batches=shapes,
     )
 

@@ -125,6 +125,8 @@ async def move(
             if to is not None:
                 there = await _batch(connection, to.place_id, row["id"], batch.lot, batch.best_before)
                 await booking.book(there, taken, is_here=False)
+        if wanted.order_id is not None and wanted.kind is Kind.SHIP:
+            await connection.execute(queries["stock.take_reserved"], wanted.order_id, row["id"], -quantity)
     return Moved(
         id=wanted.id, item_id=row["id"], item=row["item"], quantity=quantity, at=at, parts=tuple(booking.parts)
     )

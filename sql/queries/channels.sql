@@ -85,7 +85,11 @@ SELECT
     r.settings, r.name AS region_title, r.timezone,
     EXISTS (
         SELECT FROM offers AS f WHERE f.order_id = m.order_id AND f.state = 'open' AND f.courier_id = c.courier_id
-    ) AS is_offered
+    ) AS is_offered,
+    CASE WHEN m.kind = 'on_its_way' THEN (
+        SELECT e.facts -> 'missing' FROM order_events AS e
+        WHERE e.order_id = m.order_id AND e.action = 'picked_up' ORDER BY e.id DESC LIMIT 1
+    ) END AS missing
 FROM messages AS m
 INNER JOIN channels AS c ON m.channel_id = c.id
 LEFT JOIN alerts AS a ON m.alert_id = a.id

@@ -119,7 +119,10 @@ LIMIT $3;
 -- name: at_place
 -- $1 place, after ($2 code, $3 id) or NULLs, $4 most goods, by code: their batches, empty ones but for the newest left out.
 SELECT
-    g.id AS item_id, g.item, g.name, g.gtin, g.unit, b.id AS batch_id, b.lot, b.best_before, b.quantity, b.n
+    g.id AS item_id, g.item, g.name, g.gtin, g.unit, b.id AS batch_id, b.lot, b.best_before, b.quantity, b.n,
+    coalesce((
+        SELECT sum(r.quantity) FROM stock_reservations AS r WHERE r.place_id = $1 AND r.item_id = g.id
+    ), 0)::bigint AS reserved
 FROM (
     SELECT i.id, i.item, i.name, i.gtin, i.unit
     FROM stock_items AS i
@@ -131,3 +134,63 @@ FROM (
 ) AS g
 LEFT JOIN stock_batches AS b ON g.id = b.item_id AND b.place_id = $1 AND b.quantity > 0
 ORDER BY g.item, g.id, b.n;
+
+-- name: kept_at
+-- $1 region, $2 partner, $3 place, $4 codes: those goods of which the place has, or had, some; they stay for now.
+SELECT i.id, i.item
+FROM stock_items AS i
+WHERE
+    i.region = $1 AND i.partner IS NOT DISTINCT FROM $2 AND i.item = ANY($4::text[]) AND i.deleted_at IS NULL
+    AND EXISTS (SELECT FROM stock_batches AS b WHERE b.place_id = $3 AND b.item_id = i.id)
+ORDER BY i.item
+FOR KEY SHARE OF i;
+
+-- name: left_of
+-- Of goods that are held: $1 place, $2 items, $3 day: what may be given to somebody, and no order has taken.
+SELECT
+    w.item_id,
+    coalesce((
+        SELECT sum(b.quantity) FROM stock_batches AS b
+        WHERE b.place_id = $1 AND b.item_id = w.item_id AND (b.best_before IS NULL OR b.best_before >= $3)
+    ), 0)::bigint
+    - coalesce((
+        SELECT sum(r.quantity) FROM stock_reservations AS r WHERE r.place_id = $1 AND r.item_id = w.item_id
+    ), 0)::bigint AS available
+FROM unnest($2::uuid[]) AS w (item_id);
+
+-- name: reserve
+-- $1 order, $2 place, $3 items, $4 how much of each.
+INSERT INTO stock_reservations (order_id, place_id, item_id, quantity)
+SELECT $1, $2, w.item_id, w.quantity FROM unnest($3::uuid[], $4::bigint[]) AS w (item_id, quantity)
+ON CONFLICT (order_id, item_id) DO UPDATE SET quantity = excluded.quantity;
+
+-- name: reserved
+-- $1 order.
+SELECT r.item_id, i.item, r.place_id, r.quantity
+FROM stock_reservations AS r INNER JOIN stock_items AS i ON r.item_id = i.id
+WHERE r.order_id = $1 ORDER BY i.item;
+
+-- name: take_reserved
+-- Some of it went: $1 order, $2 item, $3 how much.
+WITH ended AS (
+    DELETE FROM stock_reservations WHERE order_id = $1 AND item_id = $2 AND quantity <= $3
+)
+
+UPDATE stock_reservations SET quantity = quantity - $3 WHERE order_id = $1 AND item_id = $2 AND quantity > $3;
+
+-- name: release
+-- $1 order.
+DELETE FROM stock_reservations WHERE order_id = $1;
+
+-- name: lines
+-- What a place makes for an order.
+SELECT lines FROM place_tasks WHERE order_id = $1;
+
+-- name: gone_with
+-- What went with an order and is stock again when it comes back, by batch.
+SELECT m.batch_id, m.place_id, m.item_id, -sum(m.quantity)::bigint AS quantity
+FROM stock_movements AS m INNER JOIN stock_items AS i ON m.item_id = i.id
+WHERE m.order_id = $1 AND m.kind IN ('ship', 'return') AND i.is_returnable
+GROUP BY m.batch_id, m.place_id, m.item_id
+HAVING sum(m.quantity) < 0
+ORDER BY m.batch_id;

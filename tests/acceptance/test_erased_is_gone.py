@@ -57,6 +57,7 @@ HOLDS_NOBODY = {
     "places": "where orders are prepared",
     "place_tasks": "what is made for an order",
     "stock_items": "goods",
+    "stock_reservations": "goods of orders",
     "stock_batches": "goods of places",
     "stock_movements": "goods of places, booked by staff and places",
     "leases": "processes",

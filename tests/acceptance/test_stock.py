@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from tests.acceptance.test_orders import dispatcher, town  # noqa: F401 - fixtures
+from tests.acceptance.test_orders import HOME, dispatcher, town  # noqa: F401 - fixtures
 from tests.acceptance.test_places import opened  # noqa: F401 - a fixture
 
 GTIN = "09506000134352"
@@ -69,3 +69,45 @@ async def test_goods_are_scanned_in_and_out_late_repeated_and_wrong(town, opened
     assert (await counter.post(f"{stock}/movements", json={"movements": [rest]})).json()["n_done"] == 1
     assert (await town.staff.delete(item)).status_code == 204
     assert (await counter.get(stock)).json()["items"] == []
+
+
+async def test_orders_take_goods_that_run_out_and_a_courier_says_what_was_missing(town, opened, dispatcher):  # noqa: F811
+    place, counter = await opened()
+    stock = f"/v1/places/{place['id']}/stock"
+    await town.staff.post("/v1/stock/items", json={"item": "cola"})
+    some = {"id": str(uuid4()), "kind": "receive", "item": "cola", "quantity": 5}
+    assert (await counter.post(f"{stock}/movements", json={"movements": [some]})).json()["n_done"] == 1
+    ordered = {"pickup": {"place_id": place["id"]}, "lines": [{"item": "cola", "quantity": 3}, {"item": "soup"}]}
+
+    _, phone = await town.hire("Ana")
+    order = await town.accepted(phone, external_id="first", **ordered)
+    refused = await town.staff.post("/v1/orders", json={"dropoff": HOME} | ordered)
+    assert (refused.status_code, refused.json()["code"]) == (409, "out-of-stock")
+    assert refused.json()["missing"] == [{"item": "cola", "wanted": 3, "available": 2}]
+    repeated = await town.staff.post("/v1/orders", json={"dropoff": HOME, "external_id": "first"} | ordered)
+    assert (repeated.status_code, repeated.json()["code"]) == (409, "conflict")
+    assert repeated.json()["id"] == order["id"]
+
+    async def cola():
+        (found,) = (await counter.get(stock)).json()["items"]
+        return found["on_hand"], found["reserved"], found["available"]
+
+    assert await cola() == (5, 3, 2)
+    picked_up = f"/v1/orders/{order['id']}/picked-up"
+    wrong = await phone.post(picked_up, json={"missing": [{"item": "cola", "quantity": 4}]})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (400, "/missing/0")
+    gone = await phone.post(picked_up, json={"missing": [{"item": "cola"}, {"item": "soup"}]})
+    assert gone.json()["state"] == "picked_up", gone.text
+    assert await cola() == (3, 0, 3)
+    events = (await town.staff.get(f"/v1/orders/{order['id']}/events")).json()["items"]
+    (collected,) = [one for one in events if one["action"] == "picked_up"]
+    assert collected["facts"]["missing"] == [{"item": "cola", "quantity": 1}, {"item": "soup", "quantity": 1}]
+
+    assert (await phone.post(f"/v1/orders/{order['id']}/failed", json={"reason": "nobody there"})).status_code == 200
+    assert (await phone.post(f"/v1/orders/{order['id']}/returned")).json()["state"] == "returned"
+    assert await cola() == (5, 0, 5)
+    again = await town.staff.post(f"/v1/orders/{order['id']}/retry", json={"reason": "at home now"})
+    assert again.status_code == 200, again.text
+    assert await cola() == (5, 3, 2)
+    await town.staff.post(f"/v1/orders/{order['id']}/cancel")
+    assert await cola() == (5, 0, 5)

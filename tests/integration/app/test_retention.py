@@ -15,6 +15,7 @@ OTHERWISE = {
     "geofences": "places of the town; events refer to deleted ones",
     "places": "places of the town; orders refer to removed ones",
     "place_tasks": "with their order",
+    "stock_reservations": "with their order",
     "stock_items": "goods; movements refer to removed ones",
     "positions": "housekeeping",
     "positions_1m_kept": "housekeeping",

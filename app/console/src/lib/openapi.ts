@@ -412,6 +412,7 @@ export interface components {
         /** Collected */
         Collected: {
             note?: string | null;
+            missing?: components["schemas"]["Missing"][];
             at?: string | null;
         };
         /** CommentShape */
@@ -962,6 +963,12 @@ export interface components {
             by_provider: boolean;
             has_password: boolean;
             must_change_password: boolean;
+        };
+        /** Missing */
+        Missing: {
+            item: string;
+            /** @default 1 */
+            quantity?: number;
         };
         /**
          * Mode
@@ -2092,6 +2099,7 @@ export interface components {
             /** @enum {string} */
             unit: "piece" | "g" | "ml";
             on_hand: number;
+            reserved: number;
             available: number;
             batches: components["schemas"]["StockBatch"][];
         };

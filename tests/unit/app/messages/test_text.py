@@ -66,6 +66,10 @@ def test_a_recipient_is_told_nothing_that_is_over(step, state, needless):
 def test_a_recipient_is_told_by_whom_with_the_code_and_where_to_look():
     said = text.told_recipient({"kind": "on_its_way"}, sender="Acme", link="https://a/t/1", code="1234", language="en")
     assert said == "Acme: Your order is on its way. Your code for the courier: 1234. https://a/t/1"
+    without = {"kind": "on_its_way", "missing": '[{"item": "cola", "quantity": 2}, {"item": "lemon", "quantity": 1}]'}
+    assert text.told_recipient(without, sender="", link="", code=None, language="en") == (
+        "Your order is on its way. Not with it, for there was none left: 2 × cola, 1 × lemon."
+    )
     assert text.told_recipient({"kind": "delivered"}, sender="", link="", code="1", language="en") == (
         "Your order was delivered."
     )
