@@ -38,6 +38,8 @@ What can go wrong in dispatch.
     ├── OutOfStock            there is not as much
     ├── QuantityUnknown       neither said nor in the code
     ├── MovementReused        the same id came with another movement
+    ├── CountNotFound         the place has no such count of goods
+    ├── CountDecided          it was approved or rejected before
     └── PlannerBusy           as many questions wait for the planner as may
 
 A class docstring is the default message; facts are attributes and become members of the problem (app/web/problems.py).
@@ -194,6 +196,14 @@ class QuantityUnknown(DispatchError):
 
 class MovementReused(DispatchError):
     """A movement of that id was another one."""
+
+
+class CountNotFound(DispatchError):
+    """The place has no such count."""
+
+
+class CountDecided(DispatchError):
+    """It was approved or rejected before."""
 
 
 class PlannerBusy(DispatchError):

@@ -928,6 +928,51 @@ class Calls(Connection):
         )
         return answer
 
+    async def list_counts(
+        self,
+        place_id: str,
+        *,
+        state: Literal["open", "approved", "rejected", None] = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> shapes.PageOfStockCount:
+        """`GET /v1/places/{place_id}/stock/counts`."""
+        answer: shapes.PageOfStockCount = await self.ask(
+            "GET",
+            at("/v1/places/{place_id}/stock/counts", place_id=place_id),
+            query={"state": state, "cursor": cursor, "limit": limit},
+        )
+        return answer
+
+    async def add_count(self, place_id: str, body: shapes.NewStockCount) -> shapes.StockCounted:
+        """`POST /v1/places/{place_id}/stock/counts`."""
+        answer: shapes.StockCounted = await self.ask(
+            "POST", at("/v1/places/{place_id}/stock/counts", place_id=place_id), body=body
+        )
+        return answer
+
+    async def approve_count(
+        self, place_id: str, count_id: str, body: shapes.CountDecision | None = None
+    ) -> shapes.StockCount:
+        """`POST /v1/places/{place_id}/stock/counts/{count_id}/approve`."""
+        answer: shapes.StockCount = await self.ask(
+            "POST",
+            at("/v1/places/{place_id}/stock/counts/{count_id}/approve", place_id=place_id, count_id=count_id),
+            body=body,
+        )
+        return answer
+
+    async def reject_count(
+        self, place_id: str, count_id: str, body: shapes.CountDecision | None = None
+    ) -> shapes.StockCount:
+        """`POST /v1/places/{place_id}/stock/counts/{count_id}/reject`."""
+        answer: shapes.StockCount = await self.ask(
+            "POST",
+            at("/v1/places/{place_id}/stock/counts/{count_id}/reject", place_id=place_id, count_id=count_id),
+            body=body,
+        )
+        return answer
+
     async def list_movements(
         self, place_id: str, *, item_id: str | None = None, cursor: str | None = None, limit: int | None = None
     ) -> shapes.PageOfStockMovement:

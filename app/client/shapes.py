@@ -333,6 +333,10 @@ class Confirmation(TypedDict):
     totp: str
 
 
+class CountDecision(TypedDict):
+    reason: NotRequired[str | None]
+
+
 class Courier(TypedDict):
     id: str
     external_id: str | None
@@ -807,6 +811,14 @@ class NewComment(TypedDict):
     text: str
 
 
+class NewCountLine(TypedDict):
+    quantity: int
+    item: NotRequired[str | None]
+    barcode: NotRequired[str | None]
+    lot: NotRequired[str | None]
+    best_before: NotRequired[str | None]
+
+
 class NewCourier(TypedDict):
     name: str
     mode: Mode
@@ -932,6 +944,12 @@ class NewStaffToken(TypedDict):
     expires_at: NotRequired[str | None]
     regions: NotRequired[list[str]]
     partner: NotRequired[str | None]
+
+
+class NewStockCount(TypedDict):
+    id: str
+    lines: list[NewCountLine]
+    at: NotRequired[str | None]
 
 
 class NewStockItem(TypedDict):
@@ -1264,6 +1282,11 @@ class PageOfStockMovement(TypedDict):
 
 class PageOfStockOfItem(TypedDict):
     items: list[StockOfItem]
+    next: NotRequired[str | None]
+
+
+class PageOfStockCount(TypedDict):
+    items: list[StockCount]
     next: NotRequired[str | None]
 
 
@@ -1727,6 +1750,34 @@ class StockBatch(TypedDict):
     best_before: str | None
     quantity: int
     is_good: bool
+
+
+class StockCount(TypedDict):
+    id: str
+    state: Literal["open", "approved", "rejected"]
+    at: str
+    actor: str
+    lines: list[StockCountLine]
+    decided_at: str | None
+    decided_by: str | None
+    reason: str | None
+
+
+class StockCountLine(TypedDict):
+    item_id: str
+    item: str
+    lot: str | None
+    best_before: str | None
+    counted: int
+    expected: int
+    difference: int
+
+
+class StockCounted(TypedDict):
+    id: str
+    state: Literal["open", "approved", "rejected"]
+    at: str
+    n_lines: int
 
 
 class StockItem(TypedDict):

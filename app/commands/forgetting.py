@@ -57,6 +57,7 @@ class Retention:
     pay_entries: timedelta
     stock_movements: timedelta
     stock_batches: timedelta
+    stock_counts: timedelta
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -74,7 +75,7 @@ class Retention:
             **dict.fromkeys(("stays", "fence_events", "stop_visits", "alerts", "shifts", "breaks"), findings),
             "courier_hours": settings.retention_1h_days,
             **dict.fromkeys(("order_hours", "order_days", "orders", "outbox_heads", "inbox_heads"), orders),
-            **dict.fromkeys(("stock_movements", "stock_batches"), orders),
+            **dict.fromkeys(("stock_movements", "stock_batches", "stock_counts"), orders),
             **dict.fromkeys(("audit_log", "tokens", "users"), audit),
             "pay_due": orders,
             **dict.fromkeys(("pay_facts", "pay_entries"), settings.retention_pay_days),

@@ -179,9 +179,9 @@ def item_shape(row: Any) -> StockItem:
 
 def movement_shape(row: Any) -> StockMovement:
     """The only place that knows the columns."""
-    return StockMovement(
-        **{name: row[name] or None if name == "lot" else row[name] for name in StockMovement.__struct_fields__}
-    )
+    values: dict[str, Any] = {name: row[name] for name in StockMovement.__struct_fields__}
+    values["lot"] = row["lot"] or None
+    return StockMovement(**values)
 
 
 def result_shape(moved: Moved) -> StockMovementResult:

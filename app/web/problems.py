@@ -146,6 +146,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     dispatch_errors.OutOfStock: Problem("out-of-stock", "There is not as much", 409),
     dispatch_errors.QuantityUnknown: Problem("quantity-unknown", "It is not known how much of it", 400),
     dispatch_errors.MovementReused: Problem("movement-reused", "The id was used for another movement", 409),
+    dispatch_errors.CountNotFound: Problem("count-not-found", "There is no such count", 404),
+    dispatch_errors.CountDecided: Problem("count-decided", "The count was approved or rejected before", 409),
     dispatch_errors.PlaceNotFound: Problem("place-not-found", "There is no such place", 404),
     dispatch_errors.PlaceFull: Problem("place-full", "The place takes no more orders now", 409),
     dispatch_errors.PlaceInUse: Problem("place-in-use", "Orders are still to be collected there", 409),

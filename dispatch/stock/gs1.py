@@ -171,7 +171,8 @@ def _weight_g(found: dict[str, str]) -> int | None:
     decimals, digits = int(identifier[3]), found[identifier]
     if not (digits.isascii() and digits.isdecimal()) or decimals > 5:
         raise ValueError("expected six digits after (310n), n up to 5")
-    grams, rest = divmod(int(digits) * 1000, 10**decimals)
+    scale: int = 10**decimals
+    grams, rest = divmod(int(digits) * 1000, scale)
     if rest:
         raise ValueError("expected whole grams")
     return grams

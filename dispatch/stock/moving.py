@@ -30,6 +30,8 @@ class Kind(StrEnum):
     MOVE = "move"
     """To another place."""
     RETURN = "return"
+    COUNT = "count"
+    """What a count found more or less."""
 
 
 TAKES: Final = frozenset({Kind.SHIP, Kind.MOVE})
@@ -185,7 +187,7 @@ def _repeated(rows: Sequence[Row], place: At, wanted: Wanted, item: Row, quantit
 async def _picks(connection: Any, place: At, wanted: Wanted, item: Row, quantity: int) -> tuple[Pick, ...]:
     batches = await batches_of(connection, place.place_id, item["id"], lot=wanted.lot, best_before=wanted.best_before)
     # What is named, or thrown away, may be past its date.
-    is_any = wanted.lot is not None or wanted.best_before is not None or wanted.kind is Kind.ADJUST
+    is_any = wanted.lot is not None or wanted.best_before is not None or wanted.kind in {Kind.ADJUST, Kind.COUNT}
     today = date.min if is_any else place.today
     found = first_expired(batches, quantity, today)
     if found.missing:

@@ -155,6 +155,9 @@ carried AS (
 
 DELETE FROM stock_movements WHERE n IN (SELECT o.n FROM old AS o);
 
+-- name: stock_counts
+DELETE FROM stock_counts WHERE id = ANY(ARRAY(SELECT c.id FROM stock_counts AS c WHERE c.at < $1 ORDER BY c.at LIMIT $2));
+
 -- name: stock_batches
 -- Empty ones, when no movement tells of them any more; the last of its goods at a place says that there were any.
 DELETE FROM stock_batches WHERE id = ANY(ARRAY(

@@ -194,3 +194,34 @@ WHERE m.order_id = $1 AND m.kind IN ('ship', 'return') AND i.is_returnable
 GROUP BY m.batch_id, m.place_id, m.item_id
 HAVING sum(m.quantity) < 0
 ORDER BY m.batch_id;
+
+-- name: expected
+-- Of goods that are held, at an instant: $1 place, $2 item, $3 lot or NULL: any, $4 date or NULL: any, $5 instant.
+SELECT coalesce(sum(b.quantity - coalesce((
+    SELECT sum(m.quantity) FROM stock_movements AS m WHERE m.batch_id = b.id AND m.at > $5 AND m.kind <> 'carried'
+), 0)), 0)::bigint
+FROM stock_batches AS b
+WHERE b.place_id = $1 AND b.item_id = $2 AND ($3::text IS NULL OR b.lot = $3) AND ($4::date IS NULL OR b.best_before = $4);
+
+-- name: add_count
+-- $1 id, $2 place, $3 when, $4 lines, $5 who, $6 role. No row: it was told before.
+INSERT INTO stock_counts (id, place_id, at, lines, actor, role) VALUES ($1, $2, $3, $4::jsonb, $5, $6)
+ON CONFLICT (id) DO NOTHING
+RETURNING n, id, place_id, at, lines, actor, state, decided_at, decided_by, reason;
+
+-- name: count
+-- $1 id, $2 place; held until the transaction ends.
+SELECT n, id, place_id, at, lines, actor, state, decided_at, decided_by, reason
+FROM stock_counts WHERE id = $1 AND place_id = $2 FOR UPDATE;
+
+-- name: counts
+-- Newest first: $1 place, $2 before this number or NULL, $3 most rows, $4 state or NULL.
+SELECT n, id, place_id, at, lines, actor, state, decided_at, decided_by, reason
+FROM stock_counts
+WHERE place_id = $1 AND ($2::bigint IS NULL OR n < $2) AND ($4::text IS NULL OR state = $4)
+ORDER BY n DESC LIMIT $3;
+
+-- name: decide_count
+-- $1 id, $2 state, $3 when, $4 who, $5 why.
+UPDATE stock_counts SET state = $2, decided_at = $3, decided_by = $4, reason = $5 WHERE id = $1 AND state = 'open'
+RETURNING n, id, place_id, at, lines, actor, state, decided_at, decided_by, reason;

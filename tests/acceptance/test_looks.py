@@ -68,6 +68,7 @@ NO_WHEREABOUTS = {
     "/v1/places": "where orders are prepared",
     "/v1/places/{place_id:uuid}/stock": "goods of a place",
     "/v1/places/{place_id:uuid}/stock/movements": "goods of a place",
+    "/v1/places/{place_id:uuid}/stock/counts": "goods of a place",
     "/v1/stock/items": "goods",
     "/v1/places/{place_id:uuid}": "where orders are prepared",
     "/v1/places/{place_id:uuid}/tasks": "what is prepared, and when couriers come",

@@ -56,6 +56,25 @@ async def test_goods_are_scanned_in_and_out_late_repeated_and_wrong(town, opened
     told = [(one["kind"], one["quantity"], one["lot"]) for one in page["items"] + rest["items"]]
     assert told == [("receive", 12, "L1"), ("receive", 3, "OLD"), ("ship", -1, "L1")]
 
+    # Counted: eleven of the one, none of the other.
+    lines = [{"barcode": f"(01){GTIN}(10)L1", "quantity": 11}, {"item": "cola", "lot": "OLD", "quantity": 0}]
+    counts, count_id = f"{stock}/counts", str(uuid4())
+    told = await counter.post(counts, json={"id": count_id, "lines": lines})
+    assert (told.status_code, sorted(told.json()), told.json()["state"]) == (
+        201,
+        ["at", "id", "n_lines", "state"],
+        "open",
+    )
+    assert (await counter.get(counts)).status_code == 403, "whoever counts does not learn what is expected"
+    assert (await counter.post(f"{counts}/{count_id}/approve")).status_code == 403
+    (shown,) = (await town.staff.get(counts, params={"state": "open"})).json()["items"]
+    assert [(one["lot"], one["difference"]) for one in shown["lines"]] == [("L1", 0), ("OLD", -3)]
+    approved = await town.staff.post(f"{counts}/{count_id}/approve", json={"reason": "thrown away"})
+    assert (approved.status_code, approved.json()["state"]) == (200, "approved")
+    again = await town.staff.post(f"{counts}/{count_id}/reject")
+    assert (again.status_code, again.json()["code"]) == (409, "count-decided")
+    assert (await counter.get(stock)).json()["items"][0]["on_hand"] == 11
+
     other, _ = await opened(name="Other")
     for path in ("", "/movements"):
         assert (await counter.get(f"/v1/places/{other['id']}/stock{path}")).status_code == 404
@@ -65,14 +84,14 @@ async def test_goods_are_scanned_in_and_out_late_repeated_and_wrong(town, opened
     assert (await town.staff.patch(item, json={"name": "Cola"})).json()["name"] == "Cola"
     in_stock = await town.staff.delete(item)
     assert (in_stock.status_code, in_stock.json()["place_ids"]) == (409, [place["id"]])
-    rest = {"kind": "adjust", "item": "cola", "quantity": -14, "reason": "thrown away", "id": str(uuid4())}
+    rest = {"kind": "adjust", "item": "cola", "quantity": -11, "reason": "thrown away", "id": str(uuid4())}
     assert (await counter.post(f"{stock}/movements", json={"movements": [rest]})).json()["n_done"] == 1
     assert (await town.staff.delete(item)).status_code == 204
     assert (await counter.get(stock)).json()["items"] == []
 
 
 async def test_orders_take_goods_that_run_out_and_a_courier_says_what_was_missing(town, opened, dispatcher):  # noqa: F811
-    place, counter = await opened()
+    place, counter = await opened(prepare_s=0)
     stock = f"/v1/places/{place['id']}/stock"
     await town.staff.post("/v1/stock/items", json={"item": "cola"})
     some = {"id": str(uuid4()), "kind": "receive", "item": "cola", "quantity": 5}

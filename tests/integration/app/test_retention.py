@@ -197,6 +197,12 @@ async def fill(pool, at):
         name[-20:],
         at,
     )
+    await pool.execute(
+        "INSERT INTO stock_counts (id, place_id, at, lines, actor, role)"
+        " VALUES (gen_random_uuid(), $1, $2, '[]', 'a', 'b')",
+        place,
+        at,
+    )
     await pool.execute("DELETE FROM outbox WHERE type <> 'kept'")  # what was told of all that
     await pool.execute(
         "INSERT INTO outbox (type, subject, sequence, region, at, written_at, data)"

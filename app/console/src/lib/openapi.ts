@@ -428,6 +428,10 @@ export interface components {
         Confirmation: {
             totp: string;
         };
+        /** CountDecision */
+        CountDecision: {
+            reason?: string | null;
+        };
         /** Courier */
         Courier: {
             /** Format: uuid */
@@ -1037,6 +1041,14 @@ export interface components {
         NewComment: {
             text: string;
         };
+        /** NewCountLine */
+        NewCountLine: {
+            quantity: number;
+            item?: string | null;
+            barcode?: string | null;
+            lot?: string | null;
+            best_before?: string | null;
+        };
         /** NewCourier */
         NewCourier: {
             name: string;
@@ -1192,6 +1204,13 @@ export interface components {
             expires_at?: string | null;
             regions?: string[];
             partner?: string | null;
+        };
+        /** NewStockCount */
+        NewStockCount: {
+            /** Format: uuid */
+            id: string;
+            lines: components["schemas"]["NewCountLine"][];
+            at?: string | null;
         };
         /** NewStockItem */
         NewStockItem: {
@@ -2017,6 +2036,41 @@ export interface components {
             best_before: string | null;
             quantity: number;
             is_good: boolean;
+        };
+        /** StockCount */
+        StockCount: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            state: "open" | "approved" | "rejected";
+            /** Format: date-time */
+            at: string;
+            actor: string;
+            lines: components["schemas"]["StockCountLine"][];
+            decided_at: string | null;
+            decided_by: string | null;
+            reason: string | null;
+        };
+        /** StockCountLine */
+        StockCountLine: {
+            /** Format: uuid */
+            item_id: string;
+            item: string;
+            lot: string | null;
+            best_before: string | null;
+            counted: number;
+            expected: number;
+            difference: number;
+        };
+        /** StockCounted */
+        StockCounted: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            state: "open" | "approved" | "rejected";
+            /** Format: date-time */
+            at: string;
+            n_lines: number;
         };
         /** StockItem */
         StockItem: {
