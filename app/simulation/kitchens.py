@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 
@@ -15,6 +16,10 @@ log = logging.getLogger(__name__)
 
 MENU: Final = (("Francesinha", 8), ("Bacalhau", 10), ("Caldo verde", 4), ("Bifana", 3), ("Pastel de nata", 2))
 """What is cooked, with its minutes."""
+BROUGHT: Final = "Pastel de nata"
+"""Comes from a baker, so many for a kitchen: it runs out, and is ordered no more."""
+SO_MANY: Final = 20
+GOOD_FOR: Final = timedelta(days=7)
 HANDS: Final = 5
 """The demo's kitchens get an order every two or three minutes: half of the hands are busy."""
 LATE_SHARE: Final = 0.1
@@ -62,6 +67,29 @@ class Kitchens:
         for number, spot in enumerate(self._spots, 1):
             name = f"kitchen-{self._seed}-{number}"
             self._ids[spot] = known.get(name) or await self._make(name, spot)
+        await self._bring(datetime.now(UTC))
+
+    async def _bring(self, now: datetime) -> None:
+        """What is not made there, once a kitchen."""
+        kept = (await self._operator.ask("GET", "/v1/stock/items", params={"limit": PLACES})).json()["items"]
+        if BROUGHT not in {goods.get("item") for goods in kept}:
+            goods = {"item": BROUGHT} | ({"region": self._region} if self._region else {})
+            await self._operator.ask("POST", "/v1/stock/items", json=goods)
+        for place_id in self._ids.values():
+            brought = {
+                "id": str(uuid5(NAMESPACE_URL, f"{BROUGHT} for {place_id}")),
+                "kind": "receive",
+                "item": BROUGHT,
+                "quantity": SO_MANY,
+                "lot": "first",
+                "best_before": (now + GOOD_FOR).date().isoformat(),
+            }
+            try:
+                await self._operator.ask(
+                    "POST", f"/v1/places/{place_id}/stock/movements", json={"movements": [brought]}
+                )
+            except httpx.HTTPStatusError as exc:  # closed down meanwhile
+                log.warning("nothing brought: %s", exc.response.status_code, extra={"event": "kitchen_not_supplied"})
 
     async def _make(self, name: str, spot: Spot) -> str:
         place: dict[str, Any] = {

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import httpx
 
 from app.simulation.city import Spot, made_up
-from app.simulation.kitchens import LATE_MINUTES, MENU, Kitchens
+from app.simulation.kitchens import BROUGHT, LATE_MINUTES, MENU, Kitchens
 from app.simulation.operator import Operator as Operating
 from app.simulation.orders import Business
 from app.simulation.params import SimulateParams
@@ -59,7 +59,11 @@ async def test_places_of_the_start_before_are_found_again_and_orders_name_them()
     operator = Operator()
     kitchens = Kitchens(operator, SPOTS, seed=1, region="porto")
     await kitchens.open()
-    [(_, _, made)] = [asked for asked in operator.asked if asked[0] == "POST"]
+    made, goods, *brought = [(path, body) for method, path, body in operator.asked if method == "POST"]
+    made = made[1]
+    assert goods == ("/v1/stock/items", {"item": BROUGHT, "region": "porto"})
+    assert [path for path, _ in brought] == [f"/v1/places/{place}/stock/movements" for place in ("known", "made")]
+    assert len({body["movements"][0]["id"] for _, body in brought}) == 2, "each gets its own, once"
     assert (made["external_id"], made["name"], made["region"]) == ("kitchen-1-2", "Adega 1", "porto")
     there = [kitchens.dishes(spot) for spot in SPOTS]
     assert [one.place_id for one in there] == ["known", "made"]
