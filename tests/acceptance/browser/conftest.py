@@ -1,6 +1,7 @@
 """The real program, a real Chromium, and a small fleet that the test moves by hand."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -171,6 +172,9 @@ def shared_world(database: str) -> Iterator[World]:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
         environ |= {"DATABASE_URL": database, "REDIS_URL": server.url, "POSTRIDER_PORT": str(port)}
         environ |= {"POSTRIDER_LIVE_TICK_S": "0.2"}
+        # What a page shows must still be so when a busy machine has drawn it.
+        environ |= {"POSTRIDER_ONLINE_WITHIN_S": "900", "POSTRIDER_STALE_WITHIN_S": "7200"}
+        environ |= {"POSTRIDER_OFFER_FOR_S": "900"}
         roles = Roles(environ)
         stack.callback(roles.end)
         for role in ("api", "writer", "dispatch"):
@@ -192,6 +196,12 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
 }"""
 
 
+UNHURRIED = """
+const within = AbortSignal.timeout.bind(AbortSignal)
+AbortSignal.timeout = (ms) => within(20 * ms)"""
+"""What the page waits for a server that hangs is less than a busy machine may need."""
+
+
 def patient(browser: Browser, *, has_map: bool = False, **options: Any) -> BrowserContext:
     """
     A context that waits as long as a busy machine may need.
@@ -199,6 +209,7 @@ def patient(browser: Browser, *, has_map: bool = False, **options: Any) -> Brows
     Without `has_map` it cannot draw one, and the page does without: in software that costs more than all the rest.
     """
     context = browser.new_context(**options)
+    context.add_init_script(UNHURRIED)
     if not has_map:
         context.add_init_script(NO_WEBGL)
     context.set_default_timeout(1000 * PATIENCE_S)
@@ -228,6 +239,18 @@ def page(browser: Browser, world: World, request: pytest.FixtureRequest) -> Iter
 def unhurried(page: Page) -> None:
     """What can be taken back for ten seconds can be for an hour: a busy machine is slower than a person."""
     page.evaluate("() => { const s = setTimeout; window.setTimeout = (f, ms) => s(f, ms === 10000 ? 3600000 : ms) }")
+
+
+def jump(page: Page, lat: float, lon: float, zoom: float) -> None:
+    """Show another part of the map; what `jumpTo` answers, all of the map, would be read for half a minute."""
+    page.evaluate("to => { window.__map.jumpTo(to) }", {"center": [lon, lat], "zoom": zoom})
+
+
+def hurried(page: Page) -> None:
+    """What the page does again every quarter of a minute is done twice a second; begins the page anew."""
+    expect(page.get_by_role("button", name=re.compile("^You: ."))).to_be_visible()  # signed in
+    page.add_init_script("const i = setInterval; window.setInterval = (f, ms) => i(f, ms === 15000 ? 500 : ms)")
+    page.reload()
 
 
 def show(page: Page, name: str) -> None:

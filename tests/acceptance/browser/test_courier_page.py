@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import AXE, VIOLATIONS
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient
 from tests.waiting import PATIENCE_S, wait_until
 
 SHOP = {"lat": 41.1496, "lon": -8.6109, "address": "Rua das Flores 1"}
@@ -25,8 +25,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 
 @pytest.fixture
 def phone(browser):
-    context = browser.new_context(**PHONE, permissions=["geolocation"], bypass_csp=True, locale="en-GB")
-    context.set_default_timeout(1000 * PATIENCE_S)
+    context = patient(browser, **PHONE, permissions=["geolocation"], bypass_csp=True, locale="en-GB")
     context.set_geolocation({"latitude": SHOP["lat"], "longitude": SHOP["lon"], "accuracy": 10})
     page = context.new_page()
     problems: list[str] = []
@@ -124,7 +123,7 @@ def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, page
     pictures = world.client.get(f"/v1/orders/{order['id']}/proof").json()["pictures"]
     kept = {one["kind"]: one["id"] for one in pictures}
     assert done["proof"] == {"name": "Rita", "code": "4711"} | kept
-    seen = httpx.get(world.url + pictures[0]["url"])
+    seen = httpx.get(world.url + pictures[0]["url"], timeout=PATIENCE_S)
     assert Image.open(io.BytesIO(seen.content)).size == (1600, 1067)
     assert (
         before <= datetime.fromisoformat(done["picked_up_at"]) <= datetime.fromisoformat(done["delivered_at"]) <= after

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient, show
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, jump, patient, show
 
 
 def test_dispatcher_hires_a_courier_gives_shifts_and_an_invitation(browser, world):
@@ -69,7 +69,7 @@ def test_area_is_drawn_corner_by_corner_changed_as_text_and_removed(page, world)
     page.get_by_label("Name of the area").fill(name)
     save = page.get_by_role("button", name="Save the area")
     page.wait_for_function("() => window.__map && window.__map.getLayer('couriers')")
-    page.evaluate("() => window.__map.jumpTo({center: [-8.584, 41.15], zoom: 12})")
+    jump(page, 41.15, -8.584, 12)
     page.get_by_role("button", name="Draw on the map").click()
     box = page.locator(".map").bounding_box()
     assert box is not None

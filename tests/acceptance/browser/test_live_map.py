@@ -29,8 +29,8 @@ def fleet(world):
     world.courier("Clara", "foot")
     for step in range(12):
         world.fix("Anna", 41.1500 + step * 2e-4, -8.6100, age_s=120 - step * 10, speed_mps=2.2, course_deg=0)
-    world.fix("Boris", 41.1540, -8.6150, age_s=200, accuracy_m=9)
-    world.fix("Clara", 41.1480, -8.6050, age_s=3600)
+    world.fix("Boris", 41.1540, -8.6150, age_s=1800, accuracy_m=9)
+    world.fix("Clara", 41.1480, -8.6050, age_s=4 * 3600)
 
 
 def row(page: Page, name: str):
@@ -52,7 +52,7 @@ def test_couriers_appear_and_move_on_the_map_and_in_the_list(page, world):
     drawn = {name: page.evaluate(DRAWN, name) for name in ("Anna", "Boris", "Clara")}
     assert [drawn[name]["state"] for name in drawn] == ["online", "stale", "offline"]
     assert page.evaluate("() => ['online', 'stale', 'offline'].every(s => window.__map.hasImage('courier-' + s))")
-    assert re.fullmatch(r"\d+ s", drawn["Anna"]["age"])
+    assert re.fullmatch(r"\d+ (s|min)", drawn["Anna"]["age"])
     world.fix("Anna", 41.1530, -8.6101)
     page.wait_for_function(
         f"([name, lat]) => {{ const f = ({DRAWN})(name); return f && Math.abs(f.at[1] - lat) < 2e-5 }}",
@@ -144,7 +144,7 @@ def test_lost_connection_is_said_with_the_age_of_the_data(page):
     page.reload()
     expect(page.locator("[data-connection=connecting], [data-connection=lost]")).to_be_visible()
     page.unroute("**/v1/live*")
-    expect(page.locator("[data-connection=live]")).to_be_visible(timeout=15_000)
+    expect(page.locator("[data-connection=live]")).to_be_visible()
 
 
 def test_stranger_gets_the_login_and_a_wrong_token_is_refused(browser: Browser, world):

@@ -6,6 +6,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.browser.conftest import patient
+from tests.waiting import PATIENCE_S
+
 PLACE = {"lat": 41.15, "lon": -8.61, "address": "Rua das Flores 1"}
 
 
@@ -25,7 +28,7 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_page_loads_nothing_from_elsewhere(browser, world, name):
     address_of, shown = PAGES[name]
-    context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
+    context = patient(browser, has_map=True, viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
     own, outside, refused = urlsplit(world.url).netloc, [], []
 
     def only_ours(route):
@@ -39,7 +42,7 @@ def test_page_loads_nothing_from_elsewhere(browser, world, name):
     page = context.new_page()
     page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     answer = page.goto(world.url + address_of(world))
-    expect(page.locator(shown).first).to_be_visible(timeout=60_000)
+    expect(page.locator(shown).first).to_be_visible()
     policy = answer.headers["content-security-policy"]
     context.close()
     assert outside == []
@@ -53,6 +56,6 @@ def test_page_loads_nothing_from_elsewhere(browser, world, name):
     "path", ["/schema", "/health/live", "/problems/conflict", "/nothing/here", "/v1/orders", "/assets/x"]
 )
 def test_what_is_no_page_may_do_nothing(world, path):
-    answer = httpx.get(world.url + path, timeout=30)
+    answer = httpx.get(world.url + path, timeout=PATIENCE_S)
     assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert answer.headers["x-content-type-options"] == "nosniff"

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from redis.asyncio import Redis
 
-from tests.acceptance.browser.conftest import FEATURES, ROOT, patient, unhurried
+from tests.acceptance.browser.conftest import FEATURES, ROOT, hurried, jump, patient, unhurried
 from tests.waiting import wait_until
 from tracking import events
 
@@ -316,7 +316,7 @@ def test_half_written_reason_is_kept_until_it_is_sent_or_dropped(page, order, le
         page.keyboard.press("Escape")
     elif leave == "map":
         page.wait_for_function("() => window.__map && window.__map.getLayer('couriers')")
-        page.evaluate("() => window.__map.jumpTo({center: [-30, 30], zoom: 5})")
+        jump(page, 30, -30, 5)
         page.mouse.click(480, 250)  # neither on the panel nor on how the day goes
     if leave == "other form":
         page.get_by_role("button", name="Comment", exact=True).click()
@@ -335,6 +335,7 @@ def test_half_written_reason_is_kept_until_it_is_sent_or_dropped(page, order, le
 def test_two_people_on_one_order_see_one_another(page, browser, world, order):
     command = [sys.executable, "-m", "app", "token", "support", "--name", "Ines", "--address"]
     made = subprocess.run(command, cwd=ROOT, env=world.environ, capture_output=True, check=True, text=True)
+    hurried(page)
     open_order(page, order)
     with patient(browser) as context:
         other = context.new_page()

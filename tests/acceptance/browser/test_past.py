@@ -58,6 +58,8 @@ def test_past_hour_of_a_courier_is_replayed_saved_and_left_by_back(
         page.get_by_role("button", name=re.compile(f"{hour:%H}:20 – ")).click()
         expect(slider).to_have_attribute("aria-valuetext", re.compile(r"stays, 15 min in all"))
 
+        almost_over = hour + timedelta(minutes=34, seconds=30)
+        slider.fill(f"{almost_over.timestamp() * 1000:.0f}")
         page.get_by_role("combobox", name="Speed").select_option("60")
         page.get_by_role("button", name="Play").click()
         expect(slider).to_have_attribute("aria-valuetext", re.compile("nobody knows where"))

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import AXE, VIOLATIONS
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient
 from tests.waiting import PATIENCE_S
 
 SHOP = {"lat": 41.1496, "lon": -8.6109, "address": "Rua das Flores 1"}
@@ -24,10 +24,10 @@ def test_a_recipient_follows_an_order_to_the_door(browser, world):
     link = world.client.post(f"/v1/orders/{order['id']}/share").json()["url"]
     given = {"courier_id": courier_id, "reason": "test", "force": True}
     world.client.post(f"/v1/orders/{order['id']}/reassign", json=given).raise_for_status()
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, color_scheme="dark", bypass_csp=True, reduced_motion="reduce"
+    size = {"width": 390, "height": 844}
+    context = patient(
+        browser, has_map=True, viewport=size, color_scheme="dark", bypass_csp=True, reduced_motion="reduce"
     )
-    context.set_default_timeout(1000 * PATIENCE_S)
     page = context.new_page()
 
     def looks_well(text):

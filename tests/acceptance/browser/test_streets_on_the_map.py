@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from app.__main__ import cli
 from app.machine.servers import free_port
-from tests.acceptance.browser.conftest import ROOT, _end
+from tests.acceptance.browser.conftest import ROOT, _end, patient
 from tests.engines import PORTO_CENTRE, grid_of_streets
-from tests.waiting import is_ready, wait_until
+from tests.waiting import PATIENCE_S, is_ready, wait_until
 
 SEVERAL_STREETS = """() =>
   window.__map?.getLayer('minor') && __map.queryRenderedFeatures({ layers: ['minor'] }).length > 10"""
@@ -50,8 +50,7 @@ def streets(world, tmp_path_factory):
 def test_page_draws_the_streets_of_its_own_installation(browser, world, streets, size, tmp_path):
     width, height, colours = SIZES[size]
     viewport = {"width": width, "height": height}
-    context = browser.new_context(viewport=viewport, color_scheme=colours, reduced_motion="reduce")
-    context.set_default_timeout(120_000)
+    context = patient(browser, has_map=True, viewport=viewport, color_scheme=colours, reduced_motion="reduce")
     # The page is asked for signed in, for the place in the address is given up together with a token.
     context.request.post(f"{streets}/v1/sign-in", data={"token": world.token})
     page = context.new_page()
@@ -67,7 +66,7 @@ def test_page_draws_the_streets_of_its_own_installation(browser, world, streets,
     for figure in ("on time", "late", "unassigned", "busy"):
         expect(page.get_by_label("How the day goes").get_by_text(figure, exact=True)).to_be_visible()
     pictures = Path(os.environ.get("POSTRIDER_PICTURES", tmp_path))
-    page.screenshot(path=pictures / f"streets-{size}.png", timeout=120_000)
+    page.screenshot(path=pictures / f"streets-{size}.png", timeout=1000 * PATIENCE_S)
     context.close()
     own = urlsplit(streets).netloc
     assert {url.netloc for url in asked if url.scheme.startswith("http")} == {own}
@@ -76,8 +75,7 @@ def test_page_draws_the_streets_of_its_own_installation(browser, world, streets,
 
 
 def test_address_is_found_while_it_is_typed(browser, world, streets):
-    context = browser.new_context(viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
-    context.set_default_timeout(120_000)
+    context = patient(browser, viewport={"width": 1000, "height": 600}, reduced_motion="reduce")
     context.request.post(f"{streets}/v1/sign-in", data={"token": world.token})
     page = context.new_page()
     page.goto(f"{streets}/?tab=orders")

@@ -6,6 +6,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.acceptance.browser.conftest import jump
+
 # Left of the form, which covers the rest of a small map.
 PLACE_OF_MAP = "([lat, lon]) => { const {x, y} = window.__map.project([lon, lat]); return [x, y] }"
 
@@ -23,7 +25,7 @@ def test_order_is_written_down_with_a_place_from_the_map(page, world):
     expect(place).to_be_disabled()
     page.get_by_label("Collect: address").fill("41.16, -8.62")
     page.wait_for_function("() => window.__map && window.__map.getLayer('couriers')")
-    page.evaluate("() => window.__map.jumpTo({center: [-8.584, 41.15], zoom: 12})")
+    jump(page, 41.15, -8.584, 12)
     page.get_by_role("group", name="Deliver").get_by_role("button", name="On the map").click()
     expect(page.get_by_text("Click where to deliver")).to_be_visible()
     box = page.locator(".map").bounding_box()
