@@ -106,6 +106,17 @@ class _Lifespan:
             raise RuntimeError(answer.result().get("message", f"{name} failed"))
 
 
+class HungUp(OSError):
+    """The client hung up while it was answered."""
+
+
+def _is_hang_up(exc: BaseException | None) -> bool:
+    """Whether that is behind it: frameworks wrap what they did not expect in the middle of an answer."""
+    while exc is not None and not isinstance(exc, HungUp):
+        exc = exc.__cause__ or exc.__context__
+    return exc is not None
+
+
 class _Bridge:
     """One request as ASGI has it."""
 
@@ -130,6 +141,10 @@ class _Bridge:
             return
         try:
             await app(self.asgi_scope(), self._receive, self._send)
+        except Exception as exc:
+            # A client that leaves is no fault of anybody; who follows a stream always ends it so.
+            if not _is_hang_up(exc):
+                raise
         finally:
             if not self._is_answered:
                 self._protocol.response_empty(*(self._begun or (500, [])))
@@ -195,7 +210,7 @@ class _Bridge:
             if not more:
                 self._stream = None
         except GONE as exc:
-            raise OSError("the client hung up") from exc
+            raise HungUp("the client hung up") from exc
 
 
 def _address(text: str) -> tuple[str, int]:

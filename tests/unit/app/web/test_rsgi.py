@@ -70,6 +70,39 @@ async def test_a_stream_is_sent_part_by_part_and_ends_when_the_client_is_gone():
     assert protocol.sent == [b"", b"0", b"1", b"2"]
 
 
+@pytest.mark.parametrize("wraps", [False, True])
+async def test_a_client_that_leaves_a_stream_is_no_failure_of_the_application(wraps):
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            while True:
+                await asyncio.sleep(0)
+                await send({"type": "http.response.body", "body": b"more", "more_body": True})
+        except OSError as exc:
+            if wraps:
+                raise RuntimeError("exception caught after the answer began") from exc
+            raise
+
+    protocol = Protocol(())
+    serving = asyncio.create_task(Rsgi(app, {}).__rsgi__(request(), protocol))
+    while not protocol.sent:
+        await asyncio.sleep(0)
+    protocol.gone.set()
+    await serving
+
+
+async def test_what_fails_in_the_middle_of_a_stream_is_a_failure():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk"):
+        await asked(app)
+
+
 async def test_an_application_that_fails_before_its_answer_is_answered_500():
     async def app(scope, receive, send):
         raise ValueError
