@@ -7,10 +7,13 @@ import { defineConfig, type Plugin } from 'vite'
 // The server is the same origin in production; in development `npm run dev` passes its paths on to a running one.
 const server = process.env.POSTRIDER_URL ?? 'http://127.0.0.1:8080'
 
-/** Compressed once, as tightly as can be, beside each file: the server has no time for that (app/web/static.py). */
+/**
+ * Compressed once, as tightly as can be, beside each file: the server has no time for that (app/web/static.py).
+ * It takes longer than all the rest; who only wants to know whether it can be built says `--mode uncompressed`.
+ */
 const precompressed: Plugin = {
   name: 'precompressed',
-  apply: 'build',
+  apply: (_, { command, mode }) => command === 'build' && mode !== 'uncompressed',
   writeBundle({ dir }, bundle) {
     for (const file of Object.values(bundle)) {
       const body = Buffer.from(file.type === 'chunk' ? file.code : file.source)

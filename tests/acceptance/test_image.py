@@ -112,7 +112,8 @@ def wheel(tmp_path_factory):
                 shutil.copytree(packages, folder / "node_modules", copy_function=link, symlinks=True)
                 assert_locked(folder)
             elif instruction.startswith("RUN npm "):
-                subprocess.run([*command, *instruction.split()[2:]], cwd=folder, env=environ, check=True)
+                build = [*command, *instruction.split()[2:], "--", "--mode", "uncompressed"]
+                subprocess.run(build, cwd=folder, env=environ, check=True)
     command = next(i for i in stages()["wheels"] if "hatchling build" in i)
     arguments = re.search(r"-m hatchling build (.*?)\s*&&", command)[1].replace("/tmp/wheel", "dist").split()
     subprocess.run([sys.executable, "-m", "hatchling", "build", *arguments], cwd=built["wheels"], check=True)
