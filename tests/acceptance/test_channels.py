@@ -178,13 +178,15 @@ async def test_a_recipient_is_told_each_step_once_in_their_language(town, admin,
         assert asked.json() == {"sent": True}
         sms.events.clear()
         ana, phone = await town.hire("Ana")
-        order = await town.place(dropoff=DOOR)
+        shop = {"name": "Adega", "lat": 41.1496, "lon": -8.6109, "prepare_s": 0}
+        place = (await town.staff.post("/v1/places", json=shop)).json()
+        order = await town.place(dropoff=DOOR, pickup={"place_id": place["id"]}, lines=[{"item": "Cola"}])
         await town.place()  # nobody's number is known
         given = {"courier_id": ana, "reason": "test"}
         assert (await town.staff.post(f"/v1/orders/{order['id']}/reassign", json=given)).status_code == 200
         await phone.post(f"/v1/offers/{await town.offered(phone, order['id'])}/accept")
         await said(messenger)
-        await phone.post(f"/v1/orders/{order['id']}/picked-up")
+        await phone.post(f"/v1/orders/{order['id']}/picked-up", json={"missing": [{"item": "Cola"}]})
         await said(messenger)
         for _ in range(2):
             await Notices(pool, Near()).once()
@@ -194,7 +196,7 @@ async def test_a_recipient_is_told_each_step_once_in_their_language(town, admin,
         said_so = [event["message"] for event in sms.events]
         assert [one.partition(" https")[0] for one in said_so] == [
             "Acme: Ваш заказ принят.",
-            "Acme: Ваш заказ в пути.",
+            "Acme: Ваш заказ в пути. Без того, что закончилось: 1 × Cola.",
             "Acme: Ваш заказ будет примерно через 10 минут.",
             "Acme: Ваш заказ доставлен.",
         ]
