@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
 import { defineConfig, type Plugin } from 'vite'
+import { heaps } from './chunks.config.ts'
+import { maplibre } from './maplibre.config.ts'
 
 // The server is the same origin in production; in development `npm run dev` passes its paths on to a running one.
 const server = process.env.POSTRIDER_URL ?? 'http://127.0.0.1:8080'
@@ -22,20 +24,23 @@ const precompressed: Plugin = {
   },
 }
 
+const PAGES = ['index.html', 'courier.html', 'place.html', 'recipient.html', 'schema.html']
+
 export default defineConfig({
-  plugins: [svelte(), precompressed],
+  plugins: [svelte(), maplibre(), precompressed],
   build: {
     outDir: 'dist',
     assetsInlineLimit: 0, // the content security policy allows no data: scripts or fonts
     chunkSizeWarningLimit: 1500,
     license: { fileName: 'licenses.md' },
     target: 'es2022',
+    modulePreload: { polyfill: false }, // browsers that lack it find the files a little later
     rolldownOptions: {
-      input: ['index.html', 'courier.html', 'place.html', 'recipient.html', 'schema.html'],
+      input: PAGES,
+      output: { codeSplitting: { includeDependenciesRecursively: false, groups: heaps(PAGES, 'src/early.ts') } },
       checks: { pluginTimings: false },
     },
   },
-  // The server knows the map's worker by this name, and gives it the page's policy (app/routes/console.py).
-  worker: { format: 'es', rolldownOptions: { output: { entryFileNames: 'assets/map-worker-[hash].js' } } },
+  worker: { format: 'es' },
   server: { proxy: { '/v1': server, '/ui': server } },
 })

@@ -22,7 +22,7 @@ STREETS: Final = "/map/style.json"
 """The style of the installation's own tiles (app/routes/streets.py)."""
 
 WORKER: Final = "map-worker-"
-"""How the name of the script begins that reads the map's tiles; app/console/vite.config.ts names it."""
+"""How the name of the script begins that reads the map's tiles; app/console/maplibre.config.ts names it."""
 
 _assets: dict[str, Asset] = {}
 

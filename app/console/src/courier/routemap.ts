@@ -2,7 +2,7 @@
 
 import { AttributionControl, type GeoJSONSource, type LngLatBoundsLike, Map as MapLibre, setWorkerUrl } from 'maplibre-gl'
 import 'maplibre-gl/dist/maplibre-gl.css'
-import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
+import workerUrl from 'map-worker'
 import { builtIn, type Theme, themed, world } from '../map/style'
 
 setWorkerUrl(workerUrl)

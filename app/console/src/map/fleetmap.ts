@@ -13,7 +13,7 @@ import {
   type StyleSpecification,
 } from 'maplibre-gl'
 import 'maplibre-gl/dist/maplibre-gl.css'
-import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
+import workerUrl from 'map-worker'
 import type { Row } from '../lib/filter'
 import type { LatLon } from '../lib/picking.svelte'
 import type { Stay } from '../lib/replay'
