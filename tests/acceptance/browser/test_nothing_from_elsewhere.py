@@ -1,12 +1,13 @@
 """No page of ours loads anything from another host, nor could: with all others out of reach they work as before."""
 
+import re
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import patient
+from tests.acceptance.browser.conftest import DIST, patient
 from tests.waiting import PATIENCE_S
 
 PLACE = {"lat": 41.15, "lon": -8.61, "address": "Rua das Flores 1"}
@@ -59,3 +60,22 @@ def test_what_is_no_page_may_do_nothing(world, path):
     answer = httpx.get(world.url + path, timeout=PATIENCE_S)
     assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def _bytes_over_the_line(file):
+    compressed = file.with_name(f"{file.name}.br")
+    return (compressed if compressed.exists() else file).stat().st_size
+
+
+@pytest.mark.parametrize(("name", "most_files", "most_kb"), [("index", 7, 75), ("courier", 10, 50), ("place", 8, 40)])
+def test_page_begins_with_few_and_light_files(name, most_files, most_kb):
+    """Over a slow line a file costs as much as 20 kB, and a browser asks for six at a time."""
+    files = re.findall(r'(?:src|href)="/(assets/[^"]+\.(?:js|css))"', DIST.with_name(f"{name}.html").read_text())
+    kb = sum(_bytes_over_the_line(DIST.parent / file) for file in files) / 1000
+    assert 0 < len(files) <= most_files
+    assert kb <= most_kb
+
+
+def test_worker_of_the_map_takes_from_the_page_what_both_need():
+    [worker] = (DIST.parent / "assets").glob("map-worker-*.js")
+    assert worker.stat().st_size < 60_000

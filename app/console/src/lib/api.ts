@@ -27,7 +27,7 @@ const TIMEOUT_MS = 15_000
 export const session = { expired: () => {} }
 
 /** `body` as JSON, or as it is where `kind` says what it is. */
-const unreached = () => new Problem(0, 'offline', 'The server cannot be reached.')
+export const unreached = () => new Problem(0, 'offline', 'The server cannot be reached.')
 
 /** What an answer says; the time may be over, or the connection gone, in the middle of it. */
 const textOf = (response: Response): Promise<string> =>
@@ -56,10 +56,22 @@ async function request(method: string, path: string, body?: unknown, kind?: stri
   } catch {
     throw unreached()
   }
-  if (response.ok) return response
   if (response.status === 401 && path !== '/v1/me' && path !== '/v1/sign-in') session.expired()
+  return checked(response)
+}
+
+async function checked(response: Response): Promise<Response> {
+  if (response.ok) return response
   const problem = await response.json().catch(() => ({}))
   throw new Problem(response.status, problem.code ?? 'http', words(problem) || `The server answered ${response.status}.`, problem.errors)
+}
+
+/** What was asked for elsewhere (early.ts). */
+export async function taken<T>(answer: Response | Promise<Response>): Promise<T> {
+  const response = await Promise.resolve(answer).catch((): never => {
+    throw unreached()
+  })
+  return read(await checked(response))
 }
 
 /** What a problem (RFC 9457) says to a person. */

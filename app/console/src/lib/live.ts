@@ -18,6 +18,8 @@ export interface LiveHandlers {
 }
 
 const SUBJECTS = ['order', 'offer', 'route', 'alert', 'stay', 'fence', 'courier', 'stop', 'plan', 'region']
+/** So much is kept of what happens before somebody follows: the page's script may never come. */
+const MOST_UNTOLD = 500
 /** The server says something every 5 s; silence for so long means that the connection is dead. */
 const SILENCE_MS = 16_000
 
@@ -29,12 +31,20 @@ export class Live {
   private nFailures = 0
   private isClosed = false
   private asOf: number | null = null
+  private handlers: LiveHandlers | null = null
+  private untold: ((to: LiveHandlers) => void)[] = []
 
-  constructor(
-    private readonly url: string,
-    private readonly handlers: LiveHandlers,
-  ) {
+  /** Opened at once; what it says before it is followed is kept. */
+  constructor(readonly url: string) {
     this.open()
+  }
+
+  follow(handlers: LiveHandlers): void {
+    this.handlers = handlers
+    const untold = this.untold
+    this.untold = []
+    if (untold.length > MOST_UNTOLD) this.begin()
+    else for (const say of untold) say(handlers)
   }
 
   close(): void {
@@ -42,6 +52,18 @@ export class Live {
     clearTimeout(this.silence)
     clearTimeout(this.retry)
     this.source?.close()
+  }
+
+  private tell(say: (to: LiveHandlers) => void): void {
+    if (this.handlers) say(this.handlers)
+    else if (this.untold.push(say) > MOST_UNTOLD) this.close()
+  }
+
+  /** From the snapshot on. */
+  private begin(): void {
+    this.isClosed = false
+    this.lastId = ''
+    this.open()
   }
 
   private open(): void {
@@ -56,26 +78,26 @@ export class Live {
       })
     listen('snapshot', (frame: Frame) => {
       this.fresh(frame.at)
-      this.handlers.onSnapshot(frame)
+      this.tell((to) => to.onSnapshot(frame))
     })
     listen('delta', (frame: Frame) => {
       this.fresh(frame.at)
-      this.handlers.onDelta(frame)
+      this.tell((to) => to.onDelta(frame))
     })
     listen('pulse', (pulse: Pulse) => {
       if (pulse.connected) this.fresh(pulse.at)
-      else this.handlers.onConnection('delayed', (this.asOf = Date.parse(pulse.as_of)))
+      else this.connection('delayed', Date.parse(pulse.as_of))
     })
-    listen('orders', ({ items }: Page<Order>) => this.handlers.onOrders(items))
-    listen('reset', () => this.handlers.onReset())
+    listen('orders', ({ items }: Page<Order>) => this.tell((to) => to.onOrders(items)))
+    listen('reset', () => this.tell((to) => to.onReset()))
     listen('bye', () => {
       this.close()
-      this.handlers.onSignedOut()
+      this.tell((to) => to.onSignedOut())
     })
-    for (const subject of SUBJECTS) listen(subject, (event) => this.handlers.onEvent(subject, event))
+    for (const subject of SUBJECTS) listen(subject, (event) => this.tell((to) => to.onEvent(subject, event)))
     source.onopen = () => this.heard()
     source.onerror = () => {
-      this.handlers.onConnection(this.asOf === null ? 'connecting' : 'lost', this.asOf)
+      this.connection(this.asOf === null ? 'connecting' : 'lost')
       // A refusal (503, 401) closes an EventSource for good; a broken connection it mends by itself.
       if (source.readyState === EventSource.CLOSED) void this.refused()
     }
@@ -88,20 +110,24 @@ export class Live {
     const answer = await fetch('/v1/me', { signal: AbortSignal.timeout(5000) }).catch(() => null)
     if (answer?.status === 401) {
       this.close()
-      this.handlers.onSignedOut()
+      this.tell((to) => to.onSignedOut())
     }
   }
 
   private fresh(at: string): void {
     this.nFailures = 0
-    this.asOf = Date.parse(at)
-    this.handlers.onConnection('live', this.asOf)
+    this.connection('live', Date.parse(at))
+  }
+
+  private connection(connection: Connection, asOf = this.asOf): void {
+    this.asOf = asOf
+    this.tell((to) => to.onConnection(connection, asOf))
   }
 
   private heard(): void {
     clearTimeout(this.silence)
     this.silence = setTimeout(() => {
-      this.handlers.onConnection('lost', this.asOf)
+      this.connection('lost')
       this.again()
     }, SILENCE_MS)
   }

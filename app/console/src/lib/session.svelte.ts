@@ -2,6 +2,7 @@
 
 import * as api from './api'
 import type { Person } from './types'
+import type { Early } from '../early'
 import type { Config, Role } from './undescribed'
 
 const RANK: Record<Role, number> = { courier: 0, place: 0, viewer: 1, auditor: 1, support: 2, dispatcher: 3, service: 3, admin: 4 }
@@ -23,22 +24,28 @@ export class Session {
   problem = $state('')
 
   /** By the cookie, or else by what the address carries; whether somebody is signed in. */
-  async start(): Promise<boolean> {
-    const carried = takeFromAddress()
+  async start({ carried, config, known, entered }: Early): Promise<boolean> {
     this.failed = failureInAddress()
-    // Both at once, and asked for by the page itself while its script is on the way (index.html).
-    const [config, person] = await Promise.all([api.get<Config>('/ui/config.json'), api.get<Person>('/v1/me').catch(() => null)])
-    this.config = config
-    this.person = person
+    const answers = await Promise.all([api.taken<Config>(config), known])
+    this.config = answers[0]
+    this.person = answers[1]
     if (carried && this.person === null) {
       try {
-        await this.signIn(carried)
+        const answer = await entered.catch((): never => {
+          throw api.unreached()
+        })
+        this.person = answer instanceof Response ? await api.taken<Person>(answer) : answer
       } catch (error) {
         this.problem = error instanceof Error ? error.message : String(error)
       }
     } else if (carried && this.person && !(await this.isOf(this.person, carried))) this.offered = carried
     this.isSignedOut = this.person === null
     return this.person !== null
+  }
+
+  /** They have a password now. */
+  async look(): Promise<void> {
+    this.person = await api.get<Person>('/v1/me')
   }
 
   async signIn(credentials: Credentials): Promise<void> {
@@ -84,13 +91,4 @@ function failureInAddress(): Failure | null {
   query.delete('sign-in')
   history.replaceState(null, '', `${location.pathname}${query.size ? `?${query}` : ''}${location.hash}`)
   return found === 'unavailable' || found === 'refused' || found === 'expired' ? found : null
-}
-
-/** Out of the address at once: it is a secret, and addresses are shared and remembered. */
-function takeFromAddress(): Credentials | null {
-  const found = /[#&](token|code)=([^&]+)/.exec(location.hash)
-  if (!found) return null
-  history.replaceState(null, '', location.pathname + location.search)
-  const value = decodeURIComponent(found[2]!).trim()
-  return found[1] === 'token' ? { token: value } : { code: value }
 }

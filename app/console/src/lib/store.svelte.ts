@@ -1,6 +1,7 @@
 /** The state of the page: who looks at what, what is known of it, and the stream that keeps it current. */
 
 import { Address } from './address.svelte'
+import type { Early } from '../early'
 import * as api from './api'
 import { Bell } from './bell.svelte'
 import { Drafts } from './drafts'
@@ -96,8 +97,14 @@ export class Store {
     api.session.expired = () => this.signedOut()
   }
 
-  async start(): Promise<void> {
-    if ((await this.session.start()) && this.session.isReady) this.open()
+  async start(early: Early): Promise<void> {
+    if ((await this.session.start(early)) && this.session.isReady) this.open(await early.live)
+  }
+
+  /** Who had to set a password has set it. */
+  async passwordSet(): Promise<void> {
+    await this.session.look()
+    if (this.session.isReady) this.open()
   }
 
   async signIn(credentials: Credentials): Promise<void> {
@@ -197,12 +204,16 @@ export class Store {
     this.routes.empty()
   }
 
-  private open(): void {
+  /** `begun`: the stream that the page's head has opened; taken where it is of the same region. */
+  private open(begun: Live | null = null): void {
     this.live?.close()
     const person = this.session.person
     if (!person?.regions.includes(this.address.region)) this.address.region = person?.region ?? ''
     void this.readRegions()
-    this.live = new Live(`/v1/live?${this.inRegion}`, {
+    const url = `/v1/live?${this.inRegion}`
+    if (begun?.url !== url) begun?.close()
+    this.live = begun?.url === url ? begun : new Live(url)
+    this.live.follow({
       onSnapshot: (frame) => {
         this.rows.positions.clear()
         this.take(frame)
