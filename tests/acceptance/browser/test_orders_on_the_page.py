@@ -42,7 +42,7 @@ def test_new_order_appears_by_itself_and_can_be_commented_and_cancelled(page, wo
     expect(entry).to_be_visible()
     entry.get_by_role("button").click()
     expect(page.get_by_role("heading", name=order["external_id"])).to_be_visible()
-    expect(page.get_by_text("Door 2")).to_be_visible()
+    expect(page.get_by_role("main").get_by_text("Door 2")).to_be_visible()
 
     page.get_by_role("button", name="Comment").click()
     page.get_by_label("Comment").fill("customer called")
