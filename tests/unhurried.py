@@ -11,14 +11,18 @@ import pytest
 
 from app import main
 from app.routes import health
+from app.web import auth, looks
 from app.wiring import redis_client, resources, schema
 from tests.waiting import PATIENCE_S
 from tracking import events
 from tracking.intake import roster
 
 LIMITS: Final[tuple[tuple[ModuleType, str], ...]] = (
+    (auth, "CHECK_S"),
+    (auth, "LOOK_UP_S"),
     (events, "PUBLISH_TIMEOUT_S"),
     (health, "CHECK_TIMEOUT_S"),
+    (looks, "WRITE_S"),
     (main, "REQUEST_WAITS_S"),
     (redis_client, "CONNECT_TIMEOUT_S"),
     (redis_client, "TIMEOUT_S"),

@@ -49,6 +49,9 @@ UNKNOWN_TTL_S: Final = 5.0
 """How long an unknown token is remembered as unknown: short, for a token may just have been made elsewhere."""
 CHECK_CHUNK: Final = 1_000
 """Tokens that one query looks up or checks: some milliseconds, in which the process answers nobody."""
+LOOK_UP_S: Final = 2.0
+"""So long a request waits for the database to say whose its token is; then Redis may know."""
+CHECK_S: Final = 5.0
 OUTAGE_TTL_S: Final = 24 * 3600
 """How long Redis remembers a token, to bridge an outage of the database."""
 
@@ -212,7 +215,7 @@ class Authenticator:
             while asked := list(self._asked)[:CHECK_CHUNK]:
                 found: dict[bytes, Caller] | None
                 try:
-                    rows = await self._changed(asked, [None] * len(asked), timeout_s=2)
+                    rows = await self._changed(asked, [None] * len(asked), timeout_s=LOOK_UP_S)
                 except outages.DRIVERS as exc:
                     outages.tell(log, "tokens not looked up", exc, event="tokens_not_found")
                     found = None
@@ -250,7 +253,7 @@ class Authenticator:
         if not seen:
             return
         try:
-            await self._pool.execute(queries["tokens.seen"], list(seen), timeout=5)
+            await self._pool.execute(queries["tokens.seen"], list(seen), timeout=CHECK_S)
         except outages.DRIVERS as exc:
             outages.tell(log, "sessions not seen", exc, event="sessions_not_seen")
             self._seen |= seen
@@ -262,7 +265,9 @@ class Authenticator:
             began = monotonic()
             changed: dict[bytes, Any] = {}
             try:
-                changed = await self._changed(list(chunk), [caller.version for caller in chunk.values()], timeout_s=5)
+                changed = await self._changed(
+                    list(chunk), [caller.version for caller in chunk.values()], timeout_s=CHECK_S
+                )
             except outages.DRIVERS as exc:
                 outages.tell(log, "tokens not checked", exc, event="tokens_not_checked")
             for digest, caller in chunk.items():

@@ -32,6 +32,8 @@ KNOWN: Final = 100_000
 WAITING: Final = 10_000
 """Looks that wait for the database; a further one is counted as lost."""
 EVERY_S: Final = 5.0
+WRITE_S: Final = 2.0
+"""So long an answer waits for its look to be on record; later it is written without it."""
 HOUR_S: Final = 3600
 
 _Look = tuple[str, str, str, str, datetime, str | None, str]
@@ -76,7 +78,7 @@ class Looks:
         if not looks:
             return
         try:
-            await self._pool.executemany(queries["audit_log.look"], list(looks.values()), timeout=2)
+            await self._pool.executemany(queries["audit_log.look"], list(looks.values()), timeout=WRITE_S)
         except outages.DRIVERS as exc:
             outages.tell(log, "looks not on record yet", exc, event="looks_wait", n=len(looks))
             return

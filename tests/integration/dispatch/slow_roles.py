@@ -1,5 +1,5 @@
 """
-A process with every role that works by leases, whose turns take three times as long as a lease; run by test_leases.py.
+A process with every role that works by leases, whose turns take longer than a lease; run by test_leases.py.
 
 python -m tests.integration.dispatch.slow_roles DATABASE_URL REDIS_URL
 """
@@ -32,8 +32,9 @@ from tracking.watching.findings import Findings
 from tracking.watching.lookout import WatchParams
 from tracking.watching.watch import Watcher
 
-LEASE_S = 1.5
-TURN_S = 3 * LEASE_S
+LEASE_S = 3.0
+"""A shorter one runs out by itself where a machine stands still for a moment."""
+TURN_S = 2 * LEASE_S
 
 
 def say(event, lease):
