@@ -204,7 +204,8 @@ class KafkaCommands:
             await ended(consumer.stop())
 
     async def _work_off(self, consumer: Any) -> None:
-        await consumer.start()
+        async with asyncio.timeout(START_S + JOIN_S):  # aiokafka waits for its part of the topic for ever
+            await consumer.start()
         while True:
             found = await consumer.getmany(timeout_ms=500)
             heed_cancellation()
