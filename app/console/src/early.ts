@@ -59,8 +59,17 @@ function takeFromAddress(): Credentials | null {
   const found = /[#&](token|code)=([^&]+)/.exec(location.hash)
   if (!found) return null
   history.replaceState(null, '', location.pathname + location.search)
-  const value = decodeURIComponent(found[2]!).trim()
+  const value = decoded(found[2]!).trim()
   return found[1] === 'token' ? { token: value } : { code: value }
+}
+
+/** A percent sign that begins nothing must not keep the page from beginning: the server refuses what it stands in. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
 }
 
 export const early = begin()

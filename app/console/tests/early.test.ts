@@ -145,3 +145,8 @@ it('a stream that nobody follows is given up, and begins with a snapshot when so
   expect(heard.map((one) => (one as string[])[0])).toEqual(['onConnection', 'onSnapshot'])
   live.close()
 })
+
+it('an address that was cut in the middle of a letter signs nobody in, and the page begins', async () => {
+  const early = await at('/#token=half%E')
+  expect(early.carried).toEqual({ token: 'half%E' })
+})
