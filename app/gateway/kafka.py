@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ssl import create_default_context
+from time import monotonic
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import CommitFailedError, KafkaError, MessageSizeTooLargeError
 
 from app.gateway.commands import lane_of
 from app.gateway.inbox import LAG, Inbox, keep_taking
@@ -30,6 +31,8 @@ WITHIN_S: Final = 5.0
 START_S: Final = 15.0
 JOIN_S: Final = 40.0
 """A group answers who joins it when all have joined or were given up."""
+SEND_S: Final = 30.0
+"""All acknowledgements of what is sent at once, with what aiokafka sends again by itself."""
 STOP_S: Final = 10.0
 PARTITIONS: Final = 6
 """Of a topic that is not there yet."""
@@ -126,13 +129,14 @@ class KafkaEvents:
         """Hand over all, and wait for the acknowledgements; what went wrong closes the connections."""
         try:
             producer = await self._opened()
-            acknowledgements = [await self._hand_over(producer, letter, now) for letter in letters]
+            async with asyncio.timeout(SEND_S):  # a batch that a broker's answer leaves out is never acknowledged
+                acknowledgements = [await self._hand_over(producer, letter, now) for letter in letters]
+                answers = await asyncio.gather(
+                    *(one for one in acknowledgements if not isinstance(one, Outcome)), return_exceptions=True
+                )
         except ERRORS as exc:
             await self._forget()
             return [away(f"{type(exc).__name__}: {exc}")] * len(letters)
-        answers = await asyncio.gather(
-            *(one for one in acknowledgements if not isinstance(one, Outcome)), return_exceptions=True
-        )
         heed_cancellation()
         said = iter(answers)
         outcomes = [one if isinstance(one, Outcome) else _outcome_of(next(said)) for one in acknowledgements]
@@ -177,6 +181,26 @@ def _outcome_of(answer: Any) -> Outcome:
     return away(f"{type(answer).__name__}: {answer}") if isinstance(answer, BaseException) else TAKEN
 
 
+class Parts(ConsumerRebalanceListener):  # type: ignore[misc]  # has no types
+    """Whether a group has given us our part of the topic, or lets us wait."""
+
+    def __init__(self) -> None:
+        self._since: float | None = monotonic()
+
+    def on_partitions_revoked(self, _: object) -> None:
+        """Called when the group is joined, again too: until it has shared the topic out, nothing comes."""
+        self._since = monotonic()
+
+    def on_partitions_assigned(self, _: object) -> None:
+        """Called when our part is known."""
+        self._since = None
+
+    def check(self) -> None:
+        """Raises TimeoutError when we have waited for longer than a group takes to share out: aiokafka has no end."""
+        if self._since is not None and monotonic() - self._since > START_S + JOIN_S:
+            raise TimeoutError("the group gives no part of the topic")
+
+
 class KafkaCommands:
     """Commands from a topic, read by one group: what is committed had its effect, or is kept with us."""
 
@@ -190,25 +214,27 @@ class KafkaCommands:
 
     async def _consume(self, stop: asyncio.Event) -> None:
         await self._kafka.ensure_topics()
+        parts = Parts()
         consumer = AIOKafkaConsumer(
-            self._kafka.commands,
             **(self._kafka.client() | {"request_timeout_ms": int(JOIN_S * 1000)}),
             group_id="postrider",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=AT_ONCE,
         )
+        consumer.subscribe([self._kafka.commands], listener=parts)
         try:
-            await first_to_end(self._work_off(consumer), self._measure(consumer), stop.wait())
+            await first_to_end(self._work_off(consumer, parts), self._measure(consumer), stop.wait())
         finally:
             await ended(consumer.stop())
 
-    async def _work_off(self, consumer: Any) -> None:
+    async def _work_off(self, consumer: Any, parts: Parts) -> None:
         async with asyncio.timeout(START_S + JOIN_S):  # aiokafka waits for its part of the topic for ever
             await consumer.start()
         while True:
             found = await consumer.getmany(timeout_ms=500)
             heed_cancellation()
+            parts.check()
             if not found:
                 continue
             lanes: list[list[bytes]] = [[] for _ in range(LANES)]
@@ -217,7 +243,11 @@ class KafkaCommands:
                     body = message.value or b""
                     lanes[lane_of(body, LANES)].append(body)
             await asyncio.gather(*(self._take(lane) for lane in lanes))
-            await consumer.commit({partition: messages[-1].offset + 1 for partition, messages in found.items()})
+            read = {partition: messages[-1].offset + 1 for partition, messages in found.items()}
+            # The group has shared out anew, or its broker forgot it: aiokafka joins again; what comes twice is known.
+            with suppress(CommitFailedError):
+                async with asyncio.timeout(JOIN_S):
+                    await consumer.commit(read)
 
     async def _take(self, bodies: Sequence[bytes]) -> None:
         for body in bodies:
@@ -227,9 +257,10 @@ class KafkaCommands:
         while True:
             await rest(MEASURE_EVERY_S)
             with suppress(KafkaError):  # it may lose a partition meanwhile
-                lag = 0
-                for partition in consumer.assignment():
-                    newest = consumer.highwater(partition)
-                    if newest is not None:
-                        lag += max(0, newest - await consumer.position(partition))
+                async with asyncio.timeout(START_S + JOIN_S):  # without a position nothing is read, and nobody says so
+                    lag = 0
+                    for partition in consumer.assignment():
+                        newest = consumer.highwater(partition)
+                        if newest is not None:
+                            lag += max(0, newest - await consumer.position(partition))
                 LAG.labels(WAY).set(lag)

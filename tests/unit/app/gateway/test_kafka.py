@@ -1,15 +1,37 @@
-"""Commands in over Kafka: what its client never comes back from is ended."""
+"""Commands in and events out over Kafka: what its client never comes back from is ended."""
 
 import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
+from aiokafka.errors import CommitFailedError
 
 from app.gateway import kafka
 from app.gateway.inbox import Inbox
-from app.gateway.kafka import ERRORS, Kafka, KafkaCommands
+from app.gateway.kafka import ERRORS, Kafka, KafkaCommands, KafkaEvents, Parts
+from app.gateway.ways import Letter
 from app.settings import Settings
 from tests.waiting import PATIENCE_S
+
+KAFKA = Kafka.of(Settings(database_url="postgresql://x/x", redis_url="redis://x/0", kafka_servers="x:1"))
+
+
+@pytest.fixture(autouse=True)
+def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("START_S", "JOIN_S", "SEND_S", "STOP_S", "MEASURE_EVERY_S"):
+        monkeypatch.setattr(kafka, name, 0.01)
+
+
+async def ends_as_an_outage(work: Coroutine[Any, Any, object]) -> bool:
+    """For which the reader makes a new client."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+    task.cancel()
+    return bool(done) and isinstance(task.exception(), ERRORS)
 
 
 class NeverAssigned:
@@ -19,12 +41,104 @@ class NeverAssigned:
         await asyncio.Event().wait()
 
 
-async def test_a_group_that_gives_nothing_is_joined_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka, "START_S", 0.01)
-    monkeypatch.setattr(kafka, "JOIN_S", 0.01)
-    settings = Settings(database_url="postgresql://x/x", redis_url="redis://x/0", kafka_servers="x:1")
-    commands = KafkaCommands(Kafka.of(settings), cast("Inbox", None))
-    work: Any = commands._work_off
-    joining = asyncio.ensure_future(work(NeverAssigned()))
-    await asyncio.wait([joining], timeout=PATIENCE_S)
-    assert isinstance(joining.done() and joining.exception(), ERRORS)  # for which the reader makes a new client
+class Revoked:
+    """One whose group shares out anew and never comes to an end, in silence."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def start(self) -> None:
+        self._parts.on_partitions_assigned({0})
+        self._parts.on_partitions_revoked({0})
+
+    async def getmany(self, *, timeout_ms: int) -> dict[int, list[Any]]:
+        await asyncio.sleep(0)
+        return {}
+
+
+class WithoutPosition:
+    """One that never learns where in its part to read on."""
+
+    def assignment(self) -> set[int]:
+        return {0}
+
+    def highwater(self, _: int) -> int:
+        return 7
+
+    async def position(self, _: int) -> int:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def commands_in() -> Any:
+    return KafkaCommands(KAFKA, cast("Inbox", None))
+
+
+async def test_a_group_that_gives_nothing_is_joined_again() -> None:
+    assert await ends_as_an_outage(commands_in()._work_off(NeverAssigned(), Parts()))
+
+
+async def test_a_group_that_takes_our_part_and_gives_none_is_joined_again() -> None:
+    parts = Parts()
+    assert await ends_as_an_outage(commands_in()._work_off(Revoked(parts), parts))
+
+
+async def test_a_part_without_a_position_is_asked_for_again() -> None:
+    assert await ends_as_an_outage(commands_in()._measure(WithoutPosition()))
+
+
+async def test_who_is_refused_a_commit_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group shares out anew: its client joins again by itself, and a client that left it waits for that."""
+    commands = commands_in()
+    parts = Parts()
+    parts.on_partitions_assigned({0})
+    taken: list[bytes] = []
+    committed = asyncio.Event()
+
+    class Refused:
+        def __init__(self) -> None:
+            self._n = 0
+
+        async def start(self) -> None:
+            pass
+
+        async def getmany(self, *, timeout_ms: int) -> dict[int, list[Any]]:
+            await asyncio.sleep(0)
+            return {0: [SimpleNamespace(value=b"{}", offset=self._n)]}
+
+        async def commit(self, offsets: dict[int, int]) -> None:
+            self._n += 1
+            if self._n == 1:
+                raise CommitFailedError
+            committed.set()
+
+    async def take(_: object, way: str, body: bytes) -> None:
+        taken.append(body)
+
+    monkeypatch.setattr(kafka, "keep_taking", take)
+    work = asyncio.ensure_future(commands._work_off(Refused(), parts))
+    await asyncio.wait([work, asyncio.ensure_future(committed.wait())], return_when=asyncio.FIRST_COMPLETED)
+    assert committed.is_set()
+    assert len(taken) > 1
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+
+async def test_what_is_never_acknowledged_is_sent_again_later() -> None:
+    """A broker's answer may leave a batch out: aiokafka waits for it without end."""
+
+    class Silent:
+        async def send(self, *_: object, **__: object) -> asyncio.Future[None]:
+            return asyncio.get_running_loop().create_future()
+
+        async def stop(self) -> None:
+            pass
+
+    events: Any = KafkaEvents(KAFKA)
+    events._producer = Silent()
+    letter = Letter(row={"type": "postrider.order.placed", "subject": uuid4()}, body=b"{}")
+    sending = asyncio.ensure_future(events.send(None, [letter], datetime.now(UTC)))
+    await asyncio.wait([sending], timeout=PATIENCE_S)
+    assert sending.done()
+    assert [outcome.is_away for outcome in sending.result()] == [True]
+    assert events._producer is None  # the next attempt has a new one
