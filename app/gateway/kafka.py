@@ -10,10 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ssl import create_default_context
-from time import monotonic
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import CommitFailedError, KafkaError, MessageSizeTooLargeError
 
@@ -102,10 +101,11 @@ class Kafka:
 
 
 async def ended(closing: Any) -> None:
-    """Let a client end, whatever state it is in."""
-    with suppress(*ERRORS):
+    """Let a client end, whatever state it is in; one whose broker is away lets out cancellations of its own tasks."""
+    with suppress(*ERRORS, asyncio.CancelledError):
         async with asyncio.timeout(STOP_S):
             await closing
+    heed_cancellation()
 
 
 class KafkaEvents:
@@ -134,7 +134,8 @@ class KafkaEvents:
                 answers = await asyncio.gather(
                     *(one for one in acknowledgements if not isinstance(one, Outcome)), return_exceptions=True
                 )
-        except ERRORS as exc:
+        except (*ERRORS, asyncio.CancelledError) as exc:  # of a task of the client's own, if not of ours
+            heed_cancellation()
             await self._forget()
             return [away(f"{type(exc).__name__}: {exc}")] * len(letters)
         heed_cancellation()
@@ -181,26 +182,6 @@ def _outcome_of(answer: Any) -> Outcome:
     return away(f"{type(answer).__name__}: {answer}") if isinstance(answer, BaseException) else TAKEN
 
 
-class Parts(ConsumerRebalanceListener):  # type: ignore[misc]  # has no types
-    """Whether a group has given us our part of the topic, or lets us wait."""
-
-    def __init__(self) -> None:
-        self._since: float | None = monotonic()
-
-    def on_partitions_revoked(self, _: object) -> None:
-        """Called when the group is joined, again too: until it has shared the topic out, nothing comes."""
-        self._since = monotonic()
-
-    def on_partitions_assigned(self, _: object) -> None:
-        """Called when our part is known."""
-        self._since = None
-
-    def check(self) -> None:
-        """Raises TimeoutError when we have waited for longer than a group takes to share out: aiokafka has no end."""
-        if self._since is not None and monotonic() - self._since > START_S + JOIN_S:
-            raise TimeoutError("the group gives no part of the topic")
-
-
 class KafkaCommands:
     """Commands from a topic, read by one group: what is committed had its effect, or is kept with us."""
 
@@ -214,27 +195,26 @@ class KafkaCommands:
 
     async def _consume(self, stop: asyncio.Event) -> None:
         await self._kafka.ensure_topics()
-        parts = Parts()
         consumer = AIOKafkaConsumer(
+            self._kafka.commands,
             **(self._kafka.client() | {"request_timeout_ms": int(JOIN_S * 1000)}),
             group_id="postrider",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=AT_ONCE,
         )
-        consumer.subscribe([self._kafka.commands], listener=parts)
         try:
-            await first_to_end(self._work_off(consumer, parts), self._measure(consumer), stop.wait())
+            await first_to_end(self._work_off(consumer), self._measure(consumer), stop.wait())
         finally:
             await ended(consumer.stop())
 
-    async def _work_off(self, consumer: Any, parts: Parts) -> None:
+    async def _work_off(self, consumer: Any) -> None:
         async with asyncio.timeout(START_S + JOIN_S):  # aiokafka waits for its part of the topic for ever
             await consumer.start()
         while True:
-            found = await consumer.getmany(timeout_ms=500)
+            async with asyncio.timeout(START_S + JOIN_S):  # and again where the group shares out anew
+                found = await consumer.getmany(timeout_ms=500)
             heed_cancellation()
-            parts.check()
             if not found:
                 continue
             lanes: list[list[bytes]] = [[] for _ in range(LANES)]

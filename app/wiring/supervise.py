@@ -7,7 +7,7 @@ from time import monotonic
 
 from prometheus_client import Counter
 
-from tracking.pause import pause
+from tracking.pause import heed_cancellation, pause
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,11 @@ async def supervise(name: str, start: Callable[[asyncio.Event], Awaitable[None]]
         began = monotonic()
         try:
             await start(stop)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as exc:
+            if isinstance(exc, asyncio.CancelledError):
+                # If it was not for us, a library let out that of a task of its own, as aiokafka does when a client is
+                # closed whose broker is away. Taken for ours, it would end the work for good, in silence.
+                heed_cancellation()
             TASK_DEATHS.labels(name).inc()
             log.exception("task died", extra={"event": "task_died", "task": name, "again_in_s": wait_s})
         else:

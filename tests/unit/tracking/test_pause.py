@@ -86,6 +86,25 @@ async def test_who_outlives_errors_ends_when_an_error_took_the_place_of_the_canc
     assert work.n_begun == 1
 
 
+async def test_a_supervised_task_begins_again_after_a_cancellation_that_was_not_its_own():
+    """aiokafka's clients let one out when they are closed while their broker is away."""
+    n_begun = 0
+
+    async def work(_stop):
+        nonlocal n_begun
+        n_begun += 1
+        theirs = asyncio.create_task(asyncio.sleep(LONG_S))
+        theirs.cancel()
+        await theirs
+
+    supervised = asyncio.create_task(supervise("test", work, never()))
+    await asyncio.wait([supervised, asyncio.create_task(until(lambda: n_begun > 1))], return_when="FIRST_COMPLETED")
+    assert n_begun > 1
+    supervised.cancel()
+    await asyncio.wait([supervised], timeout=30)
+    assert supervised.cancelled()
+
+
 class OddRedis:
     """Answers at once, and drops a cancellation that comes in that moment, as `asyncio.wait_for` does."""
 

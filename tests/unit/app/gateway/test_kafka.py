@@ -12,7 +12,7 @@ from aiokafka.errors import CommitFailedError
 
 from app.gateway import kafka
 from app.gateway.inbox import Inbox
-from app.gateway.kafka import ERRORS, Kafka, KafkaCommands, KafkaEvents, Parts
+from app.gateway.kafka import ERRORS, Kafka, KafkaCommands, KafkaEvents
 from app.gateway.ways import Letter
 from app.settings import Settings
 from tests.waiting import PATIENCE_S
@@ -42,18 +42,14 @@ class NeverAssigned:
 
 
 class Revoked:
-    """One whose group shares out anew and never comes to an end, in silence."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    """One whose group shares out anew and never comes to an end: it waits for that, whatever its time limit."""
 
     async def start(self) -> None:
-        self._parts.on_partitions_assigned({0})
-        self._parts.on_partitions_revoked({0})
+        pass
 
     async def getmany(self, *, timeout_ms: int) -> dict[int, list[Any]]:
-        await asyncio.sleep(0)
-        return {}
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 class WithoutPosition:
@@ -75,12 +71,11 @@ def commands_in() -> Any:
 
 
 async def test_a_group_that_gives_nothing_is_joined_again() -> None:
-    assert await ends_as_an_outage(commands_in()._work_off(NeverAssigned(), Parts()))
+    assert await ends_as_an_outage(commands_in()._work_off(NeverAssigned()))
 
 
 async def test_a_group_that_takes_our_part_and_gives_none_is_joined_again() -> None:
-    parts = Parts()
-    assert await ends_as_an_outage(commands_in()._work_off(Revoked(parts), parts))
+    assert await ends_as_an_outage(commands_in()._work_off(Revoked()))
 
 
 async def test_a_part_without_a_position_is_asked_for_again() -> None:
@@ -90,8 +85,6 @@ async def test_a_part_without_a_position_is_asked_for_again() -> None:
 async def test_who_is_refused_a_commit_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The group shares out anew: its client joins again by itself, and a client that left it waits for that."""
     commands = commands_in()
-    parts = Parts()
-    parts.on_partitions_assigned({0})
     taken: list[bytes] = []
     committed = asyncio.Event()
 
@@ -116,12 +109,18 @@ async def test_who_is_refused_a_commit_reads_on(monkeypatch: pytest.MonkeyPatch)
         taken.append(body)
 
     monkeypatch.setattr(kafka, "keep_taking", take)
-    work = asyncio.ensure_future(commands._work_off(Refused(), parts))
+    work = asyncio.ensure_future(commands._work_off(Refused()))
     await asyncio.wait([work, asyncio.ensure_future(committed.wait())], return_when=asyncio.FIRST_COMPLETED)
     assert committed.is_set()
     assert len(taken) > 1
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
+
+
+async def test_a_client_that_lets_out_the_end_of_its_own_tasks_ends_nothing_of_ours() -> None:
+    theirs = asyncio.ensure_future(asyncio.Event().wait())
+    theirs.cancel()
+    await kafka.ended(theirs)
 
 
 async def test_what_is_never_acknowledged_is_sent_again_later() -> None:
