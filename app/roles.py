@@ -40,6 +40,7 @@ from dispatch.pay.booking import Booking
 from dispatch.reports.courier_hours import CourierHours
 from dispatch.reports.order_days import OrderDays
 from dispatch.reports.order_hours import OrderHours
+from dispatch.stock.outbox import Outbox
 from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
 from tracking.history.housekeeping import Housekeeping
@@ -136,6 +137,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
         "order hours": OrderHours(opened.pool).run,
         "order days": OrderDays(opened.pool).run,
         "pay": Booking(opened.pool, opened.redis).run,
+        "stock": Outbox(opened.pool, opened.redis).run,
         "retention": Forgetting(opened.pool, Retention.of(settings)).run,
         "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),

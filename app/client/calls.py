@@ -920,11 +920,13 @@ class Calls(Connection):
         return answer
 
     async def get_stock(
-        self, place_id: str, *, cursor: str | None = None, limit: int | None = None
+        self, place_id: str, *, item: list[str] | None = None, cursor: str | None = None, limit: int | None = None
     ) -> shapes.PageOfStockOfItem:
         """`GET /v1/places/{place_id}/stock`."""
         answer: shapes.PageOfStockOfItem = await self.ask(
-            "GET", at("/v1/places/{place_id}/stock", place_id=place_id), query={"cursor": cursor, "limit": limit}
+            "GET",
+            at("/v1/places/{place_id}/stock", place_id=place_id),
+            query={"item": item, "cursor": cursor, "limit": limit},
         )
         return answer
 
@@ -974,13 +976,19 @@ class Calls(Connection):
         return answer
 
     async def list_movements(
-        self, place_id: str, *, item_id: str | None = None, cursor: str | None = None, limit: int | None = None
+        self,
+        place_id: str,
+        *,
+        item_id: str | None = None,
+        newest: bool | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
     ) -> shapes.PageOfStockMovement:
         """`GET /v1/places/{place_id}/stock/movements`."""
         answer: shapes.PageOfStockMovement = await self.ask(
             "GET",
             at("/v1/places/{place_id}/stock/movements", place_id=place_id),
-            query={"item_id": item_id, "cursor": cursor, "limit": limit},
+            query={"item_id": item_id, "newest": newest, "cursor": cursor, "limit": limit},
         )
         return answer
 

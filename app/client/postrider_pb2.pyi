@@ -75,14 +75,16 @@ class ArrivedResponse(_message.Message):
     def __init__(self, order_id: _Optional[str] = ..., kind: _Optional[str] = ..., arrived_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PickedUpRequest(_message.Message):
-    __slots__ = ("order_id", "note", "at")
+    __slots__ = ("order_id", "note", "at", "missing")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     note: str
     at: _timestamp_pb2.Timestamp
-    def __init__(self, order_id: _Optional[str] = ..., note: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    missing: _containers.RepeatedCompositeFieldContainer[OrderLine]
+    def __init__(self, order_id: _Optional[str] = ..., note: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., missing: _Optional[_Iterable[_Union[OrderLine, _Mapping]]] = ...) -> None: ...
 
 class PickedUpResponse(_message.Message):
     __slots__ = ("order",)
@@ -207,7 +209,7 @@ class Route(_message.Message):
     def __init__(self, courier_id: _Optional[str] = ..., version: _Optional[int] = ..., stops: _Optional[_Iterable[_Union[RouteStop, _Mapping]]] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., planned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., geometry: _Optional[_Union[Line, _Mapping]] = ..., geometry_source: _Optional[str] = ...) -> None: ...
 
 class RouteStop(_message.Message):
-    __slots__ = ("order_id", "kind", "lat", "lon", "state", "eta", "address", "contact", "instructions", "window", "latest", "ready_at", "service_s", "late_s", "break_at", "break_s")
+    __slots__ = ("order_id", "kind", "lat", "lon", "state", "eta", "address", "contact", "instructions", "window", "latest", "ready_at", "service_s", "late_s", "break_at", "break_s", "lines")
     class ContactEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -231,6 +233,7 @@ class RouteStop(_message.Message):
     LATE_S_FIELD_NUMBER: _ClassVar[int]
     BREAK_AT_FIELD_NUMBER: _ClassVar[int]
     BREAK_S_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     kind: str
     lat: float
@@ -247,7 +250,16 @@ class RouteStop(_message.Message):
     late_s: int
     break_at: _timestamp_pb2.Timestamp
     break_s: int
-    def __init__(self, order_id: _Optional[str] = ..., kind: _Optional[str] = ..., lat: _Optional[float] = ..., lon: _Optional[float] = ..., state: _Optional[str] = ..., eta: _Optional[_Union[Eta, _Mapping]] = ..., address: _Optional[str] = ..., contact: _Optional[_Mapping[str, str]] = ..., instructions: _Optional[str] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., latest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_s: _Optional[int] = ..., late_s: _Optional[int] = ..., break_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., break_s: _Optional[int] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[OrderLine]
+    def __init__(self, order_id: _Optional[str] = ..., kind: _Optional[str] = ..., lat: _Optional[float] = ..., lon: _Optional[float] = ..., state: _Optional[str] = ..., eta: _Optional[_Union[Eta, _Mapping]] = ..., address: _Optional[str] = ..., contact: _Optional[_Mapping[str, str]] = ..., instructions: _Optional[str] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., latest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_s: _Optional[int] = ..., late_s: _Optional[int] = ..., break_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., break_s: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[OrderLine, _Mapping]]] = ...) -> None: ...
+
+class OrderLine(_message.Message):
+    __slots__ = ("item", "quantity")
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    item: str
+    quantity: int
+    def __init__(self, item: _Optional[str] = ..., quantity: _Optional[int] = ...) -> None: ...
 
 class Eta(_message.Message):
     __slots__ = ("p50", "p90", "computed_at", "source", "confidence", "warnings")

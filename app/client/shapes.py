@@ -1626,6 +1626,11 @@ class Reversal(TypedDict):
 Role = Literal["courier", "place", "viewer", "auditor", "support", "dispatcher", "admin", "service"]
 
 
+class RouteLine(TypedDict):
+    item: str
+    quantity: int
+
+
 class RouteShape(TypedDict):
     courier_id: str
     version: int
@@ -1656,6 +1661,7 @@ class RouteStop(TypedDict):
     proof: NotRequired[list[str]]
     break_at: NotRequired[str | None]
     break_s: NotRequired[int]
+    lines: NotRequired[list[RouteLine]]
 
 
 class Said(TypedDict):

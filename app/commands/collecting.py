@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from prometheus_client import Counter
 
@@ -92,6 +93,15 @@ async def reserve_again(desk: Desk, order: Order) -> None:
 def lines_of(lines: Iterable[Mapping[str, Any]]) -> list[Line]:
     """What an order's lines name."""
     return [Line(line["item"], line["quantity"]) for line in lines]
+
+
+async def goods_of(connection: Any, orders: Iterable[Order]) -> dict[UUID, list[Line]]:
+    """What places have for those of the orders that nobody has collected, and that have lines."""
+    at_places = {order.id for order in orders if order.place_id is not None and order.picked_up_at is None}
+    if not at_places:
+        return {}
+    rows = await connection.fetch(queries["stock.lines_of"], list(at_places))
+    return {row["order_id"]: lines_of(from_json(row["lines"])) for row in rows}
 
 
 async def _lines(desk: Desk, order: Order) -> Sequence[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from app.commands.collecting import goods_of
 from app.commands.foreseeing import Offered, add_pay
 from app.shapes.arrivals import EtaShape, eta_shape
 from app.shapes.offers import OfferShape, offer_shape
@@ -339,7 +340,8 @@ async def _view(
     }
     wanted = await wanted_at_doors(pool, route.region, [order for _, order in route.stops])
     at = await _place_of(route, locator) if geometry else None
-    shape = await view(route, travel, at=at, etas=etas, geometry=geometry, wanted=wanted)
+    goods = await goods_of(pool, [order for _, order in route.stops])
+    shape = await view(route, travel, at=at, etas=etas, geometry=geometry, wanted=wanted, goods=goods)
     await add_pay(pool, shape.offers, route.offers, route.region, route.mode)
     return shape
 

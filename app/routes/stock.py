@@ -1,7 +1,6 @@
 """Goods of places: what there is, what happens to it, and of which goods stock is kept."""
 
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -31,7 +30,7 @@ from app.shapes.stock import (
 from app.web.actors import actor_of
 from app.web.audit import audit
 from app.web.auth import Caller, Role, requires
-from app.web.dependencies import CurrentCaller, Pool
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from app.web.problems import BadInput, part_problem
 from app.web.reach import partner_within_reach
@@ -39,12 +38,13 @@ from app.web.regions import known_region
 from dispatch.errors import DispatchError, ExternalIdInUse, ItemInStock, ItemNotFound
 from dispatch.places import counter
 from dispatch.places.place import Place
-from dispatch.stock.batches import Batch, in_turn
+from dispatch.stock.balances import Part, balances_at, forget_now
 from dispatch.stock.moving import At, move
 from sql import queries
 
 OWN = requires(Role.SUPPORT, Role.PLACE)
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT)]
+Items = Annotated[list[str] | None, QueryParameter(max_items=50)]
 
 
 @get("/v1/stock/items", guards=[requires(Role.VIEWER, Role.PLACE)], tags=["stock"])
@@ -121,31 +121,24 @@ async def remove_item(item_id: FromPath[UUID], pool: Pool, caller: CurrentCaller
 async def get_stock(
     place_id: FromPath[UUID],
     pool: Pool,
+    redis: RedisClient,
     caller: CurrentCaller,
+    item: Items = None,
     cursor: FromQuery[str | None] = None,
     limit: Limit = 100,
 ) -> Page[StockOfItem]:
-    """What there is of each of the place's goods, by batch; also of those that have run out."""
+    """
+    What there is of each of the place's goods, by batch; also of those that have run out.
+
+    `item`, as often as needed: of those goods only. What orders took a moment ago may still be told as there, for at
+    most a minute and nearly always less than a second; whether an order gets it is decided when it is placed.
+    """
     check_own(place_id, caller)
-    place = await counter.get_place(pool, place_id)
-    after = key_of(cursor, tuple[str, UUID]) or (None, None)
-    rows = await pool.fetch(queries["stock.at_place"], place_id, *after, limit)
-    today = place.today(datetime.now(UTC))
-    items = []
-    for _, group in groupby(rows, key=lambda row: row["item_id"]):
-        some = list(group)
-        batches = [
-            Batch(
-                id=row["batch_id"],
-                quantity=row["quantity"],
-                lot=row["lot"],
-                best_before=row["best_before"],
-                n=row["n"],
-            )
-            for row in some
-            if row["batch_id"] is not None
-        ]
-        items.append(stock_shape(some[0], in_turn(batches), today))
+    item_after, id_after = key_of(cursor, tuple[str, UUID]) or (None, None)
+    part = Part(after=id_after, after_item=item_after, items=tuple(item or ()), limit=limit)
+    found = await balances_at(pool, redis, place_id, part)
+    today = found.today(datetime.now(UTC))
+    items = [stock_shape(one, today) for one in found.goods]
     return Page(items=items, next=cursor_of(items[-1].item, items[-1].item_id) if len(items) == limit else None)
 
 
@@ -155,21 +148,23 @@ async def list_movements(
     pool: Pool,
     caller: CurrentCaller,
     item_id: FromQuery[UUID | None] = None,
+    newest: FromQuery[bool] = False,
     cursor: FromQuery[str | None] = None,
     limit: Limit = 100,
 ) -> Page[StockMovement]:
-    """What happened to the place's goods, in the sequence in which it was written."""
+    """What happened to the place's goods, as it was written; with `newest=true` the last first."""
     check_own(place_id, caller)
     await counter.get_place(pool, place_id)
-    after = key_of(cursor, tuple[int]) or (0,)
-    rows = await pool.fetch(queries["stock.movements"], place_id, *after, limit, item_id)
+    (after,) = key_of(cursor, tuple[int]) or (None,)
+    query = queries["stock.newest_movements" if newest else "stock.movements"]
+    rows = await pool.fetch(query, place_id, after, limit, item_id)
     items = [movement_shape(row) for row in rows]
     return Page(items=items, next=cursor_of(items[-1].n) if len(items) == limit else None)
 
 
 @post("/v1/places/{place_id:uuid}/stock/movements", guards=[OWN], status_code=200, tags=["stock"])
 async def add_movements(
-    place_id: FromPath[UUID], data: JSONBody[NewStockMovements], pool: Pool, caller: CurrentCaller
+    place_id: FromPath[UUID], data: JSONBody[NewStockMovements], pool: Pool, redis: RedisClient, caller: CurrentCaller
 ) -> StockMovementsDone:
     """
     Book what happened to goods, as a scanner tells it: now or later, once however often it is sent.
@@ -186,6 +181,7 @@ async def add_movements(
         n_done = sum(one.problem is None for one in results)
         facts = {"n_done": n_done, "n_failed": len(results) - n_done}
         await audit(connection, caller, "stock.move", f"place:{place_id}", facts)
+    await forget_now(redis, {place_id, *(one.to_place_id for one in data.movements if one.to_place_id is not None)})
     return StockMovementsDone(n_done=n_done, n_failed=len(results) - n_done, results=results)
 
 

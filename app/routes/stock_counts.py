@@ -20,11 +20,12 @@ from app.shapes.stock_counts import (
 )
 from app.web.actors import actor_of
 from app.web.audit import audit
-from app.web.auth import Role, requires
-from app.web.dependencies import CurrentCaller, Pool
+from app.web.auth import Caller, Role, requires
+from app.web.dependencies import CurrentCaller, Pool, RedisClient
 from app.web.pages import PAGE_LIMIT, Page, cursor_of, key_of
 from dispatch.places import counter
 from dispatch.stock import counting
+from dispatch.stock.balances import forget_now
 from sql import queries
 
 
@@ -71,18 +72,12 @@ async def approve_count(
     place_id: FromPath[UUID],
     count_id: FromPath[UUID],
     pool: Pool,
+    redis: RedisClient,
     caller: CurrentCaller,
     data: JSONBody[CountDecision | None] = None,
 ) -> StockCount:
     """Book what the count found more or less, by its difference at that time; all of it or nothing."""
-    now = datetime.now(UTC)
-    reason = None if data is None else data.reason
-    async with pool.acquire() as connection, connection.transaction():
-        place = goods_at(await counter.get_place(connection, place_id), now)
-        row, moved = await counting.approve(connection, place, count_id, actor_of(caller), now, reason=reason)
-        facts = {"count_id": count_id, "n_differences": len(moved)}
-        await audit(connection, caller, "stock.approve", f"place:{place_id}", facts)
-    return count_shape(row)
+    return await _decided(place_id, count_id, pool, redis, caller, data, is_approved=True)
 
 
 @post(
@@ -95,16 +90,33 @@ async def reject_count(
     place_id: FromPath[UUID],
     count_id: FromPath[UUID],
     pool: Pool,
+    redis: RedisClient,
     caller: CurrentCaller,
     data: JSONBody[CountDecision | None] = None,
 ) -> StockCount:
     """Leave the books as they are."""
+    return await _decided(place_id, count_id, pool, redis, caller, data, is_approved=False)
+
+
+async def _decided(
+    place_id: UUID,
+    count_id: UUID,
+    pool: Any,
+    redis: Any,
+    caller: Caller,
+    data: CountDecision | None,
+    *,
+    is_approved: bool,
+) -> StockCount:
     now = datetime.now(UTC)
+    decide, action = (counting.approve, "stock.approve") if is_approved else (counting.reject, "stock.reject")
     async with pool.acquire() as connection, connection.transaction():
         place = goods_at(await counter.get_place(connection, place_id), now)
         reason = None if data is None else data.reason
-        row = await counting.reject(connection, place, count_id, actor_of(caller), now, reason=reason)
-        await audit(connection, caller, "stock.reject", f"place:{place_id}", {"count_id": count_id})
+        row, moved = await decide(connection, place, count_id, actor_of(caller), now, reason=reason)
+        facts = {"count_id": count_id, "n_differences": len(moved)}
+        await audit(connection, caller, action, f"place:{place_id}", facts)
+    await forget_now(redis, {place_id})
     return count_shape(row)
 
 

@@ -12,12 +12,20 @@ from app.shapes.orders import PlanCostShape, StopShape, WindowShape, stop_shape
 from dispatch.orders.order import Order, OrderState
 from dispatch.region.courier_route import CourierRoute
 from dispatch.region.world import StopInForce
+from dispatch.stock.reserving import Line
 from dispatch.stop import StopKind
 from dispatch.travel.times import TravelTimes
 from tracking.position import LatLon
 
 GEOMETRY_BUDGET_S = 0.5
 """Longest wait for the way between stops; straight lines after that."""
+
+
+class RouteLine(msgspec.Struct, kw_only=True):
+    """Goods to collect."""
+
+    item: str
+    quantity: int
 
 
 class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -47,6 +55,8 @@ class RouteStop(msgspec.Struct, kw_only=True, omit_defaults=True):
     break_at: datetime | None = None
     """The plan has a break of the shift before the way there, which is to begin then."""
     break_s: int = 0
+    lines: list[RouteLine] = []
+    """Of a pickup at a place that prepares it: what there is to collect."""
 
 
 class LineString(msgspec.Struct, kw_only=True):
@@ -89,11 +99,13 @@ async def view(
     etas: Mapping[tuple[UUID, str], EtaShape] | None = None,
     geometry: bool = True,
     wanted: Mapping[UUID, list[str]] | None = None,
+    goods: Mapping[UUID, list[Line]] | None = None,
 ) -> RouteShape:
     """
     The route as it is answered.
 
-    `at`: where the courier is, the beginning of the geometry. `wanted`: by order, what proves that it is handed over.
+    `at`: where the courier is, the beginning of the geometry. `wanted`: by order, what proves that it is handed over;
+    `goods`: what a place has for it.
     """
     known = etas or {}
     stops = [
@@ -102,6 +114,9 @@ async def view(
     for stop in stops:
         if stop.kind == StopKind.DROPOFF and stop.state != OrderState.RETURNING:
             stop.proof = (wanted or {}).get(stop.order_id, [])
+        if stop.kind == StopKind.PICKUP:
+            lines = (goods or {}).get(stop.order_id, [])
+            stop.lines = [RouteLine(item=line.item, quantity=line.quantity) for line in lines]
     shape = RouteShape(
         courier_id=route.courier_id,
         version=route.version,

@@ -1,6 +1,5 @@
 """Goods on the wire: quantities are whole numbers of the unit of the goods."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -12,7 +11,7 @@ from app.shapes.orders import Instant
 from app.web.instants import check_instants
 from app.web.problems import BadInput
 from dispatch.stock import gs1
-from dispatch.stock.batches import Batch
+from dispatch.stock.balances import Balance
 from dispatch.stock.moving import Kind, Moved, Wanted
 
 MOST: Final = 1_000_000_000
@@ -200,17 +199,17 @@ def result_shape(moved: Moved) -> StockMovementResult:
     )
 
 
-def stock_shape(row: Any, batches: Sequence[Batch], today: date) -> StockOfItem:
-    """Goods by their batches, which are in turn; `row` has the columns of the goods."""
+def stock_shape(balance: Balance, today: date) -> StockOfItem:
+    """What there is of some goods that day."""
     shapes = [
         StockBatch(lot=one.lot or None, best_before=one.best_before, quantity=one.quantity, is_good=one.is_good(today))
-        for one in batches
+        for one in balance.batches
     ]
     good = sum(one.quantity for one in shapes if one.is_good)
     return StockOfItem(
-        **{name: row[name] for name in ("item_id", "item", "name", "gtin", "unit", "reserved")},
+        **{name: getattr(balance, name) for name in ("item_id", "item", "name", "gtin", "unit", "reserved")},
         on_hand=sum(one.quantity for one in shapes),
-        available=max(0, good - row["reserved"]),
+        available=max(0, good - balance.reserved),
         batches=shapes,
     )
 

@@ -127,10 +127,10 @@ async def approve(
 
 async def reject(
     connection: Any, place: At, count_id: UUID, actor: Actor, now: datetime, *, reason: str | None = None
-) -> Row:
-    """Leave the books as they are. Raises `CountNotFound` and `CountDecided`."""
+) -> tuple[Row, list[Moved]]:
+    """Leave the books as they are: nothing is moved. Raises `CountNotFound` and `CountDecided`."""
     await _open(connection, place, count_id)
-    return await _decide(connection, count_id, "rejected", actor, now, reason)
+    return await _decide(connection, count_id, "rejected", actor, now, reason), []
 
 
 def lines_of(row: Mapping[str, Any]) -> list[CountLine]:

@@ -105,19 +105,36 @@ FROM stock_movements AS m INNER JOIN stock_batches AS b ON m.batch_id = b.id
 WHERE m.id = $1 ORDER BY m.part;
 
 -- name: movements
--- $1 place, $2 beyond this number, $3 most rows, in the order in which they were written; $4 item or NULL: of all.
+-- $1 place, $2 beyond this number or NULL, $3 most rows, in the order in which they were written; $4 item or NULL: of all.
 SELECT
     m.n, m.id, m.item_id, i.item, m.kind, m.quantity, m.at, m.written_at, m.order_id, m.reason, m.actor, b.lot,
     b.best_before
 FROM stock_movements AS m
 INNER JOIN stock_batches AS b ON m.batch_id = b.id
 INNER JOIN stock_items AS i ON m.item_id = i.id
-WHERE m.place_id = $1 AND m.n > $2 AND ($4::uuid IS NULL OR m.item_id = $4)
+WHERE m.place_id = $1 AND ($2::bigint IS NULL OR m.n > $2) AND ($4::uuid IS NULL OR m.item_id = $4)
 ORDER BY m.n
 LIMIT $3;
 
+-- name: newest_movements
+-- $1 place, $2 before this number or NULL, $3 most rows, the last first; $4 item or NULL: of all.
+SELECT
+    m.n, m.id, m.item_id, i.item, m.kind, m.quantity, m.at, m.written_at, m.order_id, m.reason, m.actor, b.lot,
+    b.best_before
+FROM stock_movements AS m
+INNER JOIN stock_batches AS b ON m.batch_id = b.id
+INNER JOIN stock_items AS i ON m.item_id = i.id
+WHERE m.place_id = $1 AND ($2::bigint IS NULL OR m.n < $2) AND ($4::uuid IS NULL OR m.item_id = $4)
+ORDER BY m.n DESC
+LIMIT $3;
+
+-- name: clock_of
+-- $1 place: that of its region.
+SELECT r.timezone FROM places AS p INNER JOIN regions AS r ON p.region = r.id WHERE p.id = $1 AND p.deleted_at IS NULL;
+
 -- name: at_place
--- $1 place, after ($2 code, $3 id) or NULLs, $4 most goods, by code: their batches, empty ones but for the newest left out.
+-- $1 place, after ($2 code, $3 id) or NULLs, $4 most goods, $5 their codes or NULL: all; by code, with their batches that
+-- are not empty.
 SELECT
     g.id AS item_id, g.item, g.name, g.gtin, g.unit, b.id AS batch_id, b.lot, b.best_before, b.quantity, b.n,
     coalesce((
@@ -129,6 +146,7 @@ FROM (
     WHERE
         EXISTS (SELECT FROM stock_batches AS s WHERE s.place_id = $1 AND s.item_id = i.id)
         AND ($2::text IS NULL OR (i.item, i.id) > ($2, $3::uuid)) AND i.deleted_at IS NULL
+        AND ($5::text[] IS NULL OR i.item = ANY($5))
     ORDER BY i.item, i.id
     LIMIT $4
 ) AS g
@@ -186,6 +204,10 @@ DELETE FROM stock_reservations WHERE order_id = $1;
 -- What a place makes for an order.
 SELECT lines FROM place_tasks WHERE order_id = $1;
 
+-- name: lines_of
+-- $1 orders: what places make for them.
+SELECT order_id, lines FROM place_tasks WHERE order_id = ANY($1::uuid[]) AND lines <> '[]';
+
 -- name: gone_with
 -- What went with an order and is stock again when it comes back, by batch.
 SELECT m.batch_id, m.place_id, m.item_id, -sum(m.quantity)::bigint AS quantity
@@ -225,3 +247,10 @@ ORDER BY n DESC LIMIT $3;
 -- $1 id, $2 state, $3 when, $4 who, $5 why.
 UPDATE stock_counts SET state = $2, decided_at = $3, decided_by = $4, reason = $5 WHERE id = $1 AND state = 'open'
 RETURNING n, id, place_id, at, lines, actor, state, decided_at, decided_by, reason;
+
+-- name: take_told
+-- Places whose goods changed, $1 at most, until the transaction ends; what another has taken is left to it.
+DELETE FROM stock_outbox WHERE n = ANY(ARRAY(
+    SELECT o.n FROM stock_outbox AS o ORDER BY o.n LIMIT $1 FOR UPDATE SKIP LOCKED
+))
+RETURNING place_id;

@@ -58,6 +58,7 @@ HOLDS_NOBODY = {
     "place_tasks": "what is made for an order",
     "stock_items": "goods",
     "stock_reservations": "goods of orders",
+    "stock_outbox": "places whose goods changed",
     "stock_counts": "goods of places, counted by staff and places",
     "stock_batches": "goods of places",
     "stock_movements": "goods of places, booked by staff and places",

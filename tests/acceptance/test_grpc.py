@@ -137,6 +137,28 @@ async def test_courier_is_offered_an_order_and_delivers_it(channel, town, dispat
     stream.cancel()
 
 
+async def test_a_courier_sees_what_to_collect_and_says_what_was_missing(channel, town, dispatcher):
+    place = (
+        await town.staff.post("/v1/places", json={"name": "Adega", "lat": 41.15, "lon": -8.61, "prepare_s": 0})
+    ).json()
+    ana, http = await town.hire("Ana")
+    phone = phone_of(channel, http)
+    lines = [{"item": "cola", "quantity": 3}, {"item": "soup"}]
+    order = await town.accepted(http, pickup={"place_id": place["id"]}, lines=lines)
+    stream = phone.WatchRoute(courier_id=ana)
+    pickup, dropoff = (await told(stream, "route")).stops
+    assert [(line.item, line.quantity) for line in pickup.lines] == [("cola", 3), ("soup", 1)]
+    assert not dropoff.lines
+    missing = [pb.OrderLine(item="cola", quantity=2), pb.OrderLine(item="soup")]
+    async with refused(grpc.StatusCode.INVALID_ARGUMENT, "bad-input"):
+        await phone.PickedUp(order_id=order["id"], missing=[*missing, pb.OrderLine(item="soup")])
+    assert (await phone.PickedUp(order_id=order["id"], missing=missing)).order.state == "picked_up"
+    events = (await town.staff.get(f"/v1/orders/{order['id']}/events")).json()["items"]
+    [facts] = [event["facts"] for event in events if event["action"] == "picked_up"]
+    assert facts["missing"] == [{"item": "cola", "quantity": 2}, {"item": "soup", "quantity": 1}]
+    stream.cancel()
+
+
 async def test_what_is_refused_has_a_status_and_says_why(channel, town, settings):
     ana, http = await town.hire("Ana", None)
     _, eve = await town.hire("Eve", None)

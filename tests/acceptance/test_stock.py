@@ -3,10 +3,25 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
+import pytest
+import redis.asyncio as aioredis
+
+from dispatch.stock.outbox import Outbox
 from tests.acceptance.test_orders import HOME, dispatcher, town  # noqa: F401 - fixtures
 from tests.acceptance.test_places import opened  # noqa: F401 - a fixture
 
 GTIN = "09506000134352"
+
+
+@pytest.fixture
+async def told(settings):
+    """What `housekeeping` does four times a second: what is remembered of places whose goods changed is let go."""
+    async with (
+        asyncpg.create_pool(settings.database_url, min_size=0, max_size=1) as pool,
+        aioredis.Redis.from_url(settings.redis_url) as redis,
+    ):
+        yield Outbox(pool, redis).once
 
 
 async def test_goods_are_scanned_in_and_out_late_repeated_and_wrong(town, opened):  # noqa: F811
@@ -55,6 +70,13 @@ async def test_goods_are_scanned_in_and_out_late_repeated_and_wrong(town, opened
     rest = (await counter.get(f"{stock}/movements", params={"limit": 2, "cursor": page["next"]})).json()
     told = [(one["kind"], one["quantity"], one["lot"]) for one in page["items"] + rest["items"]]
     assert told == [("receive", 12, "L1"), ("receive", 3, "OLD"), ("ship", -1, "L1")]
+    newest = (await counter.get(f"{stock}/movements", params={"limit": 2, "newest": "true"})).json()
+    first = (await counter.get(f"{stock}/movements", params={"newest": "true", "cursor": newest["next"]})).json()
+    assert [one["n"] for one in newest["items"] + first["items"]] == [
+        one["n"] for one in reversed(page["items"] + rest["items"])
+    ]
+    only = [await counter.get(stock, params={"item": item}) for item in ("cola", "wine")]
+    assert [[one["item"] for one in answer.json()["items"]] for answer in only] == [["cola"], []]
 
     # Counted: eleven of the one, none of the other.
     lines = [{"barcode": f"(01){GTIN}(10)L1", "quantity": 11}, {"item": "cola", "lot": "OLD", "quantity": 0}]
@@ -90,7 +112,7 @@ async def test_goods_are_scanned_in_and_out_late_repeated_and_wrong(town, opened
     assert (await counter.get(stock)).json()["items"] == []
 
 
-async def test_orders_take_goods_that_run_out_and_a_courier_says_what_was_missing(town, opened, dispatcher):  # noqa: F811
+async def test_orders_take_goods_that_run_out_and_a_courier_says_what_was_missing(town, opened, dispatcher, told):  # noqa: F811
     place, counter = await opened(prepare_s=0)
     stock = f"/v1/places/{place['id']}/stock"
     await town.staff.post("/v1/stock/items", json={"item": "cola"})
@@ -108,6 +130,7 @@ async def test_orders_take_goods_that_run_out_and_a_courier_says_what_was_missin
     assert repeated.json()["id"] == order["id"]
 
     async def cola():
+        await told()
         (found,) = (await counter.get(stock)).json()["items"]
         return found["on_hand"], found["reserved"], found["available"]
 

@@ -1854,6 +1854,11 @@ export interface components {
          * @enum {string}
          */
         Role: "courier" | "place" | "viewer" | "auditor" | "support" | "dispatcher" | "admin" | "service";
+        /** RouteLine */
+        RouteLine: {
+            item: string;
+            quantity: number;
+        };
         /** RouteShape */
         RouteShape: {
             /** Format: uuid */
@@ -1892,6 +1897,7 @@ export interface components {
             break_at?: string | null;
             /** @default 0 */
             break_s?: number;
+            lines?: components["schemas"]["RouteLine"][];
         };
         /** RowShape */
         RowShape: {

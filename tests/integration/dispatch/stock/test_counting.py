@@ -79,6 +79,6 @@ async def test_a_count_that_is_rejected_or_another_places_or_of_what_has_gone_bo
     await book(city.pool, place, Kind.SHIP, 3)
     with pytest.raises(OutOfStock):
         await decide(city, place, row["id"])
-    assert (await decide(city, place, row["id"], reject))["state"] == "rejected"
+    assert (await decide(city, place, row["id"], reject))[0]["state"] == "rejected"
     assert await balances(city.pool, place, item_id) == {("", None): 2}
     await assert_adds_up(city.pool)
