@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient
+from tests.acceptance.browser.conftest import AXE, VIOLATIONS, patient, show
 from tests.waiting import PATIENCE_S, wait_until
 
 SHOP = {"lat": 41.1496, "lon": -8.6109, "address": "Rua das Flores 1"}
@@ -42,6 +42,39 @@ def press(page, name):
 def is_clean(page):
     page.add_script_tag(content=AXE.read_text())
     assert page.evaluate(VIOLATIONS) == []
+
+
+def test_a_courier_says_what_was_missing_and_the_rest_is_picked_up(phone, world):
+    courier_id = world.courier("Courier Mia", "bicycle")
+    phone.goto(world.url + world.client.post(f"/v1/couriers/{courier_id}/invitations").json()["url"])
+    press(phone, "Open the courier page")
+    place = world.client.post("/v1/places", json=SHOP | {"name": "Adega", "prepare_s": 0}).json()
+    lines = [{"item": "Cola", "quantity": 3}, {"item": "Soup"}, {"item": "Cola"}]
+    order = world.client.post(
+        "/v1/orders", json={"pickup": {"place_id": place["id"]}, "dropoff": DOOR, "lines": lines}
+    ).json()
+    given = {"courier_id": courier_id, "reason": "test", "force": True}
+    world.client.post(f"/v1/orders/{order['id']}/reassign", json=given).raise_for_status()
+    press(phone, "Accept")
+    goods = phone.get_by_role("list", name="What to collect").get_by_role("listitem")
+    expect(goods).to_have_text(["3 × Cola", "1 × Soup", "1 × Cola"])
+    press(phone, "Something is missing")
+    without = phone.get_by_role("button", name="Picked up without it")
+    expect(without).to_be_disabled()
+    for _ in range(4):
+        press(phone, "One more is missing: Cola")
+    press(phone, "One more is missing: Soup")
+    expect(without).to_be_disabled()
+    expect(phone.get_by_text("All of it is missing")).to_be_visible()
+    press(phone, "One less is missing: Cola")
+    is_clean(phone)
+    show(phone, "courier-missing")
+    without.click()
+    expect(phone.get_by_text("Next: Deliver")).to_be_visible()
+    wait_until(lambda: world.client.get(f"/v1/orders/{order['id']}").json()["state"] == "picked_up")
+    events = world.client.get(f"/v1/orders/{order['id']}/events").json()["items"]
+    [facts] = [event["facts"] for event in events if event["action"] == "picked_up"]
+    assert facts["missing"] == [{"item": "Cola", "quantity": 3}, {"item": "Soup", "quantity": 1}]
 
 
 def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, page, world):
