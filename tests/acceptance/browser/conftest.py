@@ -31,6 +31,8 @@ DIST = ROOT / "app" / "console" / "dist" / "index.html"
 AXE = ROOT / "app" / "console" / "node_modules" / "axe-core" / "axe.min.js"
 VIOLATIONS = "async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])"
 """What axe has against the page; for a context that goes round the policy, which keeps out the checker too."""
+GO = "query => { history.pushState(null, '', query); dispatchEvent(new PopStateEvent('popstate')) }"
+"""To another view of the page, by its address."""
 FEATURES = "name => window.__map ? window.__map.getStyle().sources[name]?.data.features ?? [] : []"
 """What the map was given to draw, in view or not."""
 FLAGS = [

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser.conftest import AXE, VIOLATIONS, World, patient, show
+from tests.acceptance.browser.conftest import AXE, GO, VIOLATIONS, World, patient, show
 from tests.waiting import wait_until
 
 
@@ -377,6 +377,30 @@ def told(world: World, place, order_id: str):
     """A task as the server knows it."""
     tasks = world.client.get(f"/v1/places/{place['id']}/tasks").raise_for_status().json()["items"]
     return next(task for task in tasks if task["order_id"] == order_id)
+
+
+SECTIONS_FROM_END_TO_END = ("people", "check", "webhooks", "audit", "privacy", "places", "channels", "tokens", "pay", "regions")
+TABS_SEEN = """() => {
+    const row = document.querySelector('dialog nav'), tab = row.querySelector('[aria-current]')
+    const [seen, its] = [row, tab].map(it => it.getBoundingClientRect())
+    return row.scrollWidth > row.clientWidth && its.left >= seen.left && its.right <= seen.right
+}"""
+"""The row of sections is longer than the screen, and the chosen one is in sight as a whole."""
+
+
+def test_on_a_phone_the_chosen_section_is_in_sight_also_after_a_reload(page, world):
+    expect(page.get_by_role("button", name=re.compile("^You: ."))).to_be_visible()  # signed in
+    page.set_viewport_size({"width": 390, "height": 800})
+    for section in SECTIONS_FROM_END_TO_END:
+        page.evaluate(GO, f"?open=admin-{section}")
+        tab = page.locator("dialog nav [aria-current]")
+        expect(tab).to_have_count(1)
+        page.wait_for_function(TABS_SEEN)
+        chosen = tab.inner_text()
+        page.reload()
+        expect(page.locator("dialog").get_by_role("heading", name=chosen)).to_be_visible()
+        page.wait_for_function(TABS_SEEN)
+    show(page, "admin-sections-phone")
 
 
 def test_an_auditor_reads_what_there_is_to_read_and_others_find_no_administration(page, browser, world):

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.acceptance.browser.conftest import AXE, World, patient, show
+from tests.acceptance.browser.conftest import AXE, GO, World, patient, show
 from tests.waiting import PATIENCE_S
 
 PLACES: Final = {
@@ -26,7 +26,6 @@ AREA: Final = {"type": "Polygon", "coordinates": [[[-8.62, 41.15], [-8.61, 41.15
 OPENED: Final = "dialog[open], .detail"
 SIGNS: Final = {"tab": "[role=tabpanel]", "view": ".board", "open": OPENED}
 """What stands on the page once a view is there, by the last word of its address; else something is opened."""
-GO: Final = "query => { history.pushState(null, '', query); dispatchEvent(new PopStateEvent('popstate')) }"
 A_FRAME: Final = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 
 AXE_IN_STATES: Final = """async () => {
