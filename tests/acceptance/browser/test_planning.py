@@ -102,3 +102,47 @@ def test_day_is_planned_ahead_with_its_progress_in_sight_and_applied(page, world
     expect(panel.get_by_role("status")).to_contain_text("1 order is in the routes of 1 courier.")
     route = world.client.get(f"/v1/couriers/{gil}/route", params={"planned": True}).json()
     assert [stop["kind"] for stop in route["stops"] if stop["order_id"] == ids[0]] == ["pickup", "dropoff"]
+
+
+@pytest.fixture
+def with_waves(world):
+    """The region has a depot that vans leave every hour, until the test is over."""
+
+    def set_depots(places):
+        region = world.client.get("/v1/regions/default").raise_for_status().json()
+        change = {"settings": {"depots": {"places": places}}, "version": region["version"]}
+        world.client.patch("/v1/regions/default", json=change).raise_for_status()
+
+    set_depots([{"name": "North", "wave_every_s": 3600, **PLACE}, {"name": "South", **DOOR}])
+    yield
+    set_depots([])
+
+
+def test_next_wave_of_a_depot_is_planned_where_the_region_has_one(page, world, gil, with_waves):
+    day = (datetime.now(UTC) + timedelta(days=5)).replace(hour=0, minute=0, second=0, microsecond=0)
+    shift = {"starts_at": day.isoformat(), "ends_at": (day + timedelta(hours=12)).isoformat()}
+    world.client.post(f"/v1/couriers/{gil}/shifts", json=shift).raise_for_status()
+    reference = f"w{uuid4().hex[:6]}"
+    body = {
+        "kind": "dropoff",
+        "depot": "North",
+        "external_id": reference,
+        "ready_at": day.isoformat(),
+        "dropoff": DOOR | {"window": {"from": day.isoformat(), "to": (day + timedelta(hours=1)).isoformat()}},
+    }
+    world.client.post("/v1/orders", json=body).raise_for_status()
+    page.locator(".tools").get_by_role("button", name="Plan").click()
+    panel = page.get_by_role("region", name="Plan")
+    panel.get_by_role("button", name="A day ahead").click()
+    panel.get_by_label("Day", exact=True).fill(day.date().isoformat())
+    panel.get_by_label("Think for").select_option("5")
+    what = panel.get_by_label("What", exact=True)
+    expect(what.get_by_role("option")).to_have_text(["All of the day", "Next wave of North"])
+    what.select_option("North")
+    with page.expect_request(lambda asked: asked.method == "POST" and asked.url.endswith("/v1/plans/day")) as asked:
+        panel.get_by_role("button", name="Plan the day").click()
+    assert asked.value.post_data_json["wave"] == {"depot": "North"}
+    expect(panel.get_by_text(re.compile("^Leaves at .*00:00, the next ones at 01:00, 02:00"))).to_be_visible()
+    expect(panel.get_by_role("heading", name="1 route")).to_be_visible()
+    panel.get_by_text("Gil").click()
+    expect(panel.get_by_role("listitem").filter(has_text="Deliver")).to_contain_text(reference)
