@@ -23,6 +23,9 @@ describe('an order needs a courier', () => {
     const tomorrow = order({ ready_at: '2026-11-28T09:00:00Z' })
     expect([order({}), planned, tomorrow].map((one) => needsPerson(one, NOW))).toEqual([true, false, false])
     expect([order({}), planned, tomorrow].map(isWaiting)).toEqual([true, true, true])
+    const of = (kind: (typeof KINDS)[number]) => [order({}), planned, tomorrow].map((one) => isOf(kind, one, new Set(), NOW))
+    expect(of('unassigned')).toEqual([true, false, false])
+    expect(of('planned')).toEqual([false, true, false])
   })
 })
 
@@ -39,6 +42,7 @@ describe('the list of orders', () => {
     expect(KINDS.map((kind) => ids(all.filter((one) => isOf(kind, one, late, NOW))))).toEqual([
       ['given', 'urgent', 'fresh'],
       ['urgent', 'fresh'],
+      [],
       ['given'],
       ['done'],
     ])

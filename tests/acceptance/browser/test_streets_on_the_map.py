@@ -63,7 +63,7 @@ def test_page_draws_the_streets_of_its_own_installation(browser, world, streets,
     assert page.evaluate("() => __map.getPaintProperty('earth', 'fill-color')") == GROUND[colours]
     expect(page.get_by_text("OpenStreetMap")).to_be_visible()
     expect(page.get_by_text("OpenStreetMap")).to_be_in_viewport()
-    for figure in ("on time", "late", "unassigned", "busy"):
+    for figure in ("on time", "late", "unassigned", "planned", "busy"):
         expect(page.get_by_label("How the day goes").get_by_text(figure, exact=True)).to_be_visible()
     pictures = Path(os.environ.get("POSTRIDER_PICTURES", tmp_path))
     page.screenshot(path=pictures / f"streets-{size}.png", timeout=1000 * PATIENCE_S)

@@ -5,7 +5,7 @@ import { words } from './format'
 import type { Order } from './types'
 
 /** Which orders are listed. */
-export const KINDS = ['open', 'unassigned', 'late', 'closed'] as const
+export const KINDS = ['open', 'unassigned', 'planned', 'late', 'closed'] as const
 export type Kind = (typeof KINDS)[number]
 export const SORTS = ['newest', 'due'] as const
 export type Sort = (typeof SORTS)[number]
@@ -30,13 +30,15 @@ export function needsCourier(order: Order, now: number): boolean {
 /** Whether the dispatcher has nobody in mind for it, either. */
 export const needsPerson = (order: Order, now: number) => needsCourier(order, now) && !order.decision?.courier_id
 
-/** `late`: those of which an alert says that they will be. */
+/** `late`: those of which an alert says that they will be; `planned`: for whom the dispatcher has somebody in mind, and waits. */
 export function isOf(kind: Kind, order: Order, late: ReadonlySet<string>, now: number): boolean {
   switch (kind) {
     case 'open':
       return isOpen(order)
     case 'unassigned':
-      return needsCourier(order, now)
+      return needsPerson(order, now)
+    case 'planned':
+      return needsCourier(order, now) && !needsPerson(order, now)
     case 'late':
       return isOpen(order) && late.has(order.id)
     case 'closed':
