@@ -28,8 +28,8 @@ export function courseOf({ position, state }: Row): number {
 /** Longer than most phones are silent. */
 const STEP_S = 10
 
-/** How old a fix is, in full steps: what has not moved is not drawn anew each second. */
-export const oldness = (ageS: number): string => age(ageS < 60 ? Math.floor(ageS / STEP_S) * STEP_S : ageS)
+/** How old a fix is, in full steps: what has not moved is not drawn anew each second. Nothing is said of one that is fresh. */
+export const oldness = (ageS: number): string => (ageS < STEP_S ? '' : age(ageS < 60 ? Math.floor(ageS / STEP_S) * STEP_S : ageS))
 
 /** Everybody who has been seen, where they are. */
 export function* couriers(rows: readonly Row[], selectedId: string | null, now: number): Iterable<Drawn> {
