@@ -114,7 +114,12 @@ def demo(
     engine: Annotated[str | None, typer.Option(help="postgres, or timescale for TimescaleDB in WebAssembly.")] = None,
     couriers: Annotated[int | None, typer.Option(help="Size of the fleet.")] = None,
 ) -> None:
-    """A simulated city on this machine: couriers, orders, and the address of the live map."""
+    """
+    A simulated city on this machine: couriers, orders, and the addresses of the desk and of others' pages.
+
+    POSTRIDER_LOG_LEVEL=INFO tells what its parts do as well; else the addresses stay in sight.
+    """
+    os.environ.setdefault("POSTRIDER_LOG_LEVEL", "WARNING")
     with not_yet_collecting():
         from app.machine.demo import demo as run_demo  # noqa: PLC0415
 

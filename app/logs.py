@@ -96,6 +96,8 @@ def configure(level: str, as_json: bool | None) -> None:
     use_json = not sys.stderr.isatty() if as_json is None else as_json
     handler.setFormatter(JsonFormatter() if use_json else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # It works the second time, or whoever asked tells of it; each is counted (`stamina_retries_total`).
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     # httpx logs whole URLs at INFO, API keys included.
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

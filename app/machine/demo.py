@@ -34,7 +34,8 @@ COOKING = 4
 TOMORROW = 0.5
 """Orders for tomorrow, for each courier: two to three for each of those who work by shifts."""
 
-SUMMARY_EVERY_S = 60.0
+SUMMARY_EVERY_S = 300.0
+"""The addresses are to stay in sight."""
 TIMEOUT_S = 10.0
 
 

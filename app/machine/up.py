@@ -121,7 +121,7 @@ async def _lives() -> tuple[int, dict[str, Any]]:
 async def desk_line(settings: Settings) -> str:
     """Where the live map is, with a code that signs the first administrator in."""
     address = await make_address(settings, Role.ADMIN, FIRST_ADMIN)
-    return f"live map: {address} (signs in once, within 15 minutes)"
+    return f"the desk: {address} (signs in once, within 15 minutes)"
 
 
 def connected_url(settings: Settings) -> str:

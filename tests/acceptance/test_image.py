@@ -187,7 +187,7 @@ def test_the_wheel_has_all_the_program_and_nothing_of_the_checkout(wheel):
 
 @pytest.mark.parametrize(
     ("command", "said"),
-    [(["up"], "postrider ready http://"), (["demo", "--couriers", "20"], "live map: http://")],
+    [(["up"], "postrider ready http://"), (["demo", "--couriers", "20"], "the desk: http://")],
     ids=["up", "demo"],
 )
 def test_the_installed_program_starts_where_nothing_else_is(installed, own_folder, tmp_path, command, said):
