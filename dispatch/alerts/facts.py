@@ -104,6 +104,6 @@ class CourierFacts:
     line: RouteLine | None = None
     """Where the route leads; None: not known, or no route."""
     since_us: int = 0
-    """Since when the courier has had something to do without a break; standing still before that means nothing."""
+    """Since when the courier has had something to do without a break or a stop; standing still before means nothing."""
     region: Area | None = None
     """The region's outline; None: none was given."""

@@ -1,7 +1,7 @@
 """What alerts must know of the couriers of a region besides their fixes, read from the rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -86,6 +86,10 @@ class FactsOfRegion:
                 couriers[courier.id] = await self._facts(world, courier, held.get(courier.id, ()), p90, area)
         rows = await self._pool.fetch(queries["stop_visits.stops"], list(couriers), now - VISITS_SINCE)
         visits = route_stops(rows, couriers)
+        for courier_id, left_us in (await self._left(held, visits)).items():
+            if courier_id in couriers:
+                facts = couriers[courier_id]
+                couriers[courier_id] = replace(facts, since_us=max(facts.since_us, left_us))
         return RegionFacts(params=params, couriers=couriers, visits=visits, set_aside=aside.causes)
 
     async def _facts(
@@ -119,6 +123,25 @@ class FactsOfRegion:
             since_us=0 if since is None else microseconds(since),
             region=area,
         )
+
+    async def _left(
+        self, held: Mapping[CourierId, Sequence[Order]], visits: Mapping[CourierId, Sequence[RouteStop]]
+    ) -> dict[CourierId, int]:
+        """
+        When each was done with a stop for the last time, of late.
+
+        Whoever waited ten minutes for a kitchen has the next stop far away once the goods are collected, and stood
+        still all the time.
+        """
+        left = {
+            courier_id: max((stop.until_us for stop in made if stop.until_us is not None), default=0)
+            for courier_id, made in visits.items()
+        }
+        returning = [order.id for orders in held.values() for order in orders if order.state is OrderState.RETURNING]
+        for row in await self._pool.fetch(queries["order_events.turned_back"], returning) if returning else ():
+            courier_id = CourierId(row["courier_id"])
+            left[courier_id] = max(left.get(courier_id, 0), microseconds(row["at"]))
+        return left
 
     def _area(self, boundary: Any) -> Area | None:
         if not boundary:

@@ -19,6 +19,12 @@ SELECT given.order_id, given.version, $6, given.from_state, 'placed', given.cour
 FROM unnest($1::uuid[], $2::int[], $3::text[], $4::uuid[], $5::text[])
     AS given (order_id, version, from_state, courier_id, reason);
 
+-- name: turned_back
+-- $1 orders that come back: their couriers, and when somebody gave up at the door for the last time.
+SELECT courier_id, max(at) AS at FROM order_events
+WHERE order_id = ANY($1::uuid []) AND to_state = 'returning' AND from_state <> 'returning'
+GROUP BY courier_id;
+
 -- name: list
 SELECT
     id, order_id, at, version, action, from_state, to_state, courier_id, actor, role, reason, facts

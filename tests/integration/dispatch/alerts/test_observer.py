@@ -108,6 +108,33 @@ async def test_a_courier_who_stands_in_the_street_is_stuck_until_moving(city, wa
     assert int(facts) >= 300
 
 
+async def test_standing_at_a_stop_is_no_standing_in_the_street_once_the_stop_is_made(city, watch, ana):
+    order = await carrying(city, ana)
+    await watch.drive(ana, RESTAURANT, 400)
+    async with city.desk() as desk:
+        await desk.pick_up(await desk.lock_order(order.id))
+    await city.pool.execute("UPDATE orders SET picked_up_at = $1 WHERE id = $2", watch.now, order.id)
+    await watch.drive(ana, RESTAURANT, 280)
+    assert await alerts(city) == [], "400 s of it were at the kitchen"
+    await watch.drive(ana, RESTAURANT, 40)
+    assert await alerts(city) == [("stuck", ana)]
+
+
+async def test_who_turned_back_at_a_door_stands_in_the_street_from_then_on(city, watch, ana):
+    order = await carrying(city, ana)
+    async with city.desk() as desk:
+        await desk.pick_up(await desk.lock_order(order.id))
+    await watch.drive(ana, HOME, 400)
+    async with city.desk() as desk:
+        await desk.fail(await desk.lock_order(order.id), reason="nobody opened")
+    assert (await city.order(order.id)).state is OrderState.RETURNING
+    await city.pool.execute("UPDATE order_events SET at = $1 WHERE to_state = 'returning'", watch.now)
+    await watch.drive(ana, HOME, 280)
+    assert await alerts(city) == []
+    await watch.drive(ana, HOME, 40)
+    assert await alerts(city) == [("stuck", ana)]
+
+
 async def test_a_restarted_watcher_goes_on_from_history_and_the_open_alerts(city, watch, ana):
     await carrying(city, ana)
     await watch.drive(ana, STREET, 200, store=True)
