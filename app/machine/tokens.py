@@ -16,7 +16,7 @@ from app.wiring.resources import open_redis
 from sql import queries
 from tracking.intake.roster import Roster
 
-FIRST_ADMIN: Final = "first"
+FIRST_ADMIN: Final = "administrator"
 
 
 class NoSuchCourier(LookupError):

@@ -20,6 +20,7 @@ ASKED: Final = "postrider:demo:asked"
 TOLD: Final = "postrider:demo:told:"
 LOOK_EVERY_S: Final = 0.2
 ANSWERED_WITHIN_S: Final = 8.0
+SLOW: Final = "It takes longer than usual, and is under way."
 MOST_WAITING: Final = 16
 """More are not kept: nobody looks after them."""
 
@@ -48,12 +49,13 @@ class _Asked(msgspec.Struct, kw_only=True):
 
 
 async def ask(redis: Redis, what: Breakage) -> Broken | None:
-    """Have something broken; None when nobody simulates, or it takes too long."""
+    """Have something broken; None when nobody simulates."""
     asked = _Asked(id=uuid4().hex, what=what)
+    wanted = msgspec.json.encode(asked).decode()
     async with redis.pipeline(transaction=True) as both:
-        both.lpush(ASKED, msgspec.json.encode(asked))
+        both.lpush(ASKED, wanted)
         both.ltrim(ASKED, 0, MOST_WAITING - 1)
-        both.expire(ASKED, round(ANSWERED_WITHIN_S))
+        both.expire(ASKED, round(2 * ANSWERED_WITHIN_S))
         await both.execute()
     with suppress(TimeoutError):
         async with asyncio.timeout(ANSWERED_WITHIN_S):
@@ -61,7 +63,7 @@ async def ask(redis: Redis, what: Breakage) -> Broken | None:
             while not await pause(never, LOOK_EVERY_S):
                 if (told := await redis.getdel(f"{TOLD}{asked.id}")) is not None:
                     return msgspec.json.decode(told, type=Broken)
-    return None
+    return None if await redis.lrem(ASKED, 1, wanted) else Broken(text=SLOW)
 
 
 async def serve(redis: Redis, do: Callable[[Breakage], Awaitable[Broken]], stop: asyncio.Event) -> None:

@@ -13,7 +13,7 @@ import pytest
 from app.machine.day_so_far import Diary
 from app.machine.opening import Opening
 from app.settings import Settings
-from app.simulation.asked import ASKED, Breakage, Broken, serve
+from app.simulation.asked import ASKED, SLOW, Breakage, Broken, serve
 from app.simulation.city import made_up
 from app.simulation.day import Day
 from app.simulation.town import Town
@@ -97,3 +97,19 @@ async def test_what_is_asked_for_is_broken_and_told_and_without_a_simulation_it_
     stop.set()
     await serving
     assert (answer.json(), done) == ({"text": "It is broken."}, [Breakage.KITCHEN])
+
+
+async def test_what_is_broken_slowly_is_told_to_be_under_way(api, client_of, monkeypatch):
+    monkeypatch.setattr("app.simulation.asked.ANSWERED_WITHIN_S", 1.0)
+    support, stop, told = await client_of(Role.SUPPORT), asyncio.Event(), asyncio.Event()
+
+    async def do(_: Breakage) -> Broken:
+        await told.wait()
+        return Broken(text="It is broken.")
+
+    serving = asyncio.create_task(serve(api.state.redis, do, stop))
+    answer = await support.post("/v1/demo/break", json={"what": "storm"})
+    told.set()
+    stop.set()
+    await serving
+    assert answer.json() == {"text": SLOW}

@@ -40,12 +40,19 @@ it('alerts lie in heaps by kind: what needs somebody first, then the newest', ()
 it('what an alert has seen is said in the viewer’s words, units and zone, and what nobody can say is marked as English', () => {
   const facts = { still_s: 600, to_nearest_stop_m: 1500, still_since_at: '2026-05-04T12:00:00Z', courier_id: 'x', speed_mps: 10 }
   locale.setZone('UTC')
-  expect(factsOf({ facts }).map(({ text }) => text)).toEqual(['still for 10 min', 'to the nearest stop 1.5 km', 'since 12:00:00', 'speed 36 km/h'])
+  expect(factsOf({ facts, expected: {} }, now).map(({ text }) => text)).toEqual(['still for 10 min', 'to the nearest stop 1.5 km', 'since 12:00:00', 'speed 36 km/h'])
   locale.speak('ru')
-  expect(factsOf({ facts }).map(({ text }) => text)).toEqual(['стоит 10 мин', 'до ближайшей остановки 1,5 км', 'с 12:00:00', 'скорость 36 км/ч'])
-  expect(factsOf({ facts: { stop: 'dropoff', battery_pct: 7 } }).map(({ isForeign }) => isForeign)).toEqual([false, false])
-  expect(factsOf({ facts: { cause: 'window is upside down', rotor: 3 } })).toEqual([
+  expect(factsOf({ facts, expected: {} }, now).map(({ text }) => text)).toEqual(['стоит 10 мин', 'до ближайшей остановки 1,5 км', 'с 12:00:00', 'скорость 36 км/ч'])
+  expect(factsOf({ facts: { stop: 'dropoff', battery_pct: 7 }, expected: {} }, now).map(({ isForeign }) => isForeign)).toEqual([false, false])
+  expect(factsOf({ facts: { cause: 'window is upside down', rotor: 3 }, expected: {} }, now)).toEqual([
     { text: 'причина window is upside down', isForeign: true },
     { text: 'Rotor 3', isForeign: true },
   ])
+})
+
+it('what grows while an alert is open is told as it is now', () => {
+  const late = { facts: { late_s: 3, stop: 'dropoff' }, expected: { promised_at: '2026-05-04T11:50:00Z' } }
+  expect(factsOf(late, now)[0]!.text).toBe('late by 10 min')
+  const silent = { facts: { silent_s: 125, last_contact_at: '2026-05-04T11:55:00Z' }, expected: { contact_within_s: 120 } }
+  expect(factsOf(silent, now)[0]!.text).toBe('silent for 5 min')
 })

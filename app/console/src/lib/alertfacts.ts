@@ -13,6 +13,8 @@ export interface Fact {
 const MOST = 4
 const LONGEST = 40
 const INSTANT = /^\d{4}-\d\d-\d\dT/
+/** What grows while the alert is open: since when each of them counts. */
+const SINCE: Readonly<Record<string, string>> = { late_s: 'promised_at', silent_s: 'last_contact_at', fix_age_s: 'last_fix_at' }
 const UNITS: [string, (value: number) => string][] = [
   ['_s', age],
   ['_mps', speed],
@@ -23,8 +25,10 @@ const UNITS: [string, (value: number) => string][] = [
 const known = (table: Readonly<Record<string, string>>, name: string): string | undefined => (Object.hasOwn(table, name) ? table[name] : undefined)
 
 /** Numbers, instants and short words; ids are left to the links. */
-export function factsOf({ facts }: Pick<Alert, 'facts'>): Fact[] {
+export function factsOf({ facts, expected }: Pick<Alert, 'facts' | 'expected'>, now: number): Fact[] {
+  const since = (name: string): number => Date.parse(String({ ...expected, ...facts }[SINCE[name] ?? '']))
   return Object.entries(facts)
+    .map(([name, value]) => [name, since(name) <= now ? (now - since(name)) / 1000 : value] as const)
     .filter(([name, value]) => !name.endsWith('_id') && (typeof value === 'number' || (typeof value === 'string' && value !== '' && value.length < LONGEST)))
     .slice(0, MOST)
     .map(([name, value]) => fact(name, value as string | number))
