@@ -62,7 +62,7 @@ async def test_day_is_under_way_and_what_is_left_of_it_ends_before_the_next(api,
     at = {line.partition(":")[0]: urlsplit(re.findall(r"http://\S+", line)[0]) for line in said}
     stranger = await client_of(Role.VIEWER)
     stranger.headers.pop("Authorization")
-    code = at.pop("live map").fragment.removeprefix("code=")
+    code = at.pop("the desk").fragment.removeprefix("code=")
     assert (await stranger.post("/v1/sign-in", json={"code": code})).json()["role"] == "admin"
     stranger.cookies.clear()
     stranger.headers["Accept"] = "text/html"
