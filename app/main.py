@@ -15,7 +15,6 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
-from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
@@ -92,7 +91,7 @@ from app.streets.tile_file import TileFile
 from app.web.address import Proxies
 from app.web.auth import AuthenticationMiddleware, Authenticator, provide_caller
 from app.web.compression import CompressionMiddleware
-from app.web.describe import document_problems
+from app.web.describe import DescriptionConfig
 from app.web.graceful import when_streams_must_end
 from app.web.health_listener import Look, listen
 from app.web.looks import LookMiddleware, Looks
@@ -257,7 +256,7 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
                     await app.state.intake.ingest.close()
                     app.state.streets.close()
 
-    app = Litestar(
+    return Litestar(
         route_handlers=[*ROUTES, *(demo.route_handlers if settings.demo else ())],
         lifespan=[lifespan],
         state=State(
@@ -290,7 +289,7 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
             **{cls: in_words(handler) for cls, handler in exception_handlers().items()},
             NotFoundException: nothing_here,
         },
-        openapi_config=OpenAPIConfig(
+        openapi_config=DescriptionConfig(
             title="Postrider",
             version="1.0.0",
             summary="Tracks a courier fleet and dispatches its orders.",
@@ -303,8 +302,6 @@ def create_app(settings: Settings, *, role: str = "api") -> Litestar:
         request_max_body_size=settings.request_body_limit_bytes,
         logging_config=None,
     )
-    document_problems(app.openapi_schema)
-    return app
 
 
 async def _tell_health(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:

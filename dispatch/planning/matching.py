@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from ortools.graph.python import min_cost_flow
 
 from dispatch.planning import cost
 from dispatch.planning.draft import Draft
@@ -46,6 +45,8 @@ def match(costs: Ints, skip: Ints, n_nearest: int = 20) -> Ints:
     tails = np.concatenate([rows, n_rows + taken, everyone])
     heads = np.concatenate([n_rows + columns, np.full(len(taken) + n_rows, sink)])
     unit_costs = np.concatenate([prices, np.zeros(len(taken), dtype=np.int64), skip])
+    from ortools.graph.python import min_cost_flow  # noqa: PLC0415 - for those processes that plan
+
     flow = min_cost_flow.SimpleMinCostFlow()
     flow.add_arcs_with_capacity_and_unit_cost(tails, heads, np.ones(len(tails), dtype=np.int64), unit_costs)
     flow.set_nodes_supplies(everyone, np.ones(n_rows, dtype=np.int64))

@@ -25,7 +25,6 @@ from dispatch.planning.problem import lay_out
 from dispatch.planning.proposal import Plan
 from dispatch.planning.reasons import exclusions
 from dispatch.planning.report import report
-from dispatch.planning.search.solver import search
 from dispatch.planning.snapshot import Snapshot
 
 
@@ -49,6 +48,8 @@ def propose(snapshot: Snapshot, params: Params, should_end: ShouldEnd = never) -
     draft = settle(draft, allowed, should_end)
     found = draft
     if regret(draft) >= params.search_above:
+        from dispatch.planning.search.solver import search  # noqa: PLC0415 - OR-Tools, for those processes that plan
+
         found = search(draft, allowed, movable_jobs(draft), should_end)
     idle = [number for number, stops in enumerate(found.routes) if not stops]
     plan = report(found, table, before, "insertion" if found is draft else "search", should_end)
