@@ -53,7 +53,7 @@ demo: setup
 	$(BIN)/postrider demo --engine $(ENGINE) --data-dir $(DATA)
 
 bench: setup
-	for name in ingest writer nearby history replan matching offer_latency region geofence stays eta eta_answers; do \
+	for name in ingest writer nearby history replan matching offer_latency region geofence stays eta eta_answers stock; do \
 	  echo "$$name:"; $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 	$(BIN)/python -m benchmarks.mdrp $(RECORDED)/mdrp --json
 	$(BIN)/python -m benchmarks.pdptw $(RECORDED)/lilim/pdptw100/*.txt --seconds 10 --json

@@ -373,6 +373,72 @@ def test_a_place_is_made_by_form_and_says_at_its_counter_how_far_it_is(page, bro
     assert problems == []
 
 
+def test_goods_are_received_counted_and_approved_and_what_happened_stands_there(page, world):
+    facts = {"lat": 41.1496, "lon": -8.6109}
+    place, other = (world.client.post("/v1/places", json=facts | {"name": n}).json() for n in ("Adega", "Armazém"))
+    admin = open_administration(page)
+    go(admin, "Goods")
+    admin.get_by_label("Place").select_option(place["id"])
+    admin.get_by_role("button", name="Keep stock of something new").click()
+    form = admin.get_by_role("form", name="Keep stock")
+    form.get_by_label("Code").fill("cola")
+    form.get_by_label("Name", exact=True).fill("Cola 0,33")
+    form.get_by_label("GTIN").fill("9506000134353")
+    form.get_by_role("button", name="Keep stock of it").click()
+    expect(form.get_by_role("alert")).to_contain_text("check digit")
+    form.get_by_label("GTIN").fill("9506000134352")
+    form.get_by_role("button", name="Keep stock of it").click()
+
+    booking = admin.get_by_role("form", name="Book goods")
+
+    def book(kind, **fields):
+        admin.get_by_role("button", name="Book goods").click()
+        booking.get_by_label("What happened").select_option(kind.lower())
+        booking.get_by_label("Goods").select_option("cola")
+        for label, text in fields.items():
+            booking.get_by_label(label.replace("_", " ")).fill(text)
+
+    book("Receive", How_much="12", Lot="L1", Best_before="2030-01-31")
+    booking.get_by_role("button", name="Receive", exact=True).click()
+    balances = admin.get_by_role("group", name="What there is")
+    expect(balances.get_by_role("row", name=re.compile("^Cola 0,33 12"))).to_contain_text(
+        "12 · lot L1 · best before Jan 31, 2030"
+    )
+    book("Move", How_much="20")
+    booking.get_by_label(re.compile("^To")).select_option(other["id"])
+    booking.get_by_role("button", name="Move", exact=True).click()
+    expect(booking.get_by_role("alert")).to_contain_text("There is not as much")
+    assert_clean(page, "goods-form")
+    booking.get_by_label("How much").fill("2")
+    booking.get_by_role("button", name="Move", exact=True).click()
+    expect(balances.get_by_role("row", name=re.compile("^Cola 0,33 10"))).to_be_visible()
+
+    counts = admin.get_by_role("list", name="Counts")
+    for found, decision, state in (("7", "Approve", "approved"), ("99", "Reject", "rejected")):
+        admin.get_by_role("button", name="Count goods").click()
+        admin.get_by_label("Cola 0,33 (pieces)").fill(found)
+        admin.get_by_role("button", name="Tell the count").click()
+        count = counts.get_by_role("listitem").filter(has_text=f"counted {found},").first
+        expect(count).to_contain_text("to decide")
+        assert_clean(page, "goods")
+        count.get_by_label("Reason").fill("looked twice")
+        count.get_by_role("button", name=decision).click()
+        expect(count).to_contain_text(state)
+        expect(balances.get_by_role("row", name=re.compile("^Cola 0,33 7"))).to_be_visible()
+    movements = admin.get_by_role("group", name="Movements").get_by_role("row")
+    assert [row.split()[-1] for row in movements.nth(1).get_by_role("cell").all_inner_texts()[1:4]] == [
+        "Count",
+        "cola",
+        "-3",
+    ]
+    stock = f"/v1/places/{place['id']}/stock"
+    assert [one["on_hand"] for one in world.client.get(stock).json()["items"]] == [7]
+    told = [(one["kind"], one["quantity"]) for one in world.client.get(f"{stock}/movements").json()["items"]]
+    assert told == [("receive", 12), ("move", -2), ("count", -3)]
+    for one in (place, other):
+        assert world.client.delete(f"/v1/places/{one['id']}").status_code == 204
+
+
 def told(world: World, place, order_id: str):
     """A task as the server knows it."""
     tasks = world.client.get(f"/v1/places/{place['id']}/tasks").raise_for_status().json()["items"]

@@ -75,6 +75,7 @@ def test_a_courier_says_what_was_missing_and_the_rest_is_picked_up(phone, world)
     events = world.client.get(f"/v1/orders/{order['id']}/events").json()["items"]
     [facts] = [event["facts"] for event in events if event["action"] == "picked_up"]
     assert facts["missing"] == [{"item": "Cola", "quantity": 3}, {"item": "Soup", "quantity": 1}]
+    assert world.client.delete(f"/v1/places/{place['id']}").status_code == 204
 
 
 def test_a_courier_works_a_route_with_no_network_in_the_middle_of_it(phone, page, world):

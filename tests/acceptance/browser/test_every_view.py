@@ -185,6 +185,13 @@ def there(world: World) -> Iterator[dict[str, str]]:
             client.post(f"/v1/orders/{given['id']}/{step}", json={}).raise_for_status()
     client.post(f"/v1/orders/{orders[0]['id']}/comments", json={"text": "звонил клиент"}).raise_for_status()
     client.post("/v1/geofences", json={"name": "Центр", "geometry": AREA}).raise_for_status()
+    place = client.post("/v1/places", json={"name": "Кухня", "lat": 41.153, "lon": -8.611}).raise_for_status().json()
+    client.post("/v1/stock/items", json={"item": "суп"}).raise_for_status()
+    received = {"id": str(uuid4()), "kind": "receive", "item": "суп", "quantity": 9, "best_before": "2020-01-31"}
+    stock = f"/v1/places/{place['id']}/stock"
+    client.post(f"{stock}/movements", json={"movements": [received]}).raise_for_status()
+    counted = {"id": str(uuid4()), "lines": [{"item": "суп", "quantity": 7}]}
+    client.post(f"{stock}/counts", json=counted).raise_for_status()
     with psycopg.connect(world.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(
             "INSERT INTO alerts (kind, region, courier_id, raised_at, facts, expected)"

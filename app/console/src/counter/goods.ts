@@ -35,3 +35,8 @@ export function dayOf(date: string, language: string): string {
   const how = { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' } as const
   return new Intl.DateTimeFormat(language, how).format(new Date(date))
 }
+
+/** The same with its year. */
+export function dateOf(date: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(date))
+}

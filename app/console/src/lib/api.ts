@@ -60,10 +60,13 @@ async function request(method: string, path: string, body?: unknown, kind?: stri
   return checked(response)
 }
 
+/** As the server tells it, of a whole answer or of a part of one. */
+export const problemOf = (status: number, problem: Record<string, any>) =>
+  new Problem(status, problem.code ?? 'http', words(problem) || `The server answered ${status}.`, problem.errors)
+
 async function checked(response: Response): Promise<Response> {
   if (response.ok) return response
-  const problem = await response.json().catch(() => ({}))
-  throw new Problem(response.status, problem.code ?? 'http', words(problem) || `The server answered ${response.status}.`, problem.errors)
+  throw problemOf(response.status, await response.json().catch(() => ({})))
 }
 
 /** What was asked for elsewhere (early.ts). */

@@ -4,7 +4,7 @@ export const TABS = ['couriers', 'orders', 'alerts'] as const
 export type Tab = (typeof TABS)[number]
 
 /** What concerns everybody. */
-export const ADMIN = ['people', 'tokens', 'audit', 'regions', 'places', 'webhooks', 'channels', 'pay', 'privacy', 'check'] as const
+export const ADMIN = ['people', 'tokens', 'audit', 'regions', 'places', 'goods', 'webhooks', 'channels', 'pay', 'privacy', 'check'] as const
 
 /** What lies over the rest, as the address has it (`open=`); `{courier}` stands for an id. */
 export const OPENED = ['new-order', 'level', 'areas', 'courier-new', 'courier-{courier}', 'admin', ...ADMIN.map((name) => `admin-${name}`)] as const
