@@ -47,7 +47,7 @@ def summary(counts: Counts) -> str:
         f"orders placed {counts.placed}, offers accepted {counts.accepted_offers} and rejected"
         f" {counts.rejected_offers}, collected {counts.picked_up}, delivered {counts.delivered} ({level}),"
         f" brought back {counts.returned}, breaks taken {counts.breaks}, given to others in time {counts.moved},"
-        f" planned for tomorrow {counts.planned_ahead} of {counts.placed_ahead};"
+        f" planned for tomorrow {counts.planned_ahead};"
         f" fixes sent {counts.sent}, accepted {counts.accepted}"
     )
 
