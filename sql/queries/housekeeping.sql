@@ -73,15 +73,27 @@ ORDER BY schedule_interval, job_id;
 CALL run_job($1);
 
 -- name: begin_horizons
--- $1, $2: fixes and minutes before this are to go. Where nothing was rolled up yet, begin with the oldest row.
+-- $1, $2: fixes and minutes before this are to go. Where nothing was rolled up yet, begin with the oldest row; later the
+-- rows, of which no index tells the oldest, are not looked at.
+WITH oldest AS (
+    SELECT min(p.fixed_at) AS at
+    FROM positions AS p
+    WHERE EXISTS (SELECT FROM rollup_horizons WHERE kept_until = '-infinity')
+)
 UPDATE rollup_horizons AS h
-SET kept_until = date_trunc('hour', least(oldest.at, CASE h.of_table WHEN 'positions' THEN $1::timestamptz ELSE $2::timestamptz END), 'UTC')
-FROM (
-    SELECT 'positions' AS of_table, min(fixed_at) AS at FROM positions
-    UNION ALL
-    SELECT 'positions_1m', least(min(bucket), (SELECT min(fixed_at) FROM positions)) FROM positions_1m_kept
-) AS oldest
-WHERE h.of_table = oldest.of_table AND h.kept_until = '-infinity';
+SET kept_until = date_trunc(
+    'hour',
+    least(
+        oldest.at,
+        CASE h.of_table
+            WHEN 'positions' THEN $1::timestamptz
+            ELSE least($2::timestamptz, (SELECT min(m.bucket) FROM positions_1m_kept AS m))
+        END
+    ),
+    'UTC'
+)
+FROM oldest
+WHERE h.kept_until = '-infinity';
 
 -- name: take_horizon
 SELECT kept_until FROM rollup_horizons WHERE of_table = $1 FOR UPDATE;

@@ -78,3 +78,20 @@ async def test_deleting_the_oldest_fixes_reads_a_range_of_time(full):
     assert "Seq Scan" not in {node["Node Type"] for node in found}
     # Of few couriers PostgreSQL 18 rather skips along the key; of many it takes the ranges of time.
     assert {"positions_by_time", "positions_key"} & {node.get("Index Name") for node in found}
+
+
+async def test_the_oldest_fix_is_looked_for_once(full):
+    """No index knows it; housekeeping asks every minute."""
+    ask = "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE oldest (now() - INTERVAL '30 days', now() - INTERVAL '90 days')"
+    read = []
+    async with full.acquire() as connection:
+        await connection.execute(f"PREPARE oldest AS {queries['housekeeping.begin_horizons']}")
+        try:
+            for _ in range(2):
+                plan = json.loads(await connection.fetchval(ask))[0]["Plan"]
+                scans = [node for node in nodes(plan) if node.get("Relation Name") == "positions"]
+                read.append(sum(node["Actual Loops"] for node in scans))
+        finally:
+            await connection.execute("DEALLOCATE oldest")
+    assert read == [1, 0]
+    assert await full.fetchval("SELECT count(*) FROM rollup_horizons WHERE kept_until = '-infinity'") == 0
