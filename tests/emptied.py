@@ -38,7 +38,8 @@ SELECT md5(concat_ws('|',
 """
 TABLES: Final = """
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\\_%%'
+WHERE relkind IN ('r', 'p') AND NOT relispartition AND nspname NOT IN ('pg_catalog', 'information_schema')
+  AND nspname NOT LIKE 'pg\\_%%'
 ORDER BY 1
 """
 SEQUENCES: Final = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S' ORDER BY 1"
@@ -72,7 +73,8 @@ class Emptied:
             clone(self._server, self._template, self._name)
             with psycopg.connect(self.url, autocommit=True) as connection:
                 self._tables = self._tables or [name for (name,) in connection.execute(TABLES)]
-                self._rows = self._rows or {name: rows for name in self._tables if (rows := _rows(connection, name))}
+                filled = connection.execute(_those_with_rows(self._tables)).fetchall()
+                self._rows = self._rows or {name: _rows(connection, name) for (name,) in filled}
                 self._sequences = self._sequences or _sequences(connection)
                 (self._schema,) = connection.execute(SCHEMA).fetchone()
             self._is_there = True

@@ -52,6 +52,16 @@ DEAD_LETTERS: Final = Gauge(
     ["region"],
     multiprocess_mode="mostrecent",
 )
+DAYS_MISSING: Final = Gauge(
+    "postrider_position_days_missing",
+    "Of today and the next three days, those for whose fixes the table has no part yet (plain PostgreSQL).",
+    multiprocess_mode="mostrecent",
+)
+FIXES_OF_NO_DAY: Final = Gauge(
+    "postrider_positions_of_no_day",
+    "Fixes that lie beside the table's parts of a day, a million at most (plain PostgreSQL).",
+    multiprocess_mode="mostrecent",
+)
 READERS_LOST: Final = Counter(
     "postrider_log_readers_lost", "Readers of the log that were away for too long and lost their place.", ["group"]
 )

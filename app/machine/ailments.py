@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from app.machine.finding import Result
@@ -37,6 +37,8 @@ async def ailments(connection: Any, *, has_timescale: bool) -> list[Result]:
     }
     if has_timescale:
         looks["jobs of TimescaleDB"] = _jobs
+    else:
+        looks["days of positions"] = _days
     return [await _looked(what, look, connection) for what, look in looks.items()]
 
 
@@ -135,3 +137,11 @@ async def _jobs(connection: Any) -> Result:
     told = ", ".join(f"{row['name']} ({row['job_id']})" for row in rows)
     mend = "SELECT * FROM timescaledb_information.job_errors says why" if rows else ""
     return Result("jobs of TimescaleDB", f"failing: {told}" if rows else "none fails", ok=not rows, mend=mend)
+
+
+async def _days(connection: Any) -> Result:
+    today = datetime.now(UTC).date()
+    rows = await connection.fetch(queries["housekeeping.missing_days"], today, today + timedelta(days=1))
+    told = "no part of the table for " + ", ".join(str(row["day"]) for row in rows)
+    mend = "does housekeeping run? What comes meanwhile is kept in positions_default" if rows else ""
+    return Result("days of positions", told if rows else "there for today and tomorrow", ok=not rows, mend=mend)

@@ -118,7 +118,28 @@ SELECT cell, mode, bucket, n_speeds, speeds_cmps, n_moving, moving_cmps, moving_
 FROM speeds_1h_made('-infinity', $1);
 
 -- name: delete_positions
-DELETE FROM positions WHERE fixed_at < $1;
+-- What lies in a part of one day goes with it: drop_days.
+SELECT delete_positions_of_no_day($1);
+
+-- name: bound_lock_wait
+-- Until the end of the transaction.
+SELECT set_config('lock_timeout', $1, true);
+
+-- name: make_days
+-- $1 first, $2 last day: makes the parts of positions that are missing. How many.
+SELECT make_position_days($1, $2);
+
+-- name: drop_days
+-- Drops the days that are rolled up whole. How many.
+SELECT drop_position_days(kept_until) FROM rollup_horizons WHERE of_table = 'positions';
+
+-- name: missing_days
+-- $1 first, $2 last day: those without a part of positions.
+SELECT position_days_missing($1, $2) AS day;
+
+-- name: fixes_of_no_day
+-- $1 count no further. What lies in positions_default.
+SELECT count(*) FROM (SELECT FROM positions_default LIMIT $1) AS d;
 
 -- name: keep_positions_1m
 INSERT INTO positions_1h_kept (

@@ -13,7 +13,7 @@ from tests.acceptance.conftest import ClientOf
 PLACES = {"pickup": {"lat": 41.1496, "lon": -8.6109}, "dropoff": {"lat": 41.1579, "lon": -8.6291}}
 TABLES = (
     "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'schema_migrations'"
-    " ORDER BY tablename"
+    " AND tablename NOT IN (SELECT inhrelid::regclass::text FROM pg_inherits) ORDER BY tablename"
 )
 
 

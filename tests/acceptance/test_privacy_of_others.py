@@ -16,6 +16,7 @@ async def tables(pool):
     names = await pool.fetch(
         "SELECT table_name AS name FROM information_schema.tables"
         " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        " AND table_name NOT IN (SELECT inhrelid::regclass::text FROM pg_inherits)"  # a day of positions
     )
     rows = {row["name"]: await pool.fetch(f'SELECT t::text AS row FROM "{row["name"]}" AS t') for row in names}
     return {name: "\n".join(row["row"] for row in found) for name, found in rows.items()}

@@ -1,5 +1,6 @@
 """The runner: order, ledger, failures, several at once, locks, and programs of another age."""
 
+import shutil
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from app.machine.migrate import (
     pending,
 )
 from app.web.auth import Role, new_token
-from sql import queries
+from sql import MIGRATIONS_FOLDER, queries
 from sql.ledger import Engine, MigrationGap, Standing, load, of_rows
 from tests.waiting import PATIENCE_S
 
@@ -263,3 +264,43 @@ def test_secrets_that_were_kept_in_quarantine_are_scrubbed(empty_database_url):
     for (payload,), (before, after) in zip(rows, kept.items(), strict=True):
         assert token.encode() not in payload
         assert payload == after or before.startswith(b"Authorization")
+
+
+def test_positions_of_before_become_the_part_of_all_days_before(empty_database_url, tmp_path):
+    """Rows, rights and what a program of before says stay as they are; no day that may get a fix is without a part."""
+    shutil.copytree(MIGRATIONS_FOLDER, tmp_path / "before")
+    first = next((tmp_path / "before").rglob("*_positions_bound.sql")).name
+    for file in list((tmp_path / "before").rglob("*.sql")):
+        if file.name >= first:
+            file.unlink()
+    migrate(empty_database_url, folder=tmp_path / "before")
+    insert = """
+        INSERT INTO positions (courier_id, fixed_at, lat_e7, lon_e7, cell, delay_s)
+        SELECT gen_random_uuid(), now() + n * INTERVAL '1 hour', 1, 1, 1, 1 FROM generate_series(%s::int, %s) AS n
+    """
+    in_parts = "SELECT count(*), count(*) FILTER (WHERE tableoid = 'positions_before'::regclass) FROM positions"
+    with psycopg.connect(empty_database_url, autocommit=True) as old:
+        old.execute("CREATE ROLE reader_of_positions")
+        try:
+            old.execute("GRANT SELECT ON positions TO reader_of_positions WITH GRANT OPTION")
+            old.execute("GRANT UPDATE ON positions TO PUBLIC")
+            for _ in range(6):
+                old.execute(insert, (-100, 0), prepare=True)
+            rights = "SELECT grantee::regrole, privilege_type, is_grantable FROM pg_class, aclexplode(relacl)"
+            rights += " WHERE relname = 'positions' ORDER BY 1, 2"
+            before = old.execute(rights).fetchall()
+            migrate(empty_database_url)
+            assert old.execute(rights).fetchall() == before
+            assert old.execute(in_parts).fetchone() == (606, 606)
+            old.execute(insert, (-100, 1), prepare=True)
+            assert old.execute(in_parts).fetchone() == (708, 708)
+            old.execute(insert, (72, 72))
+            assert old.execute(in_parts).fetchone() == (709, 708)
+            assert old.execute("SELECT count(*) FROM positions_default").fetchone() == (0,)
+            old.execute("DELETE FROM positions WHERE fixed_at < now() - INTERVAL '50 hours'")
+            assert old.execute("SELECT min(fixed_at) > now() - INTERVAL '51 hours' FROM positions").fetchone() == (
+                True,
+            )
+        finally:
+            old.execute("DROP OWNED BY reader_of_positions")
+            old.execute("DROP ROLE reader_of_positions")

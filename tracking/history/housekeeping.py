@@ -3,20 +3,21 @@ Keeps storage at its size: retention of fixes and rollups, compression, the quar
 
 On TimescaleDB these are policies, which the server's own workers run; here they are set to what the settings say, and
 run where the engine has no workers (WebAssembly). On plain PostgreSQL this does the work itself: it keeps the rollups
-of an hour before it deletes what they were made of, in one transaction, so that the answers stay the same.
+of an hour, and moves the horizon from where they are made anew, in one transaction, so that the answers stay the same;
+and it drops a day of fixes when its last hour is kept. It makes the parts for the days to come, too.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import asyncpg
 
 from sql import queries
-from tracking import outages, periodic
+from tracking import metrics, outages, periodic
 from tracking.history.tracks import NO_COPY
 from tracking.pause import pause
 
@@ -34,7 +35,14 @@ LATE_WRITER: Final = timedelta(days=2)
 MANY_FIXES: Final = 5_000_000
 """Where a day brings more, chunks are a day long: some 800 MB before compression."""
 STEP: Final = timedelta(hours=1)
-"""Plain PostgreSQL rolls up and deletes so much in one transaction, so that no lock and no WAL burst lasts long."""
+"""Plain PostgreSQL rolls up so much in one transaction, so that no lock and no WAL burst lasts long."""
+AHEAD: Final = timedelta(days=3)
+"""Plain PostgreSQL has parts for so many days to come: so long housekeeping may be away before a fix lies elsewhere."""
+DAY_LOCK_TIMEOUT: Final = "300ms"
+"""Making and dropping a day wait for who reads and writes, and whoever comes later waits behind them: so not for long,
+but again a minute later. A backup holds its locks for hours."""
+COUNTED: Final = 1_000_000
+"""Fixes of days without a part are counted so far, every minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,7 @@ class Housekeeping:
                 await self._run_policies()
         else:
             await self._roll_up()
+            await self._keep_days()
 
     async def _set_policies(self) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -154,8 +163,35 @@ class Housekeeping:
         await self._pool.execute(queries["housekeeping.drop_hours"], now - self._keep.by_hour)
         await self._pool.execute(queries["housekeeping.drop_speeds"], now - self._keep.by_hour)
 
+    async def _keep_days(self) -> None:
+        """Make the parts of positions for the days to come, and for as late as a fix may be; drop those rolled up."""
+        now = self._now().astimezone(UTC)
+        days = ((now - self._keep.oldest_fix - LATE_WRITER).date(), (now + AHEAD).date())
+        await self._change_days("make_days", *days)
+        await self._change_days("drop_days")
+        missing = await self._pool.fetch(queries["housekeeping.missing_days"], now.date(), days[1])
+        metrics.DAYS_MISSING.set(len(missing))
+        metrics.FIXES_OF_NO_DAY.set(await self._pool.fetchval(queries["housekeeping.fixes_of_no_day"], COUNTED))
+
+    async def _change_days(self, query: str, *arguments: date) -> None:
+        """All or nothing; put off where somebody holds a lock for longer than others may be kept waiting."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(queries["housekeeping.bound_lock_wait"], DAY_LOCK_TIMEOUT)
+                await connection.execute(queries["housekeeping.take_turn"])
+                n = await connection.fetchval(queries[f"housekeeping.{query}"], *arguments)
+        except asyncpg.LockNotAvailableError as exc:
+            outages.tell(log, "days postponed", exc, event="days_postponed", level=logging.INFO)
+            return
+        if n:
+            log.info("days changed", extra={"event": "days_changed", "change": query, "n": n})
+
     async def _one_step(self, before: datetime, table: str) -> bool:
-        """Roll up and delete the oldest hour of a table; False when nothing older than `before` is left."""
+        """
+        Roll up the oldest hour of a table and delete it, fixes in a part of a day excepted.
+
+        False when nothing older than `before` is left.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             horizon = await connection.fetchval(queries["housekeeping.take_horizon"], table)
             until = horizon + STEP

@@ -1,0 +1,3 @@
+-- Plain PostgreSQL gets parts of a day here; a hypertable has its chunks.
+
+SELECT 1;
