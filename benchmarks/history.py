@@ -52,6 +52,19 @@ class Bench:
     repeat: int
 
 
+async def timed(call: Callable[[], Awaitable[object]]) -> float:
+    """Seconds until it is done."""
+    began = time.perf_counter()
+    await call()
+    return time.perf_counter() - began
+
+
+def spread(times_s: list[float]) -> dict[str, float]:
+    """The median and what 99 of 100 took at most, in milliseconds."""
+    ms = np.array(times_s) * 1000
+    return {"p50_ms": round(float(np.median(ms)), 2), "p99_ms": round(float(np.percentile(ms, 99)), 2)}
+
+
 def fleet(n_fixes: int, n_couriers: int, seed: int, batch: int = 50_000) -> Iterator[PositionColumns]:
     """Couriers that ride about Porto, a fix each 5 s, in order of time, up to midnight today."""
     rng = np.random.default_rng(seed)
@@ -154,25 +167,25 @@ async def day_of_a_courier(bench: Bench, arguments: argparse.Namespace) -> dict[
     couriers = [UUID(int=int(i) + 1) for i in rng.integers(0, arguments.couriers, bench.repeat)]
     n = len(await bench.history.fixes(couriers[0], until - DAY, until))
     history, since = bench.history, until - DAY
-    ours = [await _timed(partial(history.fixes, courier, since, until)) for courier in couriers]
-    bare = [await _timed(partial(bench.pool.fetch, BARE_DAY, courier, since, until)) for courier in couriers]
+    ours = [await timed(partial(history.fixes, courier, since, until)) for courier in couriers]
+    bare = [await timed(partial(bench.pool.fetch, BARE_DAY, courier, since, until)) for courier in couriers]
     minutes = [
-        await _timed(partial(history.rollups, courier, Resolution.MINUTE, since, until)) for courier in couriers[:20]
+        await timed(partial(history.rollups, courier, Resolution.MINUTE, since, until)) for courier in couriers[:20]
     ]
     return {
-        "fixes": n, **_spread(ours), "bare_fetch_p50_ms": _spread(bare)["p50_ms"],
-        "by_minute_p50_ms": _spread(minutes)["p50_ms"],
+        "fixes": n, **spread(ours), "bare_fetch_p50_ms": spread(bare)["p50_ms"],
+        "by_minute_p50_ms": spread(minutes)["p50_ms"],
     }  # fmt: skip
 
 
 async def hours_of_the_fleet(bench: Bench, table: str) -> dict[str, Any]:
     """Mean speed of the whole fleet by hour: over the plain table, and from the aggregate."""
-    plain = [await _timed(partial(bench.pool.fetch, PLAIN_HOURS.format(table=table))) for _ in range(5)]
-    result = {"plain_ms": _spread(plain)["p50_ms"]}
+    plain = [await timed(partial(bench.pool.fetch, PLAIN_HOURS.format(table=table))) for _ in range(5)]
+    result = {"plain_ms": spread(plain)["p50_ms"]}
     if bench.is_timescale:
-        raw = [await _timed(partial(bench.pool.fetch, PLAIN_HOURS.format(table="positions"))) for _ in range(5)]
-        made = [await _timed(partial(bench.pool.fetch, MADE_HOURS)) for _ in range(20)]
-        result |= {"hypertable_ms": _spread(raw)["p50_ms"], "aggregate_ms": _spread(made)["p50_ms"]}
+        raw = [await timed(partial(bench.pool.fetch, PLAIN_HOURS.format(table="positions"))) for _ in range(5)]
+        made = [await timed(partial(bench.pool.fetch, MADE_HOURS)) for _ in range(20)]
+        result |= {"hypertable_ms": spread(raw)["p50_ms"], "aggregate_ms": spread(made)["p50_ms"]}
         result["times_faster"] = round(statistics.median(plain) / statistics.median(made), 1)
     return result
 
@@ -202,17 +215,6 @@ async def _refresh(bench: Bench) -> float:
 async def _empty(bench: Bench) -> None:
     await bench.pool.execute("DROP TABLE IF EXISTS plain_positions")
     await bench.pool.execute("TRUNCATE positions")
-
-
-async def _timed(call: Callable[[], Awaitable[object]]) -> float:
-    began = time.perf_counter()
-    await call()
-    return time.perf_counter() - began
-
-
-def _spread(times_s: list[float]) -> dict[str, float]:
-    ms = np.array(times_s) * 1000
-    return {"p50_ms": round(float(np.median(ms)), 2), "p99_ms": round(float(np.percentile(ms, 99)), 2)}
 
 
 async def measure(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
