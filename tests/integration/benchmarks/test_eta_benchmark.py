@@ -12,7 +12,7 @@ def test_it_prints_every_figure_as_json(data_folder, capsys):
     if reason := missing_engine("osrm"):
         pytest.skip(reason)
     osm, gps = data_folder / "osm" / "porto.osm.pbf", data_folder / "gps" / "geolife_001.csv.gz"
-    small = ["--train", "120", "--test", "40", "--days-before", "0", "--day-hours", "0.5"]
+    small = ["--train", "120", "--test", "40", "--days-before", "0", "--day-hours", "0.25"]
     eta.main(["--json", *small, "--osm", str(osm), "--gps", str(gps)])
     found = json.loads(capsys.readouterr().out)
     for mode in ("car", "bicycle", "foot"):
