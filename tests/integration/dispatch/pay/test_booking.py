@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from dispatch.orders.order import ENGINE, Actor, OrderState
 from dispatch.pay.booking import Booking
@@ -64,6 +65,11 @@ async def entries(city, courier_id):
         courier_id,
     )
     return [tuple(row) for row in rows]
+
+
+def measured():
+    names = ("entries_total", "failed_total", "latency_seconds_count")
+    return [REGISTRY.get_sample_value(f"postrider_pay_{name}") for name in names]
 
 
 async def total(city, courier_id):
@@ -166,6 +172,7 @@ async def test_what_cannot_be_booked_is_put_off_told_and_booked_when_it_is_well_
         broken, about, NOON, NOON.date(),
     )  # fmt: skip
     books = booking(city)
+    before = measured()
     await books.once()
     assert await total(city, broken) is None
     assert await total(city, well) > 0
@@ -180,6 +187,10 @@ async def test_what_cannot_be_booked_is_put_off_told_and_booked_when_it_is_well_
     await books.once()
     assert await total(city, broken) == await total(city, well)
     assert await city.pool.fetchval(alert, broken) == 0
+    n_entries, n_failed, n_timed = (now - then for now, then in zip(measured(), before, strict=True))
+    assert n_entries == await city.pool.fetchval("SELECT count(*) FROM pay_entries")
+    assert n_failed == 4, "an order and its day, twice"
+    assert n_timed == 4, "an order and a day of either courier"
 
 
 async def test_the_ledger_only_grows(city):
