@@ -445,8 +445,6 @@ def told(world: World, place, order_id: str):
     return next(task for task in tasks if task["order_id"] == order_id)
 
 
-SECTIONS = ("people", "check", "webhooks", "audit", "privacy", "places", "channels", "tokens", "pay", "regions")
-"""From one end of the row to the other."""
 TABS_SEEN = """() => {
     const row = document.querySelector('dialog nav'), tab = row.querySelector('[aria-current]')
     const [seen, its] = [row, tab].map(it => it.getBoundingClientRect())
@@ -458,8 +456,10 @@ TABS_SEEN = """() => {
 def test_on_a_phone_the_chosen_section_is_in_sight_also_after_a_reload(page, world):
     expect(page.get_by_role("button", name=re.compile("^You: ."))).to_be_visible()  # signed in
     page.set_viewport_size({"width": 390, "height": 800})
-    for section in SECTIONS:
-        page.evaluate(GO, f"?open=admin-{section}")
+    sections = [view for view in page.evaluate("() => window.__views") if view.startswith("?open=admin-")]
+    assert len(sections) > 9
+    for section in (*sections, *reversed(sections[:-1])):  # from either end of the row
+        page.evaluate(GO, section)
         tab = page.locator("dialog nav [aria-current]")
         expect(tab).to_have_count(1)
         page.wait_for_function(TABS_SEEN)
