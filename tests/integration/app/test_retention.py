@@ -16,6 +16,7 @@ OTHERWISE = {
     "places": "places of the town; orders refer to removed ones",
     "place_tasks": "with their order",
     "stock_reservations": "with their order",
+    "stock_outbox": "until it is read, a moment later",
     "stock_items": "goods; movements refer to removed ones",
     "positions": "housekeeping",
     "positions_1m_kept": "housekeeping",
