@@ -82,8 +82,8 @@ BOARDS: Final[Mapping[str, tuple[str, list[Panel]]]] = {
                 },
             ),
             ("Dead letters", "short", {"{{region}}": "max by (region) (postrider_dead_letters)"}),
-            ("Next four days without a part", "short", {"days": "max(postrider_position_days_missing)"}),
-            ("Fixes of no day's part", "short", {"fixes": "max(postrider_positions_of_no_day)"}),
+            ("Next four days without a part", "short", {"days": "max(postrider_position_parts_missing)"}),
+            ("Fixes of no day's part", "short", {"fixes": "max(postrider_positions_apart)"}),
         ],
     ),
     "dispatch": (

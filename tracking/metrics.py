@@ -53,12 +53,12 @@ DEAD_LETTERS: Final = Gauge(
     multiprocess_mode="mostrecent",
 )
 DAYS_MISSING: Final = Gauge(
-    "postrider_position_days_missing",
+    "postrider_position_parts_missing",
     "Of today and the next three days, those for whose fixes the table has no part yet (plain PostgreSQL).",
     multiprocess_mode="mostrecent",
 )
 FIXES_OF_NO_DAY: Final = Gauge(
-    "postrider_positions_of_no_day",
+    "postrider_positions_apart",
     "Fixes that lie beside the table's parts of a day, a million at most (plain PostgreSQL).",
     multiprocess_mode="mostrecent",
 )

@@ -103,7 +103,7 @@ CASES: Final[dict[str, tuple[dict[str, str], dict[str, str]]]] = {
         held('postrider_log_readers_lost_total{group="watch"}'),
     ),
     "DeadLetters": (held('postrider_dead_letters{region="r"}', 3), held('postrider_dead_letters{region="r"}', 0)),
-    "DaysMissing": (held("postrider_position_days_missing", 2), held("postrider_position_days_missing", 1)),
+    "DaysMissing": (held("postrider_position_parts_missing", 2), held("postrider_position_parts_missing", 1)),
     "ManyUnusable": (
         growing("postrider_fixes_accepted_total", 50) | growing('postrider_fixes_quarantined_total{reason="jump"}', 10),
         growing("postrider_fixes_accepted_total", 50) | growing('postrider_fixes_quarantined_total{reason="jump"}', 1),

@@ -102,8 +102,8 @@ async def test_a_day_that_lies_elsewhere_stays_there_and_the_next_ones_get_their
     assert part_of(now) not in there
     assert {part_of(now - DAY), part_of(now + DAY)} <= there
     assert await pool.fetchval("SELECT count(*) FROM positions_default") == 120
-    assert REGISTRY.get_sample_value("postrider_positions_of_no_day") == 120
-    assert REGISTRY.get_sample_value("postrider_position_days_missing") == 1
+    assert REGISTRY.get_sample_value("postrider_positions_apart") == 120
+    assert REGISTRY.get_sample_value("postrider_position_parts_missing") == 1
     await history.insert_many(drive(now + DAY), "r")
     async with pool.acquire() as connection, connection.transaction():
         assert await erase(connection, ANNA) == 240
