@@ -43,8 +43,8 @@ from tracking.position import Region
 ROLES = ("api", "writer", "watch", "dispatch", "housekeeping", "gateway")
 QUERIES = [query for _, panels in BOARDS.values() for *_, queries in panels for query in queries.values()]
 BY_UNIT_TEST_ONLY = {
-    "ApiBurnsSlowly", "ArrivalsUntrue", "DaysMissing", "IngestBurnsSlowly", "IngestSlow", "JobLate", "OffersBurnSlowly", "ReaderLost",
-    "RegionNotPlanned", "Silence", "TaskDies", "VersionsMixed", "ViewersDropped",
+    "ApiBurnsSlowly", "ArrivalsUntrue", "DaysMissing", "IngestBurnsSlowly", "IngestSlow", "JobLate", "OffersBurnSlowly",
+    "ReaderLost", "RegionNotPlanned", "Silence", "TaskDies", "VersionsMixed", "ViewersDropped",
 }  # fmt: skip
 """Their causes take longer than a test may, or many clients; tests/unit/deploy/test_alerts.py has them as series."""
 
