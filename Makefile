@@ -44,10 +44,10 @@ check: setup
 	$(BIN)/python -m pytest -q tests/unit/deploy
 
 # The quick ones first; those with real servers side by side, a file at a time, the longest files first (tests/conftest.py).
-# Three at a time on two cores: each waits for servers, leases and intervals as often as it works.
+# Four at a time on two cores: each waits for servers, leases and intervals as often as it works.
 test: setup
 	$(BIN)/python -m pytest -n 2 tests/unit
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration tests/migration tests/acceptance
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder tests/integration tests/migration tests/acceptance
 
 demo: setup
 	$(BIN)/postrider demo --engine $(ENGINE) --data-dir $(DATA)
