@@ -36,6 +36,8 @@ class Recipe:
     """So many pieces in one go."""
     shelf_life_minutes: int | None = None
     """It is good for so long once it is ready."""
+    ahead_minutes: int | None = None
+    """It may be made before it is ordered, and takes so long then; None: it is made for orders only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +70,19 @@ class Place:
     max_queue: int | None = None
     paused_until: datetime | None = None
 
+    @property
+    def ahead(self) -> dict[str, Recipe]:
+        """What may be made before it is ordered."""
+        return {item: recipe for item, recipe in self.recipes.items() if recipe.ahead_minutes is not None}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Of its clock."""
+        return ZoneInfo(self.timezone)
+
     def today(self, now: datetime) -> date:
         """The day by its clock."""
-        return now.astimezone(ZoneInfo(self.timezone)).date()
+        return now.astimezone(self.zone).date()
 
     def kitchen(self, now: datetime) -> Kitchen:
         """What it can do from now on."""
@@ -147,25 +159,33 @@ def _seconds(at: datetime, now: datetime) -> int:
     return round((at - now) / timedelta(seconds=1))
 
 
-def preparation(lines: Sequence[Line], place: Place) -> Preparation:
+def preparation(lines: Sequence[Line], place: Place, made: Mapping[str, int] | None = None) -> Preparation:
     """
     What the lines take: they are made side by side, each in as many goes as it needs.
 
     What is of one thing only, and less than goes in at once, may be made together with other orders' of the same.
+    `made`: so many pieces were made ahead, by item.
     """
     if not lines:
         return Preparation(duration_s=place.prepare_s)
+    left = dict(made or {})
     durations, shelves = [], []
     for line in lines:
         recipe = place.recipes.get(line.item)
-        goes = ceil(line.quantity / (1 if recipe is None else recipe.batch))
+        batch = 1 if recipe is None else recipe.batch
         minutes = line.minutes if line.minutes is not None else None if recipe is None else recipe.minutes
-        durations.append(goes * (place.prepare_s if minutes is None else minutes * 60))
+        ahead = None if recipe is None else recipe.ahead_minutes
+        taken = 0 if ahead is None else min(left.get(line.item, 0), line.quantity)
+        if ahead is not None and taken:
+            left[line.item] -= taken
+            durations.append(ceil(taken / batch) * ahead * 60)
+        durations.append(ceil((line.quantity - taken) / batch) * (place.prepare_s if minutes is None else minutes * 60))
         if recipe is not None and recipe.shelf_life_minutes is not None:
             shelves.append(recipe.shelf_life_minutes * 60)
     first = lines[0]
     recipe = place.recipes.get(first.item)
     is_shared = len(lines) == 1 and recipe is not None and first.quantity < recipe.batch
+    is_shared = is_shared and not (made or {}).get(first.item)
     return Preparation(
         duration_s=min(max(durations), LONGEST_S),
         batch=first.item if is_shared else None,
@@ -195,7 +215,7 @@ def place_from_row(row: Row) -> Place:
     )
 
 
-RECIPE: Final = ("minutes", "batch", "shelf_life_minutes")
+RECIPE: Final = ("minutes", "batch", "shelf_life_minutes", "ahead_minutes")
 
 
 def hours_from(spans: Sequence[Mapping[str, Any]]) -> tuple[Hours, ...]:

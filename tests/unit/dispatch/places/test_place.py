@@ -49,6 +49,21 @@ def test_what_is_of_one_thing_and_less_than_goes_in_at_once_may_share():
         assert preparation(lines, PLACE).batch is None
 
 
+def test_what_was_made_ahead_takes_less_time():
+    soup = Recipe(minutes=15, batch=4, shelf_life_minutes=60, ahead_minutes=2)
+    place = replace(PLACE, recipes={**PLACE.recipes, "soup": soup})
+    line = Line(item="soup", quantity=3)
+    fresh = preparation([line], place)
+    assert fresh == Preparation(duration_s=900, batch="soup", amount=3, shelf_s=3600)
+    assert preparation([line], place, {"soup": 3}) == Preparation(duration_s=120, shelf_s=3600)
+    assert preparation([line], place, {"soup": 2}).duration_s == 900, "one of them is made now"
+    two = [line, replace(line, quantity=4)]
+    assert preparation(two, place, {"soup": 7}).duration_s == 120
+    assert preparation(two, place, {"soup": 6}).duration_s == 900
+    assert preparation([line], place, {"pizza": 3}) == fresh
+    assert preparation([Line(item="pizza")], place, {"pizza": 1}).duration_s == 480, "not of what is not marked"
+
+
 def test_orders_wait_for_those_before_them_and_what_is_wanted_later_keeps_nobody_waiting():
     later = task(opens_at=NOW + 300 * MINUTE)
     assert ends([later, task(), task()]) == [300, 10, 20]
