@@ -41,6 +41,7 @@ from dispatch.reports.courier_hours import CourierHours
 from dispatch.reports.order_days import OrderDays
 from dispatch.reports.order_hours import OrderHours
 from dispatch.stock.outbox import Outbox
+from dispatch.stock.shelf import Shelf
 from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
 from tracking.history.housekeeping import Housekeeping
@@ -138,6 +139,7 @@ def _housekeeping(settings: Settings, opened: Resources) -> dict[str, Start]:
         "order days": OrderDays(opened.pool).run,
         "pay": Booking(opened.pool, opened.redis).run,
         "stock": Outbox(opened.pool, opened.redis).run,
+        "shelf": Shelf(opened.pool).run,
         "retention": Forgetting(opened.pool, Retention.of(settings)).run,
         "erasing": Erasing(opened.pool, opened.redis).run,
         "forgetting": partial(forget_answers, opened.pool),

@@ -905,6 +905,32 @@ class Calls(Connection):
         """`DELETE /v1/places/{place_id}`."""
         await self.ask("DELETE", at("/v1/places/{place_id}", place_id=place_id))
 
+    async def list_ahead(self, place_id: str) -> shapes.PageOfGoShape:
+        """`GET /v1/places/{place_id}/ahead`."""
+        answer: shapes.PageOfGoShape = await self.ask("GET", at("/v1/places/{place_id}/ahead", place_id=place_id))
+        return answer
+
+    async def finish_ahead(self, place_id: str, body: shapes.GoSaid, *, key: str | None = None) -> shapes.GoShape:
+        """`POST /v1/places/{place_id}/ahead/ready`."""
+        answer: shapes.GoShape = await self.ask(
+            "POST", at("/v1/places/{place_id}/ahead/ready", place_id=place_id), body=body, key=key
+        )
+        return answer
+
+    async def skip_ahead(self, place_id: str, body: shapes.NewGo, *, key: str | None = None) -> shapes.GoShape:
+        """`POST /v1/places/{place_id}/ahead/skip`."""
+        answer: shapes.GoShape = await self.ask(
+            "POST", at("/v1/places/{place_id}/ahead/skip", place_id=place_id), body=body, key=key
+        )
+        return answer
+
+    async def start_ahead(self, place_id: str, body: shapes.NewGo, *, key: str | None = None) -> shapes.GoShape:
+        """`POST /v1/places/{place_id}/ahead/start`."""
+        answer: shapes.GoShape = await self.ask(
+            "POST", at("/v1/places/{place_id}/ahead/start", place_id=place_id), body=body, key=key
+        )
+        return answer
+
     async def invite_place(self, place_id: str) -> shapes.InvitationShape:
         """`POST /v1/places/{place_id}/invitations`."""
         answer: shapes.InvitationShape = await self.ask(

@@ -681,6 +681,21 @@ class GiveBack(TypedDict):
     at: NotRequired[str | None]
 
 
+class GoSaid(TypedDict):
+    item: str
+    at: NotRequired[str | None]
+
+
+class GoShape(TypedDict):
+    item: str
+    amount: int
+    state: Literal["suggested", "started", "skipped", "ready"]
+    starts_at: str
+    ends_at: str
+    wanted_at: str | None
+    good_until: str
+
+
 class Held(TypedDict):
     kind: str
     n: int
@@ -850,6 +865,12 @@ class NewGeofence(TypedDict):
     active: NotRequired[list[ActiveSpan]]
     timezone: NotRequired[str]
     dwell_s: NotRequired[int | None]
+
+
+class NewGo(TypedDict):
+    item: str
+    at: NotRequired[str | None]
+    amount: int
 
 
 class NewMessage(TypedDict):
@@ -1250,6 +1271,11 @@ class PageOfPayRules(TypedDict):
     next: NotRequired[str | None]
 
 
+class PageOfGoShape(TypedDict):
+    items: list[GoShape]
+    next: NotRequired[str | None]
+
+
 class PageOfPlaceInfo(TypedDict):
     items: list[PlaceInfo]
     next: NotRequired[str | None]
@@ -1538,6 +1564,7 @@ class RecipeShape(TypedDict):
     minutes: int
     batch: NotRequired[int]
     shelf_life_minutes: NotRequired[int | None]
+    ahead_minutes: NotRequired[int | None]
 
 
 class Recipient(TypedDict):

@@ -1,7 +1,7 @@
 """An order whose pickup is a place: where that is, whom to ask for there, and when the place can have it ready."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.web.problems import BadInput
 from app.web.reach import partner_within_reach
 from app.web.regions import known_region
 from dispatch.errors import PlaceNotFound
-from dispatch.places import counter
+from dispatch.places import counter, larder
 from dispatch.places.place import Line, Place
 
 
@@ -24,6 +24,8 @@ class AtPlace:
     order: NewOrderShape
     place: Place | None = None
     lines: Sequence[Line] = ()
+    made: Mapping[str, int] = field(default_factory=dict)
+    """How many pieces that were made ahead there are for it, by item."""
 
 
 async def at_place(connection: Any, data: NewOrderShape, now: datetime, *, hold: bool = False) -> AtPlace:
@@ -44,11 +46,15 @@ async def at_place(connection: Any, data: NewOrderShape, now: datetime, *, hold:
     lines = [_line(one) for one in data.lines]
     window = data.pickup.window
     opens_at = None if window is None else window.from_
-    ready_at = await counter.ready_for_new(connection, place, lines, now, opens_at=opens_at, asked=data.ready_at)
+    wanted_at = max((at for at in (opens_at, data.ready_at) if at is not None), default=None)
+    made = await larder.made_for(connection, place, lines, now, wanted_at=wanted_at)
+    ready_at = await counter.ready_for_new(
+        connection, place, lines, now, opens_at=opens_at, asked=data.ready_at, made=made
+    )
     order = msgspec.structs.replace(data, region=place.region, pickup=_pickup(data, place))
     if ready_at is not None and (data.ready_at is None or ready_at > data.ready_at):
         order = msgspec.structs.replace(order, ready_at=ready_at, ready_is_estimate=True)
-    return AtPlace(order=order, place=place, lines=lines)
+    return AtPlace(order=order, place=place, lines=lines, made=made)
 
 
 async def _place_of(connection: Any, data: NewOrderShape, *, hold: bool) -> Place:

@@ -1,13 +1,13 @@
 """What is done to an order at a desk, with its line in the audit log: alone, with many others, or as part of a plan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, to_builtins
 
-from app.commands.at_place import at_place
+from app.commands.at_place import AtPlace, at_place
 from app.commands.collecting import goods_at
 from app.shapes.orders import NewOrderShape, OrderPatch, OrderShape, new_order_of, objection_shapes, patched, shape_of
 from app.web.audit import audit
@@ -47,29 +47,37 @@ async def place_one(desk: Desk, data: NewOrderShape, caller: Caller) -> Order:
     at = await at_place(desk.connection, data, desk.now, hold=True)
     region = await known_region(desk.connection, at.order.region)
     new = new_order_of(at.order, region, await depots_of(desk.connection, region), desk.now)
-    order = await (desk.place(new) if at.place is None else _place_at(desk, new, at.place, at.lines, data.ready_at))
+    order = await (desk.place(new) if at.place is None else _place_at(desk, new, at.place, at, data.ready_at))
     if data.code is not None:
         await desk.connection.execute(queries["proofs.set_code"], order.id, plain(data.code))
     await audit(desk.connection, caller, "order.place", f"order:{order.id}")
     return order
 
 
-async def _place_at(
-    desk: Desk, new: NewOrder, place: Place, lines: Sequence[PlaceLine], asked: datetime | None
-) -> Order:
+async def _place_at(desk: Desk, new: NewOrder, place: Place, at: AtPlace, asked: datetime | None) -> Order:
     n_events = len(desk.events)
     try:
         async with desk.connection.transaction():
             # First, so that an order that is placed again is known, whatever it has left for others.
             order = await desk.place(new)
-            goods = [Line(line.item, line.quantity) for line in lines]
-            taken = await reserving.take(desk.connection, goods_at(place, desk.now), goods)
-            await counter.take(desk, order, place, lines, asked=asked)
+            goods = _goods(place, at.lines, at.made)
+            taken = await reserving.take(desk.connection, goods_at(place, desk.now), goods, made=place.ahead)
+            made = {one.item: one.quantity for one in taken if one.item in place.ahead}
+            await counter.take(desk, order, place, at.lines, asked=asked, made=made)
             await reserving.keep(desk.connection, place.id, order.id, taken)
     except OutOfStock:
         del desk.events[n_events:]  # of what has been undone
         raise
     return order
+
+
+def _goods(place: Place, lines: Sequence[PlaceLine], made: Mapping[str, int]) -> list[Line]:
+    """What the lines take of the place's goods: of what it may make ahead, no more than there is of that."""
+    wanted: dict[str, int] = {}
+    for line in lines:
+        wanted[line.item] = wanted.get(line.item, 0) + line.quantity
+    bounded = {item: min(n, made.get(item, 0)) if item in place.ahead else n for item, n in wanted.items()}
+    return [Line(item, n) for item, n in bounded.items() if n]
 
 
 async def change_one(

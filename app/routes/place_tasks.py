@@ -1,6 +1,5 @@
 """What a place makes, and what it says of that: `/v1/places/{id}/tasks`."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,13 +17,11 @@ from app.web.dependencies import Arriving, CurrentCaller, Pool, RedisClient
 from app.web.idempotency import IdempotencyKey, answered_before, remember_answer
 from app.web.instants import check_instants
 from app.web.pages import Page
-from app.wiring.slotting import Planned, Slots
+from app.wiring.slotting import Planned, Slots, couriers_to
 from dispatch.arrivals.answers import Arrivals
 from dispatch.orders.desk import Desk, at_desk
 from dispatch.places import counter
 from dispatch.places.place import Place, Task
-from dispatch.stop import OrderId, StopKind
-from tracking.position import CourierId
 
 OWN = requires(Role.SUPPORT, Role.PLACE)
 
@@ -159,24 +156,10 @@ def task_shape(task: Task, planned: Planned | None = None, courier_at: datetime 
 
 async def _board(pool: Any, place: Place, arrivals: Arrivals, slotting: Any) -> Page[TaskShape]:
     tasks = await counter.tasks_of(pool, place.id)
-    couriers = await _couriers(place, tasks, arrivals)
-    now = datetime.now(UTC)
-    planned = await slotting.of(place, tasks, couriers, now)
+    couriers = await couriers_to(place, tasks, arrivals)
+    planned = await slotting.of(place, tasks, couriers, datetime.now(UTC))
     shapes = [task_shape(task, planned, couriers.get(task.order_id)) for task in tasks]
     return Page(items=sorted(shapes, key=lambda one: (one.starts_at or one.placed_at, one.placed_at)))
-
-
-async def _couriers(place: Place, tasks: Sequence[Task], arrivals: Arrivals) -> dict[OrderId, datetime]:
-    """When somebody comes for which order, of those that somebody has."""
-    theirs = {CourierId(task.courier_id) for task in tasks if task.courier_id is not None}
-    told = await arrivals.of_couriers(place.region, sorted(theirs))
-    found = {}
-    for task in tasks:
-        mine = None if task.courier_id is None else told.get(CourierId(task.courier_id))
-        eta = None if mine is None else mine.find(task.order_id, StopKind.PICKUP)
-        if eta is not None:
-            found[task.order_id] = datetime.fromtimestamp(eta.p50, UTC)
-    return found
 
 
 async def _note(desk: Desk, caller: Caller, what: str, task: Task) -> None:

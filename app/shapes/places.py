@@ -42,6 +42,8 @@ class RecipeShape(msgspec.Struct, kw_only=True, omit_defaults=True):
     """So many pieces in one go, of several orders where they fit."""
     shelf_life_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] | None = None
     """It is good for so long once it is ready; null: no bound."""
+    ahead_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] | None = None
+    """It may be made before it is ordered, and takes so long then; null: it is made for orders only."""
 
 
 OpenSpans = Annotated[list[OpenSpan], msgspec.Meta(max_length=32)]
@@ -147,6 +149,22 @@ class TaskShape(msgspec.Struct, kw_only=True):
     """In the place's own words."""
 
 
+class GoShape(msgspec.Struct, kw_only=True):
+    """Something that a place makes ahead of orders, in one go."""
+
+    item: str
+    amount: int
+    """Pieces."""
+    state: Literal["suggested", "started", "skipped", "ready"]
+    starts_at: datetime
+    """When to begin, or when it was begun."""
+    ends_at: datetime
+    """When it is ready then, or was."""
+    wanted_at: datetime | None
+    """When there will be too little of it without; null: it was begun."""
+    good_until: datetime
+
+
 def check_own(place_id: UUID, caller: Caller) -> None:
     """Raise PlaceNotFound where a place asks about another one."""
     if caller.role is Role.PLACE and caller.place_id != place_id:
@@ -171,6 +189,10 @@ def columns_of(data: NewPlace) -> tuple[Any, ...]:
     items = [recipe.item for recipe in data.recipes]
     if len(set(items)) < len(items):
         raise BadInput("There are two recipes for one thing.", ("/recipes", "expected each item once"))
+    for n, recipe in enumerate(data.recipes):
+        if recipe.ahead_minutes is not None and not recipe.shelf_life_minutes:
+            pointer = f"/recipes/{n}/shelf_life_minutes"
+            raise BadInput("What is made ahead keeps for a while.", (pointer, "expected 1 or more with ahead_minutes"))
     return (
         *(data.external_id, data.name, data.lat, data.lon, data.address),
         None if data.contact is None else to_json(data.contact),

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 MENU: Final = (("Francesinha", 8), ("Bacalhau", 10), ("Caldo verde", 4), ("Bifana", 3), ("Pastel de nata", 2))
 """What is cooked, with its minutes."""
+POT: Final = {"Caldo verde": {"batch": 8, "shelf_life_minutes": 180, "ahead_minutes": 1}}
+"""What is made ahead of orders, once some weeks of them are known."""
 BROUGHT: Final = "Pastel de nata"
 """Comes from a baker, so many for a kitchen: it runs out, and is ordered no more."""
 SO_MANY: Final = 20
@@ -99,7 +101,7 @@ class Kitchens:
             "lon": spot.at.lon,
             "address": spot.words,
             "capacity": HANDS,
-            "recipes": [{"item": item, "minutes": minutes} for item, minutes in MENU],
+            "recipes": [{"item": item, "minutes": minutes} | POT.get(item, {}) for item, minutes in MENU],
         }
         if self._region:
             place["region"] = self._region
@@ -120,6 +122,7 @@ class Kitchens:
         for place_id in self._ids.values():
             try:
                 await self._cook_at(f"/v1/places/{place_id}/tasks", now)
+                await self._cook_ahead(f"/v1/places/{place_id}/ahead", now)
             except httpx.HTTPStatusError as exc:
                 status = exc.response.status_code
                 log.warning("kitchen not looked at: %s", status, extra={"event": "kitchen_not_looked_at"})
@@ -131,6 +134,14 @@ class Kitchens:
                 await self._operator.ask("POST", f"{path}/{step.order_id}/{step.word}", json=step.body)
             except httpx.HTTPStatusError as exc:  # collected or cancelled meanwhile
                 log.info("not said: %s", exc.response.status_code, extra={"event": "place_word_refused"})
+
+    async def _cook_ahead(self, path: str, now: datetime) -> None:
+        for go in (await self._operator.ask("GET", path)).json()["items"]:
+            said = {"item": go["item"]}
+            if go["state"] == "suggested" and _instant(go["starts_at"]) <= now:
+                await self._operator.ask("POST", f"{path}/start", json=said | {"amount": go["amount"]})
+            elif go["state"] == "started" and _instant(go["ends_at"]) <= now + SOON:
+                await self._operator.ask("POST", f"{path}/ready", json=said)
 
     def due(self, tasks: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Step]:
         """What is to be said of the tasks of a place now; some take longer than they should, once."""

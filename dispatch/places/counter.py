@@ -69,28 +69,41 @@ async def ready_for_new(
     *,
     opens_at: datetime | None,
     asked: datetime | None,
+    made: Mapping[str, int] | None = None,
 ) -> datetime | None:
     """
     When an order that comes now would be ready; None where the hours say nothing.
 
+    `made`: the pieces that there are for it of what was made ahead, by item.
     Raises `PlaceFull` where the place takes no more.
     """
     tasks = await tasks_of(connection, place.id)
     n_waiting = sum(not task.is_made(now) for task in tasks)
     if place.max_queue is not None and n_waiting >= place.max_queue:
         raise PlaceFull(place_id=str(place.id), n_waiting=n_waiting)
-    made = preparation(lines, place)
-    new = Task(order_id=NEW, preparation=made, placed_at=now, opens_at=opens_at, asked_ready_at=asked)
+    new = Task(
+        order_id=NEW,
+        preparation=preparation(lines, place, made),
+        placed_at=now,
+        opens_at=opens_at,
+        asked_ready_at=asked,
+    )
     return ready_times(place, [*tasks, new], now).get(NEW)
 
 
-async def take(desk: Desk, order: Order, place: Place, lines: Sequence[Line], *, asked: datetime | None) -> None:
-    """The place has an order to make that was just placed; `asked`: when the order itself says that it is ready."""
-    made: Preparation = preparation(lines, place)
+async def take(
+    desk: Desk, order: Order, place: Place, lines: Sequence[Line], *, asked: datetime | None, made: Mapping[str, int]
+) -> None:
+    """
+    The place has an order to make that was just placed.
+
+    `asked`: when the order itself says that it is ready; `made`: its pieces of what was made ahead, by item.
+    """
+    needs: Preparation = preparation(lines, place, made)
     told = [{"item": line.item, "quantity": line.quantity, "minutes": line.minutes} for line in lines]
     await desk.connection.execute(
         queries["place_tasks.add"],
-        *(order.id, to_json(told), made.duration_s, made.batch, made.amount, made.shelf_s, asked),
+        *(order.id, to_json(told), needs.duration_s, needs.batch, needs.amount, needs.shelf_s, asked),
     )
 
 
@@ -151,6 +164,14 @@ async def problem(desk: Desk, place_id: UUID, order_id: UUID, text: str) -> Task
     await desk.comment(order.id, f"{place.name}: {text}")
     task = replace(task, state=TaskState.WAITING, started_at=None, until_at=None, problem=text)
     return await _said_of(desk, place, task, order)
+
+
+async def remake(desk: Desk, place: Place, task: Task, made: Mapping[str, int]) -> None:
+    """What waits has got pieces that were made ahead: it takes less. `renew` tells of it."""
+    needs = preparation(task.lines, place, made)
+    await desk.connection.execute(
+        queries["place_tasks.remake"], task.order_id, needs.duration_s, needs.batch, needs.amount
+    )
 
 
 async def renew(desk: Desk, place: Place) -> None:

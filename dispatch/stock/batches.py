@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,6 +18,8 @@ class Batch:
     """The last day on which it is good; None: no such day."""
     n: int = 0
     """Of two that are alike the one that came first has the lower number."""
+    good_until: datetime | None = None
+    """Of what the place has made itself; None: it was brought."""
 
     def is_good(self, today: date) -> bool:
         """Whether it may be given to somebody that day."""

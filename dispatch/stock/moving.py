@@ -64,6 +64,8 @@ class Wanted:
     lot: str | None = None
     best_before: date | None = None
     """Of what goes out: None is whatever expires first."""
+    good_until: datetime | None = None
+    """Of what the place has made itself, and receives."""
     said_at: datetime | None = None
     order_id: UUID | None = None
     reason: str | None = None
@@ -119,13 +121,14 @@ async def move(
     at, facts = (now, {}) if when is None else (when.at, when.facts)
     booking = _Booking(connection, wanted, actor, at, to_json(facts))
     if quantity > 0:
-        batch = await _batch(connection, place.place_id, row["id"], wanted.lot or "", wanted.best_before)
+        facts_of = (wanted.lot or "", wanted.best_before, wanted.good_until)
+        batch = await _batch(connection, place.place_id, row["id"], *facts_of)
         await booking.book(batch, quantity)
     else:
         for batch, taken in await _picks(connection, place, wanted, row, -quantity):
             await booking.book(batch, -taken)
             if to is not None:
-                there = await _batch(connection, to.place_id, row["id"], batch.lot, batch.best_before)
+                there = await _batch(connection, to.place_id, row["id"], batch.lot, batch.best_before, batch.good_until)
                 await booking.book(there, taken, is_here=False)
         if wanted.order_id is not None and wanted.kind is Kind.SHIP:
             await connection.execute(queries["stock.take_reserved"], wanted.order_id, row["id"], -quantity)
@@ -195,12 +198,15 @@ async def _picks(connection: Any, place: At, wanted: Wanted, item: Row, quantity
     return found.picks
 
 
-async def _batch(connection: Any, place_id: UUID, item_id: UUID, lot: str, best_before: date | None) -> Batch:
-    return _batch_of(await connection.fetchrow(queries["stock.batch"], place_id, item_id, lot, best_before))
+async def _batch(
+    connection: Any, place_id: UUID, item_id: UUID, lot: str, best_before: date | None, good_until: datetime | None
+) -> Batch:
+    row = await connection.fetchrow(queries["stock.batch"], place_id, item_id, lot, best_before, good_until)
+    return _batch_of(row)
 
 
 def _batch_of(row: Row) -> Batch:
-    return Batch(id=row["id"], quantity=row["quantity"], lot=row["lot"], best_before=row["best_before"], n=row["n"])
+    return Batch(**{name: row[name] for name in ("id", "quantity", "lot", "best_before", "n", "good_until")})
 
 
 class _Booking:

@@ -6,7 +6,7 @@ closed (sql/migrations/0069_stock_reservations.sql).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
@@ -26,6 +26,7 @@ class Taken(NamedTuple):
     """Goods for an order to be."""
 
     item_id: UUID
+    item: str
     quantity: int
 
 
@@ -36,11 +37,14 @@ class Line(NamedTuple):
     quantity: int
 
 
-async def take(connection: Any, place: At, lines: Iterable[Line], *, is_must: bool = True) -> list[Taken]:
+async def take(
+    connection: Any, place: At, lines: Iterable[Line], *, is_must: bool = True, made: Collection[str] = ()
+) -> list[Taken]:
     """
     Hold what the lines name, of what is kept at the place, until the transaction ends.
 
-    Raises `OutOfStock` where there is less, with all that lacks; not `is_must`: then it is what there is.
+    Raises `OutOfStock` where there is less, with all that lacks; not `is_must`: then it is what there is, and so it is
+    of what nobody has brought, and of `made`, which the place makes where there is too little.
     """
     wanted: Counter[str] = Counter()
     for line in lines:
@@ -53,11 +57,13 @@ async def take(connection: Any, place: At, lines: Iterable[Line], *, is_must: bo
     found = await connection.fetch(queries["stock.left_of"], place.place_id, ids, place.today)
     left = {row["item_id"]: max(0, row["available"]) for row in found}
     lacks = [
-        lack(row["item"], wanted[row["item"]], left[row["id"]]) for row in rows if left[row["id"]] < wanted[row["item"]]
+        lack(row["item"], wanted[row["item"]], left[row["id"]])
+        for row in rows
+        if row["is_brought"] and row["item"] not in made and left[row["id"]] < wanted[row["item"]]
     ]
     if lacks and is_must:
         raise OutOfStock(missing=lacks)
-    taken = [Taken(row["id"], min(wanted[row["item"]], left[row["id"]])) for row in rows]
+    taken = [Taken(row["id"], row["item"], min(wanted[row["item"]], left[row["id"]])) for row in rows]
     return [one for one in taken if one.quantity > 0]
 
 

@@ -30,6 +30,10 @@ WHERE o.id = $1 AND o.place_id = $2;
 -- $1 order, $2 when it is ready, as somebody says, or NULL.
 UPDATE place_tasks SET asked_ready_at = $2 WHERE order_id = $1;
 
+-- name: remake
+-- $1 order, $2 seconds, $3 batch or NULL, $4 pieces: what it takes to make it now.
+UPDATE place_tasks SET duration_s = $2, batch = $3, amount = $4 WHERE order_id = $1;
+
 -- name: put
 -- $1 order, $2 state, $3 not ready before, $4 ready then, $5 begun, $6 ready, $7 what is wrong, $8 when.
 UPDATE place_tasks SET

@@ -73,7 +73,7 @@ FROM (
 
 -- name: batches
 -- Of goods that are held: $1 place, $2 item, $3 lot or NULL: any, $4 date or NULL: any.
-SELECT id, lot, best_before, quantity, n FROM stock_batches
+SELECT id, lot, best_before, good_until, quantity, n FROM stock_batches
 WHERE
     place_id = $1 AND item_id = $2
     AND ($3::text IS NULL OR lot = $3)
@@ -81,10 +81,11 @@ WHERE
 ORDER BY n;
 
 -- name: batch
--- The batch of goods that are held: $1 place, $2 item, $3 lot, $4 date or NULL. It is there from then on.
-INSERT INTO stock_batches AS b (place_id, item_id, lot, best_before) VALUES ($1, $2, $3, $4)
+-- The batch of goods that are held: $1 place, $2 item, $3 lot, $4 date or NULL, $5 good until or NULL. It is there from
+-- then on.
+INSERT INTO stock_batches AS b (place_id, item_id, lot, best_before, good_until) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (place_id, item_id, lot, best_before) DO UPDATE SET moved_at = clock_timestamp()
-RETURNING b.id, b.lot, b.best_before, b.quantity, b.n;
+RETURNING b.id, b.lot, b.best_before, b.good_until, b.quantity, b.n;
 
 -- name: book
 -- $1 batch, $2 id, $3 part, $4 kind, $5 what comes or goes, $6 when, $7 order or NULL, $8 why, $9 who, $10 role, $11 facts.
@@ -154,8 +155,13 @@ LEFT JOIN stock_batches AS b ON g.id = b.item_id AND b.place_id = $1 AND b.quant
 ORDER BY g.item, g.id, b.n;
 
 -- name: kept_at
--- $1 region, $2 partner, $3 place, $4 codes: those goods of which the place has, or had, some; they stay for now.
-SELECT i.id, i.item
+-- $1 region, $2 partner, $3 place, $4 codes: those goods of which the place has, or had, some; they stay for now. With
+-- whether any of them were brought: what a place makes itself it can make again.
+SELECT
+    i.id, i.item,
+    EXISTS (
+        SELECT FROM stock_batches AS b WHERE b.place_id = $3 AND b.item_id = i.id AND b.good_until IS NULL
+    ) AS is_brought
 FROM stock_items AS i
 WHERE
     i.region = $1 AND i.partner IS NOT DISTINCT FROM $2 AND i.item = ANY($4::text[]) AND i.deleted_at IS NULL
@@ -175,6 +181,24 @@ SELECT
         SELECT sum(r.quantity) FROM stock_reservations AS r WHERE r.place_id = $1 AND r.item_id = w.item_id
     ), 0)::bigint AS available
 FROM unnest($2::uuid[]) AS w (item_id);
+
+-- name: past
+-- $1 now, $2 at most: what is past its time, the first of it first; without what orders have taken.
+SELECT b.place_id, b.item_id, i.item, b.lot, b.best_before, b.quantity, p.region, p.partner
+FROM stock_batches AS b
+INNER JOIN stock_items AS i ON b.item_id = i.id
+INNER JOIN places AS p ON b.place_id = p.id
+WHERE
+    b.good_until <= $1 AND b.quantity > 0 AND i.deleted_at IS NULL
+    AND EXISTS (
+        SELECT FROM stock_batches AS s
+        WHERE s.place_id = b.place_id AND s.item_id = b.item_id
+        HAVING sum(s.quantity) > coalesce((
+            SELECT sum(r.quantity) FROM stock_reservations AS r WHERE r.place_id = b.place_id AND r.item_id = b.item_id
+        ), 0)
+    )
+ORDER BY b.good_until
+LIMIT $2;
 
 -- name: reserve
 -- $1 order, $2 place, $3 items, $4 how much of each.

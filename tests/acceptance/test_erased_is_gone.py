@@ -56,6 +56,7 @@ HOLDS_NOBODY = {
     "geofences": "places, drawn by staff",
     "places": "where orders are prepared",
     "place_tasks": "what is made for an order",
+    "place_ahead": "goods of places",
     "stock_items": "goods",
     "stock_reservations": "goods of orders",
     "stock_outbox": "places whose goods changed",

@@ -15,6 +15,7 @@ OTHERWISE = {
     "geofences": "places of the town; events refer to deleted ones",
     "places": "places of the town; orders refer to removed ones",
     "place_tasks": "with their order",
+    "place_ahead": "two rows at most for what a place makes ahead",
     "stock_reservations": "with their order",
     "stock_outbox": "until it is read, a moment later",
     "stock_items": "goods; movements refer to removed ones",

@@ -881,6 +881,25 @@ export interface components {
             reason: string;
             at?: string | null;
         };
+        /** GoSaid */
+        GoSaid: {
+            item: string;
+            at?: string | null;
+        };
+        /** GoShape */
+        GoShape: {
+            item: string;
+            amount: number;
+            /** @enum {string} */
+            state: "suggested" | "started" | "skipped" | "ready";
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            wanted_at: string | null;
+            /** Format: date-time */
+            good_until: string;
+        };
         /** Held */
         Held: {
             kind: string;
@@ -1088,6 +1107,12 @@ export interface components {
             /** @default UTC */
             timezone?: string;
             dwell_s?: number | null;
+        };
+        /** NewGo */
+        NewGo: {
+            item: string;
+            at?: string | null;
+            amount: number;
         };
         /** NewMessage */
         NewMessage: {
@@ -1747,6 +1772,7 @@ export interface components {
             /** @default 1 */
             batch?: number;
             shelf_life_minutes?: number | null;
+            ahead_minutes?: number | null;
         };
         /** Recipient */
         Recipient: {

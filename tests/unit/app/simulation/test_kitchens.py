@@ -33,14 +33,16 @@ class Answer:
 class Operator:
     """Knows one of the places already."""
 
-    def __init__(self, tasks=()):
-        self.tasks = list(tasks)
+    def __init__(self, tasks=(), ahead=()):
+        self.tasks, self.ahead = list(tasks), list(ahead)
         self.asked = []
 
     async def ask(self, method, path, **request):
         self.asked.append((method, path, request.get("json")))
         if path.endswith("/tasks"):
             return Answer({"items": self.tasks})
+        if path.endswith("/ahead"):
+            return Answer({"items": self.ahead})
         if method == "GET":
             return Answer({"items": [{"external_id": "kitchen-1-1", "id": "known"}]})
         return Answer({"id": "made"})
@@ -65,6 +67,7 @@ async def test_places_of_the_start_before_are_found_again_and_orders_name_them()
     assert [path for path, _ in brought] == [f"/v1/places/{place}/stock/movements" for place in ("known", "made")]
     assert len({body["movements"][0]["id"] for _, body in brought}) == 2, "each gets its own, once"
     assert (made["external_id"], made["name"], made["region"]) == ("kitchen-1-2", "Adega 1", "porto")
+    assert [one["item"] for one in made["recipes"] if "ahead_minutes" in one] == ["Caldo verde"]
     there = [kitchens.dishes(spot) for spot in SPOTS]
     assert [one.place_id for one in there] == ["known", "made"]
     for one in there:
@@ -102,8 +105,28 @@ async def test_every_board_is_looked_at_and_told():
     assert [asked[:2] for asked in operator.asked] == [
         ("GET", "/v1/places/known/tasks"),
         ("POST", "/v1/places/known/tasks/a/start"),
+        ("GET", "/v1/places/known/ahead"),
         ("GET", "/v1/places/made/tasks"),
         ("POST", "/v1/places/made/tasks/a/start"),
+        ("GET", "/v1/places/made/ahead"),
+    ]
+
+
+async def test_what_is_to_be_made_ahead_is():
+    goes = [
+        task("suggested", 0) | {"item": "soup", "amount": 6},
+        task("suggested", 9) | {"item": "later", "amount": 6},
+        task("started", 0) | {"item": "dough", "amount": 6},
+        task("started", 9) | {"item": "bread", "amount": 6},
+    ]
+    operator = Operator(ahead=goes)
+    kitchens = Kitchens(operator, SPOTS[:1], seed=1)
+    await kitchens.open()
+    operator.asked.clear()
+    await kitchens.cook(NOW)
+    assert [asked for asked in operator.asked if asked[0] == "POST"] == [
+        ("POST", "/v1/places/known/ahead/start", {"item": "soup", "amount": 6}),
+        ("POST", "/v1/places/known/ahead/ready", {"item": "dough"}),
     ]
 
 
@@ -121,7 +144,7 @@ async def test_a_kitchen_that_is_closed_down_keeps_no_other_from_cooking():
     operator.asked.clear()
     await kitchens.cook(NOW)
     assert operator.asked[0] == "closed"
-    assert operator.asked[-1][1] == "/v1/places/made/tasks/a/start"
+    assert operator.asked[-2][1] == "/v1/places/made/tasks/a/start"
 
 
 async def test_whoever_cooks_while_the_server_is_away_ends_with_the_simulation():
