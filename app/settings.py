@@ -241,7 +241,7 @@ class Settings:
     """Fixes a region's log may hold unread (60 to 113 bytes each, by how many came at once); beyond it: 503."""
     waiting_limit_fixes: int = 50_000
     """Fixes that may wait in an API process for the next round trip to Redis; beyond it uploads are answered 503."""
-    writer_takeover_s: float = 15.0
+    writer_takeover_s: float = 6.0
     """Log entries that a writer got and did not store for so long are taken over by another: that writer is dead."""
     log_keep_s: float = 300.0
     """How long log entries stay after everybody has read them, so that a live viewer can resume."""

@@ -62,9 +62,11 @@ class LaneParams:
     steady_after_s: float = 60.0
     """A lane that went well for so long begins again at once when it fails."""
     give_up_after: int = 5
-    """After so many failures in a row the region is left to another process, if one lives."""
+    """After so many failures in a row the region is left to another process, if one lives..."""
+    outage_s: float = 30.0
+    """... and after so long, where it is a server that is away: most likely it is away for all, and comes back."""
     rest_s: float = 120.0
-    """So long the region is not taken again here, and kept there."""
+    """So long the region is not taken again here, and kept there; unless nobody takes it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -164,6 +166,9 @@ class Lanes:
         self._adopted = {region: until for region, until in self._adopted.items() if until > now_s}
         free = self._regions - in_force
         self._free_since = {region: self._free_since.get(region, now_s) for region in free}
+        for region, since in self._free_since.items():
+            if now_s - since > 2 * self._params.lease_s:
+                self._resting.pop(region, None)  # whoever else would take it has left it as well
         due = leases.shares(self._regions, self._living)
         mine = {region for region, holder in due.items() if holder == self.holder} - self._resting.keys()
         for region in free - mine - self._resting.keys():
@@ -214,7 +219,7 @@ class Lanes:
             outages.tell(log, "lease not given back", exc, event="lease_not_released", job=self._job)
 
     async def _work_on(self, lease: Lease, stop: asyncio.Event) -> None:
-        backoff_s, n_failures = self._params.backoff_s, 0
+        backoff_s, n_failures, failing_since, give_up_s = self._params.backoff_s, 0, monotonic(), 0.0
         while not stop.is_set():
             began = monotonic()
             try:
@@ -225,17 +230,22 @@ class Lanes:
                 return
             except outages.DRIVERS as exc:
                 n_failures += 1
+                give_up_s = self._params.outage_s if outages.is_outage(exc) else 0.0
                 FAILURES.labels(lease.job, lease.region).inc()
                 outages.tell(log, "lane interrupted", exc, event="lane_interrupted", job=lease.job, region=lease.region)
             except Exception:
                 # Whatever it is, the other regions go on.
                 n_failures += 1
+                give_up_s = 0.0
                 FAILURES.labels(lease.job, lease.region).inc()
                 facts = {"job": lease.job, "region": lease.region, "again_in_s": backoff_s}
                 log.exception("lane died", extra={"event": "lane_died", **facts})
-            if monotonic() - began > self._params.steady_after_s:
+            now = monotonic()
+            if now - began > self._params.steady_after_s:
                 backoff_s, n_failures = self._params.backoff_s, min(n_failures, 1)
-            if n_failures >= self._params.give_up_after and self._others:
+            if n_failures <= 1 or now - began > self._params.lease_s:
+                failing_since = now  # it worked for a while: what fails now is not what failed before
+            if n_failures >= self._params.give_up_after and now - failing_since >= give_up_s and self._others:
                 self._give_up(lease)
                 return
             await pause(stop, backoff_s)

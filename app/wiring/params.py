@@ -58,7 +58,7 @@ def pace_of(settings: Settings) -> Pace:
     takeover_s = settings.writer_takeover_s
     return Pace(
         claim_idle_ms=int(takeover_s * 1000),
-        claim_every_s=takeover_s / 2,
+        claim_every_s=takeover_s / 3,
         reader_absent_s=settings.log_reader_absent_s,
     )
 

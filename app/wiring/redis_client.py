@@ -8,6 +8,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Disconnected
 
 from app.wiring.redis_sentinel import is_sentinels, primary_pool
 
@@ -28,7 +29,10 @@ class _KeepsCancellations(AbstractConnection):
         """As redis-py's."""
         task = asyncio.current_task()
         before = task.cancelling() if task is not None else 0
-        await super().send_packed_command(command, check_health)
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as exc:  # uvloop's word for a transport that the other end has closed
+            raise Disconnected(str(exc)) from exc
         if task is not None and task.cancelling() > before:
             await self.disconnect(nowait=True)  # nobody will read the answer
             raise asyncio.CancelledError
@@ -72,9 +76,11 @@ def open_client(url: str, *, size: int) -> aioredis.Redis:
         "health_check_interval": 15,
     }
     if is_sentinels(url):
-        return aioredis.Redis.from_pool(
-            primary_pool(url, connection=SentinelConnection, tls=SentinelSslConnection, **options)
-        )
+        found = primary_pool(url, connection=SentinelConnection, tls=SentinelSslConnection, **options)
+        for sentinel in found.sentinel_manager.sentinels:
+            theirs = sentinel.connection_pool
+            theirs.connection_class = SslConnection if theirs.connection_class is aioredis.SSLConnection else Connection
+        return aioredis.Redis.from_pool(found)
     pool = aioredis.BlockingConnectionPool.from_url(url, **options)
     pool.connection_class = _CLASSES.get(url.partition(":")[0], Connection)
     return aioredis.Redis.from_pool(pool)

@@ -18,6 +18,8 @@ from redis.backoff import NoBackoff
 
 SCHEMES: Final = ("redis+sentinel", "rediss+sentinel")
 PORT: Final = 26379
+ASKED_S: Final = 1.0
+"""A Sentinel has so long to accept a connection, and to answer; then the next one is asked: uploads wait for that."""
 
 
 class PrimaryPool(aioredis.BlockingConnectionPool, SentinelConnectionPool):
@@ -57,6 +59,8 @@ def primary_pool(
         **{key: value for key, value in found.items() if key.startswith(("socket_", "ssl_"))},
         **{key: found.pop(f"sentinel_{key}") for key in ("username", "password") if f"sentinel_{key}" in found},
         **({"ssl": True} if has_tls else {}),
+        "socket_timeout": ASKED_S,
+        "socket_connect_timeout": ASKED_S,
         # The next Sentinel is asked at once where one does not answer.
         "retry": Retry(NoBackoff(), 0),
     }

@@ -6,6 +6,7 @@ cache; and what was learned, once somebody keeps `knowledge` up to date (app/wir
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -47,6 +48,40 @@ class Resources:
     """Follows streams for everybody in this process."""
 
 
+UNREACHABLE_S = 6
+"""A connection whose other end is gone without a word (its machine, or the network between) is given up after so long:
+by us, who would wait for an answer, and by the server, where the session's locks keep everybody else waiting."""
+ASK_AFTER_S, ASK_EVERY_S = 3, 1
+"""A silent connection is asked whether its other end is there."""
+SESSION = {
+    "tcp_user_timeout": str(UNREACHABLE_S * 1000),
+    "tcp_keepalives_idle": str(ASK_AFTER_S),
+    "tcp_keepalives_interval": str(ASK_EVERY_S),
+    "tcp_keepalives_count": str((UNREACHABLE_S - ASK_AFTER_S) // ASK_EVERY_S),
+}
+"""The server's part: as it comes, it would notice after two hours."""
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """asyncpg's, that notices within UNREACHABLE_S that the server cannot be reached any more."""
+
+    __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: Any, *more: Any) -> None:
+        super().__init__(protocol, transport, *more)
+        ours = transport.get_extra_info("socket")
+        if ours is None or ours.family == getattr(socket, "AF_UNIX", None) or not hasattr(socket, "TCP_USER_TIMEOUT"):
+            return  # not Linux: the system's own patience
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in {
+            socket.TCP_USER_TIMEOUT: UNREACHABLE_S * 1000,
+            socket.TCP_KEEPIDLE: ASK_AFTER_S,
+            socket.TCP_KEEPINTVL: ASK_EVERY_S,
+            socket.TCP_KEEPCNT: (UNREACHABLE_S - ASK_AFTER_S) // ASK_EVERY_S,
+        }.items():
+            ours.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class ConnectionPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
     """asyncpg's pool, that gives a wait for a connection up with TimeoutError, however the connection is asked for."""
 
@@ -55,7 +90,7 @@ class ConnectionPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no type
     def __init__(self, dsn: str, *, wait_s: float | None, **options: Any) -> None:
         """`options`: those of `asyncpg.create_pool`, which can make none but its own class."""
         defaults: dict[str, Any] = {
-            "connection_class": asyncpg.Connection,
+            "connection_class": Connection,
             "record_class": asyncpg.Record,
             "init_size": None,
             "max_queries": 50_000,
@@ -78,7 +113,8 @@ async def open_pool(
 
     `wait_s`: longest wait for a connection while all are busy; None: until one is free, which is right for loops.
     `role`: by which PostgreSQL tells whose session it is, in pg_stat_activity and in its log.
-    Behind a pooler in transaction mode the next statement may meet another session: nothing is prepared, or reset.
+    Behind a pooler in transaction mode the next statement may meet another session: nothing is prepared, or reset; the
+    sessions are the pooler's, and so is the patience with them.
     With a shared session (TimescaleDB in WebAssembly) there are no prepared statements and there is no RESET ALL,
     which would change the search path of everybody.
     """
@@ -89,6 +125,8 @@ async def open_pool(
         options["server_settings"] = {"application_name": f"postrider {role}"}
         if settings.database_pooler:
             options |= {"statement_cache_size": 0, "reset": _leave_session_alone}
+        else:
+            options["server_settings"] |= SESSION
     return await ConnectionPool(
         settings.database_url, wait_s=wait_s, command_timeout=60, timeout=DATABASE_TIMEOUT_S, **options
     )

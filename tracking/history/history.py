@@ -25,6 +25,9 @@ from tracking.quality import Limits
 
 log = logging.getLogger(__name__)
 
+IDLE_MS = 5000
+"""A writer whose turn it is and that says nothing for so long is stopped or unreachable: its turn ends."""
+
 
 class History(Reader):
     """Positions in the database. One instance per process; its methods may be called at the same time."""
@@ -59,7 +62,7 @@ class History(Reader):
         heads = self._heads.setdefault(slot, Heads())
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                turn = await connection.fetchval(queries["positions.take_turn"], slot)
+                turn = await connection.fetchval(queries["positions.take_turn"], slot, str(IDLE_MS))
                 if turn != self._turns.get(slot, -1) + 1:
                     heads.forget()
                 batch = await self._learn(connection, heads, batch)

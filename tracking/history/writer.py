@@ -65,9 +65,9 @@ class Pace:
     """... or when its first entry has waited so long."""
     read_entries: int = 500
     block_ms: int = 1000
-    claim_idle_ms: int = 15_000
+    claim_idle_ms: int = 6_000
     """An entry that a writer got and did not acknowledge for so long is taken over: that writer is dead."""
-    claim_every_s: float = 7.5
+    claim_every_s: float = 2.0
     trim_every_s: float = 1.0
     reader_absent_s: float = 3600.0
     """A reader of the log that has not read for so long loses its place, so that the log can be trimmed again."""

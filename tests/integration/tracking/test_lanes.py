@@ -8,10 +8,11 @@ import asyncpg
 import pytest
 
 from sql import queries
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tracking import lease as leases
 from tracking.errors import LeaseLost
 from tracking.lanes import LaneParams, Lanes
+from tracking.pause import pause
 
 JOB = "test"
 PARAMS = LaneParams(lease_s=1.0, beat_s=0.1, regions_every_s=0.2, backoff_s=0.02, backoff_at_most_s=0.05)
@@ -215,3 +216,46 @@ async def test_a_region_left_to_another_is_tried_again_after_a_rest(pool):
         await until(lambda: min(sick.n_begun, other.n_begun) > PARAMS.give_up_after)
         sick.act = other.act = None
         await until(lambda: sick.at or other.at)
+
+
+async def away(lease):
+    raise ConnectionRefusedError
+
+
+async def test_a_region_that_all_have_left_is_tried_again_long_before_their_rest_is_over(pool):
+    params = replace(PARAMS, outage_s=0.1, rest_s=10 * PATIENCE_S)
+    sick, other = Worker(pool, ["a"], params=params, act=away), Worker(pool, ["a"], params=params, act=away)
+    async with sick.running(), other.running():
+        await until(lambda: min(sick.n_begun, other.n_begun) >= PARAMS.give_up_after)
+        sick.act = other.act = None
+        await until(lambda: sick.at or other.at)
+
+
+@dataclass
+class Dependent(Worker):
+    """Fails while a server is gone."""
+
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def work(self, lease, stop):
+        self.n_begun += 1
+        self.at[lease.region] = lease
+        try:
+            while not await pause(stop, 0.02):
+                if self.gone.is_set():
+                    await away(lease)
+        finally:
+            del self.at[lease.region]
+
+
+async def test_a_server_that_is_away_for_a_while_moves_no_region(pool):
+    """Each lane fails more often than one may that fails alone."""
+    both = [Dependent(pool, ["a", "b"], params=replace(KEPT, outage_s=600.0)) for _ in range(2)]
+    async with both[0].running(), both[1].running():
+        await until(lambda: [len(worker.at) for worker in both] == [1, 1])
+        before = await pool.fetch(queries["leases.in_force"], JOB)
+        for worker in both:
+            worker.gone.set()
+        enough = [worker.n_begun + 2 * PARAMS.give_up_after for worker in both]
+        await until(lambda: all(worker.n_begun > n for worker, n in zip(both, enough, strict=True)))
+        assert await pool.fetch(queries["leases.in_force"], JOB) == before

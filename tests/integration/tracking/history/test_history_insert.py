@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sql import queries
+from tests.waiting import PATIENCE_S
 from tracking.batch import PositionColumns
 from tracking.history.history import History
 from tracking.history.rows import cells, unpack_cell
@@ -54,6 +56,18 @@ async def test_a_batch_is_stored_once_however_often_it_comes(pool, history):
     assert await history.insert_many(batch) == 0
     assert await History(pool).insert_many(batch) == 0
     assert await rows(pool) == before
+
+
+async def test_a_writer_stopped_in_the_middle_of_its_turn_keeps_nobody_waiting(pool, history):
+    async def stopped_in_the_middle():
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.fetchval(queries["positions.take_turn"], "default", "300")
+            async with asyncio.timeout(PATIENCE_S):
+                assert await history.insert_many(columns(drive(0))) == 20
+            await connection.execute("SELECT 1")
+
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await stopped_in_the_middle()
 
 
 async def test_values_come_back_as_they_went_in(pool, history):
