@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { sendActions } from '../src/courier/sending'
 import { MOST, Outbox } from '../src/counter/outbox'
-import { slotsOf, tasksAfter } from '../src/counter/pending'
-import type { Said, Step, Task } from '../src/counter/shapes'
+import { goesAfter, slotsOf, tasksAfter } from '../src/counter/pending'
+import type { Go, Said, Step, Task } from '../src/counter/shapes'
 
 const NOW = Date.parse('2026-05-04T12:00:00Z')
 const minutes = (n: number) => new Date(NOW + n * 60_000).toISOString()
@@ -52,6 +52,23 @@ it('what was said shows at once, in the order in which it was said', () => {
   ])
   expect(after[0]?.ends_at).toBe(minutes(15))
   expect(tasksAfter([task('a', { state: 'ready' })], [heard('start', 'a')])[0]?.state).toBe('ready')
+})
+
+it('what was said of something made ahead shows at once, and moves no order', () => {
+  const go = (item: string): Go => ({
+    item,
+    amount: 6,
+    state: 'suggested',
+    starts_at: minutes(20),
+    ends_at: minutes(35),
+    wanted_at: minutes(60),
+    good_until: minutes(155),
+  })
+  const all = [go('soup'), go('dough'), go('salad'), go('bread')]
+  const says = [heard('start', '', { item: 'soup' }), heard('skip', '', { item: 'dough' }), heard('start', '', { item: 'salad' })]
+  const after = goesAfter(all, [...says, heard('ready', '', { item: 'salad' }), heard('start', 'bread')])
+  expect(after).toEqual([{ ...go('soup'), state: 'started', starts_at: minutes(1) }, go('bread')])
+  expect(tasksAfter([task('soup')], says)).toEqual([task('soup')])
 })
 
 it('orders stand by what is to be done with them', () => {

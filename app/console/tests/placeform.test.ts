@@ -17,7 +17,7 @@ const KITCHEN: Kitchen = {
   timezone: 'Europe/Lisbon',
   capacity: 3,
   prepare_s: 450,
-  recipes: [{ item: 'soup', minutes: 20, batch: 4, shelf_life_minutes: 30 }, { item: 'toast', minutes: 5 }],
+  recipes: [{ item: 'soup', minutes: 20, batch: 4, shelf_life_minutes: 30, ahead_minutes: 2 }, { item: 'toast', minutes: 5 }],
   max_queue: 12,
   paused_until: null,
   version: 7,

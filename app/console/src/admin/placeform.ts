@@ -15,6 +15,8 @@ export interface RecipeRow {
   minutes: number | null
   batch: number | null
   shelf: number | null
+  /** Minutes once it was made ahead; null: it never is. */
+  ahead: number | null
 }
 
 export interface Draft {
@@ -31,7 +33,7 @@ export interface Draft {
 }
 
 export const emptySpan = (): Span => ({ from: '10:00', to: '22:00', weekdays: [0, 1, 2, 3, 4, 5, 6] })
-export const emptyRecipe = (): RecipeRow => ({ item: '', minutes: null, batch: null, shelf: null })
+export const emptyRecipe = (): RecipeRow => ({ item: '', minutes: null, batch: null, shelf: null, ahead: null })
 export const empty = (): Draft => ({
   name: '',
   where: emptyEnd(),
@@ -61,11 +63,12 @@ export const draftOf = (place: Kitchen): Draft => ({
   prepare: place.prepare_s / 60,
   maxQueue: place.max_queue,
   hours: place.hours.map(({ from, to, weekdays = [] }) => ({ from, to, weekdays: [...weekdays] })),
-  recipes: place.recipes.map(({ item, minutes, batch, shelf_life_minutes }) => ({
+  recipes: place.recipes.map(({ item, minutes, batch, shelf_life_minutes, ahead_minutes }) => ({
     item,
     minutes,
     batch: batch ?? null,
     shelf: shelf_life_minutes ?? null,
+    ahead: ahead_minutes ?? null,
   })),
 })
 
@@ -95,11 +98,12 @@ function common({ where, ...draft }: Draft, contact: Record<string, string>) {
     hours: draft.hours.map((span) => ({ ...span, weekdays: [...span.weekdays].sort() })),
     capacity: draft.capacity ?? 1,
     prepare_s: Math.round((draft.prepare ?? 0) * 60),
-    recipes: draft.recipes.map(({ item, minutes, batch, shelf }) => ({
+    recipes: draft.recipes.map(({ item, minutes, batch, shelf, ahead }) => ({
       item: item.trim(),
       minutes: minutes ?? 0,
       ...(batch !== null && { batch }),
       ...(shelf !== null && { shelf_life_minutes: shelf }),
+      ...(ahead !== null && { ahead_minutes: ahead }),
     })),
     max_queue: draft.maxQueue,
   }

@@ -7,8 +7,8 @@ import { Problem } from '../lib/api'
 import { locale } from '../lib/locale.svelte'
 import type { Page } from '../lib/undescribed'
 import { Outbox } from './outbox'
-import { slotsOf, tasksAfter } from './pending'
-import type { Place, Said, Step, Task } from './shapes'
+import { goesAfter, slotsOf, tasksAfter } from './pending'
+import type { Go, Place, Said, Step, Task } from './shapes'
 
 const LOOK_EVERY_MS = 10_000
 /** Nobody speaks for the place here, or somebody who may not. */
@@ -26,9 +26,11 @@ export class Board {
   refusals = $state.raw<Refusal[]>([])
   now = $state(Date.now())
   private tasks = $state.raw<Task[] | null>(null)
+  private made = $state.raw<Go[]>([])
   said = $state.raw<Said[]>([])
 
   readonly slots = $derived(slotsOf(tasksAfter(this.tasks ?? [], this.said), this.now))
+  readonly goes = $derived(goesAfter(this.made, this.said))
   readonly isReady = $derived(this.place !== null && this.tasks !== null)
   readonly isPaused = $derived(this.place?.paused_until != null && Date.parse(this.place.paused_until) > this.now)
 
@@ -48,9 +50,18 @@ export class Board {
 
   /** Keep that something was said, and tell the server as soon as there is a network. */
   async say(step: Step, orderId: string, body: Record<string, unknown> = {}): Promise<void> {
-    const at = new Date().toISOString()
-    const path = `/v1/places/${this.place!.id}/tasks/${orderId}/${step}`
     const isTimed = step === 'start' || step === 'ready'
+    await this.keep(step, orderId, `tasks/${orderId}/${step}`, body, isTimed)
+  }
+
+  /** The same of what is made ahead. */
+  async sayAhead(step: 'start' | 'ready' | 'skip', { item, amount }: Go): Promise<void> {
+    await this.keep(step, '', `ahead/${step}`, step === 'ready' ? { item } : { item, amount }, true)
+  }
+
+  private async keep(step: Step, orderId: string, to: string, body: Record<string, unknown>, isTimed: boolean): Promise<void> {
+    const at = new Date().toISOString()
+    const path = `/v1/places/${this.place!.id}/${to}`
     this.outbox.add({ step, orderId, method: 'POST', path, body: isTimed ? { ...body, at } : body, key: crypto.randomUUID(), at })
     this.said = this.outbox.all()
     await this.look()
@@ -95,6 +106,8 @@ export class Board {
       const [place] = (await api.get<Page<Place>>('/v1/places')).items
       if (!place) return void (this.isSignedOut = true)
       const { items } = await api.get<Page<Task>>(`/v1/places/${place.id}/tasks`)
+      const isAhead = place.recipes.some(({ ahead_minutes }) => ahead_minutes != null)
+      this.made = isAhead ? (await api.get<Page<Go>>(`/v1/places/${place.id}/ahead`)).items : []
       this.show(place, items)
     } catch (error) {
       if (!(error instanceof Problem)) throw error

@@ -1,6 +1,6 @@
 /** The tasks as they are once the server knows what was said: the page never waits for a network. */
 
-import type { Said, Task } from './shapes'
+import type { Go, Said, Task } from './shapes'
 
 const MINUTE_MS = 60_000
 /** Begun so much before its slot it is still in time: what is to be begun now is what comes next. */
@@ -20,7 +20,19 @@ function after(task: Task, { step, at, body }: Said): Task {
       return { ...task, ends_at: later(task.ends_at ?? task.ready_at ?? at, Number(body.minutes)) }
     case 'problem':
       return { ...task, state: 'waiting', problem: String(body.text), cannot: 'problem' }
+    case 'skip':
+      return task
   }
+}
+
+/** The same for what is made ahead: what is ready, or not wanted, is gone. */
+export function goesAfter(goes: readonly Go[], said: readonly Said[]): Go[] {
+  const last = new Map(said.filter(({ orderId }) => !orderId).map((one) => [one.body.item, one]))
+  return goes.flatMap((go): Go[] => {
+    const one = last.get(go.item)
+    if (!one) return [go]
+    return one.step === 'start' ? [{ ...go, state: 'started', starts_at: one.at }] : []
+  })
 }
 
 const later = (at: string, minutes: number): string => new Date(Date.parse(at) + minutes * MINUTE_MS).toISOString()

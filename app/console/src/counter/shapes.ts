@@ -5,13 +5,17 @@ import type { components } from '../lib/openapi'
 export type Place = components['schemas']['PlaceInfo']
 export type Task = components['schemas']['TaskShape']
 
-export type Step = 'start' | 'ready' | 'delay' | 'problem'
+/** Something that is made ahead of orders. */
+export type Go = components['schemas']['GoShape']
+
+export type Step = 'start' | 'ready' | 'delay' | 'problem' | 'skip'
 
 /** Something that was said and is not known to the server yet. */
 export interface Said {
   /** Counts what was said here. */
   n: number
   step: Step
+  /** Empty: of what is made ahead. */
   orderId: string
   method: 'POST'
   path: string
