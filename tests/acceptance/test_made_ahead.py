@@ -21,20 +21,29 @@ async def database(settings):
     await connection.close()
 
 
-async def habit(database, place, *, hours=1, quantity=4, each=3):
+PLACED = """
+    INSERT INTO orders (
+        region, place_id, state, placed_at, closed_at, pickup_lat, pickup_lon, pickup_service_s, pickup_opens_at,
+        dropoff_lat, dropoff_lon, dropoff_service_s
+    ) VALUES ($1, $2, $3, $4, $4, 41.15, -8.61, 60, $5, 41.16, -8.62, 60) RETURNING id"""
+OF_EACH_WEEK = (
+    # The first is of before the time that is looked at: the place was there all of that week.
+    (-60, "failed", 0, None),
+    *((60 + n, "failed", 4, None) for n in range(3)),
+    (60, "cancelled", 50, None),
+    (60, "failed", 50, timedelta(days=1)),
+)
+"""Minutes from now, what became of it, how much soup, and how much later it was wanted."""
+
+
+async def habit(database, place):
     """So much soup was ordered an hour from now in each of the weeks before."""
     for week in range(1, WEEKS + 1):
-        at = datetime.now(UTC) - timedelta(days=7 * week) + timedelta(hours=hours)
-        for n in range(each + 1):
-            # The oldest is before the time that is looked at: the place was there all of that week.
-            placed_at = at - timedelta(hours=hours + 1) if n == each else at + timedelta(minutes=n)
-            order_id = await database.fetchval(
-                "INSERT INTO orders (region, place_id, state, placed_at, pickup_lat, pickup_lon, pickup_service_s,"
-                " dropoff_lat, dropoff_lon, dropoff_service_s, closed_at)"
-                " VALUES ($1, $2, 'failed', $3, 41.15, -8.61, 60, 41.16, -8.62, 60, $3) RETURNING id",
-                *(place["region"], place["id"], placed_at),
-            )
-            lines = f'[{{"item": "soup", "quantity": {quantity}}}]' if n < each else "[]"
+        for minutes, state, quantity, later in OF_EACH_WEEK:
+            at = datetime.now(UTC) - timedelta(days=7 * week) + timedelta(minutes=minutes)
+            opens_at = None if later is None else at + later
+            order_id = await database.fetchval(PLACED, place["region"], place["id"], state, at, opens_at)
+            lines = f'[{{"item": "soup", "quantity": {quantity}}}]' if quantity else "[]"
             await database.execute(
                 "INSERT INTO place_tasks (order_id, lines, duration_s) VALUES ($1, $2, 0)", order_id, lines
             )
@@ -67,9 +76,9 @@ async def test_what_is_asked_for_every_week_is_made_before_and_orders_have_it_so
     assert await ahead(counter, place) == [], "nothing is known of it"
     await habit(database, place)
     # As if a minute had passed.
-    await town.staff.patch(f"/v1/places/{place['id']}", json={"recipes": [SOUP | {"batch": 7}, ROAST]})
+    await town.staff.patch(f"/v1/places/{place['id']}", json={"recipes": [SOUP | {"batch": 20}, ROAST]})
     (go,) = await ahead(counter, place)
-    assert (go["item"], go["amount"], go["state"]) == ("soup", 7, "suggested")
+    assert (go["item"], go["amount"], go["state"]) == ("soup", 12, "suggested")
     assert instant(go["ends_at"]) - instant(go["starts_at"]) == timedelta(minutes=30)
     assert instant(go["good_until"]) - instant(go["ends_at"]) == timedelta(minutes=240)
     assert instant(go["starts_at"]) - datetime.now(UTC) < TOLERANCE
