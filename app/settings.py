@@ -45,11 +45,13 @@ class Settings:
     """Connections each process keeps at most."""
     redis_url: str = ""
     """Redis 7 or a server that speaks its protocol, with AOF on; empty: `postrider up` starts an embedded one.
-    Sentinels find it by a name: `redis+sentinel://:password@first:26379,second:26379/name`."""
+    Sentinels find it by a name: `redis+sentinel://:password@first:26379,second:26379/name`; of a cluster some servers
+    are named: `redis+cluster://:password@first:6379,second:6379`."""
     redis_pool_size: int = 32
-    """Redis connections each process keeps at most for commands; more commands wait for one."""
+    """Redis connections each process keeps at most for commands, to each server; more commands wait for one."""
     redis_waiting_size: int = 300
-    """The same for reads that wait for news: the writer has one a region, all other readers one in all."""
+    """The same for reads that wait for news: the writer has one a region, all other readers one in all; on a cluster
+    these, too, have one a region."""
     redis_replicas: int = 0
     """Replicas of Redis that must have a position before it is answered 2xx, so that a failover loses none; 0: none."""
     redis_replicas_within_s: float = 1.0
@@ -360,7 +362,12 @@ CHOICES: Final[Mapping[str, Collection[str]]] = {
 SCHEMES: Final[Mapping[str, Sequence[str]]] = {
     "database_url": ("postgresql", "postgres"),
     "database_read_url": ("postgresql", "postgres"),
-    "redis_url": ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"),
+    "redis_url": (
+        "redis",
+        "rediss",
+        "unix",
+        *(f"{base}+{kind}" for kind in ("sentinel", "cluster") for base in ("redis", "rediss")),
+    ),
     "rabbitmq_url": ("amqp", "amqps"),
     "mqtt_url": ("mqtt", "mqtts"),
     "valhalla_url": ("http", "https"),
@@ -415,13 +422,15 @@ def _check_address(field_name: str, name: str, value: str) -> None:
     try:
         parts = urlsplit(value)
         hosts = parts.netloc.rpartition("@")[2]
-        several = field_name in SEVERAL_HOSTS or parts.scheme.endswith("+sentinel")
+        several = field_name in SEVERAL_HOSTS or parts.scheme.endswith(("+sentinel", "+cluster"))
         for host in hosts.split(",") if several else [hosts]:
             _ = parts._replace(netloc=host).port
     except ValueError as exc:
         raise SettingError(f"{name}: cannot be read as an address: {exc}") from None
     if parts.scheme not in SCHEMES[field_name]:
         raise SettingError(f"{name}: expected an address that begins with {SCHEMES[field_name][0]}://")
+    if parts.scheme.endswith("+cluster") and parts.path.strip("/") not in {"", "0"}:
+        raise SettingError(f"{name}: a Redis Cluster has database 0 only: expected nothing after the hosts")
 
 
 def table() -> str:

@@ -23,6 +23,7 @@ from app.machine.servers import NotInstalled, PostgresServer, RedisServer
 from app.machine.timescale import TimescaleServer
 from tests import emptied
 from tests.emptied import Emptied
+from tests.one_slot import held
 
 # Each client would read the certificates of all authorities anew, which takes longer than most requests here.
 httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
@@ -81,6 +82,12 @@ def database_url(emptied_database: Emptied) -> Iterator[str]:
     """A migrated database with nothing in it; its address is every test's, so that an API can serve the next."""
     yield emptied_database.ready()
     emptied_database.empty()
+
+
+@pytest.fixture(autouse=True)
+def one_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is sent to Redis could be sent to a cluster."""
+    yield from held(monkeypatch)
 
 
 @pytest.fixture(scope="session")

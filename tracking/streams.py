@@ -6,6 +6,9 @@ Many streams of Redis, read over one blocked connection.
 A reader that is busy for long fills its tail, is left out of the next reads and goes on where it was; the others are
 not held up. When Redis goes away, or refuses one of the streams, the tails concerned end with that error and their
 readers begin anew as they see fit. Without readers nothing is read, and no connection kept.
+
+A cluster refuses to read streams of several slots at once (CROSSSLOT), also where one server has them: there each
+region has a read of its own, over a connection to its server, and only its readers hear of that server's failure.
 """
 
 import asyncio
@@ -15,11 +18,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from tracking.cluster import lane_of
 from tracking.pause import heed_cancellation, pause, rest
 
 log = logging.getLogger(__name__)
@@ -82,6 +87,8 @@ class Tail:
     def __init__(self, after: Mapping[str, str]) -> None:
         self.after = dict(after)
         """The last entry of each stream that was put here."""
+        self.answered_at = datetime.fromtimestamp(0, UTC)
+        """When Redis answered last, with news or without."""
         self.arrived = asyncio.Event()
         """Something can be taken, or it has failed."""
         self._entries: deque[StreamEntry] = deque()
@@ -134,6 +141,27 @@ class Tails:
     def __init__(self, redis: Redis, *, group: str | None = None, consumer: str = "", block_ms: int = BLOCK_MS) -> None:
         """With `group` entries are shared out among its consumers, each to one; then a stream has one reader here."""
         self._redis = redis
+        self._make = partial(_Reader, redis, group=group, consumer=consumer, block_ms=block_ms)
+        self._readers: dict[int, _Reader] = {}
+
+    @contextmanager
+    def follow(self, after: Mapping[str, str]) -> Iterator[Tail]:
+        """What comes in these streams after these ids. On a cluster they are streams of one region."""
+        [lane] = {lane_of(self._redis, key) for key in after}
+        reader = self._readers.setdefault(lane, self._make())
+        try:
+            with reader.follow(after) as tail:
+                yield tail
+        finally:
+            if not reader.is_wanted and self._readers.get(lane) is reader:
+                del self._readers[lane]
+
+
+class _Reader:
+    """Reads what one command can read."""
+
+    def __init__(self, redis: Redis, *, group: str | None, consumer: str, block_ms: int) -> None:
+        self._redis = redis
         self._group = group
         self._consumer = consumer
         self._block_ms = block_ms
@@ -141,12 +169,15 @@ class Tails:
         self._changed = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
         self._entry_bytes = FIRST_GUESS_BYTES
-        self.answered_at = datetime.fromtimestamp(0, UTC)
-        """When Redis answered last, with news or without."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody follows."""
+        return bool(self._tails)
 
     @contextmanager
     def follow(self, after: Mapping[str, str]) -> Iterator[Tail]:
-        """What comes in these streams after these ids."""
+        """As `Tails.follow`."""
         tail = Tail(after)
         self._tails.add(tail)
         self._changed.set()
@@ -201,7 +232,8 @@ class Tails:
             answer = await self._redis.xread(places, count=count, block=block_ms)
         else:
             answer = await self._redis.xreadgroup(self._group, self._consumer, places, count=count, block=block_ms)
-        self.answered_at = datetime.now(UTC)
+        for tail in tails:
+            tail.answered_at = datetime.now(UTC)
         entries = entries_of(answer)
         if entries:
             self._entry_bytes = max(1, *(entry.n_bytes for entry in entries))

@@ -140,8 +140,10 @@ class Erasing:
 
     async def forget(self, courier_id: UUID, tokens: tuple[bytes, ...]) -> None:
         """Take a courier out of Redis, in every region: one may have worked in several. Raises what redis raises."""
-        if tokens:
-            await self._redis.delete(*(redis_key(token) for token in tokens))
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for token in tokens:
+                pipe.delete(redis_key(token))
+            await pipe.execute()
         for region in await self._regions():
             await self._live.forget(courier_id, region)
             await self._etas.forget(region, courier_id)

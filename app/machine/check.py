@@ -3,6 +3,7 @@
 import re
 import resource
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from app.wiring.schema import schema_of
 from sql import queries
 from sql.ledger import FIT, Schema, Standing
 from tracking import outages
+from tracking.cluster import servers_of
 from tracking.dead_letters import DeadLetters
 from tracking.log import PositionLog
 from tracking.pause import rest
@@ -118,15 +120,16 @@ async def _replica(settings: Settings) -> list[Result]:
 async def _redis(settings: Settings, now: datetime) -> list[Result]:
     if not settings.redis_url:
         return [Result("redis", "not looked at: REDIS_URL is not set", ok=False)]
-    client = open_redis(settings)
+    client, results = open_redis(settings), list[Result]()
     try:
-        await client.ping()
-        results = [*await _redis_server(client), *await _redis_durability(client), *await _redis_state(client)]
+        for address, server in (await servers_of(client, with_replicas=True)).items():
+            found = await _redis_of(server, settings, is_cluster=bool(address))
+            results += [replace(one, what=f"{one.what} ({address})") if address else one for one in found]
         results += [await _readers(client), *await maps(settings, client, now)]
         letters = DeadLetters(client)
         n_dead = sum([await letters.count(region) for region in await letters.regions()])
     except outages.DRIVERS as exc:
-        return [Result("redis", f"REDIS_URL: does not answer: {outages.words(exc)}", ok=False)]
+        return [*results, Result("redis", f"REDIS_URL: does not answer: {outages.words(exc)}", ok=False)]
     finally:
         await client.aclose()
     waiting = f"{n_dead} wait: `postrider dead-letters list`" if n_dead else "none"
@@ -134,7 +137,23 @@ async def _redis(settings: Settings, now: datetime) -> list[Result]:
     return [*results, Result("dead letters", waiting, ok=not n_dead, mend=mend)]
 
 
-async def _redis_server(client: aioredis.Redis) -> list[Result]:
+async def _redis_of(server: aioredis.Redis, settings: Settings, *, is_cluster: bool) -> list[Result]:
+    """A server by itself. Raises what redis raises, but not for the sake of one of several."""
+    try:
+        await server.ping()
+    except outages.REDIS as exc:
+        if not is_cluster:
+            raise
+        return [Result("redis", f"does not answer: {outages.words(exc)}", ok=False)]
+    return [
+        *await _redis_server(server, is_cluster=is_cluster),
+        *await _redis_durability(server),
+        *await _redis_state(server),
+        *await _redis_replicas(server, settings),
+    ]
+
+
+async def _redis_server(client: aioredis.Redis, *, is_cluster: bool) -> list[Result]:
     try:
         info = await client.info("server")
     except ResponseError as exc:
@@ -142,9 +161,24 @@ async def _redis_server(client: aioredis.Redis) -> list[Result]:
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info.get("redis_version") or "unknown")
     results = [_version("redis", name, version, REDIS_AT_LEAST)]
-    if info.get("redis_mode") == "cluster":
-        results.append(Result("redis mode", "a node of a cluster: every other key is refused", ok=False))
+    if is_cluster:
+        coverage = await _configured(client, "cluster-require-full-coverage")
+        unknown = "unknown: this user may not ask; see to it that it is no: one server's outage must not be everybody's"
+        results.append(_wanted("cluster-require-full-coverage", coverage, {"no"}, unknown))
+    elif info.get("redis_mode") == "cluster":
+        mend = "REDIS_URL=redis+cluster://… of its servers"
+        results.append(Result("redis mode", "a node of a cluster: most keys are refused", ok=False, mend=mend))
     return results
+
+
+async def _redis_replicas(client: aioredis.Redis, settings: Settings) -> list[Result]:
+    """Of a primary: whether as many follow it as an upload waits for."""
+    info = await _info(client, "replication")
+    if not settings.redis_replicas or info.get("role") != "master":
+        return []
+    n, wanted = info.get("connected_slaves", 0), settings.redis_replicas
+    mend = "" if n >= wanted else "start them: until then uploads are answered 503"
+    return [Result("redis replicas", f"{n} follow, uploads wait for {wanted}", ok=n >= wanted, mend=mend)]
 
 
 async def _redis_durability(client: aioredis.Redis) -> list[Result]:

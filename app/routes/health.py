@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -16,12 +17,15 @@ from dispatch.travel.times import PAID
 from sql import queries
 from sql.ledger import FIT
 from tracking import outages
+from tracking.cluster import servers_of
 from tracking.intake.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT_S = 2.0
 AWAY = "unavailable"
+PARTLY = "partly"
+"""Of a cluster some servers work: so do their regions, and nobody is to send the others' phones elsewhere."""
 PROBE = "pr:probe"
 """A key that roles write to know whether they may."""
 
@@ -38,7 +42,8 @@ async def ready(pool: Pool, redis: RedisClient) -> Response[dict[str, Any]]:
     Whether what this process promises would work now, by what it stands on, and on which storage engine.
 
     503: no fix can be accepted (Redis is away, or takes no writes), or this is no installation to send anybody to (the
-    database is not migrated, too new, or read-only). PostgreSQL away: ready but degraded, for fixes are accepted.
+    database is not migrated, too new, or read-only). PostgreSQL away, or some servers of a Redis Cluster: ready but
+    degraded, for fixes are accepted, or those of the other regions.
     `maps` names the maps APIs that were not asked within the last minute because our own limits were reached.
     """
     status, body = await readiness(pool, redis)
@@ -57,8 +62,9 @@ async def readiness(
     database, log_status, limited = await asyncio.gather(
         _database(pool), _log(redis, takes_fixes=takes_fixes), _limited(redis)
     )
-    is_ready = log_status == "ok" and database["status"] in ({"ok", AWAY} if takes_fixes else {"ok"})
-    status = "unavailable" if not is_ready else "ok" if database["status"] == "ok" else "degraded"
+    is_ready = log_status in {"ok", PARTLY} and database["status"] in ({"ok", AWAY} if takes_fixes else {"ok"})
+    is_whole = log_status == database["status"] == "ok"
+    status = "unavailable" if not is_ready else "ok" if is_whole else "degraded"
     body = {
         "status": status,
         "database": database,
@@ -98,8 +104,26 @@ async def _log(redis: aioredis.Redis, *, takes_fixes: bool) -> str:
         return "no_writes"
     except Exception as exc:  # noqa: BLE001 - as above
         outages.tell(log, "redis not ready", exc, event="redis_not_ready")
-        return AWAY
+        return PARTLY if await _works_partly(redis) else AWAY
     return "ok"
+
+
+async def _works_partly(redis: aioredis.Redis) -> bool:
+    """Whether another server of a cluster would take writes."""
+    with suppress(*outages.DRIVERS):
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            servers = (await servers_of(redis)).values()
+            for asking in asyncio.as_completed([_is_fit(server) for server in servers] if len(servers) > 1 else []):
+                if await asking:
+                    return True
+    return False
+
+
+async def _is_fit(server: aioredis.Redis) -> bool:
+    with suppress(*outages.DRIVERS):
+        told: Any = await server.cluster("INFO")
+        return bool(told["cluster_state"] == "ok")
+    return False
 
 
 async def _limited(redis: aioredis.Redis) -> list[str]:

@@ -48,10 +48,9 @@ class DeviceCodes:
         letters = "".join(secrets.choice(LETTERS) for _ in range(8))
         asked = Asked(device_code=secrets.token_urlsafe(32), user_code=f"{letters[:4]}-{letters[4:]}")
         device = _device_key(asked.device_code)
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.set(device, b"", ex=LIVES_S)
-            pipe.set(_user_key(asked.user_code), device, ex=LIVES_S)
-            await pipe.execute()
+        # One after the other, for a cluster has them on two servers: whoever confirms a code finds the device it is of.
+        await self._redis.set(device, b"", ex=LIVES_S)
+        await self._redis.set(_user_key(asked.user_code), device, ex=LIVES_S)
         return asked
 
     async def confirm(self, user_code: str, courier_id: UUID) -> bool:

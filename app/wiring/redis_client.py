@@ -1,6 +1,7 @@
 """Clients of Redis: with timeouts, with a bound to their connections, and that end when they are told to."""
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 import redis.asyncio as aioredis
@@ -10,6 +11,7 @@ from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSL
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
 
+from app.wiring.redis_cluster import is_cluster, open_cluster
 from app.wiring.redis_sentinel import is_sentinels, primary_pool
 
 TIMEOUT_S: Final = 5.0
@@ -63,15 +65,17 @@ _CLASSES: Final[dict[str, type[AbstractConnection]]] = {"rediss": SslConnection,
 
 def open_client(url: str, *, size: int) -> aioredis.Redis:
     """
-    A client of at most `size` connections; commands that find all of them busy wait for one.
+    A client of at most `size` connections to each server; commands that find all of them busy wait for one.
 
     A command that fails is answered at once: callers decide whether to try again.
     """
+    timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
+    if is_cluster(url):
+        return open_cluster(url, connect=partial(open_client, size=size), **timeouts)
     options: dict[str, Any] = {
         "max_connections": size,
         "timeout": TIMEOUT_S,
-        "socket_timeout": TIMEOUT_S,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        **timeouts,
         "retry": Retry(NoBackoff(), 1),
         "health_check_interval": 15,
     }

@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import Gauge, Histogram
 
 from app.wiring.resources import Resources
+from tracking.cluster import pools_of
 from tracking.pause import pause
 
 BUILD: Final = Gauge(
@@ -67,8 +68,9 @@ class Vitals:
         for state, number in (("idle", n_idle), ("busy", n - n_idle), ("free", self._pool.get_max_size() - n)):
             CONNECTIONS.labels(self._role, state).set(number)
         for use, client in self._redis.items():
-            pool = client.connection_pool
-            (n_idle, _), (n_busy, _) = pool.get_connection_count()
-            free = pool.max_connections - n_idle - n_busy
-            for state, number in (("idle", n_idle), ("busy", n_busy), ("free", free)):
+            n_idle = n_busy = n_free = 0
+            for pool in pools_of(client):
+                (idle, _), (busy, _) = pool.get_connection_count()
+                n_idle, n_busy, n_free = n_idle + idle, n_busy + busy, n_free + pool.max_connections - idle - busy
+            for state, number in (("idle", n_idle), ("busy", n_busy), ("free", n_free)):
                 REDIS_CONNECTIONS.labels(self._role, use, state).set(number)

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from dispatch.travel import metrics
 from tracking import outages
+from tracking.script import Script
 
 log = logging.getLogger(__name__)
 
@@ -147,16 +148,7 @@ _MICRO: Final = 1_000_000
 MINUTE_S: Final = 60
 DAY_S: Final = 86_400
 
-_TAKE: Final = """
-for i, key in ipairs(KEYS) do
-  if tonumber(redis.call('GET', key) or '0') + tonumber(ARGV[3 * i - 2]) > tonumber(ARGV[3 * i - 1]) then return 0 end
-end
-for i, key in ipairs(KEYS) do
-  redis.call('INCRBY', key, ARGV[3 * i - 2])
-  redis.call('EXPIRE', key, ARGV[3 * i])
-end
-return 1
-"""
+_take = Script("take")
 
 
 def _counters(allowance: Allowance, n_elements: int, now_s: float) -> list[tuple[str, int, int, int]]:
@@ -187,7 +179,6 @@ class SharedMeter:
         # One hash tag: all counters of an engine live on one node of a cluster, as the script needs.
         self._prefix = f"{prefix}:{{{engine}}}:"
         self._engine = engine
-        self._take = redis.register_script(_TAKE)
 
     async def take(self, n_elements: int) -> bool:
         """See Meter."""
@@ -197,7 +188,7 @@ class SharedMeter:
         keys = [self._prefix + name for name, _, _, _ in counters]
         arguments = [value for _, step, limit, kept_s in counters for value in (step, limit, kept_s)]
         try:
-            granted = bool(await self._take(keys=keys, args=arguments))
+            granted = bool(await _take.run(self._redis, keys, arguments))
             if not granted:
                 await self._redis.set(self._prefix + LIMITED, "1", ex=MINUTE_S)
         except outages.DRIVERS as exc:

@@ -142,7 +142,7 @@ class RegionFeed:
                 with self._tails.follow(self._after) as tail:
                     while True:
                         self._take(await tail.take(self._params.tick_s))
-                        self.as_of = max(self.as_of, self._tails.answered_at)
+                        self.as_of = max(self.as_of, tail.answered_at)
                         # A busy log always has more: let the others of this process have their turn.
                         await asyncio.sleep(0)
             except Exception as exc:  # noqa: BLE001 - told, as an outage or as a defect

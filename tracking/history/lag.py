@@ -53,16 +53,19 @@ class LagWatch:
     async def run(self, stop: asyncio.Event) -> None:
         """Tell it until `stop`; while Redis is away nothing new is known."""
         while not stop.is_set():
-            try:
-                for region in await self._all():
+            for region in await self._all():
+                try:
                     await tell_lag(self._log, self._letters, region)
-            except outages.REDIS as exc:
-                outages.tell(log, "lag not known", exc, event="lag_not_known")
+                except outages.REDIS as exc:  # one server of a cluster keeps the others' regions from nothing
+                    outages.tell(log, "lag not known", exc, event="lag_not_known", region=region)
             await pause(stop, EVERY_S)
 
     async def _all(self) -> Sequence[Region]:
         try:
             self._known = await self._regions()
         except outages.DRIVERS:
-            self._known = self._known or await self._log.regions()
+            try:
+                self._known = self._known or await self._log.regions()
+            except outages.REDIS as exc:
+                outages.tell(log, "lag not known", exc, event="lag_not_known")
         return self._known

@@ -33,6 +33,7 @@ def test_wrong_value_names_the_variable():
         {"DATABASE_URL": "postgresql://a:b@first:5432,second:5433/postrider?target_session_attrs=primary"},
         {"POSTRIDER_DATABASE_READ_URL": "postgresql://a:b@first:5432,second:5433/postrider"},
         {"REDIS_URL": "redis+sentinel://:secret@first:26379,second:26380/fleet/0"},
+        {"REDIS_URL": "rediss+cluster://me:secret@first:7000,second:7001/"},
     ],
 )
 def test_an_address_may_name_several_hosts(given):
@@ -49,11 +50,17 @@ def test_an_address_may_name_several_hosts(given):
         {"DATABASE_URL": "postgresql://first:5432,second:many/postrider"},
         {"REDIS_URL": "redis://first:6379,second:6379/0"},
         {"REDIS_URL": "redis+sentinel://first:26379,second:many/fleet"},
+        {"REDIS_URL": "redis+cluster://first:7000,second:many"},
     ],
 )
 def test_each_host_of_an_address_is_looked_at(given):
     with pytest.raises(SettingError, match="cannot be read as an address"):
         Settings.from_env(given)
+
+
+def test_a_cluster_has_one_database():
+    with pytest.raises(SettingError, match="REDIS_URL: a Redis Cluster has database 0 only"):
+        Settings.from_env({"REDIS_URL": "redis+cluster://first:7000,second:7001/1"})
 
 
 @pytest.mark.parametrize(

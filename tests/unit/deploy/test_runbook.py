@@ -16,12 +16,14 @@ OUTAGE: Final = (
     "::test_what_was_accepted_is_stored_to_the_fix_whatever_the_server_says"
 )
 LOST: Final = "acceptance/test_lost_database.py::test_"
+CLUSTER: Final = "acceptance/test_redis_cluster.py::test_"
 HEALTH: Final = "acceptance/test_health.py::test_"
 SERVERS: Final = "acceptance/test_health_of_servers.py::test_"
 
 EXECUTED: Final[dict[tuple[str, int], tuple[str, ...]]] = {
     ("Redis lost", 1): (f"{KILLED}[redis]",),
     ("Redis lost", 2): (FAULTS + "test_emptied_redis_shows_the_last_positions_again",),
+    ("Redis lost", 3): (CLUSTER + "a_killed_primary_costs_no_fix_that_was_taken_and_the_other_regions_nothing",),
     ("PostgreSQL lost", 1): (f"{KILLED}[postgres]",),
     ("PostgreSQL lost", 2): (
         BACKUP + "a_lost_database_is_restored_beside_a_redis_that_lives_and_what_its_log_has_is_stored_again",

@@ -139,7 +139,8 @@ async def test_who_reads_streams_stops_reading_though_redis_dropped_the_cancella
     tails = Tails(redis)
     with tails.follow({"a": "0-0"}):
         await until(lambda: redis.n_asked)
-        reading = tails._reading
+        [reader] = tails._readers.values()
+        reading = reader._reading
     with tails.follow({"a": "0-0"}):  # somebody else follows at once, with a reading of their own
         await asyncio.wait([reading], timeout=30)
         assert reading.done()
