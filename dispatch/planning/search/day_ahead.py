@@ -98,7 +98,7 @@ class Fleet:
             lambda order: self._task.closes[2 * order + 1],
         ]
         begun = [self._put_back(list(begin), sorted(orders, key=first), self._task.n_vehicles) for first in firsts]
-        tour = min(begun, key=self._worth)
+        tour = min(begun, key=self.worth)
         if not self._stops:
             return tour
         placed = self._place(tour, _Clock(seconds * share, _part(steps, share), should_end))
@@ -149,7 +149,7 @@ class Fleet:
         start, end = self._cooling.start * mean, self._cooling.end * mean
         # An order may be left out for a while: with few vehicles there is no other way from one good plan to the next.
         penalty = max(1, round(LEFT_OUT * mean))
-        best, best_worth = tour, self._worth(tour)
+        best, best_worth = tour, self.worth(tour)
         here = self.length(tour.routes) + penalty * self._weight(tour.left)
         while not clock.is_over():
             tried = self._step(tour, len(best.routes) if self._cooling.fewest else self._task.n_vehicles)
@@ -157,15 +157,15 @@ class Fleet:
             temperature = start * (end / start) ** (clock.progress * N_CYCLES % 1.0)
             if there < here - temperature * log(1.0 - self._chance.random()):
                 tour, here = tried, there
-            if (worth := self._worth(tried)) < best_worth:
+            if (worth := self.worth(tried)) < best_worth:
                 tour, here = tried, there
                 best, best_worth = tried, worth
             if tell is not None:
                 tell(clock.progress, best)
         return best
 
-    def _worth(self, tour: Tour) -> tuple[int, int, int]:
-        """Less is better."""
+    def worth(self, tour: Tour) -> tuple[int, int, int]:
+        """What is left out, vehicles where they count, the way; less is better."""
         n_routes = len(tour.routes) if self._cooling.fewest else 0
         return self._weight(tour.left), n_routes, self.length(tour.routes)
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from dispatch.planning.params import ShouldEnd, never
 from dispatch.planning.search.day_ahead import Cooling, Fleet, Tour
 from dispatch.planning.search.day_task import Kind, Task, Timing
+from dispatch.planning.search.depot_routes import shortest
 
 UNLIMITED: Final = 10_000
 """Vehicles."""
@@ -82,18 +83,18 @@ class Team:
 class Patience:
     """How it is decided who waits."""
 
-    ahead: int = 2
+    ahead: int = 1
     """Waves after this one that are planned with."""
     n_rounds: int = 3
-    n_days: int = 12
+    n_days: int = 30
     """Days drawn a round at most; as many as there is time for, and what is left of the time is theirs, too."""
     day_steps: int = 200
     """Steps of the search of a drawn day: fewer tell nothing, so a day without time for them does not count."""
-    go_above: float = 0.85
-    wait_below: float = 0.15
+    go_above: float = 0.5
+    wait_below: float = 0.2
     """Shares of the days in which an order left with this wave, to decide it before the last round."""
-    last: float = 0.5
-    """The same after it: whoever is left waits below, leaves above."""
+    last: float = 0.2
+    """The same after it: whoever is left waits below, leaves above. The paper's thresholds."""
     choice_share: float = 0.7
     """Part of the time for the choice; the rest is for the routes of those who leave."""
 
@@ -183,6 +184,25 @@ class _Leaving:
     fleet: int | None = None
 
 
+class _Until:
+    """When a search ends: after so many steps, and where there is a time not before that."""
+
+    def __init__(self, steps: int, ends_at: float | None, should_end: ShouldEnd) -> None:
+        self._steps = steps
+        self._ends_at = ends_at
+        self._should_end = should_end
+        self.n_steps = 0
+
+    def is_over(self) -> bool:
+        """Asked before each step."""
+        if self._should_end():
+            return True
+        if self.n_steps >= self._steps and (self._ends_at is None or perf_counter() >= self._ends_at):
+            return True
+        self.n_steps += 1
+        return False
+
+
 class _Search:
     """One decision."""
 
@@ -227,8 +247,9 @@ class _Search:
         n_left = [0] * n_known
         known = [replace(one, weight=KNOWN * one.weight) for one in self._known]
         is_expecting = any(one.first for one in known)
-        while n_days < patience.n_days and not self._is_over(ends_at):
-            begins_at = 0.0 if clock is None else clock()
+        for day_no in range(patience.n_days):
+            if self._is_over(ends_at):
+                break
             coming = drawn(self._chance)
             if not coming and not is_expecting:
                 break
@@ -238,14 +259,14 @@ class _Search:
                 barred = go if number else wait
                 may = {n for n, one in enumerate(requests) if one.first <= number and n not in barred}
                 leaving += self._leaving(may, requests, at)
-            fleet = Fleet(self._task(leaving, requests), cooling=self._cooling, seed=self._chance.randrange(2**31))
-            tour = fleet.solve(seconds=0.0, steps=patience.day_steps, should_end=lambda: self._is_over(ends_at))
-            if self._is_over(ends_at):
+            begins_at = 0.0 if clock is None else clock()
+            day_ends_at = None if clock is None else begins_at + (ends_at - begins_at) / (patience.n_days - day_no)
+            until = _Until(patience.day_steps, day_ends_at, lambda: self._is_over(ends_at))
+            tour = shortest(self._task(leaving, requests), seed=self._chance.randrange(2**31), should_end=until.is_over)
+            if until.n_steps < patience.day_steps:
                 break
-            if clock is not None:
-                day_ends_at = begins_at + (ends_at - begins_at) / (patience.n_days - n_days)
-                if (left := day_ends_at - clock()) > 0:
-                    tour = fleet.solve(seconds=left, begin=tour.routes, should_end=self._should_end)
+            if tour is None:
+                continue
             n_days += 1
             for kind_no, stops in tour.routes:
                 if leaving[kind_no].at == self._leaves_at[0]:
@@ -275,9 +296,15 @@ class _Search:
             if not lost:
                 break
             go = go | lost
-        tour = fleet.solve(seconds=seconds, steps=steps, should_end=self._should_end, begin=quick.routes)
-        if self._lost(task, leaving, tour, wait - go) & ready:  # the shorter way takes a vehicle more
-            tour = quick
+        until = _Until(steps or 0, None if steps is not None else perf_counter() + seconds, self._should_end)
+        found = shortest(task, seed=self._seed, should_end=until.is_over)
+        tour = quick
+        if (
+            found is not None
+            and fleet.worth(found) < fleet.worth(quick)
+            and not self._lost(task, leaving, found, wait - go) & ready  # the shorter way may take a vehicle more
+        ):
+            tour = found
         return Wave(
             routes=[(leaving[kind_no].team, [chosen[stop >> 1] for stop in stops]) for kind_no, stops in tour.routes],
             left=sorted(chosen[n] for n in tour.left),
