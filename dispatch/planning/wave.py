@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from dispatch.planning.day import SEARCH_SHARE, DayProgress, Tell, by_shift, day_params, place_rest, put
 from dispatch.planning.draft import Draft
+from dispatch.planning.groups import gather
 from dispatch.planning.params import Params, ShouldEnd, never
 from dispatch.planning.problem import Gait, Problem, at_gait, lay_out
 from dispatch.planning.proposal import Plan
@@ -118,6 +119,7 @@ def plan_wave(
         seconds=SEARCH_SHARE * seconds,
         steps=steps,
         seed=params.seed,
+        groups=[there for members in problem.groups if (there := [n for n in members if n < len(known)])],
         should_end=should_end,
         tell=heard,
     )
@@ -232,7 +234,7 @@ def _past(
 def _exact(
     snapshot: Snapshot, params: Params, leaves_at: UnixS, routes: Sequence[tuple[list[CourierId], list[OrderId]]]
 ) -> Plan:
-    """The routes by the exact schedule, all loaded in one stay, and for who is in none whatever place is left."""
+    """The routes by the exact schedule, loaded in one stay, groups together, and for who is in none what is left."""
     here = [replace(one, available_at=leaves_at) for one in snapshot.workers if one.available_at <= leaves_at]
     problem = lay_out(replace(snapshot, workers=tuple(here)), params)
     table = exclusions(problem)
@@ -254,6 +256,7 @@ def _exact(
         free.remove(courier_id)
         chosen.append([problem.worker_no[courier_id]])
     put(draft, tour, chosen)
+    gather(draft, table == 0, never)
     place_rest(draft, table == 0)
     plan = report(draft, table, before, "wave", never)
     return replace(plan, unassigned=tuple(map(by_shift, plan.unassigned)))

@@ -136,6 +136,7 @@ def wave(
     patience: Patience,
     seconds: float,
     seed: int,
+    groups: Sequence[Collection[int]] = (),
     steps: int | None = None,
     should_end: ShouldEnd = never,
     tell: Tell | None = None,
@@ -144,15 +145,17 @@ def wave(
     The routes that leave now.
 
     `leaves_at`: when this wave leaves, and the next ones. Who could leave with no later one leaves now; with one wave
-    left, or with nothing to come, all do. With `steps` for the routes the answer depends on the seed, not on the time.
+    left, or with nothing to come, all do. Requests of a group leave together: with one that must, as many as can; else
+    not before all can. With `steps` for the routes the answer depends on the seed, not on the time.
     """
     began = perf_counter()
     search = _Search(
-        teams, leaves_at, known, cooling, patience, seed, clock=None if steps is not None else perf_counter,
-        should_end=should_end,
+        teams, leaves_at, known, groups, cooling, patience, seed,
+        clock=None if steps is not None else perf_counter, should_end=should_end,
     )  # fmt: skip
-    go = set(search.must)
-    wait = {n for n, request in enumerate(known) if request.first > 0}
+    go = search.together(search.must)
+    unready = {n for n, request in enumerate(known) if request.first > 0}
+    wait = unready.union(*(group for group in groups if unready.intersection(group))) - go
     shares: dict[int, float] = {}
     for number in range(patience.n_rounds):
         open_ = set(range(len(known))) - go - wait
@@ -160,6 +163,10 @@ def wave(
             break
         done = patience.choice_share * (number + 1) / patience.n_rounds
         share = search.shares(go, wait, drawn, ends_at=began + seconds * done)
+        for group in groups:
+            of_all = sum(share[n] for n in group) / len(group)
+            for n in group:
+                share[n] = of_all
         is_last = number == patience.n_rounds - 1
         above, below = (patience.last, patience.last) if is_last else (patience.go_above, patience.wait_below)
         going = {n for n in open_ if share[n] >= above}
@@ -211,6 +218,7 @@ class _Search:
         teams: Sequence[Team],
         leaves_at: Sequence[int],
         known: Sequence[Request],
+        groups: Sequence[Collection[int]],
         cooling: Cooling,
         patience: Patience,
         seed: int,
@@ -221,6 +229,7 @@ class _Search:
         self._teams = teams
         self._leaves_at = leaves_at
         self._known = known
+        self._groups = groups
         self._cooling = replace(cooling, fewest=False, fleet_share=min(cooling.fleet_share, 0.02))
         self._patience = patience
         self._seed = seed
@@ -235,6 +244,11 @@ class _Search:
             if request.first == 0 and not any(can_leave(teams, request, *one) for one in later)
         }
         """Who leaves now, for no later wave could serve them."""
+
+    def together(self, going: Collection[int]) -> set[int]:
+        """They, and whoever is ready of their groups."""
+        groups = [group for group in self._groups if not set(going).isdisjoint(group)]
+        return {*going, *(n for group in groups for n in group if self._known[n].first == 0)}
 
     def shares(self, go: set[int], wait: set[int], drawn: Drawn, *, ends_at: float) -> list[float]:
         """
@@ -295,7 +309,7 @@ class _Search:
             lost = self._lost(task, leaving, quick, wait - go) & ready
             if not lost:
                 break
-            go = go | lost
+            go = go | self.together(lost)
         until = _Until(steps or 0, None if steps is not None else perf_counter() + seconds, self._should_end)
         found = shortest(task, seed=self._seed, should_end=until.is_over)
         tour = quick

@@ -66,6 +66,22 @@ def test_where_past_weeks_had_nothing_all_that_is_ready_leaves():
     assert (leaves(made), made.waiting) == ({order_id(0), order_id(1)}, ())
 
 
+def test_a_group_goes_with_one_courier():
+    """Doors on two sides of the depot, for each of which one van alone would be shorter."""
+    parcels = [parcel(n, place, size=(1,)) for n, place in enumerate((EAST, NORTH, BEYOND, NORTH))]
+    vans = [van(n, capacity=(2,)) for n in range(3)]
+
+    def carried(made):
+        return {frozenset(row.stop.order_id for row in route.stops) for route in made.plan.routes if route.stops}
+
+    assert carried(planned(parcels, vans)) == {
+        frozenset({order_id(0), order_id(2)}),
+        frozenset({order_id(1), order_id(3)}),
+    }
+    grouped = [replace(one, group="a") if n in {0, 1} else one for n, one in enumerate(parcels)]
+    assert any({order_id(0), order_id(1)} <= orders for orders in carried(planned(grouped, vans)))
+
+
 def test_all_is_loaded_in_one_stay_and_nothing_before_the_wave():
     made = planned([parcel(0, EAST), parcel(1, BEYOND), parcel(2, BESIDE)], [van(0)])
     [route] = [route for route in made.plan.routes if route.stops]

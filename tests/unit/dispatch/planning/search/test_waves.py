@@ -22,11 +22,11 @@ LEAVES_AT = (7200, 10_800)
 PATIENCE = replace(Patience(), n_days=2, day_steps=20)
 
 
-def decided(known, coming=(), *, teams=(TEAM,), leaves_at=LEAVES_AT, seed=1):
+def decided(known, coming=(), *, teams=(TEAM,), leaves_at=LEAVES_AT, seed=1, groups=()):
     """By steps, so that the machine's speed does not count."""
     return wave(
         teams, leaves_at, known, lambda _: coming, cooling=DAYS[Profile.QUICK], patience=PATIENCE, seconds=0.0,
-        steps=20, seed=seed,
+        steps=20, seed=seed, groups=groups,
     )  # fmt: skip
 
 
@@ -43,6 +43,39 @@ def test_who_can_leave_with_no_later_wave_leaves_now_and_who_will_have_company_w
 def test_with_no_wave_after_it_or_nothing_to_come_everybody_leaves():
     assert gone(decided([URGENT, PATIENT], [replace(PATIENT, first=1)], leaves_at=(7200,))) == [0, 1]
     assert gone(decided([URGENT, PATIENT])) == [0, 1]
+
+
+def test_a_group_leaves_together():
+    """With one that must leave all do that can; else none does before the last of them is loaded."""
+    coming = [replace(PATIENT, first=1)]
+    assert gone(decided([URGENT, PATIENT], coming)) == [0]
+    assert gone(decided([URGENT, PATIENT], coming, groups=[(0, 1)])) == [0, 1]
+    later = replace(PATIENT, first=1)
+    assert gone(decided([URGENT, later], groups=[(0, 1)])) == [0]
+    assert gone(decided([replace(URGENT, place=2, closes_at=30_000), later], groups=[(0, 1)])) == []
+    near, alone = replace(PATIENT, place=1), replace(PATIENT, place=1, first=1, closes_at=13_000)
+    answer = decided([near, PATIENT, PATIENT], [alone, *coming], groups=[(0, 1, 2)])
+    assert len(set(answer.shares.values())) == 1
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_no_group_is_torn_apart_but_by_the_clock(data):
+    known = data.draw(
+        st.lists(
+            st.builds(
+                replace, st.just(PATIENT), place=st.sampled_from([1, 2]), first=st.sampled_from([0, 0, 0, 1]),
+                closes_at=st.sampled_from([9000, 11_000, 13_000, 30_000]),
+            ),
+            min_size=2, max_size=6,
+        )
+    )  # fmt: skip
+    in_group = data.draw(st.sets(st.integers(0, len(known) - 1), min_size=2))
+    coming = [replace(PATIENT, first=1)] * data.draw(st.integers(0, 3))
+    left = set(gone(decided(known, coming, groups=[in_group]))) & in_group
+    ready = {n for n in in_group if known[n].first == 0}
+    assert left in (set(), ready)
+    assert not left or left == in_group or any(not can_leave([TEAM], known[n], 1, LEAVES_AT[1]) for n in left)
 
 
 def test_what_cannot_be_loaded_yet_waits_and_is_company_for_others():
