@@ -5,6 +5,8 @@ takes couriers that have been silent for long out of the geo index, and those wh
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Final, Protocol
 
@@ -14,6 +16,7 @@ from tracking.errors import LogUnavailable
 from tracking.intake.roster import Roster
 from tracking.live import LivePositions
 from tracking.pause import pause
+from tracking.position import Region
 
 log = logging.getLogger(__name__)
 
@@ -64,21 +67,38 @@ class Refill:
         """How many couriers were put back."""
         n = 0
         for region in await self._roster.regions():
-            if await self._live.is_complete(region):
-                continue
-            n_region = await self._live.refill(region, await self._history.last_positions(region))
-            log.info("live state refilled", extra={"event": "live_refilled", "region": region, "n_couriers": n_region})
-            n += n_region
+            with _waiting(region):
+                n += await self._refill(region)
+        return n
+
+    async def _refill(self, region: Region) -> int:
+        if await self._live.is_complete(region):
+            return 0
+        n = await self._live.refill(region, await self._history.last_positions(region))
+        log.info("live state refilled", extra={"event": "live_refilled", "region": region, "n_couriers": n})
         return n
 
     async def prune(self) -> None:
         """Take silent couriers out of the geo indices, and who was removed or went to another region out of it all."""
         for region in await self._roster.regions():
-            await self._live.prune(region)
-            columns, _ = await self._live.all_columns(region)
-            for start in range(0, len(columns), CHUNK):
-                # A removed courier's phone is heard for some seconds more, and puts its courier back on the map.
-                members = await self._roster.find_many(columns.courier_ids[start : start + CHUNK])
-                for courier_id, member in members.items():
-                    if member is None or member.region != region:
-                        await self._live.forget(courier_id, region)
+            with _waiting(region):
+                await self._prune(region)
+
+    async def _prune(self, region: Region) -> None:
+        await self._live.prune(region)
+        columns, _ = await self._live.all_columns(region)
+        for start in range(0, len(columns), CHUNK):
+            # A removed courier's phone is heard for some seconds more, and puts its courier back on the map.
+            members = await self._roster.find_many(columns.courier_ids[start : start + CHUNK])
+            for courier_id, member in members.items():
+                if member is None or member.region != region:
+                    await self._live.forget(courier_id, region)
+
+
+@contextmanager
+def _waiting(region: Region) -> Iterator[None]:
+    """Tell of an outage and go on with the next region: of a cluster other servers may work."""
+    try:
+        yield
+    except POSTPONING as exc:
+        outages.tell(log, "refill postponed", exc, event="refill_postponed", region=region)

@@ -6,6 +6,7 @@ import redis.exceptions
 
 from app.routes.health import ready
 from app.web.problems import exception_handlers
+from tracking.cluster import Cluster
 
 
 def family(*heads: type[Exception]) -> list[type[Exception]]:
@@ -24,6 +25,9 @@ class Failing:
     async def set(self, *_):
         raise self.error
 
+    async def cluster(self, _):
+        raise self.error
+
 
 DRIVERS = [
     *family(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
@@ -39,6 +43,34 @@ async def test_ready_is_unavailable_and_never_a_defect_whatever_a_driver_raises(
         assert (error, answer.status_code) == (error, 503)
         assert (error, answer.content["database"]) == (error, {"status": "unavailable"})
         assert (error, answer.content["redis"]["status"] in {"unavailable", "no_writes"}) == (error, True)
+
+
+class Half(Cluster):
+    """Two servers; that of the first key does not answer, the other says how its cluster is."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+
+    async def set(self, *_, **__):
+        raise redis.exceptions.ConnectionError("refused")
+
+    async def exists(self, *_):
+        return 0
+
+    async def cluster(self, _):
+        return {"cluster_state": self.state}
+
+    async def servers(self, **_):
+        return {"first": Failing(redis.exceptions.ConnectionError("refused")), "second": self}
+
+    def __del__(self):
+        """It never had a connection."""
+
+
+@pytest.mark.parametrize(("state", "told"), [("ok", (200, "partly")), ("fail", (503, "unavailable"))])
+async def test_while_some_servers_of_a_cluster_work_fixes_of_their_regions_are_taken(state, told):
+    answer = await ready.fn(pool=Failing(OSError()), redis=Half(state))
+    assert (answer.status_code, answer.content["redis"]["status"]) == told
 
 
 @pytest.mark.parametrize(
