@@ -203,6 +203,7 @@ LONGEST = (
     "acceptance/test_seen.py",
     "acceptance/test_up.py",
     "acceptance/test_metrics.py",
+    "acceptance/test_redis_cluster.py",
     "acceptance/test_faults.py",
     "integration/benchmarks/test_eta_benchmark.py",
     "acceptance/test_many_regions.py",
