@@ -193,6 +193,7 @@ def data_folder() -> Path:
 LONGEST = (
     "acceptance/test_openapi.py",
     "acceptance/test_image.py",
+    "acceptance/test_many_hosts.py",
     "acceptance/test_upgrade.py",
     "acceptance/test_rabbitmq.py",
     "acceptance/browser/",
@@ -227,7 +228,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((k for k, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
-CANNOT_BE_MENDED_BY_CI = ("no native TimescaleDB", "no history in this checkout")
+CANNOT_BE_MENDED_BY_CI = ("no native TimescaleDB", "no history in this checkout", "no network namespaces")
 """How the reasons of those skips begin that are right in CI too."""
 
 
