@@ -82,10 +82,10 @@ async def _store(servers: World) -> Costs:
             await writer.fill(client, columns, PER_ENTRY)
             in_log = await client.memory_usage(RegionKeys(writer.REGION).log, samples=0) or 0
         size = await connection.fetchval("SELECT pg_database_size(current_database())")
-        before = time.process_time(), _family_s(postmaster), _redis_s(servers)
+        before = time.process_time(), family_s(postmaster), _redis_s(servers)
         await writer.drain(servers, STORED)
         await asyncio.sleep(ENDED_S)
-        spent = time.process_time() - before[0], _family_s(postmaster) - before[1], _redis_s(servers) - before[2]
+        spent = time.process_time() - before[0], family_s(postmaster) - before[1], _redis_s(servers) - before[2]
         size = await connection.fetchval("SELECT pg_database_size(current_database())") - size
     finally:
         await connection.close()
@@ -167,7 +167,7 @@ def _parent(pid: int) -> int:
     return int(_stat(pid)[1])
 
 
-def _family_s(pid: int) -> float:
+def family_s(pid: int) -> float:
     """Processor time of a process, its children and those that have ended (Linux)."""
     ticks = sum(map(int, _stat(pid)[11:15]))
     for folder in Path("/proc").glob("[0-9]*"):

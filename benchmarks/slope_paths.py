@@ -14,7 +14,7 @@ import numpy as np
 from redis.asyncio import Redis
 
 from benchmarks import city, geofence, history, matching, nearby, replan
-from benchmarks.world import World
+from benchmarks.world import World, redis_s
 from dispatch.planning.matching import match
 from dispatch.planning.propose import propose
 from tracking.feed.crowd import Crowd, Sighting, StreamId
@@ -45,14 +45,9 @@ DECISIONS = 5
 
 async def spent_us(redis: Redis, n: int, work: Callable[[], Awaitable[None]]) -> float:
     """Processor time of this process and of Redis for one of `n` parts of the work."""
-    before = time.process_time() + await _redis_s(redis)
+    before = time.process_time() + await redis_s(redis)
     await work()
-    return (time.process_time() + await _redis_s(redis) - before) / n * 1e6
-
-
-async def _redis_s(redis: Redis) -> float:
-    told = await redis.info("cpu")
-    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+    return (time.process_time() + await redis_s(redis) - before) / n * 1e6
 
 
 def courier_costs(servers: World, sizes: Sequence[int]) -> Costs:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import asyncpg
 import redis
+import redis.asyncio as aioredis
 
 from app.machine.migrate import migrate
 from app.machine.servers import PostgresServer, RedisServer
@@ -91,6 +92,12 @@ def hire(world: World, n: int, *, with_tokens: bool = True) -> list[Phone]:
         return [Phone(courier_id, token.token) for courier_id, token in zip(ids, made, strict=True)]
 
     return asyncio.run(insert())
+
+
+async def redis_s(client: aioredis.Redis) -> float:
+    """Processor time of a Redis so far."""
+    told = await client.info("cpu")
+    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
 
 
 def engine_of(world: World) -> dict[str, str | None]:
