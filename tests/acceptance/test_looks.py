@@ -72,6 +72,7 @@ NO_WHEREABOUTS = {
     "/v1/stock/items": "goods",
     "/v1/places/{place_id:uuid}": "where orders are prepared",
     "/v1/places/{place_id:uuid}/tasks": "what is prepared, and when couriers come",
+    "/v1/places/{place_id:uuid}/ahead": "what is prepared before it is ordered",
     "/v1/geofences": "places of the town",
     "/v1/geofences/{fence_id:uuid}": "a place of the town",
     "/v1/offers": "what was offered",
