@@ -285,11 +285,9 @@ class PositionLog:
         lags = []
         for group in groups:
             name = group["name"].decode()
-            if group["pending"]:
-                pending = await self._redis.xpending(keys.log, name)
-                start = pending["min"].decode() if pending["min"] else "-"
-            else:
-                start = f"({group['last-delivered-id'].decode()}"
+            first = (await self._redis.xpending(keys.log, name))["min"] if group["pending"] else None
+            # None also where all was acknowledged between the two questions.
+            start = first.decode() if first else f"({group['last-delivered-id'].decode()}"
             oldest = _range(await self._redis.xrange(keys.log, min=start, count=1))
             if oldest:
                 behind = total - oldest[0].total + oldest[0].n

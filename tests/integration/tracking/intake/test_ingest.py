@@ -225,6 +225,24 @@ async def test_acknowledged_entries_stay_a_while_for_readers_without_a_group(red
     assert [found.id for found in await log.tail(CITY, "0", block_ms=None)] == [entry.id]
 
 
+async def test_a_reader_that_acknowledges_between_two_questions_is_not_behind(redis, monkeypatch):
+    """It was told as far behind as the log is long, minutes, and an alert and a place that is let go of hang on it."""
+    ingest, log = ingest_of(redis), PositionLog(redis)
+    await ingest.accept(upload(ANNA, reading(1)))
+    await log.ensure_group(HISTORY, CITY)
+    await ingest.accept(upload(ANNA, reading(0)))
+    entries = await log.read(HISTORY, "writer", CITY)
+    ask = redis.xpending
+
+    async def asked_late(*args):
+        await log.ack(HISTORY, CITY, [entry.id for entry in entries])
+        return await ask(*args)
+
+    monkeypatch.setattr(redis, "xpending", asked_late)
+    [lag] = await log.lag(CITY)
+    assert (len(entries), lag.n_fixes, lag.seconds) == (2, 0, 0.0)
+
+
 async def test_lag_counts_fixes_that_a_group_has_not_acknowledged(redis):
     ingest, log = ingest_of(redis), PositionLog(redis)
     await log.ensure_group(HISTORY, CITY)
