@@ -206,8 +206,9 @@ def cycles(log: Path, since: str) -> dict[str, list[dict[str, Any]]]:
     """What the dispatcher logged of its cycles, by region."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in log.read_text(errors="replace").splitlines():
-        if '"region_planned"' in line and (row := json.loads(line))["at"] >= since:
-            found.setdefault(row["region"], []).append(row)
+        if '"region_planned"' in line and (row := json.loads(line))["@timestamp"] >= since:
+            ours = {key.removeprefix("postrider."): value for key, value in row.items()}
+            found.setdefault(ours["region"], []).append(ours)
     return found
 
 
