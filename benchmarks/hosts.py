@@ -10,7 +10,6 @@ were not stored, after each kind of fault (`tests/drill.py`), with what of its l
 
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import Any, Final
 import psycopg
 
 from benchmarks.connection import Connection
-from benchmarks.world import ROOT, Phone, World, engine_of, hire, parser, report
+from benchmarks.world import ROOT, Phone, World, engine_of, groups_s, hire, parser, report
 from tests.drill import REGIONS, drill
 from tests.hosts import apart, missing_namespaces
 from tests.spread import APIS, ROLES, STORES, WORKERS, Spread
@@ -41,15 +40,7 @@ WHERE c.id = all_of_them.id AND numbered.n = all_of_them.n %% %s
 def used_s(spread: Spread, *hosts: str) -> float:
     """Processor time that everything on these hosts has used."""
     groups = {process.pid for name in hosts for process in spread.hosts[name].processes.values()}
-    ticks = 0
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has just ended
-        if int(fields[2]) in groups:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return groups_s(groups)
 
 
 async def post(url: str, phones: list[Phone], *, batch: int, connections: int, seconds: float) -> float:

@@ -27,7 +27,7 @@ import redis
 
 from app.machine.servers import free_port
 from benchmarks.load import post
-from benchmarks.world import ROOT, World, commit_of, engine_of, hire, parser, report, world
+from benchmarks.world import ROOT, World, commit_of, engine_of, groups_s, hire, parser, report, world
 from tracking.log import RegionKeys
 from tracking.position import Region
 
@@ -36,16 +36,7 @@ GRANIAN = ("--loop", "uvloop", "--no-ws", "--backlog", "2048", "--no-log")
 
 def cpu_s(url: str) -> float:
     """Processor time that the server behind an address of ours has used (Linux; 0 elsewhere)."""
-    group = _groups[url]
-    ticks = 0
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has just ended
-        if int(fields[2]) == group:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return groups_s({_groups[url]})
 
 
 _groups: dict[str, int] = {}

@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,6 +92,19 @@ def hire(world: World, n: int, *, with_tokens: bool = True) -> list[Phone]:
         return [Phone(courier_id, token.token) for courier_id, token in zip(ids, made, strict=True)]
 
     return asyncio.run(insert())
+
+
+def groups_s(groups: Collection[int]) -> float:
+    """Processor time that everything in these process groups has used (Linux; 0 elsewhere)."""
+    ticks = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        if int(fields[2]) in groups:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 async def redis_s(client: aioredis.Redis) -> float:
