@@ -188,10 +188,12 @@ export class Work {
     return ids
   }
 
+  /** Shown only once it is kept: whoever reads "You are there" must not lose it with the page. */
   async arriveAt(stop: ShownStop): Promise<void> {
+    await this.keep('arrived', `/v1/orders/${stop.order_id}/arrived`, {}, { orderId: stop.order_id })
     this.arrived = new Set([...this.arrived, visitOf(stop)])
     await this.kept!.see('arrived', [...this.arrived].slice(-200))
-    await this.act('arrived', `/v1/orders/${stop.order_id}/arrived`, {}, { orderId: stop.order_id })
+    await this.flush()
   }
 
   /** What support wrote; without a network, what was last seen. */
