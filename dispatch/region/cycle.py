@@ -39,7 +39,9 @@ from dispatch.region.matrix import travel_matrix
 from dispatch.region.order_alerts import OrderAlerts
 from dispatch.region.outlook import Outlook
 from dispatch.region.params import CycleParams
+from dispatch.region.parts import is_large
 from dispatch.region.poison import Poison
+from dispatch.region.rounds import Rounds
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.settings import params_of
 from dispatch.region.whereabouts import Locator
@@ -125,9 +127,10 @@ class Planning:
         self._stays = stays
         self._poison = Poison()
         self._agendas: dict[Region, Agenda] = {}
-        self._orders: dict[Region, store.Known] = {}
+        self._known: dict[Region, store.Known] = {}
         self._asides = Asides(pool, redis, part="dispatch")
         self._order_alerts = OrderAlerts(pool, redis)
+        self._rounds = Rounds()
         self._outlook = Outlook(pool)
         self.params = params
 
@@ -176,10 +179,11 @@ class Planning:
             plans += [] if plan is None else [plan]
             if urgent.is_set() or monotonic() - began > params.at_once_s:
                 break
-        ahead_s = params.survey.collect_ahead_s
-        await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s, ahead_s)
-        offered = {offer.order_id for one in committed for offer in one.offers}
-        await self._order_alerts.tell(world, lease, aside, offered=offered)
+        if not is_large(world) or self._rounds.is_due(lease.region, world.now):
+            ahead_s = params.survey.collect_ahead_s
+            await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s, ahead_s)
+            offered = {offer.order_id for one in committed for offer in one.offers}
+            await self._order_alerts.tell(world, lease, aside, offered=offered)
         cycle = Cycle(
             world=world,
             plan=joined(plans),
@@ -198,7 +202,7 @@ class Planning:
             collect_ahead_s=params.survey.collect_ahead_s,
             pauses=params.pauses,
             aside=aside,
-            known=self._orders.setdefault(region, {}),
+            known=self._known.setdefault(region, store.Known()),
         )
         demand: Mapping[LatLon, float] = {}
         with aside.bearing(REGION, doing="expect orders"):

@@ -4,11 +4,12 @@ The planner's way into the database: a region as it is at one moment. `dispatch.
 Orders' steps and events are written by `dispatch.orders.desk`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -35,8 +36,41 @@ RESTS_SINCE = timedelta(days=2)
 """Breaks taken longer ago belong to no shift that goes on."""
 
 
-Known = dict[OrderId, tuple[Mapping[str, Any], Order]]
-"""Orders that were read before, with their rows: of thousands few change between two looks."""
+Row = Mapping[str, Any]
+Rows = TypeVar("Rows")
+Made = TypeVar("Made")
+
+
+class Kept(Generic[Rows, Made]):
+    """What was made of rows, by id, for as long as they are the same: of thousands few change between two looks."""
+
+    def __init__(self) -> None:
+        self._made: dict[UUID, tuple[Rows, Made]] = {}
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def of(self, id_: UUID, rows: Rows, make: Callable[[Rows], Made]) -> Made:
+        """What `make` says of the rows; whatever it raises is raised, each time."""
+        kept = self._made.get(id_)
+        if kept is None or kept[0] != rows:
+            kept = self._made[id_] = rows, make(rows)
+        return kept[1]
+
+    def keep(self, ids: Collection[UUID]) -> None:
+        """Only these are in the region."""
+        if self._made.keys() != ids:
+            self._made = {id_: made for id_, made in self._made.items() if id_ in ids}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was read of a region before."""
+
+    orders: Kept[Row, Order] = field(default_factory=Kept)
+    couriers: Kept[tuple[Row, list[Row], list[Row]], Courier] = field(default_factory=Kept)
+    """Each of a row of its own, and those of shifts and breaks."""
+    routes: Kept[Row, RouteInForce] = field(default_factory=Kept)
 
 
 async def load(
@@ -117,11 +151,11 @@ async def read(
     The same within a transaction of the caller's.
 
     Rows that cannot be used are left out, which `aside` is told: an order, and whoever has it, for a plan that does not
-    know of a stop would take it out of the route; a courier with a broken shift, who might not be at work. `known`: the
-    orders as they were read before, which are taken from there where their rows have not changed; it is brought up to
-    date.
+    know of a stop would take it out of the route; a courier with a broken shift, who might not be at work. `known`:
+    what was read before, which is taken from there where its rows have not changed; it is brought up to date.
     """
     aside = Aside() if aside is None else aside
+    known = Known() if known is None else known
     until = None if horizon_s is None else now + timedelta(seconds=horizon_s)
     if until is None:
         orders = await connection.fetch(queries["orders.open_in_region"], region)
@@ -134,17 +168,13 @@ async def read(
     shifts = await connection.fetch(queries["shifts.of_couriers"], [row["id"] for row in couriers], now)
     rests = await connection.fetch(queries["breaks.of_couriers"], [row["id"] for row in couriers], now - RESTS_SINCE)
     also_asked = await connection.fetch(queries["offers.also_asked"], region)
-    before = {} if known is None else known.copy()
-
-    def order_of(row: Mapping[str, Any]) -> Order:
-        kept = before.get(row["id"])
-        return kept[1] if kept is not None and kept[0] == row else _order(row)
-
-    usable = aside.each(orders, order_of, lambda row: asides.order(row["id"]), doing="read")
-    if known is not None:
-        rows = {row["id"]: row for row in orders}
-        known.clear()
-        known.update((order.id, (rows[order.id], order)) for order in usable)
+    usable = aside.each(
+        orders,
+        lambda row: known.orders.of(row["id"], row, _order),
+        lambda row: asides.order(row["id"]),
+        doing="read",
+    )
+    known.orders.keep({row["id"] for row in orders})
     left_out = {row["courier_id"] for row in orders if asides.order(row["id"]) in aside.causes}
     shifts_of, rests_of = _by_courier(shifts), _by_courier(rests)
     refusals: dict[OrderId, dict[CourierId, datetime]] = {}
@@ -153,13 +183,19 @@ async def read(
     in_force: dict[CourierId, RouteInForce] = {}
     for row in routes:
         with aside.bearing(asides.courier(row["courier_id"]), doing="read the route"):
-            in_force[row["courier_id"]] = route_from_row(row)
+            in_force[row["courier_id"]] = known.routes.of(row["courier_id"], row, route_from_row)
+    known.routes.keep({row["courier_id"] for row in routes})
     staff = aside.each(
         [row for row in couriers if row["id"] not in left_out],
-        lambda row: courier_of(row, shifts_of.get(row["id"], []), rests_of.get(row["id"], [])),
+        lambda row: known.couriers.of(
+            row["id"],
+            (row, shifts_of.get(row["id"], []), rests_of.get(row["id"], [])),
+            lambda rows: courier_of(*rows),
+        ),
         lambda row: asides.courier(row["id"]),
         doing="read",
     )
+    known.couriers.keep({row["id"] for row in couriers})
     return World(
         region=region,
         now=now,

@@ -5,14 +5,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+
 from dispatch.region.world import Whereabouts
 from tracking import outages
-from tracking.position import CourierId, Position, Region
+from tracking.batch import E7, PositionColumns, microseconds
+from tracking.position import CourierId, LatLon, Position, Region
 
 log = logging.getLogger(__name__)
 
 AT_REST_MPS = 1.0
 """Slower than this at the last fix a courier stood: receivers drift a little."""
+
+Latest = tuple[PositionColumns, Mapping[bytes, bytes]]
+"""Everybody's last good position, one row a courier, and milliseconds since the epoch of contacts, by courier id."""
 
 
 class Live(Protocol):
@@ -27,7 +33,7 @@ class Live(Protocol):
 class LiveSource(Protocol):
     """The part of `tracking.live.LivePositions` that the dispatcher needs."""
 
-    async def all(self, region: Region) -> Mapping[CourierId, Live]: ...
+    async def all_columns(self, region: Region) -> Latest: ...
     async def get(self, courier_id: CourierId, region: Region) -> Live | None: ...
 
 
@@ -41,17 +47,17 @@ class Locator:
 
     def __init__(self, live: LiveSource) -> None:
         self._live = live
-        self._last: dict[Region, Mapping[CourierId, Live]] = {}
+        self._last: dict[Region, Latest] = {}
 
     async def locate(self, region: Region, now: datetime) -> dict[CourierId, Whereabouts]:
         """Last good position of each courier and its age at `now`."""
         try:
-            live = await self._live.all(region)
+            live = await self._live.all_columns(region)
         except outages.DRIVERS as exc:
             outages.tell(log, "positions not read", exc, event="positions_not_read", region=region)
         else:
             self._last[region] = live
-        return {courier_id: whereabouts_of(found, now) for courier_id, found in self._last.get(region, {}).items()}
+        return all_whereabouts(*self._last[region], now) if region in self._last else {}
 
     async def locate_one(self, region: Region, courier_id: CourierId, now: datetime) -> Whereabouts | None:
         """Last good position of one courier; None when it is not known, or Redis is away."""
@@ -72,3 +78,29 @@ def whereabouts_of(live: Live, now: datetime) -> Whereabouts:
         contact_age_s=max(0.0, (now - live.contact_at).total_seconds()),
         at_rest=fix.speed_mps is not None and fix.speed_mps < AT_REST_MPS,
     )
+
+
+def all_whereabouts(
+    columns: PositionColumns, contacts: Mapping[bytes, bytes], now: datetime
+) -> dict[CourierId, Whereabouts]:
+    """The same of everybody in a region: without a fix made of each, of which there may be thousands."""
+    now_us, ids = microseconds(now), [columns.courier_ids[i] for i in columns.courier.tolist()]
+    contact_us = np.array([1000 * int(contacts.get(courier_id.bytes, 0)) for courier_id in ids], dtype=np.int64)
+    ages_s = np.maximum(now_us - columns.fixed_us, 0) / 1e6
+    contact_ages_s = np.maximum(now_us - np.maximum(columns.received_us, contact_us), 0) / 1e6
+    rest = (columns.speed_cmps >= 0) & (columns.speed_cmps < 100 * AT_REST_MPS)
+    rows = zip(
+        ids,
+        (columns.lat_e7 / E7).tolist(),
+        (columns.lon_e7 / E7).tolist(),
+        ages_s.tolist(),
+        contact_ages_s.tolist(),
+        rest.tolist(),
+        strict=True,
+    )
+    return {
+        CourierId(courier_id): Whereabouts(
+            at=LatLon(lat, lon), age_s=age_s, contact_age_s=contact_age_s, at_rest=at_rest
+        )
+        for courier_id, lat, lon, age_s, contact_age_s, at_rest in rows
+    }

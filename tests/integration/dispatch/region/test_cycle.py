@@ -9,6 +9,7 @@ import redis.asyncio as aioredis
 
 from dispatch.orders import handover
 from dispatch.orders.order import OrderState, OrderStop, Window
+from dispatch.orders.rows import from_json
 from dispatch.planning.propose import propose
 from dispatch.region import commit, store
 from dispatch.region.cycle import Planning
@@ -22,6 +23,7 @@ from dispatch.travel.great_circle import GreatCircle
 from tests.integration.dispatch.conftest import HOME, RESTAURANT, City
 from tests.waiting import until
 from tracking import lease
+from tracking.batch import PositionColumns
 from tracking.errors import LeaseLost
 from tracking.position import Fix, Position
 
@@ -41,6 +43,11 @@ class Seen:
             courier_id: Live(Position(courier_id=courier_id, fix=Fix(at=at, fixed_at=now), received_at=now))
             for courier_id, at in self.places.items()
         }
+
+    async def all_columns(self, region):
+        live = await self.all(region)
+        columns = PositionColumns.from_positions(one.position for one in live.values())
+        return columns, {id_.bytes: b"%d" % (1000 * one.contact_at.timestamp()) for id_, one in live.items()}
 
 
 class Live:
@@ -392,7 +399,7 @@ async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, p
         " SELECT 'c', 'car', 'default' FROM generate_series(0, $1) RETURNING id",
         MOST_COURIERS,
     )
-    west, east = RESTAURANT, replace(RESTAURANT, lon=RESTAURANT.lon + 0.2)
+    west, east = RESTAURANT, replace(RESTAURANT, lon=round(RESTAURANT.lon + 0.2, 7))
     for number, row in enumerate(rows):
         seen.places[row["id"]] = west if number % 2 else east
     orders = [await city.place(pickup=OrderStop(at=at), dropoff=OrderStop(at=at)) for at in (west, east)]
@@ -408,16 +415,57 @@ async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, p
     assert (third.plan, third.committed.offers) == (None, ()), "nothing happened: no part is due"
 
 
-async def test_only_orders_that_have_changed_are_read_anew(city, seen):
-    await hire(city, seen)
+async def test_what_is_to_be_told_of_a_large_region_is_told_however_short_its_turns_are_cut(city, seen, planning, held):
+    rows = await city.pool.fetch(
+        "INSERT INTO couriers (name, mode, region)"
+        " SELECT 'c', 'car', 'default' FROM generate_series(0, $1) RETURNING id",
+        MOST_COURIERS,
+    )
+    seen.places |= {row["id"]: RESTAURANT for row in rows}
+    urgent = asyncio.Event()
+    urgent.set()
+    await planning.at_once(held, urgent)
+    nobody_can = await city.place(skills=frozenset({"flying"}))
+    later = await city.place(ready_at=datetime.now(UTC) + timedelta(days=1))
+
+    async def turned():
+        await planning.at_once(held, urgent)
+        kinds = await city.pool.fetch("SELECT kind FROM alerts WHERE order_id = $1", nobody_can.id)
+        return [row["kind"] for row in kinds] == ["impossible"] and await reasons_of(city, later) == {"not_yet"}
+
+    await until(turned)
+
+
+async def reasons_of(city, order):
+    return set(from_json(await city.pool.fetchval("SELECT reasons FROM decisions WHERE order_id = $1", order.id)) or ())
+
+
+async def test_only_what_has_changed_is_made_anew(city, seen, planning, held):
+    ana, ben = await hire(city, seen, "Ana"), await hire(city, seen, "Ben")
+    cem = await city.hire("Cem")  # nobody knows where: gets nothing
     changed, same, gone = [await city.place() for _ in range(3)]
-    known: store.Known = {}
-    before = {order.id: order for order in (await store.load(city.pool, REGION, known=known)).orders}
+    await planning.at_once(held)
+    known = store.Known()
+    before = await store.load(city.pool, REGION, known=known)
     # By whatever means, also by such as do not count versions.
     await city.pool.execute("UPDATE orders SET priority = 5 WHERE id = $1", changed.id)
     await city.pool.execute("DELETE FROM orders WHERE id = $1", gone.id)
-    after = {order.id: order for order in (await store.load(city.pool, REGION, known=known)).orders}
-    assert after == {order.id: order for order in (await store.load(city.pool, REGION)).orders}
-    assert after[same.id] is before[same.id]
-    assert after[changed.id].priority == 5
-    assert known.keys() == {changed.id, same.id}
+    await city.pool.execute("UPDATE couriers SET max_orders = 7 WHERE id = $1", ana)
+    await city.pool.execute(
+        "INSERT INTO shifts (courier_id, starts_at, ends_at)"
+        " VALUES ($1, now() - interval '1 hour', now() + interval '1 hour')",
+        ben,
+    )
+    await city.pool.execute("UPDATE routes SET stops = '[]' WHERE courier_id = $1", ana)
+    after = await store.load(city.pool, REGION, now=before.now, known=known)
+    assert after == await store.load(city.pool, REGION, now=before.now), "the same as without anything kept"
+    kept = {order.id: order for order in before.orders}
+    assert [order for order in after.orders if order is kept[order.id]] == [kept[same.id]]
+    assert [one.id for one in after.couriers if any(one is two for two in before.couriers)] == [cem]
+    again = await store.load(city.pool, REGION, now=before.now, known=known)
+    assert all(one is two for one, two in zip(again.couriers, after.couriers, strict=True))
+    assert all(again.routes[id_] is route for id_, route in after.routes.items())
+    assert (len(known.orders), len(known.couriers), len(known.routes)) == (2, 3, len(after.routes))
+    await city.pool.execute("UPDATE couriers SET deleted_at = now(), on_duty = false WHERE id = $1", cem)
+    await store.load(city.pool, REGION, known=known)
+    assert len(known.couriers) == 2, "what left the region is not kept"
