@@ -19,6 +19,7 @@ from app import logs
 from app.machine.orphan import end_with_parent
 from app.settings import SettingError, Settings
 from app.web.collector import not_yet_collecting
+from app.wiring.child import CHILD_OF
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def main() -> None:
 def _settings(**given: Any) -> Settings:
     from app.machine.in_force import unknown  # noqa: PLC0415
 
-    if "POSTRIDER_CHILD_OF" not in os.environ:  # the parent has said it
+    if CHILD_OF not in os.environ:  # the parent has said it
         for line in unknown(os.environ):
             typer.echo(line, err=True)
     settings = Settings.from_env(os.environ)
@@ -148,18 +149,23 @@ def api(host: Host = None, port: Port = None) -> None:
 
 def _end_with_parent() -> None:
     """End this process when `postrider up` dies, be it by kill -9."""
-    if "POSTRIDER_CHILD_OF" in os.environ:
-        end_with_parent(int(os.environ["POSTRIDER_CHILD_OF"]))
+    if CHILD_OF in os.environ:
+        end_with_parent(int(os.environ[CHILD_OF]))
 
 
-def _role(name: str) -> Callable[[], None]:
+def _role(name: str, *, has_children: bool = False) -> Callable[[], None]:
     def command() -> None:
-        with not_yet_collecting():
-            from app import roles  # noqa: PLC0415
+        from app.web.together import MULTIPROCESS, share_metrics  # noqa: PLC0415
 
         settings = _settings()
-        _end_with_parent()
-        _run(lambda stop: roles.run(name, settings, stop))
+        with ExitStack() as stack:
+            if has_children and MULTIPROCESS not in os.environ:
+                share_metrics(Path(stack.enter_context(TemporaryDirectory(prefix="postrider-metrics-"))))
+            with not_yet_collecting():
+                from app import roles  # noqa: PLC0415 - after that: it is when counting begins
+
+            _end_with_parent()
+            _run(lambda stop: roles.run(name, settings, stop))
 
     return command
 
@@ -167,11 +173,12 @@ def _role(name: str) -> Callable[[], None]:
 for _name, _help in {
     "writer": "Moves positions from the log into history.",
     "watch": "Finds stops, geofence events and alerts.",
-    "dispatch": "Assigns orders to couriers.",
     "housekeeping": "Applies retention where the database does not do it itself.",
     "background": "Housekeeping and gateway in one process, as `up` has them.",
 }.items():
     cli.command(_name, help=_help)(_role(_name))
+cli.command("dispatch", help="Assigns orders to couriers.")(_role("dispatch", has_children=True))
+cli.command("dispatch-large", hidden=True)(_role("dispatch-large"))  # what `dispatch` starts for large regions
 
 
 @cli.command()

@@ -25,10 +25,10 @@ from app.routes import health
 from app.settings import Settings
 from app.web.health_listener import Look, listen
 from app.web.idempotency import forget_answers
-from app.web.together import MULTIPROCESS
 from app.wiring.arriving import arrivals, keep_arrivals, know, learn
 from app.wiring.census import Census
-from app.wiring.dispatching import dispatch
+from app.wiring.child import CHILD_OF
+from app.wiring.dispatching import LARGE, beside_large_regions, dispatch
 from app.wiring.params import indexed_for_s, keep_of, limits_of, pace_of, reach_of
 from app.wiring.resources import Resources, resources
 from app.wiring.schema import Unfit, wait_until_fit
@@ -36,6 +36,7 @@ from app.wiring.supervise import supervise
 from app.wiring.traces import traced
 from app.wiring.vitals import Vitals
 from app.wiring.watching import watch
+from dispatch.crews import Crew
 from dispatch.pay.booking import Booking
 from dispatch.reports.courier_hours import CourierHours
 from dispatch.reports.order_days import OrderDays
@@ -76,9 +77,9 @@ async def _telling(settings: Settings, opened: Resources) -> AsyncIterator[None]
     """
     `/metrics` and `/health/*` on the role's own port, also while it waits for its servers.
 
-    None in `postrider up`, where the API tells of all. Raises Unfit where the port is taken.
+    None in a child: whoever started it tells of it as well. Raises Unfit where the port is taken.
     """
-    if not settings.metrics_port or MULTIPROCESS in os.environ:
+    if not settings.metrics_port or CHILD_OF in os.environ:
         yield
         return
     try:
@@ -116,10 +117,23 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
 def _dispatch(settings: Settings, opened: Resources) -> dict[str, Start]:
     """Plans, arrivals, and what is learned from both."""
     return {
-        "dispatch": partial(dispatch, settings, opened),
-        "arrivals": partial(keep_arrivals, settings, opened),
-        "knowledge": partial(know, opened),
+        **_planning(settings, opened, is_large=False),
         "learner": partial(learn, settings, opened),
+        "large regions": partial(beside_large_regions, settings, opened),
+    }
+
+
+def _dispatch_large(settings: Settings, opened: Resources) -> dict[str, Start]:
+    """The same of the large regions."""
+    return _planning(settings, opened, is_large=True)
+
+
+def _planning(settings: Settings, opened: Resources, *, is_large: bool) -> dict[str, Start]:
+    crew = Crew(pool=opened.pool, large_from=settings.dispatch_large_from, is_large=is_large)
+    return {
+        "dispatch": partial(dispatch, settings, opened, crew),
+        "arrivals": partial(keep_arrivals, settings, opened, crew),
+        "knowledge": partial(know, opened),
     }
 
 
@@ -186,6 +200,7 @@ ROLES: dict[str, Callable[[Settings, Resources], dict[str, Start]]] = {
     "writer": _writer,
     "watch": _watch,
     "dispatch": _dispatch,
+    LARGE: _dispatch_large,
     "housekeeping": _housekeeping,
     "gateway": _gateway,
     "background": _background,

@@ -112,7 +112,7 @@ def keep(settings: Settings) -> None:
         async with resources(settings) as opened, asyncio.TaskGroup() as group:
             await opened.knowledge.refresh(opened.pool)
             group.create_task(know(opened, stop))
-            group.create_task(keep_arrivals(settings, opened, stop))
+            group.create_task(keep_arrivals(settings, opened, None, stop))
 
     asyncio.run(run())
 

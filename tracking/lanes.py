@@ -88,10 +88,12 @@ class Lanes:
         regions: Callable[[], Awaitable[Iterable[Region]]],
         work: Work,
         params: LaneParams,
+        crew: str | None = None,
     ) -> None:
-        """`regions`: lists the regions there are, now."""
+        """`regions`: lists the regions there are, now; `crew`: the processes that share them, if not all of the job."""
         self._pool = pool
         self._job = job
+        self._crew = crew or job
         self._list_regions = regions
         self._work = work
         self._params = params
@@ -138,18 +140,18 @@ class Lanes:
             if tasks := [lane.task for lane in self._lanes.values()]:
                 await asyncio.wait(tasks, timeout=self._params.lease_s / 3, return_when=asyncio.FIRST_COMPLETED)
         try:
-            await self._pool.execute(queries["leases.leave"], self._job, self.holder)
+            await self._pool.execute(queries["leases.leave"], self._crew, self.holder)
         except outages.DRIVERS as exc:
             outages.tell(log, "lease not given back", exc, event="lease_not_released", job=self._job)
 
     async def _beat(self, group: asyncio.TaskGroup) -> None:
         """Say that we live, renew what is held, let go of what others should do, take what we should do and is free."""
-        await self._pool.execute(queries["leases.join"], self._job, self.holder, self._params.lease_s)
+        await self._pool.execute(queries["leases.join"], self._crew, self.holder, self._params.lease_s)
         await self._renew()
         if monotonic() - self._listed_at > self._params.regions_every_s:
             self._regions = frozenset(await self._list_regions())
             self._listed_at = monotonic()
-        self._living = frozenset(row["holder"] for row in await self._pool.fetch(queries["leases.living"], self._job))
+        self._living = frozenset(row["holder"] for row in await self._pool.fetch(queries["leases.living"], self._crew))
         rows = await self._pool.fetch(queries["leases.in_force"], self._job)
         mine = self._due({row["region"] for row in rows}, monotonic())
         for region, lane in self._lanes.items():

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from typing import Final
 
 from app.settings import Settings, variable_of
+from app.wiring.child import CHILD_OF
 
-OTHERS: Final = frozenset({"POSTRIDER_URL", "POSTRIDER_TOKEN", "POSTRIDER_CHILD_OF", "POSTRIDER_BRIDGE_PASSWORD"})
+OTHERS: Final = frozenset({"POSTRIDER_URL", "POSTRIDER_TOKEN", CHILD_OF, "POSTRIDER_BRIDGE_PASSWORD"})
 """Of the tools, and between processes."""
 TESTS: Final = ("POSTRIDER_TEST_", "POSTRIDER_DATA")
 

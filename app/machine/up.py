@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -22,6 +20,7 @@ from app.settings import Settings
 from app.web.auth import Role
 from app.web.health_listener import Look, listen
 from app.web.together import MULTIPROCESS, share_metrics
+from app.wiring.child import Child
 from sql.ledger import Engine
 
 log = logging.getLogger(__name__)
@@ -32,13 +31,7 @@ DOORS = "doors"
 ROLES = (API, "writer", "watch", "dispatch", "background", DOORS)
 READY_WITHIN_S = 300.0
 """Seconds are usual; a machine may be fifty times as busy, and to begin slowly is better than not at all."""
-STOP_WITHIN_S = 15.0
-"""Then a child is killed; nothing is lost by that, for what is accepted is in the log."""
 COMPANION_ENDS_WITHIN_S = 5.0
-RESTART_AFTER_S = 0.5
-RESTART_AFTER_AT_MOST_S = 15.0
-STEADY_AFTER_S = 30.0
-"""A child that lived this long starts again at once when it dies."""
 
 
 Beside = Callable[[Settings], Coroutine[None, None, None]]
@@ -47,14 +40,6 @@ Beside = Callable[[Settings], Coroutine[None, None, None]]
 
 class StartError(RuntimeError):
     """The program could not start."""
-
-
-@dataclass(slots=True)
-class Child:
-    """A role and the process that plays it now."""
-
-    role: str
-    process: asyncio.subprocess.Process | None = None
 
 
 async def up(
@@ -86,7 +71,7 @@ async def up(
         children = [Child(role) for role in ROLES if role in roles and (role != DOORS or is_open)]
         async with asyncio.TaskGroup() as group:
             companion: asyncio.Task[None] | None = None
-            tasks = [group.create_task(_keep_running(child, child_environ)) for child in children]
+            tasks = [group.create_task(child.keep_running(child_environ)) for child in children]
             try:
                 if API in roles:
                     await _wait_until_ready(connected, stop)
@@ -156,46 +141,10 @@ def _environ_of(settings: Settings) -> dict[str, str]:
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
         "POSTRIDER_DATABASE_SHARED_SESSION": "1" if settings.database_shared_session else "0",
-        "POSTRIDER_CHILD_OF": str(os.getpid()),
         "POSTRIDER_HOST": settings.host,
         "POSTRIDER_PORT": str(settings.port),
         "POSTRIDER_DATA_DIR": str(settings.data_dir),
     }
-
-
-async def _keep_running(child: Child, environ: Mapping[str, str]) -> None:
-    """Start the role's process, and again whenever it ends; on cancellation stop it."""
-    wait_s = RESTART_AFTER_S
-    try:
-        while True:
-            began = monotonic()
-            child.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "app", child.role, env=dict(environ), start_new_session=True
-            )
-            code = await child.process.wait()
-            if monotonic() - began > STEADY_AFTER_S:
-                wait_s = RESTART_AFTER_S
-            log.error(
-                "role ended", extra={"event": "role_ended", "role": child.role, "code": code, "again_in_s": wait_s}
-            )
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, RESTART_AFTER_AT_MOST_S)
-    finally:
-        if child.process is not None and child.process.returncode is None:
-            await _stop(child.process)
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_WITHIN_S):
-            await process.wait()
-    except TimeoutError:
-        # The whole group: the API's workers are children of its supervisor.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
 
 
 async def _wait_until_ready(settings: Settings, stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from dispatch.arrivals.book import EtaBook
 from dispatch.arrivals.forecast import Forecaster
 from dispatch.arrivals.keeper import EtaKeeper
 from dispatch.asides import Asides
+from dispatch.crews import Crew
 from dispatch.learning.knowledge import Knowledge
 from dispatch.learning.learner import Learner
 from tracking.history.history import History
@@ -33,8 +34,8 @@ def arrivals(settings: Settings, opened: Resources) -> Arrivals:
     )
 
 
-async def keep_arrivals(settings: Settings, opened: Resources, stop: asyncio.Event) -> None:
-    """Follow every courier on a route until `stop` is set."""
+async def keep_arrivals(settings: Settings, opened: Resources, crew: Crew | None, stop: asyncio.Event) -> None:
+    """Follow every courier on a route in the crew's regions, or in all, until `stop` is set."""
     keeper = EtaKeeper(
         opened.pool,
         opened.redis,
@@ -43,6 +44,7 @@ async def keep_arrivals(settings: Settings, opened: Resources, stop: asyncio.Eve
         Roster(opened.pool).regions,
         engine_expected=has_engine(settings),
         tails=opened.tails,
+        crew=crew,
     )
     await keeper.run(stop)
 

@@ -15,9 +15,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -37,6 +38,7 @@ from dispatch.arrivals.reporting import Reporting
 from dispatch.arrivals.widths import Widths
 from dispatch.aside import REGION, Aside
 from dispatch.asides import Asides
+from dispatch.crews import Crew
 from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
 from sql import queries
@@ -52,6 +54,7 @@ from tracking.streams import StreamEntry, Tail, Tails, text_of
 
 log = logging.getLogger(__name__)
 
+JOB: Final = "arrivals"
 FOLLOWED = Gauge(
     "postrider_eta_routes", "Routes whose arrivals this process keeps.", ["region"], multiprocess_mode="livesum"
 )
@@ -85,7 +88,7 @@ class KeeperParams:
     """Questions to the travel chain at a time."""
     way_budget_s: float = 2.0
     """Longest wait for the ways of one route."""
-    regions_every_s: float = 30.0
+    regions_every_s: float = 10.0
     """Looks for new regions so often."""
     retry_s: float = 1.0
     """Pause after a failure."""
@@ -133,8 +136,9 @@ class EtaKeeper:
         engine_expected: bool = False,
         params: KeeperParams | None = None,
         tails: Tails | None = None,
+        crew: Crew | None = None,
     ) -> None:
-        """`engine_expected`: a routing engine is configured."""
+        """`regions`: those there are, or with a `crew` its own; `engine_expected`: a routing engine is configured."""
         self._pool = pool
         self._redis = redis
         self._book = EtaBook(redis)
@@ -148,8 +152,9 @@ class EtaKeeper:
         params = self._params
         self.lanes = Lanes(
             pool,
-            job="arrivals",
-            regions=regions,
+            job=JOB,
+            crew=None if crew is None else crew.name(JOB),
+            regions=regions if crew is None else partial(crew.regions, JOB),
             work=self._keep,
             params=LaneParams(lease_s=params.lease_s, regions_every_s=params.regions_every_s, backoff_s=params.retry_s),
         )

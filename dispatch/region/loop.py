@@ -18,6 +18,7 @@ import redis.asyncio as aioredis
 from prometheus_client import Counter
 
 from dispatch.alert_kind import PLAN_KINDS
+from dispatch.crews import Crew
 from dispatch.region.cycle import Planning
 from sql import queries
 from tracking import events
@@ -27,6 +28,7 @@ from tracking.pause import first_to_end, pause_until
 from tracking.position import Region
 from tracking.streams import Tails
 
+JOB: Final = "dispatch"
 CYCLES = Counter("postrider_dispatch_cycles_total", "Cycles by how they ended.", ["outcome"])
 
 URGENT: Final = frozenset(
@@ -64,7 +66,7 @@ class LoopParams:
     """Searches no sooner after the last search: it costs a core while it lasts."""
     search_every_s: float = 30.0
     """Searches again after this time even when nothing happened."""
-    regions_every_s: float = 30.0
+    regions_every_s: float = 10.0
     """Looks for new regions so often."""
     retry_s: float = 1.0
     """Pause after a cycle that failed (a server away), growing to the tick."""
@@ -93,7 +95,9 @@ class Dispatcher:
         planning: Planning,
         params: LoopParams | None = None,
         tails: Tails | None = None,
+        crew: Crew | None = None,
     ) -> None:
+        """`crew`: whose regions it plans; None: all there are."""
         self._pool = pool
         self._redis = redis
         self._tails = tails or Tails(redis)
@@ -101,8 +105,9 @@ class Dispatcher:
         self._params = params = params or LoopParams()
         self.lanes = Lanes(
             pool,
-            job="dispatch",
-            regions=self._regions,
+            job=JOB,
+            crew=None if crew is None else crew.name(JOB),
+            regions=self._regions if crew is None else partial(crew.regions, JOB),
             work=self._plan,
             params=LaneParams(
                 lease_s=params.lease_s,

@@ -1,5 +1,5 @@
 -- name: join
--- Says that a process is there: $1 job, $2 process, $3 for how many seconds. Processes long gone are forgotten.
+-- Says that a process is there: $1 job, or crew of one, $2 process, $3 for how many seconds. Processes long gone are forgotten.
 WITH gone AS (
     DELETE FROM lease_holders WHERE job = $1 AND expires_at < clock_timestamp() - interval '1 hour' AND holder <> $2
 )
@@ -12,7 +12,7 @@ ON CONFLICT (job, holder) DO UPDATE SET expires_at = excluded.expires_at;
 DELETE FROM lease_holders WHERE job = $1 AND holder = $2;
 
 -- name: living
--- Processes that are there for job $1.
+-- Processes that are there for job, or crew, $1.
 SELECT holder FROM lease_holders WHERE job = $1 AND expires_at > clock_timestamp() ORDER BY holder;
 
 -- name: in_force

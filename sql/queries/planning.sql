@@ -1,3 +1,36 @@
+-- name: by_size
+-- Regions, and whether each is large: by its couriers at work and its open orders of the next hours, $3 of them together
+-- (0: never), or half as many where the crew of large regions ($2) of job $1 has it; and whether anybody of that crew
+-- lives.
+SELECT
+    r.id,
+    $3::int > 0 AND sized.n >= CASE WHEN ours.are_there THEN $3 / 2 ELSE $3 END AS is_large,
+    EXISTS (
+        SELECT FROM lease_holders AS h WHERE h.job = $2 AND h.expires_at > clock_timestamp()
+    ) AS lives
+FROM regions AS r
+CROSS JOIN LATERAL (
+    SELECT
+        (SELECT count(*) FROM couriers AS c WHERE c.region = r.id AND c.deleted_at IS NULL AND c.on_duty)
+        + (
+            SELECT count(*) FROM orders AS o
+            WHERE o.region = r.id AND o.state IN ('assigned', 'accepted', 'picked_up', 'returning')
+        )
+        + (
+            SELECT count(*) FROM orders AS o
+            WHERE
+                o.region = r.id AND o.state = 'placed'
+                AND greatest(coalesce(o.ready_at, o.placed_at), o.pickup_opens_at) <= now() + interval '2 hours'
+        ) AS n
+) AS sized
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM leases AS l INNER JOIN lease_holders AS h ON l.holder = h.holder AND h.job = $2
+        WHERE l.job = $1 AND l.region = r.id AND l.expires_at > clock_timestamp()
+    ) AS are_there
+) AS ours
+ORDER BY r.id;
+
 -- name: regions
 SELECT id, settings FROM regions ORDER BY id;
 
