@@ -1,22 +1,29 @@
 """
 Which parts of a region are planned in a turn, and in which order; no I/O.
 
-A small region is one part, planned in every turn. In a large one the parts where something has changed come first,
-before all others those where an order waits for a courier; the rest is planned again when its last plan has become old.
-Only what a process remembers of its own plans: another one that takes over begins with all of it.
+A small region is one part, planned in every turn. In a large one the orders that wait come first, a few of them with
+the couriers around them: a plan that is quickly made, so that an order does not wait for the plans of others. Then come
+the parts where something has changed; the rest is planned again when its last plan has become old. Only what a process
+remembers of its own plans: another one that takes over begins with all of it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
-from dispatch.orders.order import OrderState
+from dispatch.orders.order import Order, OrderState
 from dispatch.planning.proposal import Plan
-from dispatch.region.parts import split
+from dispatch.region.parts import around, is_large, split
 from dispatch.region.world import Whereabouts, World
 from dispatch.stop import OrderId
 from tracking.position import CourierId
 
+FIRST_ORDERS: Final = 12
+"""Orders that wait are planned so many at a time before all else..."""
+FIRST_AMONG_COURIERS: Final = 120
+FIRST_AMONG_ORDERS: Final = 150
+"""... among so many couriers and orders, those nearest to them: some tenths of a second to plan."""
 OLD_AFTER_S: Final = 10.0
 """A plan of a part is made again after this, when nothing happened: times pass, couriers move, orders fall due."""
 
@@ -31,6 +38,27 @@ class Agenda:
     _versions: dict[OrderId, int] = field(default_factory=dict)
     """Of the orders, as they were last planned."""
     _planned_at: dict[CourierId, float] = field(default_factory=dict)
+
+    def first(self, world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> World | None:
+        """The most urgent orders that wait, among all around them; None: there are none, or the region is small."""
+        if not is_large(world):
+            return None
+        waiting = [one for one in world.orders if one.state is OrderState.PLACED and self._is_changed(one)]
+        waiting.sort(key=lambda one: (-one.priority, _wanted_at(one)))
+        chosen = waiting[:FIRST_ORDERS]
+        groups = {one.group_id for one in chosen} - {None}
+        asked = {one.id for one in chosen}
+        asked |= {one.id for one in world.orders if one.group_id in groups and one.state is OrderState.PLACED}
+        if not asked:
+            return None
+        return around(
+            world,
+            whereabouts,
+            (),
+            frozenset(asked),
+            most_couriers=FIRST_AMONG_COURIERS,
+            most_orders=FIRST_AMONG_ORDERS,
+        )
 
     def due(self, world: World, whereabouts: Mapping[CourierId, Whereabouts], now_s: float) -> list[World]:
         """The parts to be planned now, the most urgent first; the whole world where it is one part."""
@@ -51,10 +79,9 @@ class Agenda:
     def planned(self, part: World, plan: Plan | None, offered: frozenset[OrderId], now_s: float) -> None:
         """Note that a part was planned; the orders `offered` have changed by that."""
         self._planned_at |= dict.fromkeys((courier.id for courier in part.couriers), now_s)
-        for order in part.orders:
-            self._versions[order.id] = order.version + (order.id in offered)
         left = {one.order_id for one in plan.unassigned} if plan is not None else set()
         for order in part.orders:
+            self._versions[order.id] = order.version + (order.id in offered)
             if order.id in left:
                 self.tries[order.id] = self.tries.get(order.id, 0) + 1
             else:
@@ -62,12 +89,16 @@ class Agenda:
 
     def _rank(self, part: World, now_s: float) -> tuple[int, float]:
         oldest = min((self._planned_at.get(courier.id, 0.0) for courier in part.couriers), default=0.0)
-        changed = [order for order in part.orders if self._versions.get(order.id) != order.version]
+        changed = [order for order in part.orders if self._is_changed(order)]
         if any(order.state is OrderState.PLACED for order in changed):
             return _WAITS, oldest
         if changed:
             return _CHANGED, oldest
         return _OLD if now_s - oldest >= OLD_AFTER_S else _NOT_DUE, oldest
+
+    def _is_changed(self, order: Order) -> bool:
+        """Since it was last planned, or it never was."""
+        return self._versions.get(order.id) != order.version
 
     def _forget_others(self, world: World) -> None:
         """What is not in the region any more is not kept."""
@@ -76,6 +107,11 @@ class Agenda:
         self._versions = {id_: version for id_, version in self._versions.items() if id_ in orders}
         self.tries = {id_: n for id_, n in self.tries.items() if id_ in orders}
         self._planned_at = {id_: at for id_, at in self._planned_at.items() if id_ in couriers}
+
+
+def _wanted_at(order: Order) -> datetime:
+    """When it could be collected at the earliest."""
+    return max(at for at in (order.placed_at, order.ready_at, order.pickup.window.opens_at) if at is not None)
 
 
 _WAITS, _CHANGED, _OLD, _NOT_DUE = range(4)

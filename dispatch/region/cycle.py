@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from time import monotonic
+from typing import Final
 
 import asyncpg
 import redis.asyncio as aioredis
@@ -27,7 +28,7 @@ from dispatch.orders.desk import at_desk
 from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES, Order, OrderState
 from dispatch.planning.choice import cheapest_of
 from dispatch.planning.others import others_to_ask
-from dispatch.planning.params import Params
+from dispatch.planning.params import Params, ShouldEnd, never
 from dispatch.planning.proposal import Plan, joined
 from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
@@ -90,6 +91,12 @@ UNASSIGNED = Gauge(
     ["region"],
     multiprocess_mode="livemostrecent",
 )
+
+
+FIRST_S: Final = 0.3
+"""Time for the plan of the orders that wait in a large region; what is found by then counts."""
+PART_S: Final = 0.3
+"""So long a part is planned although somebody waits: with new orders every moment the rest has its turn, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,18 +172,30 @@ class Planning:
                 world = await self._load(lease.region, params, aside)
             seen = await self._locate(world)
         agenda = self._agendas.setdefault(lease.region, Agenda())
-        due = agenda.due(world, seen, began)
+        somebody_waits = urgent.is_set if is_large(world) else never
         plans: list[Plan] = []
         committed: list[Committed] = []
-        for one in due:
-            part = await self._with_depots(one, seen, params, aside, lease) if params.chooses_depots else one
-            snapshot, plan = await self._quick_plan(part, seen, params, aside)
+
+        async def plan_part(part: World, *, seconds: float) -> None:
+            if params.chooses_depots:
+                part = await self._with_depots(part, seen, params, aside, lease)
+            snapshot, plan = await self._quick_plan(part, seen, params, aside, _Patience(seconds, somebody_waits))
             plan = await _asking(part, snapshot, plan, params)
             with took("commit").time():
                 committed.append(await self._commit(part, plan, lease, params))
             await self._advise(part, snapshot, plan, params)
             agenda.planned(part, plan, committed[-1].given, monotonic())
-            plans += [] if plan is None else [plan]
+            plans.extend([] if plan is None else [plan])
+
+        if (first := agenda.first(world, seen)) is not None:
+            await plan_part(first, seconds=FIRST_S)
+            with took("read").time():  # those routes are others now
+                world = await self._load(lease.region, params, aside)
+        due = agenda.due(world, seen, began)
+        n_planned = 0
+        for part in due:
+            await plan_part(part, seconds=params.at_once_s)
+            n_planned += 1
             if urgent.is_set() or monotonic() - began > params.at_once_s:
                 break
         if not is_large(world) or self._rounds.is_due(lease.region, world.now):
@@ -188,7 +207,7 @@ class Planning:
             world=world,
             plan=joined(plans),
             committed=all_of(committed),
-            is_cut_short=len(committed) < len(due),
+            is_cut_short=n_planned < len(due),
         )
         _observe(cycle, len(agenda.tries), depth="at_once", seconds=monotonic() - began)
         return cycle
@@ -210,7 +229,12 @@ class Planning:
         return replace(world, demand=demand)
 
     async def _quick_plan(
-        self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside
+        self,
+        world: World,
+        seen: Mapping[CourierId, Whereabouts],
+        params: CycleParams,
+        aside: Aside,
+        patience: "_Patience",
     ) -> tuple[Snapshot | None, Plan | None]:
         """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
         advises = params.plan.reposition_above_s is not None and world.demand and world.couriers
@@ -222,12 +246,12 @@ class Planning:
         wanted = params.quick_plan
         try:
             with took("propose").time():
-                return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
+                return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, patience)
         except Exception as exc:
             if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
         snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
-        return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, params.at_once_s)
+        return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, patience)
 
     async def _with_depots(
         self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside, lease: Lease
@@ -386,10 +410,23 @@ async def _asking(world: World, snapshot: Snapshot | None, plan: Plan | None, pa
     return replace(plan, also=also)
 
 
-def _propose_within(snapshot: Snapshot, params: Params, seconds: float) -> Plan:
-    """A proposal in so many seconds from when a thread takes it up, which may be late when many regions are planned."""
-    deadline = monotonic() + seconds
-    return propose(snapshot, params, lambda: monotonic() > deadline)
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long a part may be planned: so many seconds, and only PART_S of them once somebody waits for another."""
+
+    seconds: float
+    somebody_waits: ShouldEnd
+
+
+def _propose_within(snapshot: Snapshot, params: Params, patience: _Patience) -> Plan:
+    """A proposal in time from when a thread takes it up, which may be late when many regions are planned."""
+    began = monotonic()
+
+    def should_end() -> bool:
+        took_s = monotonic() - began
+        return took_s > patience.seconds or (took_s > PART_S and patience.somebody_waits())
+
+    return propose(snapshot, params, should_end)
 
 
 async def look(

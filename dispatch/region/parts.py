@@ -12,12 +12,16 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order
 from dispatch.region.world import NO_ROUTE, Whereabouts, World, held_orders
 from dispatch.stop import OrderId
 from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon
+from tracking.quality import distances_m
 
 MOST_COURIERS: Final = 400
 MOST_ORDERS: Final = 200
@@ -91,6 +95,9 @@ def around(
     middles: Sequence[LatLon],
     order_ids: frozenset[OrderId] = frozenset(),
     courier_ids: frozenset[CourierId] = frozenset(),
+    *,
+    most_couriers: int = MOST_COURIERS,
+    most_orders: int = MOST_ORDERS,
 ) -> World:
     """
     The world as far as it matters to some places, orders and couriers: these, and as many as one plan can bear of the
@@ -104,21 +111,27 @@ def around(
 
     asked = [point for point in points if is_asked(point)]
     middles = [*middles, *(point.at for point in asked)]
-    rest = [
-        (min((distance_m(point.at, middle) for middle in middles), default=0.0), point.rank, point)
-        for point in points
-        if not is_asked(point)
-    ]
+    rest = [point for point in points if not is_asked(point)]
     chosen = asked.copy()
     n_couriers = sum(point.courier is not None for point in asked)
     n_orders = sum(len(point.orders) for point in asked)
-    for _, _, point in sorted(rest, key=lambda row: row[:2]):
+    for number in np.argsort(_away_m(rest, middles), kind="stable").tolist():
+        point = rest[number]
         n_couriers += point.courier is not None
         n_orders += len(point.orders)
-        if n_couriers > MOST_COURIERS or n_orders > MOST_ORDERS:
+        if n_couriers > most_couriers or n_orders > most_orders:
             break
         chosen.append(point)
     return _part(world, chosen)
+
+
+def _away_m(points: Sequence[_Point], middles: Sequence[LatLon]) -> npt.NDArray[np.float64]:
+    """Of each point, to the nearest of the middles."""
+    lats, lons = np.array([point.at.lat for point in points]), np.array([point.at.lon for point in points])
+    nearest = np.full(len(points), np.inf)
+    for middle in middles:
+        nearest = np.minimum(nearest, distances_m(lats, lons, np.array(middle.lat), np.array(middle.lon)))
+    return nearest
 
 
 def _points(world: World, whereabouts: Mapping[CourierId, Whereabouts], tries: Mapping[OrderId, int]) -> list[_Point]:

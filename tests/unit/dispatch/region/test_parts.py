@@ -1,7 +1,7 @@
 """A large region in parts: nothing is lost, what belongs together stays together, and everybody's turn comes."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import given
@@ -11,7 +11,7 @@ from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, OrderState, OrderStop
 from dispatch.planning.proposal import Plan, Unassigned
 from dispatch.planning.reasons import ReasonCode
-from dispatch.region.agenda import OLD_AFTER_S, Agenda
+from dispatch.region.agenda import FIRST_AMONG_COURIERS, FIRST_AMONG_ORDERS, FIRST_ORDERS, OLD_AFTER_S, Agenda
 from dispatch.region.parts import MOST_COURIERS, MOST_ORDERS, around, split
 from dispatch.region.world import RouteInForce, StopInForce, Whereabouts, World
 from dispatch.stop import PlannedStop, StopKind
@@ -147,6 +147,48 @@ def test_the_part_where_an_order_waits_is_planned_first_and_what_is_settled_not_
     due = agenda.due(world, seen, 101.0)
     assert [new in part.orders for part in due] == [True, False]
     assert changed in due[1].orders
+
+
+def test_of_many_orders_that_wait_the_most_urgent_are_planned_first_with_few_around_them():
+    world, seen = city(2 * MOST_COURIERS, 3 * FIRST_ORDERS)
+    later = [replace(one, ready_at=NOON + timedelta(hours=1)) if n % 3 else one for n, one in enumerate(world.orders)]
+    world = replace(world, orders=tuple(later))
+    agenda = Agenda()
+    first = agenda.first(world, seen)
+    assert {one.id for one in world.orders if one.ready_at is None} <= {one.id for one in first.orders}
+    assert len(first.couriers) <= FIRST_AMONG_COURIERS
+    assert len(first.orders) <= FIRST_AMONG_ORDERS
+    agenda.planned(first, NOTHING, frozenset(), 100.0)
+    assert {one.id for one in agenda.first(world, seen).orders} - {one.id for one in first.orders}
+
+
+def test_orders_of_a_group_are_planned_first_together():
+    world, seen = city(2 * MOST_COURIERS, 2 * FIRST_ORDERS)
+    far = [replace(one, group_id="wedding") for one in (world.orders[0], world.orders[-1])]
+    urgent = replace(far[0], priority=1)
+    world = replace(world, orders=(urgent, *world.orders[1:-1], far[1]))
+    first = Agenda().first(world, seen)
+    assert urgent in first.orders
+    assert far[1] in first.orders
+
+
+def test_what_was_planned_or_belongs_to_somebody_does_not_come_first():
+    world, seen = large()
+    agenda = Agenda()
+    for part in agenda.due(world, seen, 100.0):
+        agenda.planned(part, NOTHING, frozenset(), 100.0)
+    assert agenda.first(world, seen) is None
+    taken = replace(world.orders[0], state=OrderState.ACCEPTED, courier_id=world.couriers[0].id, version=2)
+    world = replace(world, orders=(taken, *world.orders[1:]))
+    assert agenda.first(world, seen) is None
+    back = replace(world.orders[1], version=3)
+    first = agenda.first(replace(world, orders=(taken, back, *world.orders[2:])), seen)
+    assert back in first.orders
+
+
+def test_in_a_small_region_nothing_comes_before_the_whole():
+    world, seen = city(MOST_COURIERS, MOST_ORDERS)
+    assert Agenda().first(world, seen) is None
 
 
 def test_every_part_is_planned_again_when_its_plan_is_old():
