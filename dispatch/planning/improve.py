@@ -5,7 +5,7 @@ Every step is judged by the exact difference in cost and breaks no hard rule, so
 order of steps is fixed, so that the same draft comes out on every run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,12 @@ MAX_CHAIN_CELLS = 400_000
 """Jobs times sources that one matching of chains may have: about 30 ms on the machine of benchmarks/README.md."""
 
 
-def settle(draft: Draft, allowed: Allowed, should_end: ShouldEnd) -> Draft:
+def settle(draft: Draft, allowed: Allowed, should_end: ShouldEnd, again: Collection[int] | None = None) -> Draft:
     """
     Improve a draft until no step changes anything, so that planning again in an unchanged world changes nothing.
 
-    It ends: each step lowers what breaks hard rules, or else the cost, by whole units.
+    It ends: each step lowers what breaks hard rules, or else the cost, by whole units. `again`: of the jobs that
+    somebody has only these are tried elsewhere, with what shares a route with them; None: all.
     """
     before = list(draft.routes)
     matched: list[Stops] = []
@@ -43,14 +44,21 @@ def settle(draft: Draft, allowed: Allowed, should_end: ShouldEnd) -> Draft:
         gather(draft, allowed, should_end)
         fill(draft, allowed, should_end)
         movable = movable_jobs(draft)
+        together = movable if again is None else _sharing(draft, movable, again)
         while draft.routes != matched:
             matched = list(draft.routes)
-            draft = rematched(draft, allowed, movable, should_end) or draft
+            draft = rematched(draft, allowed, together, should_end) or draft
         if draft.routes == settled or should_end():
             break
-        relocate(draft, allowed, movable, before, should_end)
+        relocate(draft, allowed, movable if again is None else [n for n in movable if n in again], before, should_end)
         settled = list(draft.routes)
     return draft
+
+
+def _sharing(draft: Draft, movable: Iterable[int], again: Collection[int]) -> list[int]:
+    """Of the movable jobs these, and those of the same routes: a route is matched anew as a whole."""
+    routes = {draft.worker_of[job_no] for job_no in again} - {-1}
+    return [job_no for job_no in movable if job_no in again or draft.worker_of[job_no] in routes]
 
 
 def shed(draft: Draft) -> None:

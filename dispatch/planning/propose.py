@@ -14,6 +14,7 @@ What is on board stays with its courier, pinned orders stay, the leg being drive
 them. A step that is stopped, fails or finds nothing better leaves the draft of the step before.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from dispatch.planning.demand import moves
@@ -26,14 +27,18 @@ from dispatch.planning.proposal import Plan
 from dispatch.planning.reasons import exclusions
 from dispatch.planning.report import report
 from dispatch.planning.snapshot import Snapshot
+from dispatch.stop import OrderId
 
 
-def propose(snapshot: Snapshot, params: Params, should_end: ShouldEnd = never) -> Plan:
+def propose(
+    snapshot: Snapshot, params: Params, should_end: ShouldEnd = never, again: Collection[OrderId] | None = None
+) -> Plan:
     """
     Routes for all couriers of a snapshot, and reasons for the orders that have none.
 
     Pure: the same snapshot, params and seed give the same plan, unless `should_end` cuts it short; it is asked between
-    steps and ends the improvement, never the answer.
+    steps and ends the improvement, never the answer. `again`: of the orders in the plan in force only these are tried
+    elsewhere, for nothing has changed around the others; None: all.
     """
     problem = lay_out(snapshot, params)
     table = exclusions(problem)
@@ -45,7 +50,8 @@ def propose(snapshot: Snapshot, params: Params, should_end: ShouldEnd = never) -
         if holder is not None:
             force(draft, holder, job_no)
 
-    draft = settle(draft, allowed, should_end)
+    tried = None if again is None else {problem.job_no[order_id] for order_id in again if order_id in problem.job_no}
+    draft = settle(draft, allowed, should_end, tried)
     found = draft
     if regret(draft) >= params.search_above:
         from dispatch.planning.search.solver import search  # noqa: PLC0415 - OR-Tools, for those processes that plan

@@ -45,6 +45,7 @@ from dispatch.region.poison import Poison
 from dispatch.region.rounds import Rounds
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.settings import params_of
+from dispatch.region.tried import Tried
 from dispatch.region.whereabouts import Locator
 from dispatch.region.world import Stays, Whereabouts, World, as_declared, survey
 from dispatch.stop import OrderId
@@ -111,6 +112,18 @@ class Cycle:
     """Parts of the region are left for the next cycle, which should come soon."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quick:
+    """What was proposed for a region or a part of it; nothing where there was nothing to plan."""
+
+    snapshot: Snapshot | None = None
+    plan: Plan | None = None
+    again: frozenset[OrderId] | None = None
+    """What was tried of that which somebody has; None: all of it."""
+    is_cut_short: bool = False
+    """Its time was over before all was tried."""
+
+
 class Planning:
     """Runs cycles for any region that its caller holds the lease of."""
 
@@ -135,6 +148,7 @@ class Planning:
         self._poison = Poison()
         self._agendas: dict[Region, Agenda] = {}
         self._known: dict[Region, store.Known] = {}
+        self._tried: dict[Region, Tried] = {}
         self._asides = Asides(pool, redis, part="dispatch")
         self._order_alerts = OrderAlerts(pool, redis)
         self._rounds = Rounds()
@@ -175,16 +189,22 @@ class Planning:
         somebody_waits = urgent.is_set if is_large(world) else never
         plans: list[Plan] = []
         committed: list[Committed] = []
+        tried = None
+        if is_large(world):
+            tried = self._tried.setdefault(lease.region, Tried())
+            tried.keep(world)
 
         async def plan_part(part: World, *, seconds: float) -> None:
             if params.chooses_depots:
                 part = await self._with_depots(part, seen, params, aside, lease)
-            snapshot, plan = await self._quick_plan(part, seen, params, aside, _Patience(seconds, somebody_waits))
-            plan = await _asking(part, snapshot, plan, params)
+            quick = await self._quick_plan(part, seen, params, aside, _Patience(seconds, somebody_waits), tried)
+            snapshot, plan = quick.snapshot, await _asking(part, quick.snapshot, quick.plan, params)
             with took("commit").time():
                 committed.append(await self._commit(part, plan, lease, params))
             await self._advise(part, snapshot, plan, params)
             agenda.planned(part, plan, committed[-1].given, monotonic())
+            if tried is not None and snapshot is not None:
+                tried.note(snapshot, part.versions, quick.again or (), is_cut_short=quick.is_cut_short)
             plans.extend([] if plan is None else [plan])
 
         if (first := agenda.first(world, seen)) is not None:
@@ -235,23 +255,33 @@ class Planning:
         params: CycleParams,
         aside: Aside,
         patience: "_Patience",
-    ) -> tuple[Snapshot | None, Plan | None]:
-        """A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that."""
+        tried: Tried | None = None,
+    ) -> "_Quick":
+        """
+        A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that.
+
+        With `tried` only what is worth another try is tried.
+        """
         advises = params.plan.reposition_above_s is not None and world.demand and world.couriers
         if not world.orders and not advises:
-            return None, None
+            return _Quick()
         took = partial(STEP_SECONDS.labels, world.region)
-        with took("travel").time():
-            snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
         wanted = params.quick_plan
+
+        async def seen_now() -> tuple[Snapshot, frozenset[OrderId] | None]:
+            snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
+            return snapshot, None if tried is None else tried.again(snapshot, world.versions, wanted.n_candidates)
+
+        with took("travel").time():
+            snapshot, again = await seen_now()
         try:
             with took("propose").time():
-                return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, patience)
+                return await asyncio.to_thread(_propose_within, snapshot, wanted, patience, again)
         except Exception as exc:
             if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
-        snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
-        return snapshot, await asyncio.to_thread(_propose_within, snapshot, wanted, patience)
+        snapshot, again = await seen_now()
+        return await asyncio.to_thread(_propose_within, snapshot, wanted, patience, again)
 
     async def _with_depots(
         self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside, lease: Lease
@@ -418,7 +448,9 @@ class _Patience:
     somebody_waits: ShouldEnd
 
 
-def _propose_within(snapshot: Snapshot, params: Params, patience: _Patience) -> Plan:
+def _propose_within(
+    snapshot: Snapshot, params: Params, patience: _Patience, again: frozenset[OrderId] | None = None
+) -> _Quick:
     """A proposal in time from when a thread takes it up, which may be late when many regions are planned."""
     began = monotonic()
 
@@ -426,7 +458,8 @@ def _propose_within(snapshot: Snapshot, params: Params, patience: _Patience) -> 
         took_s = monotonic() - began
         return took_s > patience.seconds or (took_s > PART_S and patience.somebody_waits())
 
-    return propose(snapshot, params, should_end)
+    plan = propose(snapshot, params, should_end, again)
+    return _Quick(snapshot=snapshot, plan=plan, again=again, is_cut_short=should_end())
 
 
 async def look(

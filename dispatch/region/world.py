@@ -160,6 +160,11 @@ class World:
     """Where couriers work."""
     depots: tuple[Depot, ...] = ()
 
+    @property
+    def versions(self) -> dict[OrderId, int]:
+        """Of the orders."""
+        return {order.id: order.version for order in self.orders}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:

@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 
 from dispatch.planning.cost import by_term
 from dispatch.planning.draft import Draft
+from dispatch.planning.improve import fill
+from dispatch.planning.in_force import kept_routes
 from dispatch.planning.insertion import best_in_route
 from dispatch.planning.params import Bundling, Params, Weights
 from dispatch.planning.problem import lay_out
 from dispatch.planning.proposal import ReasonCode
 from dispatch.planning.propose import propose
+from dispatch.planning.reasons import exclusions
 from dispatch.planning.schedule import price, size_in
 from dispatch.stop import StopKind
 from tests.unit.dispatch.planning.worlds import with_plan, worlds
@@ -203,6 +206,34 @@ def test_planning_again_without_a_change_changes_nothing(snapshot, params):
     again = propose(with_plan(snapshot, first), params)
     assert again.routes == first.routes
     assert again.source == "kept"
+
+
+@laws
+@given(worlds(), all_params)
+def test_a_plan_that_may_try_everything_again_is_the_plan(snapshot, params):
+    everything = {job_.order_id for job_ in snapshot.jobs}
+    assert propose(snapshot, params, again=everything) == propose(snapshot, params)
+
+
+@laws
+@given(worlds(), all_params)
+def test_what_somebody_has_and_is_not_tried_again_stays_and_what_nobody_has_is_planned_all_the_same(snapshot, params):
+    problem = lay_out(snapshot, params)
+    kept = Draft(problem, kept_routes(problem, exclusions(problem)))
+    plan = propose(snapshot, params, again=())
+    for (_, number, stops, _), before in zip(routes_of(snapshot, plan), kept.routes, strict=True):
+        if not kept.excess[number]:
+            assert tuple(stop for stop in stops if stop in before) == before
+    named = {row.stop.order_id for route in plan.routes for row in route.stops}
+    assert named | {row.order_id for row in plan.unassigned} == {job_.order_id for job_ in snapshot.jobs}
+    if not any(kept.excess) and not problem.groups:
+        filled = fill_all(kept, exclusions(problem) == 0)
+        assert {row.order_id for row in plan.unassigned} <= {problem.jobs[n].order_id for n in filled.unassigned()}
+
+
+def fill_all(draft, allowed):
+    fill(draft, allowed, lambda: False)
+    return draft
 
 
 @laws
