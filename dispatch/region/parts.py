@@ -19,7 +19,6 @@ from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order
 from dispatch.region.world import NO_ROUTE, Whereabouts, World, held_orders
 from dispatch.stop import OrderId
-from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon
 from tracking.quality import distances_m
 
@@ -115,7 +114,7 @@ def around(
     chosen = asked.copy()
     n_couriers = sum(point.courier is not None for point in asked)
     n_orders = sum(len(point.orders) for point in asked)
-    for number in np.argsort(_away_m(rest, middles), kind="stable").tolist():
+    for number in np.argsort(_Distances(rest).to(*middles), kind="stable").tolist():
         point = rest[number]
         n_couriers += point.courier is not None
         n_orders += len(point.orders)
@@ -123,15 +122,6 @@ def around(
             break
         chosen.append(point)
     return _part(world, chosen)
-
-
-def _away_m(points: Sequence[_Point], middles: Sequence[LatLon]) -> npt.NDArray[np.float64]:
-    """Of each point, to the nearest of the middles."""
-    lats, lons = np.array([point.at.lat for point in points]), np.array([point.at.lon for point in points])
-    nearest = np.full(len(points), np.inf)
-    for middle in middles:
-        nearest = np.minimum(nearest, distances_m(lats, lons, np.array(middle.lat), np.array(middle.lon)))
-    return nearest
 
 
 def _points(world: World, whereabouts: Mapping[CourierId, Whereabouts], tries: Mapping[OrderId, int]) -> list[_Point]:
@@ -150,28 +140,60 @@ def _points(world: World, whereabouts: Mapping[CourierId, Whereabouts], tries: M
         seen = whereabouts.get(courier.id)
         at = seen.at if seen is not None else has[0].pickup.at if has else somewhere
         points.append(_Point(at, len(points), courier, has))
-    staff = [(point.courier, point.at) for point in points if point.courier is not None]
+    staff = _Staff(points.copy())
     for order in world.orders:
         if order.id not in taken:
-            at = _tried_at(order, staff, tries.get(order.id, 0))
+            at = staff.tried_at(order, tries.get(order.id, 0))
             points.append(_Point(at, len(points), None, (order,)))
     return points
 
 
-def _tried_at(order: Order, staff: Sequence[tuple[Courier, LatLon]], n_tries: int) -> LatLon:
-    """Where an order that nobody has is put: at its pickup; then among couriers who might take it, ever farther off."""
-    pickup = order.pickup.at
-    if not n_tries:
-        return pickup
-    able = [
-        at
-        for courier, at in staff
-        if order.skills <= courier.skills
+class _Distances:
+    """From many points to some places."""
+
+    def __init__(self, points: Sequence[_Point]) -> None:
+        self._lats = np.array([point.at.lat for point in points])
+        self._lons = np.array([point.at.lon for point in points])
+
+    def to(self, *places: LatLon) -> npt.NDArray[np.float64]:
+        """Of each point to the nearest of the places; infinite where there is none."""
+        nearest = np.full(len(self._lats), np.inf)
+        for at in places:
+            nearest = np.minimum(nearest, distances_m(self._lats, self._lons, np.array(at.lat), np.array(at.lon)))
+        return nearest
+
+
+class _Staff:
+    """A region's couriers, to find those who might take an order."""
+
+    def __init__(self, points: Sequence[_Point]) -> None:
+        self._points = points
+        self._away_m = _Distances(points)
+        self._able: dict[object, npt.NDArray[np.int64]] = {}
+        """Numbers of points by what is asked of a courier: orders ask for few different things."""
+
+    def tried_at(self, order: Order, n_tries: int) -> LatLon:
+        """Where an order that nobody has is put: at its pickup; then among who might take it, ever farther off."""
+        able = self._able_for(order) if n_tries else ()
+        if not len(able):
+            return order.pickup.at
+        nearest_first = np.argsort(self._away_m.to(order.pickup.at)[able], kind="stable")
+        return self._points[int(able[nearest_first[(n_tries - 1) * TRIES_ON % len(able)]])].at
+
+    def _able_for(self, order: Order) -> npt.NDArray[np.int64]:
+        asked = (order.skills, order.modes, order.partner)
+        if asked not in self._able:
+            able = [n for n, point in enumerate(self._points) if point.courier and _may_take(point.courier, order)]
+            self._able[asked] = np.array(able, dtype=np.int64)
+        return self._able[asked]
+
+
+def _may_take(courier: Courier, order: Order) -> bool:
+    return (
+        order.skills <= courier.skills
         and (order.modes is None or courier.mode in order.modes)
         and courier.is_of_partner(order.partner)
-    ]
-    able.sort(key=lambda at: distance_m(pickup, at))
-    return able[(n_tries - 1) * TRIES_ON % len(able)] if able else pickup
+    )
 
 
 def _cut(points: list[_Point], share: float) -> list[list[_Point]]:
