@@ -3,10 +3,12 @@ Where the dispatcher's turns of a large region spend their time: `python -m benc
 
 The region of `benchmarks.region`, on servers of its own, and one process that plans it turn after turn. Between two
 turns every courier moves a little, what was offered is accepted, and a few orders are placed. Told are, by turn, the
-seconds that passed and those of processor that the process and what it started had: on a busy machine these say more.
+seconds that passed and those of processor that the process, its planners and its Redis had: these say more on a busy
+machine.
 """
 
 import asyncio
+import os
 import random
 import resource
 import statistics
@@ -21,8 +23,10 @@ import numpy as np
 from prometheus_client import REGISTRY
 
 from app.settings import Settings
+from app.wiring.dispatching import planners
 from app.wiring.params import cycle_of
 from app.wiring.resources import Resources, resources
+from benchmarks.capacity_costs import family_s
 from benchmarks.region import Fleet, add_orders, add_region, engine, somewhere
 from benchmarks.world import parser, report, world
 from dispatch.errors import DispatchError
@@ -91,11 +95,6 @@ def steps_s() -> dict[str, float]:
     return {step: REGISTRY.get_sample_value(name, {"region": REGION, "step": step}) or 0.0 for step in STEPS}
 
 
-def processor_s() -> float:
-    """Seconds of processor that this process and those it has ended had."""
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-
-
 def requests() -> float:
     """So many requests have gone to maps APIs."""
     samples = [one for metric in REGISTRY.collect() for one in metric.samples]
@@ -128,6 +127,7 @@ async def measure(settings: Settings, options: Any) -> dict[str, Any]:
             stays=opened.knowledge,
             locator=Locator(live),
             params=cycle_of(settings),
+            planners=planners(settings),
         )
         held = await lease.take(opened.pool, "dispatch", REGION, "bench", ttl_s=3600)
         assert held is not None
@@ -135,10 +135,10 @@ async def measure(settings: Settings, options: Any) -> dict[str, Any]:
             for turn in range(options.settle + options.turns):
                 await report_positions(live, fleet, dice)
                 await place(opened.pool, options.placed, dice)
-                before, used_s, asked = steps_s(), processor_s(), requests()
+                before, used_s, asked = steps_s(), family_s(os.getpid()), requests()
                 began = time.monotonic()
                 cycle = await planning.at_once(held)
-                row = {"seconds": time.monotonic() - began, "processor_s": processor_s() - used_s}
+                row = {"seconds": time.monotonic() - began, "processor_s": family_s(os.getpid()) - used_s}
                 row |= {step: seconds - before[step] for step, seconds in steps_s().items()}
                 row["rest"] = row["seconds"] - sum(row[step] for step in STEPS)
                 row["questions"] = requests() - asked
@@ -164,6 +164,7 @@ def main() -> None:
     options.add_argument("--placed", type=int, default=1, help="new orders before each turn")
     options.add_argument("--settle", type=int, default=40, help="turns before those that are measured")
     options.add_argument("--turns", type=int, default=30)
+    options.add_argument("--planners", type=int, default=4, help="processes that plan, at most one a core")
     options.add_argument("--osrm", action="store_true", help="travel times from a real OSRM")
     options.add_argument("--verbose", action="store_true", help="each turn, when it is over")
     options.add_argument("--seed", type=int, default=1)
@@ -173,6 +174,7 @@ def main() -> None:
             database_url=servers.database_url,
             redis_url=servers.redis_url,
             osrm_url=environ.get("POSTRIDER_OSRM_URL", ""),
+            dispatch_planners=arguments.planners,
         )
         report("region_turns", arguments, {}, asyncio.run(measure(settings, arguments)))
 

@@ -14,6 +14,7 @@ from app.wiring.supervise import supervise
 from dispatch.crews import Crew, some_are_large
 from dispatch.region.cycle import Planning
 from dispatch.region.loop import JOB, Dispatcher
+from dispatch.region.planners import Planners
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.whereabouts import Locator
 from dispatch.travel.corrected import Corrected
@@ -41,11 +42,18 @@ def dispatcher(settings: Settings, opened: Resources, crew: Crew | None = None) 
         locator=Locator(LivePositions(opened.redis)),
         params=cycle_of(settings),
         search=SearchProcess(),
+        planners=planners(settings),
     )
     params = loop_of(settings)
     return Dispatcher(
         pool=opened.pool, redis=opened.redis, planning=planning, params=params, tails=opened.tails, crew=crew
     )
+
+
+def planners(settings: Settings) -> Planners | None:
+    """Those that the settings want, and the machine has cores for."""
+    n = min(settings.dispatch_planners, os.cpu_count() or 1)
+    return Planners(n) if n else None
 
 
 async def dispatch(settings: Settings, opened: Resources, crew: Crew, stop: asyncio.Event) -> None:

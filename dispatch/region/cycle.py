@@ -10,7 +10,8 @@ plan in force stays.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -41,6 +42,7 @@ from dispatch.region.order_alerts import OrderAlerts
 from dispatch.region.outlook import Outlook
 from dispatch.region.params import CycleParams
 from dispatch.region.parts import is_large
+from dispatch.region.planners import Patience, PlanLost, Planners
 from dispatch.region.poison import Poison
 from dispatch.region.rounds import Rounds
 from dispatch.region.search_process import SearchProcess
@@ -136,14 +138,19 @@ class Planning:
         locator: Locator,
         params: CycleParams,
         search: SearchProcess | None = None,
+        planners: Planners | None = None,
         stays: Stays = as_declared,
     ) -> None:
-        """`travel`, `stays`: as arrivals reckon with them, so that what is planned is what is told."""
+        """
+        `travel`, `stays`: as arrivals reckon with them, so that what is planned is what is told. `planners`: for large
+        regions; without, their parts are planned one after the other.
+        """
         self._pool = pool
         self._redis = redis
         self._travel = travel
         self._locator = locator
         self._search = search
+        self._planners = planners
         self._stays = stays
         self._poison = Poison()
         self._agendas: dict[Region, Agenda] = {}
@@ -186,18 +193,19 @@ class Planning:
                 world = await self._load(lease.region, params, aside)
             seen = await self._locate(world)
         agenda = self._agendas.setdefault(lease.region, Agenda())
-        somebody_waits = urgent.is_set if is_large(world) else never
         plans: list[Plan] = []
         committed: list[Committed] = []
-        tried = None
-        if is_large(world):
-            tried = self._tried.setdefault(lease.region, Tried())
-            tried.keep(world)
+        tried = self._tried_of(world) if is_large(world) else None
 
-        async def plan_part(part: World, *, seconds: float) -> None:
+        async def plan_part(part: World, *, seconds: float, planners: Planners | None = None) -> None:
             if params.chooses_depots:
                 part = await self._with_depots(part, seen, params, aside, lease)
-            quick = await self._quick_plan(part, seen, params, aside, _Patience(seconds, somebody_waits), tried)
+            try:
+                quick = await self._quick_plan(
+                    part, seen, params, aside, _How(Patience(seconds, PART_S), urgent, tried, planners)
+                )
+            except PlanLost:
+                return  # has been told; planned in the next turn
             snapshot, plan = quick.snapshot, await _asking(part, quick.snapshot, quick.plan, params)
             with took("commit").time():
                 committed.append(await self._commit(part, plan, lease, params))
@@ -212,25 +220,42 @@ class Planning:
             with took("read").time():  # those routes are others now
                 world = await self._load(lease.region, params, aside)
         due = agenda.due(world, seen, began)
-        n_planned = 0
-        for part in due:
-            await plan_part(part, seconds=params.at_once_s)
-            n_planned += 1
-            if urgent.is_set() or monotonic() - began > params.at_once_s:
-                break
+        left, planners = deque(due), None if tried is None else self._planners
+        await _side_by_side(
+            1 if planners is None else planners.n_free(),
+            left,
+            lambda part: plan_part(
+                part, seconds=_seconds_left(params.at_once_s, monotonic() - began), planners=planners
+            ),
+            lambda: urgent.is_set() or monotonic() - began > params.at_once_s,
+        )
         if not is_large(world) or self._rounds.is_due(lease.region, world.now):
-            ahead_s = params.survey.collect_ahead_s
-            await store.put_off(self._pool, lease.region, world.now, params.plan.horizon_s, ahead_s)
-            offered = {offer.order_id for one in committed for offer in one.offers}
-            await self._order_alerts.tell(world, lease, aside, offered=offered)
+            await self._tell(world, lease, params, aside, committed)
         cycle = Cycle(
             world=world,
             plan=joined(plans),
             committed=all_of(committed),
-            is_cut_short=n_planned < len(due),
+            is_cut_short=bool(left),
         )
         _observe(cycle, len(agenda.tries), depth="at_once", seconds=monotonic() - began)
         return cycle
+
+    def _tried_of(self, world: World) -> Tried:
+        """What was tried of a large region; from now on there are processes that plan it."""
+        if self._planners is not None:
+            self._planners.warm()
+        tried = self._tried.setdefault(world.region, Tried())
+        tried.keep(world)
+        return tried
+
+    async def _tell(
+        self, world: World, lease: Lease, params: CycleParams, aside: Aside, committed: Sequence[Committed]
+    ) -> None:
+        """What is to be told of all orders, after a turn."""
+        ahead_s = params.survey.collect_ahead_s
+        await store.put_off(self._pool, world.region, world.now, params.plan.horizon_s, ahead_s)
+        offered = {offer.order_id for one in committed for offer in one.offers}
+        await self._order_alerts.tell(world, lease, aside, offered=offered)
 
     async def _load(self, region: Region, params: CycleParams, aside: Aside) -> World:
         """What can matter to a plan now."""
@@ -254,13 +279,12 @@ class Planning:
         seen: Mapping[CourierId, Whereabouts],
         params: CycleParams,
         aside: Aside,
-        patience: "_Patience",
-        tried: Tried | None = None,
+        how: "_How",
     ) -> "_Quick":
         """
         A plan within `at_once_s`; what `propose` fails on is set aside, and it is asked once more without that.
 
-        With `tried` only what is worth another try is tried.
+        Raises `PlanLost`.
         """
         advises = params.plan.reposition_above_s is not None and world.demand and world.couriers
         if not world.orders and not advises:
@@ -270,18 +294,22 @@ class Planning:
 
         async def seen_now() -> tuple[Snapshot, frozenset[OrderId] | None]:
             snapshot = await look(world, seen, self._travel, params, aside, stays=self._stays)
-            return snapshot, None if tried is None else tried.again(snapshot, world.versions, wanted.n_candidates)
+            return snapshot, None if how.tried is None else how.tried.again(
+                snapshot, world.versions, wanted.n_candidates
+            )
 
         with took("travel").time():
             snapshot, again = await seen_now()
         try:
             with took("propose").time():
-                return await asyncio.to_thread(_propose_within, snapshot, wanted, patience, again)
+                return await _proposed(snapshot, wanted, how, again)
+        except PlanLost:
+            raise
         except Exception as exc:
             if not await self._poison.find(snapshot, wanted, exc, aside):
                 raise
         snapshot, again = await seen_now()
-        return await asyncio.to_thread(_propose_within, snapshot, wanted, patience, again)
+        return await _proposed(snapshot, wanted, how, again)
 
     async def _with_depots(
         self, world: World, seen: Mapping[CourierId, Whereabouts], params: CycleParams, aside: Aside, lease: Lease
@@ -332,9 +360,11 @@ class Planning:
             self._search.warm()
 
     def close(self) -> None:
-        """End the search process."""
+        """End the processes that search and plan."""
         if self._search is not None:
             self._search.close()
+        if self._planners is not None:
+            self._planners.close()
 
     async def snapshot(self, world: World) -> Snapshot | None:
         """The world as the planner sees it; None when there is nothing to plan."""
@@ -416,6 +446,31 @@ class Planning:
         return bool(reasons or late)
 
 
+def _seconds_left(most_s: float, took_s: float) -> float:
+    """For one more part of a turn; the last one does not make a turn twice as long."""
+    return min(most_s, max(PART_S, most_s - took_s))
+
+
+async def _side_by_side(
+    n: int, parts: deque[World], plan_part: Callable[[World], Awaitable[None]], is_over: Callable[[], bool]
+) -> None:
+    """
+    Plan parts in their order, so many at a time (one at least), until it is over; the rest is left in `parts`.
+
+    One that fails is raised once the others are done.
+    """
+
+    async def plan_some() -> None:
+        while parts:
+            await plan_part(parts.popleft())
+            if is_over():
+                return
+
+    for ended in await asyncio.gather(*(plan_some() for _ in range(max(n, 1))), return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
+
+
 def _was_given_by(order: Order, over: Mapping[CourierId, datetime]) -> bool:
     over_at = None if order.courier_id is None else over.get(order.courier_id)
     return over_at is not None and order.assigned_at is not None and order.assigned_at <= over_at
@@ -441,25 +496,46 @@ async def _asking(world: World, snapshot: Snapshot | None, plan: Plan | None, pa
 
 
 @dataclass(frozen=True, slots=True)
-class _Patience:
-    """How long a part may be planned: so many seconds, and only PART_S of them once somebody waits for another."""
+class _How:
+    """How a region, or a part of it, is planned."""
 
-    seconds: float
-    somebody_waits: ShouldEnd
+    patience: Patience
+    urgent: asyncio.Event
+    tried: Tried | None
+    """In a large region only what is worth another try is tried."""
+    planners: Planners | None
+    """Processes that plan, one of which may be free. None: a thread, where a hop would take longer than the plan, or
+    somebody waits: the processes stand back behind all others."""
+
+
+async def _proposed(snapshot: Snapshot, params: Params, how: _How, again: frozenset[OrderId] | None) -> "_Quick":
+    found = None
+    if how.planners is not None:
+        found = await how.planners.propose(snapshot, params, how.patience, again, how.urgent)
+    if found is None:
+        somebody_waits = never if how.tried is None else how.urgent.is_set
+        found = await asyncio.to_thread(_propose_within, snapshot, params, how.patience, somebody_waits, again)
+    plan, is_cut_short = found
+    return _Quick(snapshot=snapshot, plan=plan, again=again, is_cut_short=is_cut_short)
 
 
 def _propose_within(
-    snapshot: Snapshot, params: Params, patience: _Patience, again: frozenset[OrderId] | None = None
-) -> _Quick:
-    """A proposal in time from when a thread takes it up, which may be late when many regions are planned."""
+    snapshot: Snapshot,
+    params: Params,
+    patience: Patience,
+    somebody_waits: ShouldEnd,
+    again: frozenset[OrderId] | None = None,
+) -> tuple[Plan, bool]:
+    """
+    A proposal in time from when a thread takes it up, which may be late when many regions are planned; and whether its
+    time was over.
+    """
     began = monotonic()
 
     def should_end() -> bool:
-        took_s = monotonic() - began
-        return took_s > patience.seconds or (took_s > PART_S and patience.somebody_waits())
+        return patience.is_over(monotonic() - began, somebody_waits=somebody_waits)
 
-    plan = propose(snapshot, params, should_end, again)
-    return _Quick(snapshot=snapshot, plan=plan, again=again, is_cut_short=should_end())
+    return propose(snapshot, params, should_end, again), should_end()
 
 
 async def look(

@@ -66,13 +66,14 @@ def planning(city, seen):
     return planning_of(city, seen)
 
 
-def planning_of(city, seen, **params):
+def planning_of(city, seen, planners=None, **params):
     return Planning(
         pool=city.pool,
         redis=city.redis,
         travel=TravelChain(great_circle=GreatCircle()),
         locator=Locator(seen),
         params=CycleParams(**params),
+        planners=planners,
     )
 
 
