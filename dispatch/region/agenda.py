@@ -14,7 +14,7 @@ from typing import Final
 
 from dispatch.orders.order import Order, OrderState
 from dispatch.planning.proposal import Plan
-from dispatch.region.parts import around, is_large, split
+from dispatch.region.parts import around, is_large, split, without
 from dispatch.region.world import Whereabouts, World
 from dispatch.stop import OrderId
 from tracking.position import CourierId
@@ -60,10 +60,22 @@ class Agenda:
             most_orders=FIRST_AMONG_ORDERS,
         )
 
-    def due(self, world: World, whereabouts: Mapping[CourierId, Whereabouts], now_s: float) -> list[World]:
-        """The parts to be planned now, the most urgent first; the whole world where it is one part."""
+    def due(
+        self,
+        world: World,
+        whereabouts: Mapping[CourierId, Whereabouts],
+        now_s: float,
+        *,
+        but: World | None = None,
+    ) -> list[World]:
+        """
+        The parts to be planned now, the most urgent first; the whole world where it is one part.
+
+        `but`: what was planned a moment ago, whose routes are others now; its turn comes again with the next.
+        """
         self._forget_others(world)
-        parts = split(world, whereabouts, turn=self.turn, tries=self.tries)
+        rest = world if but is None else without(world, but)
+        parts = split(rest, whereabouts, turn=self.turn, tries=self.tries)
         self.turn += 1
         if len(parts) == 1:
             return parts

@@ -217,9 +217,7 @@ class Planning:
 
         if (first := agenda.first(world, seen)) is not None:
             await plan_part(first, seconds=FIRST_S)
-            with took("read").time():  # those routes are others now
-                world = await self._load(lease.region, params, aside)
-        due = agenda.due(world, seen, began)
+        due = agenda.due(world, seen, began, but=first)
         left, planners = deque(due), None if tried is None else self._planners
         await _side_by_side(
             1 if planners is None else planners.n_free(),

@@ -58,6 +58,16 @@ def is_large(world: World) -> bool:
     return len(world.couriers) > MOST_COURIERS or len(world.orders) > MOST_ORDERS
 
 
+def without(world: World, part: World) -> World:
+    """The rest of a world, without what is in a part of it."""
+    courier_ids, order_ids = {courier.id for courier in part.couriers}, {order.id for order in part.orders}
+    return replace(
+        world,
+        orders=tuple(order for order in world.orders if order.id not in order_ids),
+        couriers=tuple(courier for courier in world.couriers if courier.id not in courier_ids),
+    )
+
+
 def split(
     world: World,
     whereabouts: Mapping[CourierId, Whereabouts],

@@ -50,6 +50,11 @@ class Kept(Generic[Rows, Made]):
     def __len__(self) -> int:
         return len(self._made)
 
+    def has(self, id_: UUID, rows: Rows) -> bool:
+        """Whether nothing would have to be made."""
+        kept = self._made.get(id_)
+        return kept is not None and kept[0] == rows
+
     def of(self, id_: UUID, rows: Rows, make: Callable[[Rows], Made]) -> Made:
         """What `make` says of the rows; whatever it raises is raised, each time."""
         kept = self._made.get(id_)
@@ -67,7 +72,8 @@ class Kept(Generic[Rows, Made]):
 class Known:
     """What was read of a region before."""
 
-    orders: Kept[Row, Order] = field(default_factory=Kept)
+    orders: Kept[str, Order] = field(default_factory=Kept)
+    """Each of its row's mark: of thousands of wide rows only those are asked for that have changed."""
     couriers: Kept[tuple[Row, list[Row], list[Row]], Courier] = field(default_factory=Kept)
     """Each of a row of its own, and those of shifts and breaks."""
     routes: Kept[Row, RouteInForce] = field(default_factory=Kept)
@@ -158,9 +164,11 @@ async def read(
     known = Known() if known is None else known
     until = None if horizon_s is None else now + timedelta(seconds=horizon_s)
     if until is None:
-        orders = await connection.fetch(queries["orders.open_in_region"], region)
+        marks = await connection.fetch(queries["orders.marks_open"], region)
     else:
-        orders = await connection.fetch(queries["orders.within_horizon"], region, until, float(collect_ahead_s))
+        marks = await connection.fetch(queries["orders.marks_within_horizon"], region, until, float(collect_ahead_s))
+    new = [row["id"] for row in marks if not known.orders.has(row["id"], row["mark"])]
+    rows = {row["id"]: row for row in await connection.fetch(queries["orders.get_many"], new)}
     couriers = await connection.fetch(queries["planning.couriers"], region, list(asked))
     routes = await connection.fetch(queries["routes.of_couriers"], [row["id"] for row in couriers])
     refused = await connection.fetch(queries["offers.refusals_in_region"], region)
@@ -169,13 +177,13 @@ async def read(
     rests = await connection.fetch(queries["breaks.of_couriers"], [row["id"] for row in couriers], now - RESTS_SINCE)
     also_asked = await connection.fetch(queries["offers.also_asked"], region)
     usable = aside.each(
-        orders,
-        lambda row: known.orders.of(row["id"], row, _order),
+        marks,
+        lambda row: known.orders.of(row["id"], row["mark"], lambda _: _order(rows[row["id"]])),
         lambda row: asides.order(row["id"]),
         doing="read",
     )
-    known.orders.keep({row["id"] for row in orders})
-    left_out = {row["courier_id"] for row in orders if asides.order(row["id"]) in aside.causes}
+    known.orders.keep({row["id"] for row in marks})
+    left_out = {row["courier_id"] for row in rows.values() if asides.order(row["id"]) in aside.causes}
     shifts_of, rests_of = _by_courier(shifts), _by_courier(rests)
     refusals: dict[OrderId, dict[CourierId, datetime]] = {}
     for row in refused:

@@ -256,26 +256,14 @@ FROM orders
 WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
 ORDER BY placed_at, id;
 
--- name: within_horizon
+-- name: marks_within_horizon
 -- Open orders of region $1 but for those that nobody has and whose pickup opens after $2: they cost a plan nothing. Those
 -- that are to be handed over later are collected $3 seconds, and the way on foot, before that. What opens when nobody can
--- mean it is among them, to be told.
-SELECT
-    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
-    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
-    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
-    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
-FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up', 'returning')
+-- mean it is among them, to be told. Its mark changes whenever anything of an order does: with the transaction that wrote
+-- the row.
+SELECT id, xmin::text AS mark, placed_at FROM orders WHERE region = $1 AND state IN ('assigned', 'accepted', 'picked_up', 'returning')
 UNION ALL
-SELECT
-    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
-    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
-    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
-    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+SELECT id, xmin::text AS mark, placed_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'
@@ -285,17 +273,17 @@ WHERE
         OR collect_from(dropoff_opens_at, $3, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon) <= $2
     )
 UNION ALL
-SELECT
-    id, region, external_id, customer_id, state, version, pickup_lat, pickup_lon, pickup_address, pickup_contact,
-    pickup_instructions, pickup_opens_at, pickup_due_at, pickup_closes_at, pickup_service_s, dropoff_lat, dropoff_lon,
-    dropoff_address, dropoff_contact, dropoff_instructions, dropoff_opens_at, dropoff_due_at, dropoff_closes_at,
-    dropoff_service_s, placed_at, ready_at, ready_is_estimate, ready_error_s, size, modes, skills, priority, courier_id,
-    pinned, assigned_at, accepted_at, picked_up_at, delivered_at, closed_at, close_reason, proof, attempt,
-    kind, depot, depot_named, place_id, group_id, max_on_board_s, return_lat, return_lon, return_address, partner, updated_at
+SELECT id, xmin::text AS mark, placed_at
 FROM orders
 WHERE
     region = $1 AND state = 'placed'
     AND greatest(coalesce(ready_at, placed_at), pickup_opens_at) >= '2200-01-01T00:00:00Z'
+ORDER BY placed_at, id;
+
+-- name: marks_open
+-- All open orders of region $1, with the same marks.
+SELECT id, xmin::text AS mark FROM orders
+WHERE region = $1 AND state IN ('placed', 'assigned', 'accepted', 'picked_up', 'returning')
 ORDER BY placed_at, id;
 
 -- name: assign_many

@@ -48,7 +48,8 @@ async def full(city):
 
 HOT = {
     "orders.open_in_region": ("'default'", "orders"),
-    "orders.within_horizon": ("'default', now(), 3600", "orders"),
+    "orders.marks_open": ("'default'", "orders"),
+    "orders.marks_within_horizon": ("'default', now(), 3600", "orders"),
     "decisions.put_not_yet": ("'default', now(), now(), 3600", "orders"),
     "orders.list": ("NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, 100, NULL", "orders"),
     "offers.refusals_in_region": ("'default'", "offers order_events"),

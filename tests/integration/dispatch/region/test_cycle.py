@@ -398,7 +398,7 @@ async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, p
     rows = await city.pool.fetch(
         "INSERT INTO couriers (name, mode, region)"
         " SELECT 'c', 'car', 'default' FROM generate_series(0, $1) RETURNING id",
-        MOST_COURIERS,
+        2 * MOST_COURIERS,
     )
     west, east = RESTAURANT, replace(RESTAURANT, lon=round(RESTAURANT.lon + 0.2, 7))
     for number, row in enumerate(rows):

@@ -162,6 +162,19 @@ def test_of_many_orders_that_wait_the_most_urgent_are_planned_first_with_few_aro
     assert {one.id for one in agenda.first(world, seen).orders} - {one.id for one in first.orders}
 
 
+def test_what_was_planned_first_is_not_planned_again_in_the_same_turn():
+    world, seen = city(2 * MOST_COURIERS, 3 * MOST_ORDERS)
+    agenda = Agenda()
+    first = agenda.first(world, seen)
+    agenda.planned(first, NOTHING, frozenset(), 100.0)
+    due = agenda.due(world, seen, 100.0, but=first)
+    planned_first = {one.id for one in first.couriers}
+    assert {one.id for part in due for one in part.couriers} == {one.id for one in world.couriers} - planned_first
+    for part in due:
+        agenda.planned(part, NOTHING, frozenset(), 100.0)
+    assert agenda.first(world, seen) is None
+
+
 def test_orders_of_a_group_are_planned_first_together():
     world, seen = city(2 * MOST_COURIERS, 2 * FIRST_ORDERS)
     far = [replace(one, group_id="wedding") for one in (world.orders[0], world.orders[-1])]
