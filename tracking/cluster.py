@@ -13,6 +13,7 @@ A key whose slot is being moved between servers by hand (ASK, TRYAGAIN) is an ou
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, Final
 
@@ -86,6 +87,11 @@ class Cluster(Redis):
         if not nodes:
             raise ClusterDownError("CLUSTERDOWN no server has that slot")
         return self._client(nodes[0])
+
+    def name_of_server(self, key: str | bytes) -> str | None:
+        """Of the server that has the key, as far as is known now; None: nobody has looked yet."""
+        nodes = self._nodes.slots_cache.get(_slot(key))
+        return str(nodes[0].name) if nodes else None
 
     async def servers(self, *, with_replicas: bool = False) -> dict[str, Redis]:
         """The primaries, or all servers, by address."""
@@ -286,6 +292,24 @@ async def servers_of(redis: Redis, *, with_replicas: bool = False) -> Mapping[st
 def pools_of(redis: Redis) -> Sequence[ConnectionPool]:
     """Its connections, by server."""
     return list(redis.pools()) if isinstance(redis, Cluster) else [redis.connection_pool]
+
+
+def name_of_server(redis: Redis, key: str) -> str:
+    """Keys of one name are at one server, as far as is known now, so their commands can share a round trip to it."""
+    return redis.name_of_server(key) or str(_slot(key)) if isinstance(redis, Cluster) else ""
+
+
+@asynccontextmanager
+async def server_of(redis: Redis, key: str) -> AsyncIterator[Redis]:
+    """The server that has the key; what it fails with is remembered, for it may be another's now."""
+    if not isinstance(redis, Cluster):
+        yield redis
+        return
+    try:
+        yield await redis.server_of(key)
+    except outages.REDIS as exc:
+        await redis.note(exc)
+        raise
 
 
 def lane_of(redis: Redis, key: str) -> int:

@@ -27,7 +27,9 @@ QUARANTINE_NOT_KEPT: Final = Counter(
 REQUESTS_TURNED_AWAY: Final = Counter(
     "postrider_ingest_turned_away", "Uploads answered 503, to be sent again.", ["reason"]
 )
-COMMITS: Final = Counter("postrider_ingest_commits", "Round trips to Redis; several uploads share one.")
+COMMITS: Final = Counter(
+    "postrider_ingest_commits", "Entries in the log; several uploads share one, and several a round trip."
+)
 INGEST_WAIT_SECONDS: Final = Histogram(
     "postrider_ingest_wait_seconds",
     "Time the first upload of a round trip to Redis waited for it to begin.",

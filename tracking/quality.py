@@ -78,6 +78,8 @@ GPS_EPOCH_S: Final = 1024 * 7 * 86_400
 
 def lost_epochs_s(fixed_s: Floats, now_s: float, limits: Limits) -> Floats:
     """Seconds to add where a receiver took the week for one 1,024 (or 2,048) weeks ago, and 0 elsewhere."""
+    if not (fixed_s <= now_s + limits.ahead_s - GPS_EPOCH_S).any():
+        return np.zeros_like(fixed_s)
     back_s = np.floor((now_s + limits.ahead_s - fixed_s) / GPS_EPOCH_S) * GPS_EPOCH_S
     is_lost = (back_s > 0) & ~is_too_old(fixed_s + back_s, now_s, limits)
     found: Floats = np.where(is_lost, back_s, 0.0)
@@ -104,7 +106,7 @@ def is_null_island(lat: Floats, lon: Floats, limits: Limits) -> Bools:
     return (np.abs(lat) < limits.null_island_deg) & (np.abs(lon) < limits.null_island_deg)
 
 
-def is_outside(values: Floats, low: float, high: float) -> Bools:
+def is_outside(values: Floats, low: float | Floats, high: float | Floats) -> Bools:
     """A measured value that cannot be; NaN stands for unknown and passes."""
     return (values < low) | (values > high) | np.isinf(values)
 

@@ -1,7 +1,8 @@
 """
 The use case of ingest: screen what phones sent, store it in one Redis round trip, and only then say so.
 
-Concurrent uploads share a round trip (group commit): while one is under way the next ones gather, and go together.
+Concurrent uploads share a round trip (group commit): while one is under way the next ones gather, and go together,
+also those of several regions, as long as one server has them.
 What is accepted is in the append-only log when `accept` returns; what is quarantined too, with its reason.
 """
 
@@ -18,6 +19,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from tracking import metrics, outages, tracing
+from tracking.cluster import name_of_server
 from tracking.errors import LogFull, LogUnavailable
 from tracking.intake.presence import Presence, Shifts
 from tracking.intake.sample import Sample
@@ -26,6 +28,7 @@ from tracking.live import INDEXED_FOR_S, RECORD, records_of
 from tracking.log import RegionKeys
 from tracking.position import Region
 from tracking.quality import Limits, Reason
+from tracking.quarantine import Quarantined
 from tracking.script import Script
 
 log = logging.getLogger(__name__)
@@ -60,7 +63,7 @@ class Bounds:
     quarantine_bytes: int = 16_777_216
     """The same of all couriers together, in this process."""
     commit_fixes: int = 10_000
-    """Fixes in one round trip (a single larger upload goes alone)."""
+    """Fixes in one round trip, of all its regions (a single larger upload goes alone)."""
     commit_timeout_s: float = 2.0
     """Redis must have answered by then, or the uploads are answered 503."""
     replicas: int = 0
@@ -87,10 +90,44 @@ class _Lane:
     region: Region
     waiting: deque[_Waiting] = field(default_factory=deque)
     n_waiting: int = 0
-    task: asyncio.Task[None] | None = None
+    line: "_Line | None" = None
+    """In which it waits."""
     closed_until: float = 0.0
     """On the monotonic clock; until then uploads are refused at once with `refusal`."""
     refusal: type[LogFull | LogUnavailable] = LogUnavailable
+
+    def take(self, room: int) -> list[_Waiting]:
+        """The first uploads, as many as have no more fixes than that."""
+        group = []
+        while self.waiting and room >= len(self.waiting[0].upload.readings):
+            group.append(self.waiting.popleft())
+            room -= len(group[-1].upload.readings)
+        self.n_waiting -= _n_fixes(group)
+        return group
+
+
+@dataclass(slots=True)
+class _Line:
+    """The regions of one server whose uploads wait; they share its round trips, one at a time."""
+
+    lanes: deque[_Lane] = field(default_factory=deque)
+    task: asyncio.Task[None] | None = None
+
+
+class _Group(msgspec.Struct):
+    """Uploads of one region, ready to be stored."""
+
+    lane: _Lane
+    waiting: list[_Waiting]
+    screened: Screened
+    left: Sequence[Quarantined]
+    """Unusable, and not kept."""
+    keys: list[str]
+    args: list[bytes | int | float]
+
+
+def _n_fixes(group: Sequence[_Waiting]) -> int:
+    return sum(len(waiting.upload.readings) for waiting in group)
 
 
 class Ingest:
@@ -113,6 +150,8 @@ class Ingest:
         self._presence = presence
         self._sample = Sample(self._bounds.quarantine_courier_bytes, self._bounds.quarantine_bytes)
         self._lanes: dict[Region, _Lane] = {}
+        self._lines: dict[str, _Line] = {}
+        """By the name of the server (`tracking.cluster`)."""
         self._week_lost: set[UUID] = set()
 
     def accept(self, upload: Upload) -> asyncio.Future[Receipt]:
@@ -135,53 +174,115 @@ class Ingest:
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         lane.waiting.append(_Waiting(upload, receipt, time.monotonic(), tracing.carried()))
         lane.n_waiting += n
-        if lane.task is None:
-            lane.task = asyncio.create_task(self._drain(lane), name=f"ingest {lane.region}")
+        self._stand_in_line(lane)
         return receipt
 
     async def close(self) -> None:
         """Wait until everything that was taken is stored or refused."""
-        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        tasks = [line.task for line in self._lines.values() if line.task is not None]
         await asyncio.gather(*tasks)
 
-    async def _drain(self, lane: _Lane) -> None:
+    def _stand_in_line(self, lane: _Lane) -> None:
+        line = lane.line
+        if line is None:
+            name = name_of_server(self._redis, RegionKeys(lane.region).log)
+            line = lane.line = self._lines.setdefault(name, _Line())
+            line.lanes.append(lane)
+        if line.task is None:
+            line.task = asyncio.create_task(self._drain(line), name="ingest")
+
+    async def _drain(self, line: _Line) -> None:
         """Commit until nothing waits; ends then, so an idle region costs nothing."""
         try:
             # One turn of the loop lets the requests that are already here join the first round trip.
             await asyncio.sleep(0)
-            while lane.waiting:
-                group, n = [lane.waiting.popleft()], 0
-                n = len(group[0].upload.readings)
-                while lane.waiting and n + len(lane.waiting[0].upload.readings) <= self._bounds.commit_fixes:
-                    group.append(lane.waiting.popleft())
-                    n += len(group[-1].upload.readings)
-                lane.n_waiting -= n
-                await self._commit_group(lane, group)
+            while line.lanes:
+                await self._commit_some(self._taken(line))
         finally:
-            lane.task = None
+            line.task = None
 
-    async def _commit_group(self, lane: _Lane, group: list[_Waiting]) -> None:
-        metrics.INGEST_WAIT_SECONDS.observe(time.monotonic() - group[0].since)
-        limit_s = self._bounds.commit_timeout_s + self._bounds.replicas_within_s
-        traces = [waiting.trace for waiting in group if waiting.trace][: tracing.MOST_CARRIED]
+    def _taken(self, line: _Line) -> list[tuple[_Lane, list[_Waiting]]]:
+        """What goes now: regions in turn, each with what there is room for."""
+        taken: list[tuple[_Lane, list[_Waiting]]] = []
+        room = self._bounds.commit_fixes
+        for _ in range(len(line.lanes)):
+            lane = line.lanes[0]
+            first = _n_fixes([lane.waiting[0]]) if lane.waiting else 0
+            group = lane.take(room if taken else max(room, first))
+            room -= _n_fixes(group)
+            if group:
+                taken.append((lane, group))
+            elif lane.waiting:
+                break  # no room: it is the first of the next round trip
+            line.lanes.popleft()
+            lane.line = None
+            if lane.waiting:
+                self._stand_in_line(lane)
+        return taken
+
+    async def _commit_some(self, taken: Sequence[tuple[_Lane, list[_Waiting]]]) -> None:
+        if not taken:
+            return
+        everybody = [waiting for _, group in taken for waiting in group]
+        metrics.INGEST_WAIT_SECONDS.observe(time.monotonic() - min(waiting.since for waiting in everybody))
+        traces = [waiting.trace for waiting in everybody if waiting.trace][: tracing.MOST_CARRIED]
+        now_s = self._clock()
+        ready: list[_Group] = []
+        with metrics.INGEST_COMMIT_SECONDS.time(), tracing.going_on("commit to the log", traces, n=len(everybody)):
+            for lane, waiting in taken:
+                try:
+                    ready.append(self._prepared(lane, waiting, now_s))
+                except Exception as exc:  # noqa: BLE001 - whatever it is, every request must be answered
+                    self._fail(lane, waiting, exc)
+            answers = await self._store(ready)
+        for group, answer in zip(ready, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._fail(group.lane, group.waiting, answer)
+                continue
+            self._count(group, now_s)
+            for one, receipt in zip(group.waiting, group.screened.receipts, strict=True):
+                if not one.receipt.done():  # the client may have gone
+                    one.receipt.set_result(receipt)
+
+    async def _store(self, groups: Sequence[_Group]) -> Sequence[Exception | None]:
+        """For each whether it is stored as was promised, or why not."""
+        if not groups:
+            return []
+        bounds = self._bounds
         try:
-            with metrics.INGEST_COMMIT_SECONDS.time(), tracing.going_on("commit to the log", traces, n=len(group)):
-                async with asyncio.timeout(limit_s):
-                    receipts = await self._commit(lane.region, [waiting.upload for waiting in group], traces)
-        except outages.DRIVERS as exc:
+            async with asyncio.timeout(bounds.commit_timeout_s + bounds.replicas_within_s):
+                answers = await _commit.run_each(
+                    self._redis,
+                    [(group.keys, group.args) for group in groups],
+                    replicas=bounds.replicas,
+                    within_ms=max(1, int(bounds.replicas_within_s * 1000)),  # 0 would be for ever
+                )
+        except Exception as exc:  # noqa: BLE001 - told, and every request must be answered
+            return [exc] * len(groups)
+        return [self._failure(answer) for answer in answers]
+
+    def _failure(self, answer: tuple[object, int] | Exception) -> Exception | None:
+        if isinstance(answer, Exception):
+            return answer
+        entry, reached = answer
+        if entry == -1:
+            return LogFull()
+        if reached < self._bounds.replicas:
+            return LogUnavailable("Too few replicas have these positions; they may come again.")
+        return None
+
+    def _fail(self, lane: _Lane, group: Sequence[_Waiting], exc: Exception) -> None:
+        """Answer these, who are not stored."""
+        if isinstance(exc, LogFull | LogUnavailable):
+            self._close_for_a_moment(lane, group, type(exc))
+        elif isinstance(exc, outages.DRIVERS):
             outages.tell(log, "log unavailable", exc, event="log_unavailable", region=lane.region)
             self._close_for_a_moment(lane, group, LogUnavailable)
-        except (LogFull, LogUnavailable) as exc:
-            self._close_for_a_moment(lane, group, type(exc))
-        except Exception as exc:  # whatever it is, every request must be answered
-            log.exception("commit failed", extra={"event": "commit_failed"})
+        else:
+            log.error("commit failed", exc_info=exc, extra={"event": "commit_failed", "region": lane.region})
             for waiting in group:
                 if not waiting.receipt.done():
                     waiting.receipt.set_exception(exc)
-        else:
-            for waiting, receipt in zip(group, receipts, strict=True):
-                if not waiting.receipt.done():  # the client may have gone
-                    waiting.receipt.set_result(receipt)
 
     def _close_for_a_moment(
         self, lane: _Lane, group: Sequence[_Waiting], refusal: type[LogFull | LogUnavailable]
@@ -196,16 +297,17 @@ class Ingest:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(refusal())
 
-    async def _commit(self, region: Region, uploads: Sequence[Upload], traces: Sequence[str]) -> list[Receipt]:
-        now_s = self._clock()
-        screened = screen(uploads, now_s, self._limits)
+    def _prepared(self, lane: _Lane, waiting: list[_Waiting], now_s: float) -> _Group:
+        """Screen them, and what the script needs."""
+        screened = screen([one.upload for one in waiting], now_s, self._limits)
         if self._presence is not None:
-            screened = _on_shift(screened, region, self._presence.shifts, now_s)
-        keys, columns = RegionKeys(region), screened.columns
+            screened = _on_shift(screened, lane.region, self._presence.shifts, now_s)
+        keys, columns = RegionKeys(lane.region), screened.columns
         kept, left = self._sample.parted(screened.quarantine, now_s) if screened.quarantine else ((), ())
         packed_quarantine = msgspec.msgpack.encode(kept) if kept else b""
         rows = candidates(columns)
         records = records_of(columns.take(rows)).tobytes()
+        traces = [one.trace for one in waiting if one.trace][: tracing.MOST_CARRIED]
         args: list[bytes | int | float] = [
             self._bounds.log_fixes,
             len(columns),
@@ -224,33 +326,23 @@ class Ingest:
         for i, row in enumerate(rows.tolist()):
             args += (ids[columns.courier[row]], row, records[i * RECORD.itemsize : (i + 1) * RECORD.itemsize])
         names = [keys.log, keys.appended, keys.settled, keys.live, keys.suspects, keys.contacts, *keys.geo]
-        if self._bounds.replicas:
-            answer, reached = await _commit.run_and_replicate(
-                self._redis,
-                names,
-                args,
-                replicas=self._bounds.replicas,
-                within_ms=max(1, int(self._bounds.replicas_within_s * 1000)),  # 0 would be for ever
-            )
-        else:
-            answer, reached = await _commit.run(self._redis, names, args), 0
-        if answer == -1:
-            raise LogFull
-        if reached < self._bounds.replicas:
-            raise LogUnavailable("Too few replicas have these positions; they may come again.")
+        return _Group(lane, waiting, screened, left, names, args)
+
+    def _count(self, group: _Group, now_s: float) -> None:
+        """What was stored."""
+        screened = group.screened
         metrics.COMMITS.inc()
-        metrics.FIXES_ACCEPTED.inc(len(columns))
-        metrics.observe_ages(now_s - columns.fixed_us / 1e6)
+        metrics.FIXES_ACCEPTED.inc(len(screened.columns))
+        metrics.observe_ages(now_s - screened.columns.fixed_us / 1e6)
         for name, n in screened.dropped.items():
             metrics.FIX_VALUES_DROPPED.labels(name).inc(n)
         for lost_id in screened.week_lost:
             metrics.WEEKS_CORRECTED.inc()
             self._tell_week_lost(lost_id)
-        for item in left:
+        for item in group.left:
             metrics.QUARANTINE_NOT_KEPT.labels(item.reason).inc()
         for item in screened.quarantine:
             metrics.FIXES_QUARANTINED.labels(item.reason).inc()
-        return screened.receipts
 
     def _tell_week_lost(self, courier_id: UUID) -> None:
         """Once a courier: the phone, or its firmware, wants replacing."""

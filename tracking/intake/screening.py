@@ -36,6 +36,8 @@ RANGES: Final = {
     "battery_pct": (0.0, 100.0),
 }
 """What an optional value may be; outside it is unknown."""
+_LOWEST, _HIGHEST = (np.array([RANGES[name][end] for name in RANGES])[:, np.newaxis] for end in (0, 1))
+_TOLD: Final = tuple(attrgetter(name) for name in ("lat", "lon", "mock", *RANGES))
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
@@ -99,10 +101,6 @@ class Screened:
     """Couriers whose device took the week for one 1,024 weeks ago; their fixes are taken, with the time corrected."""
 
 
-def _floats(readings: Sequence[Reading], name: str) -> quality.Floats:
-    return np.array(list(map(attrgetter(name), readings)), dtype=np.float64)
-
-
 def reasons_of(columns: "Measured", now_s: float, limits: Limits) -> dict[int, Reason]:
     """Which rows cannot be used, and the first rule that says so."""
     rules: tuple[tuple[Reason, quality.Bools], ...] = (
@@ -127,21 +125,21 @@ class Measured:
     fixed_s: quality.Floats
     lat: quality.Floats
     lon: quality.Floats
-    accuracy_m: quality.Floats
-    speed_mps: quality.Floats
-    course_deg: quality.Floats
-    altitude_m: quality.Floats
-    battery_pct: quality.Floats
     mock: quality.Bools
+    optional: quality.Floats
+    """A row for each of RANGES: together, for with few fixes it is the number of operations that costs."""
 
     @classmethod
     def of(cls, readings: Sequence[Reading]) -> "Measured":
         """Columns of these readings."""
-        names = ("lat", "lon", "accuracy_m", "speed_mps", "course_deg", "altitude_m", "battery_pct")
+        told = np.array([list(map(told, readings)) for told in _TOLD], dtype=np.float64)
+        lat, lon, mock = told[:3]
         return cls(
             fixed_s=np.array([reading.fixed_at.timestamp() for reading in readings], dtype=np.float64),
-            mock=np.array(list(map(attrgetter("mock"), readings)), dtype=np.bool_),
-            **{name: _floats(readings, name) for name in names},
+            lat=lat,
+            lon=lon,
+            mock=mock != 0,
+            optional=told[3:],
         )
 
     def forget_what_cannot_be(self) -> dict[str, int]:
@@ -150,14 +148,11 @@ class Measured:
 
         Returns how many there were, by field.
         """
-        dropped = {}
-        for name, (low, high) in RANGES.items():
-            values: quality.Floats = getattr(self, name)
-            broken = quality.is_outside(values, low, high)
-            if broken.any():
-                dropped[name] = int(broken.sum())
-                values[broken] = np.nan
-        return dropped
+        broken = quality.is_outside(self.optional, _LOWEST, _HIGHEST)
+        if not broken.any():
+            return {}
+        self.optional[broken] = np.nan
+        return {name: n for name, n in zip(RANGES, broken.sum(axis=1).tolist(), strict=True) if n}
 
 
 def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
@@ -201,7 +196,9 @@ def screen(uploads: Sequence[Upload], now_s: float, limits: Limits) -> Screened:
             places += [(item.index, item.reason) for item in upload.unusable]
             receipts.append(Receipt(end - start - len(bad), tuple(sorted(places))))
         start = end
-    good = np.delete(np.arange(len(readings)), list(reasons)) if reasons else np.arange(len(readings))
+    good = np.arange(len(readings))
+    if reasons:
+        good = np.delete(good, list(reasons))
     return Screened(
         _columns_of(measured, senders, good, now_us, limits),
         quarantine,
@@ -240,7 +237,7 @@ def _columns_of(
         if id(sender) not in by_object:
             by_object[id(sender)] = ids.setdefault(sender.courier_id, len(ids))
     pointers = [by_object[id(sender)] for sender in kept]
-    accuracy_m = measured.accuracy_m[rows]
+    accuracy_m, speed_mps, course_deg, altitude_m, battery_pct = measured.optional[:, rows]
     return PositionColumns.from_floats(
         courier_ids=tuple(ids),
         courier=pointers,
@@ -248,11 +245,11 @@ def _columns_of(
         received_us=np.full(len(rows), now_us, dtype="<i8"),
         lat=measured.lat[rows],
         lon=measured.lon[rows],
-        speed_mps=measured.speed_mps[rows],
-        course_deg=measured.course_deg[rows],
+        speed_mps=speed_mps,
+        course_deg=course_deg,
         accuracy_m=accuracy_m,
-        altitude_m=measured.altitude_m[rows],
-        battery_pct=measured.battery_pct[rows],
+        altitude_m=altitude_m,
+        battery_pct=battery_pct,
         mode=np.array([sender.mode for sender in kept], dtype="<i1"),
         marks=np.where(quality.is_poor(accuracy_m, limits), int(Mark.POOR_ACCURACY), 0),
     )

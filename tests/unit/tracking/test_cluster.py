@@ -15,7 +15,8 @@ from redis.exceptions import (
 
 from tests.one_slot import across
 from tests.waiting import until
-from tracking.cluster import Cluster, key_of, lane_of, pools_of, servers_of
+from tracking.cluster import Cluster, key_of, lane_of, name_of_server, pools_of, servers_of
+from tracking.script import Script
 
 A, B = "pr:{a}:log", "pr:{b}:log"
 
@@ -163,6 +164,33 @@ async def test_a_script_that_is_sent_on_takes_its_wait_along_and_the_others_are_
     (first, *whole), (second, *again) = world.sent
     assert (first, [command[0] for command in whole]) == (1, ["EVALSHA", "WAIT", "INCRBY"])
     assert (second, [command[0] for command in again]) == (2, ["EVALSHA", "WAIT"])
+
+
+async def test_calls_of_a_script_share_a_round_trip_and_one_that_is_elsewhere_takes_its_own_wait_along(world):
+    world.moves(A, to=2)
+    found = await Script("commit").run_each(world.cluster, [([A], ()), ([B], ())], replicas=1, within_ms=100)
+    assert found == [(2, 2), (1, 1)]
+    together, *alone = [(port, [args[0] for args in sent]) for port, *sent in world.sent]
+    assert together == (1, ["EVALSHA", "EVALSHA", "WAIT"])
+    assert alone == [(1, ["EVALSHA", "WAIT"]), (2, ["EVALSHA", "WAIT"])]
+
+
+async def test_a_server_that_is_away_is_looked_for_again_after_a_shared_round_trip(world, monkeypatch):
+    monkeypatch.setattr("tracking.cluster.LOOK_AGAIN_S", 0.0)
+    await world.cluster.get(B)
+    world.answers[1, A] = ConnectionError("away")
+    with pytest.raises(ConnectionError, match="away"):
+        await Script("commit").run_each(world.cluster, [([A], ()), ([B], ())])
+    await world.cluster.get(B)
+    await until(lambda: world.nodes.n_looks == 2)
+
+
+async def test_keys_of_one_server_have_its_name(world):
+    assert len({name_of_server(world.cluster, key) for key in (A, B)}) == 2  # nobody has looked yet
+    await world.cluster.get(A)
+    assert {name_of_server(world.cluster, key) for key in (A, B)} == {"host:1"}
+    async with Redis() as single:
+        assert name_of_server(single, A) == name_of_server(single, B)
 
 
 async def test_a_transaction_stays_within_a_slot(world):

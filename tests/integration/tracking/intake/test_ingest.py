@@ -14,7 +14,7 @@ from tracking.batch import PositionColumns
 from tracking.errors import LogFull, LogUnavailable
 from tracking.intake.ingest import Bounds, Ingest
 from tracking.intake.reading import Reading
-from tracking.intake.screening import Sender, Unusable, Upload
+from tracking.intake.screening import Receipt, Sender, Unusable, Upload, screen
 from tracking.live import LivePositions
 from tracking.log import HISTORY, WATCH, PositionLog, RegionKeys
 from tracking.position import LatLon, Mode, Region
@@ -77,6 +77,61 @@ async def test_concurrent_uploads_share_a_round_trip_and_each_gets_its_own_recei
     assert sum(entry.n for entry in entries) == 100
     assert len(entries) < 10
     assert sum(len(entry.quarantined()) for entry in entries) == 100
+
+
+def of_region(n, *readings):
+    region = Region(f"city-{n}")
+    sender = Sender(UUID(int=100 + n), region, 1)
+    return Upload(region=region, readings=readings, senders=[sender] * len(readings))
+
+
+async def n_in_log(redis, n):
+    return sum(int(fields[b"n"]) for _, fields in await redis.xrange(RegionKeys(Region(f"city-{n}")).log))
+
+
+async def test_uploads_of_several_regions_share_a_round_trip(redis, monkeypatch):
+    ingest, pipeline, sent = ingest_of(redis), redis.pipeline, []
+    await ingest.accept(of_region(0, reading(60)))  # the server knows the script now
+    monkeypatch.setattr(redis, "pipeline", lambda **options: sent.append(options) or pipeline(**options))
+    await asyncio.gather(*(ingest.accept(of_region(n % 5, reading(n))) for n in range(50)))
+    assert [await n_in_log(redis, n) for n in range(5)] == [11, 10, 10, 10, 10]
+    assert len(sent) == 1
+
+
+async def test_a_server_that_does_not_know_the_script_gets_it_in_a_shared_round_trip(redis):
+    await redis.script_flush()
+    receipts = await asyncio.gather(*(ingest_of(redis).accept(of_region(n, reading())) for n in range(3)))
+    ingest = ingest_of(redis)
+    await redis.script_flush()
+    receipts += await asyncio.gather(*(ingest.accept(of_region(n, reading(1))) for n in range(3)))
+    assert [receipt.n_accepted for receipt in receipts] == [1] * 6
+    assert [await n_in_log(redis, n) for n in range(3)] == [2] * 3
+
+
+async def test_more_than_a_round_trip_holds_goes_in_several_and_all_of_it_is_stored(redis):
+    ingest = ingest_of(redis, commit_fixes=10)
+    sizes = (4, 25, 3, 7, 1, 12)
+    uploads = [of_region(n % 3, *(reading(100 * n + k) for k in range(size))) for n, size in enumerate(sizes)]
+    receipts = await asyncio.gather(*(ingest.accept(upload) for upload in uploads))
+    assert tuple(receipt.n_accepted for receipt in receipts) == sizes
+    assert [await n_in_log(redis, n) for n in range(3)] == [11, 26, 15]
+
+
+async def test_a_region_that_is_full_or_cannot_be_prepared_costs_the_others_of_its_round_trip_nothing(
+    redis, monkeypatch
+):
+    ingest = ingest_of(redis, log_fixes=2, pause_s=0)
+    await ingest.accept(of_region(0, reading(60), reading(61)))
+
+    def broken(uploads, *more):
+        if uploads[0].region == "city-1":
+            raise ZeroDivisionError
+        return screen(uploads, *more)
+
+    monkeypatch.setattr("tracking.intake.ingest.screen", broken)
+    answers = await asyncio.gather(*(ingest.accept(of_region(n, reading())) for n in range(4)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [LogFull, ZeroDivisionError, Receipt, Receipt]
+    assert [await n_in_log(redis, n) for n in range(4)] == [2, 0, 1, 1]
 
 
 async def test_what_cannot_be_used_is_quarantined_with_its_reason_and_payload(redis):

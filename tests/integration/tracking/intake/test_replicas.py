@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from app.machine.servers import RedisServer
 from app.settings import Settings
 from app.wiring.params import bounds_of
-from tests.integration.tracking.intake.test_ingest import ANNA, CITY, NOW, reading, upload
+from tests.integration.tracking.intake.test_ingest import ANNA, CITY, NOW, n_in_log, of_region, reading, upload
 from tracking.errors import LogUnavailable
 from tracking.intake.ingest import Bounds, Ingest
 from tracking.log import RegionKeys
@@ -61,6 +61,24 @@ async def test_without_the_replica_nothing_is_promised_until_it_is_back(servers)
         await followed_by(primary, replica)
         patient = ingest_of(redis, replicas=1, replicas_within_s=WITHIN_S)
         assert (await patient.accept(upload(ANNA, reading(5)))).n_accepted == 1
+
+
+async def test_several_regions_wait_for_the_replica_together(servers):
+    primary, replica = servers
+    await followed_by(primary, replica)
+    async with Redis.from_url(primary.url) as redis:
+        ingest = ingest_of(redis, replicas=1, replicas_within_s=WITHIN_S)
+        for age_s in (5, 4):  # the first sends the script, the other calls it
+            await asyncio.gather(*(ingest.accept(of_region(n, reading(age_s))) for n in range(3)))
+        replica.kill()
+        hasty = ingest_of(redis, replicas=1, replicas_within_s=0.2, pause_s=0)
+        answers = await asyncio.gather(
+            *(hasty.accept(of_region(n, reading(3))) for n in range(3)), return_exceptions=True
+        )
+    assert [type(answer) for answer in answers] == [LogUnavailable] * 3
+    replica.start()
+    async with Redis.from_url(replica.url) as heir:
+        assert [await n_in_log(heir, n) for n in range(3)] == [2] * 3
 
 
 async def test_by_default_nobody_waits_for_a_replica(servers):
