@@ -10,12 +10,13 @@ from typing import Self
 class Connection:
     """A kept-alive connection to the API: little else than sockets, because client and server share the processor."""
 
-    def __init__(self, url: str) -> None:
-        """`https` is spoken without a look at the certificate: it is our own."""
+    def __init__(self, url: str, *, source: str | None = None) -> None:
+        """`https` is spoken without a look at the certificate: it is our own; `source`: our address to come from."""
         self.tag = ""
         scheme, _, address = url.partition("://")
         self._host, self._port = address.split(":")
         self._tls = _trusting() if scheme == "https" else None
+        self._source = None if source is None else (source, 0)
 
     async def ask(self, method: str, path: str, token: str, body: bytes = b"") -> tuple[float, bytes]:
         """Seconds to the answer, and the answer; raises RuntimeError for one that is not a success."""
@@ -44,7 +45,9 @@ class Connection:
         return int(answer.split(b" ", 2)[1]), content
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(self._host, int(self._port), ssl=self._tls)
+        self._reader, self._writer = await asyncio.open_connection(
+            self._host, int(self._port), ssl=self._tls, local_addr=self._source
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

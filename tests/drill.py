@@ -373,7 +373,7 @@ async def redis_killed(made: Drill, spread: Spread) -> None:
     """A replica takes over; what was killed follows it then."""
     await until(made.has_replicas)
     primary = spread.hosts[spread.primary()]
-    await made.strike("Redis primary killed", lambda: primary.kill("redis"), lambda: spread.start_again(primary.name))
+    await made.strike("Redis primary killed", lambda: primary.kill("redis"), lambda: spread.restart_redis(primary.name))
 
 
 async def redis_unplugged(made: Drill, spread: Spread) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,6 @@ ROOT: Final = Path(__file__).parents[1]
 APIS: Final = ("api1", "api2", "api3")
 WORKERS: Final = ("work1", "work2")
 STORES: Final = ("redis1", "redis2", "redis3")
-HOSTS: Final = ("db", *STORES, *APIS, *WORKERS, "edge")
 ROLES: Final = ("writer", "watch", "dispatch", "background")
 """What each of WORKERS runs; arrivals are kept by `dispatch`, the gateway and housekeeping are `background`."""
 JOBS: Final = ("watch", "dispatch", "arrivals")
@@ -116,30 +115,19 @@ class HostedSentinel(RedisServer):
         return [*super()._command(), "--sentinel"]
 
 
-class Spread:
-    """The hosts and what runs there."""
+class Machines:
+    """Hosts, one of them with PostgreSQL ("db") and one for nginx ("edge"), and what runs there."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        """Servers are ready when this returns, and the schema is there; no role runs yet."""
+    redis_url = ""
+    """Of the Redis that roles use; there is none yet."""
+
+    def __init__(self, folder: Path, stack: ExitStack, names: Sequence[str]) -> None:
+        """PostgreSQL is ready when this returns, and the schema is there; nothing else runs yet."""
         self.folder = folder
         self._stack = stack
-        self._connection: psycopg.Connection[Any] | None = None
-        self._asking = threading.Lock()
-        self.network = Network(HOSTS)
+        self.network = Network(("db", *names, "edge"))
         self.postgres = HostedPostgres(folder / "postgres", self.hosts["db"])
-        self._start(self.postgres, "postgres")
-        first, word = self.hosts[STORES[0]], os.urandom(16).hex()
-        self.redis = {name: HostedRedis(folder / name, self.hosts[name], word, first) for name in STORES}
-        self._sentinels = {
-            name: HostedSentinel(folder / f"sentinel-{name}", self.hosts[name], self.redis[STORES[0]], word)
-            for name in STORES
-        }
-        for name in STORES:
-            self._start(self.redis[name], "redis")
-            self._start(self._sentinels[name], "sentinel")
-        hosts = ",".join(f"{self.hosts[name].address}:{SENTINEL_PORT}" for name in STORES)
-        self.redis_url = f"redis+sentinel://:{word}@{hosts}/{NAME}"
-        wait_until(self.has_replicas)
+        self.start(self.postgres, "postgres")
         migrate(self.postgres.url)
 
     @property
@@ -147,11 +135,13 @@ class Spread:
         """By name."""
         return self.network.hosts
 
-    def _start(self, server: Any, name: str) -> None:
+    def start(self, server: Any, name: str) -> None:
+        """Start a server on its host, until the stack is left; ready when this returns."""
         self._stack.callback(server.stop)
-        self._start_again(server, name)
+        self.start_again(server, name)
 
-    def _start_again(self, server: Any, name: str) -> None:
+    def start_again(self, server: Any, name: str) -> None:
+        """One that is gone, with what it had."""
         with server.host.inside():
             server.launch()
         server.host.processes[name] = server.process
@@ -190,14 +180,36 @@ class Spread:
             url = self._stack.enter_context(running)
         yield url
 
-    def start_again(self, store: str) -> None:
-        """Its Redis, with what it had and as Sentinels left it."""
-        self._start_again(self.redis[store], "redis")
+
+class Spread(Machines):
+    """The installation; Redis is known by its Sentinels."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        """Servers are ready when this returns, and the schema is there; no role runs yet."""
+        super().__init__(folder, stack, (*STORES, *APIS, *WORKERS))
+        self._connection: psycopg.Connection[Any] | None = None
+        self._asking = threading.Lock()
+        first, word = self.hosts[STORES[0]], os.urandom(16).hex()
+        self.redis = {name: HostedRedis(folder / name, self.hosts[name], word, first) for name in STORES}
+        self._sentinels = {
+            name: HostedSentinel(folder / f"sentinel-{name}", self.hosts[name], self.redis[STORES[0]], word)
+            for name in STORES
+        }
+        for name in STORES:
+            self.start(self.redis[name], "redis")
+            self.start(self._sentinels[name], "sentinel")
+        hosts = ",".join(f"{self.hosts[name].address}:{SENTINEL_PORT}" for name in STORES)
+        self.redis_url = f"redis+sentinel://:{word}@{hosts}/{NAME}"
+        wait_until(self.has_replicas)
+
+    def restart_redis(self, store: str) -> None:
+        """The one of this host, with what it had and as Sentinels left it."""
+        self.start_again(self.redis[store], "redis")
 
     def restart_postgres(self) -> None:
         """Kill -9, and a new start."""
         self.hosts["db"].kill("postgres")
-        self._start_again(self.postgres, "postgres")
+        self.start_again(self.postgres, "postgres")
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database says; raises psycopg.OperationalError while it does not answer."""
