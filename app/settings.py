@@ -165,7 +165,7 @@ class Settings:
     dispatch_large_from: int = 600
     """Couriers at work and open orders of the next hours from which a region is planned in a process apart; 0: none."""
     dispatch_planners: int = 4
-    """Processes that plan parts of large regions side by side, at most one a core; 0: none."""
+    """Processes that plan parts of large regions side by side, at most as many as there are cores but one; 0: none."""
     watch_tick_s: float = 5.0
     """The watcher looks for silent, late and stuck couriers so often."""
     watch_lease_s: float = 8.0

@@ -52,7 +52,7 @@ def dispatcher(settings: Settings, opened: Resources, crew: Crew | None = None) 
 
 def planners(settings: Settings) -> Planners | None:
     """Those that the settings want, and the machine has cores for."""
-    n = min(settings.dispatch_planners, os.cpu_count() or 1)
+    n = min(settings.dispatch_planners, max(1, (os.cpu_count() or 1) - 1))  # one is for the loop
     return Planners(n) if n else None
 
 

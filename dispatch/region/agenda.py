@@ -44,7 +44,8 @@ class Agenda:
         if not is_large(world):
             return None
         waiting = [one for one in world.orders if one.state is OrderState.PLACED and self._is_changed(one)]
-        waiting.sort(key=lambda one: (-one.priority, _wanted_at(one)))
+        # Those that were tried before stand back: what cannot be planned at all keeps nobody else waiting.
+        waiting.sort(key=lambda one: (self.tries.get(one.id, 0), -one.priority, _wanted_at(one)))
         chosen = waiting[:FIRST_ORDERS]
         groups = {one.group_id for one in chosen} - {None}
         asked = {one.id for one in chosen}
@@ -88,13 +89,25 @@ class Agenda:
         self.turn += 1
         return parts[self.turn % len(parts)]
 
-    def planned(self, part: World, plan: Plan | None, offered: frozenset[OrderId], now_s: float) -> None:
-        """Note that a part was planned; the orders `offered` have changed by that."""
+    def planned(
+        self,
+        part: World,
+        plan: Plan | None,
+        offered: frozenset[OrderId],
+        now_s: float,
+        *,
+        dropped: frozenset[OrderId] = frozenset(),
+    ) -> None:
+        """
+        Note that a part was planned; the orders `offered` have changed by that, and those that were `dropped`, because
+        something had changed meanwhile, wait as before.
+        """
         self._planned_at |= dict.fromkeys((courier.id for courier in part.couriers), now_s)
         left = {one.order_id for one in plan.unassigned} if plan is not None else set()
         for order in part.orders:
-            self._versions[order.id] = order.version + (order.id in offered)
-            if order.id in left:
+            if order.id not in dropped:
+                self._versions[order.id] = order.version + (order.id in offered)
+            if order.id in left or order.id in dropped:
                 self.tries[order.id] = self.tries.get(order.id, 0) + 1
             else:
                 self.tries.pop(order.id, None)

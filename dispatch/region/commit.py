@@ -40,6 +40,8 @@ class Committed:
     """New versions of the routes whose sequence of stops changed."""
     given: frozenset[OrderId] = frozenset()
     """Orders that somebody has been given, asked or not."""
+    dropped: frozenset[OrderId] = frozenset()
+    """Orders that somebody was to be given, and was not after all."""
     n_dropped: int = 0
     """Routes and assignments not written because what they were made from had changed."""
     events: tuple[tuple[Region, str, dict[str, Any]], ...] = ()
@@ -52,6 +54,7 @@ def all_of(parts: Sequence[Committed]) -> Committed:
         offers=tuple(offer for part in parts for offer in part.offers),
         routes={courier_id: version for part in parts for courier_id, version in part.routes.items()},
         given=frozenset(order_id for part in parts for order_id in part.given),
+        dropped=frozenset(order_id for part in parts for order_id in part.dropped),
         n_dropped=sum(part.n_dropped for part in parts),
         events=tuple(event for part in parts for event in part.events),
     )
@@ -165,6 +168,7 @@ async def commit(
         offers=offers,
         routes=routes,
         given=frozenset(given.order_id for given in given_to),
+        dropped=frozenset({given.order_id for given in wanted} - {given.order_id for given in given_to}),
         n_dropped=len(unsound) + len(wanted) - len(given_to),
         events=tuple(desk.events),
     )

@@ -11,12 +11,12 @@ plan in force stays.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import redis.asyncio as aioredis
@@ -29,9 +29,8 @@ from dispatch.orders.desk import at_desk
 from dispatch.orders.order import ENGINE, UNCOLLECTED_STATES, Order, OrderState
 from dispatch.planning.choice import cheapest_of
 from dispatch.planning.others import others_to_ask
-from dispatch.planning.params import Params, ShouldEnd, never
+from dispatch.planning.params import Params
 from dispatch.planning.proposal import Plan, joined
-from dispatch.planning.propose import propose
 from dispatch.planning.snapshot import Snapshot
 from dispatch.region import advice, commit, depot_choice, store
 from dispatch.region.advice import Advice
@@ -42,7 +41,7 @@ from dispatch.region.order_alerts import OrderAlerts
 from dispatch.region.outlook import Outlook
 from dispatch.region.params import CycleParams
 from dispatch.region.parts import is_large
-from dispatch.region.planners import Patience, PlanLost, Planners
+from dispatch.region.planners import PlanLost, Planners, propose_within
 from dispatch.region.poison import Poison
 from dispatch.region.rounds import Rounds
 from dispatch.region.search_process import SearchProcess
@@ -99,7 +98,7 @@ UNASSIGNED = Gauge(
 FIRST_S: Final = 0.3
 """Time for the plan of the orders that wait in a large region; what is found by then counts."""
 PART_S: Final = 0.3
-"""So long a part is planned although somebody waits: with new orders every moment the rest has its turn, too."""
+"""A part that begins late in a turn has so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +165,8 @@ class Planning:
         """
         The quick answer: ends overdue offers, takes orders from couriers who are gone, and plans what is open.
 
-        `urgent` ends it after the part that is being planned: somebody waits. What cannot be planned is left out and
-        told; what ends the turn all the same is told of the region.
+        `urgent`: somebody waits; in a large region new orders are then looked for while its parts are planned. What
+        cannot be planned is left out and told; what ends the turn all the same is told of the region.
         """
         aside = self._poison.aside(lease.region)
         try:
@@ -201,32 +200,40 @@ class Planning:
             if params.chooses_depots:
                 part = await self._with_depots(part, seen, params, aside, lease)
             try:
-                quick = await self._quick_plan(
-                    part, seen, params, aside, _How(Patience(seconds, PART_S), urgent, tried, planners)
-                )
+                quick = await self._quick_plan(part, seen, params, aside, _How(seconds, tried, planners))
             except PlanLost:
                 return  # has been told; planned in the next turn
             snapshot, plan = quick.snapshot, await _asking(part, quick.snapshot, quick.plan, params)
             with took("commit").time():
                 committed.append(await self._commit(part, plan, lease, params))
             await self._advise(part, snapshot, plan, params)
-            agenda.planned(part, plan, committed[-1].given, monotonic())
+            agenda.planned(part, plan, committed[-1].given, monotonic(), dropped=committed[-1].dropped)
             if tried is not None and snapshot is not None:
                 tried.note(snapshot, part.versions, quick.again or (), is_cut_short=quick.is_cut_short)
             plans.extend([] if plan is None else [plan])
 
-        if (first := agenda.first(world, seen)) is not None:
-            await plan_part(first, seconds=FIRST_S)
-        due = agenda.due(world, seen, began, but=first)
+        async def plan_first(world: World) -> World | None:
+            first = agenda.first(world, seen)
+            if first is not None:
+                await plan_part(first, seconds=FIRST_S)
+            return first
+
+        async def plan_news() -> None:
+            with took("read").time():
+                news = await self._load(lease.region, params, aside)
+            await plan_first(news)
+
+        due = agenda.due(world, seen, began, but=await plan_first(world))
         left, planners = deque(due), None if tried is None else self._planners
-        await _side_by_side(
+        planning = _side_by_side(
             1 if planners is None else planners.n_free(),
             left,
             lambda part: plan_part(
                 part, seconds=_seconds_left(params.at_once_s, monotonic() - began), planners=planners
             ),
-            lambda: urgent.is_set() or monotonic() - began > params.at_once_s,
+            lambda: monotonic() - began > params.at_once_s,
         )
+        await (planning if tried is None else _beside(planning, urgent, plan_news))
         if not is_large(world) or self._rounds.is_due(lease.region, world.now):
             await self._tell(world, lease, params, aside, committed)
         cycle = Cycle(
@@ -469,6 +476,32 @@ async def _side_by_side(
             raise ended
 
 
+async def _beside(
+    work: Coroutine[Any, Any, None], urgent: asyncio.Event, answer: Callable[[], Awaitable[None]]
+) -> None:
+    """
+    Do some work, and whenever it becomes urgent meanwhile, answer that at once.
+
+    It stays urgent in the end if it was: there may be more to it than was answered.
+    """
+    working, was_urgent = asyncio.create_task(work), False
+    try:
+        while not working.done():
+            heard = asyncio.create_task(urgent.wait())
+            await asyncio.wait({working, heard}, return_when=asyncio.FIRST_COMPLETED)
+            heard.cancel()
+            if urgent.is_set() and not working.done():
+                urgent.clear()
+                was_urgent = True
+                await answer()
+        working.result()
+    finally:
+        if was_urgent:
+            urgent.set()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
 def _was_given_by(order: Order, over: Mapping[CourierId, datetime]) -> bool:
     over_at = None if order.courier_id is None else over.get(order.courier_id)
     return over_at is not None and order.assigned_at is not None and order.assigned_at <= over_at
@@ -497,8 +530,7 @@ async def _asking(world: World, snapshot: Snapshot | None, plan: Plan | None, pa
 class _How:
     """How a region, or a part of it, is planned."""
 
-    patience: Patience
-    urgent: asyncio.Event
+    seconds: float
     tried: Tried | None
     """In a large region only what is worth another try is tried."""
     planners: Planners | None
@@ -509,31 +541,11 @@ class _How:
 async def _proposed(snapshot: Snapshot, params: Params, how: _How, again: frozenset[OrderId] | None) -> "_Quick":
     found = None
     if how.planners is not None:
-        found = await how.planners.propose(snapshot, params, how.patience, again, how.urgent)
+        found = await how.planners.propose(snapshot, params, how.seconds, again)
     if found is None:
-        somebody_waits = never if how.tried is None else how.urgent.is_set
-        found = await asyncio.to_thread(_propose_within, snapshot, params, how.patience, somebody_waits, again)
+        found = await asyncio.to_thread(propose_within, snapshot, params, how.seconds, again)
     plan, is_cut_short = found
     return _Quick(snapshot=snapshot, plan=plan, again=again, is_cut_short=is_cut_short)
-
-
-def _propose_within(
-    snapshot: Snapshot,
-    params: Params,
-    patience: Patience,
-    somebody_waits: ShouldEnd,
-    again: frozenset[OrderId] | None = None,
-) -> tuple[Plan, bool]:
-    """
-    A proposal in time from when a thread takes it up, which may be late when many regions are planned; and whether its
-    time was over.
-    """
-    began = monotonic()
-
-    def should_end() -> bool:
-        return patience.is_over(monotonic() - began, somebody_waits=somebody_waits)
-
-    return propose(snapshot, params, should_end, again), should_end()
 
 
 async def look(

@@ -8,12 +8,9 @@ plan. Whoever does not answer is not waited for, and replaced later; its part is
 
 import asyncio
 import logging
-import multiprocessing
-from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
 from time import monotonic
 from typing import Any, Final
 
@@ -39,29 +36,14 @@ LOST_AFTER_S: Final = 10.0
 STARTS_WITHIN_S: Final = 60.0
 """A process that has not begun by then is taken for dead: on a busy machine it imports OR-Tools for some seconds."""
 
-_hurry: Event | None = None
-
 
 class PlanLost(Exception):
     """The process that planned a part died, or did not answer in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a plan may take: so many seconds, and only so many of them once somebody waits for another one."""
-
-    seconds: float
-    hurried_s: float
-
-    def is_over(self, took_s: float, *, somebody_waits: Callable[[], bool]) -> bool:
-        """Whether it is to be given as it is."""
-        return took_s > self.seconds or (took_s > self.hurried_s and somebody_waits())
-
-
 @dataclass(slots=True, eq=False)
 class _Planner:
     process: WorkerProcess
-    hurry: Event
     running: "Future[Any]"
     """What it does, or did last; at first it gets ready."""
     lost_at: float
@@ -89,55 +71,42 @@ class Planners:
         return sum(self._is_free(planner) for planner in list(self._planners))
 
     async def propose(
-        self,
-        snapshot: Snapshot,
-        params: Params,
-        patience: Patience,
-        again: frozenset[OrderId] | None,
-        urgent: asyncio.Event,
+        self, snapshot: Snapshot, params: Params, seconds: float, again: frozenset[OrderId] | None
     ) -> tuple[Plan, bool] | None:
         """
         A plan, and whether its time was over before all was tried; None when nobody is free.
 
-        `urgent` is set when somebody waits. Raises `PlanLost`, and whatever the planner raises.
+        Raises `PlanLost`, and whatever the planner raises.
         """
-        planner = self._begun(snapshot, params, patience, again)
+        planner = self._begun(snapshot, params, seconds, again)
         if planner is None:
             return None
-        answer, hurried = asyncio.wrap_future(planner.running), asyncio.create_task(urgent.wait())
+        answer = asyncio.wrap_future(planner.running)
         # An answer that is not waited for any more may be an error: it has been looked at.
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        give_up_at = monotonic() + patience.seconds + ANSWER_MARGIN_S
-        either: set[asyncio.Future[Any]] = {answer, hurried}
+        await asyncio.wait({answer}, timeout=seconds + ANSWER_MARGIN_S)
+        if not answer.done():
+            raise _lost("did not answer")
         try:
-            await asyncio.wait(either, timeout=patience.seconds + ANSWER_MARGIN_S, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() and hurried.done():
-                planner.hurry.set()
-                await asyncio.wait({answer}, timeout=give_up_at - monotonic())
-            if not answer.done():
-                raise _lost("did not answer")
             found: tuple[Plan, bool] = answer.result()
         except BrokenProcessPool:
             self._replace(planner)
             raise _lost("died") from None
-        finally:
-            hurried.cancel()
         return found
 
     def _begun(
-        self, snapshot: Snapshot, params: Params, patience: Patience, again: frozenset[OrderId] | None
+        self, snapshot: Snapshot, params: Params, seconds: float, again: frozenset[OrderId] | None
     ) -> _Planner | None:
         """Who has begun with that; those that died while they were idle are replaced."""
         for planner in list(self._planners):
             if not self._is_free(planner):
                 continue
-            planner.hurry.clear()
             try:
-                planner.running = planner.process.submit(_propose, snapshot, params, patience, again)
+                planner.running = planner.process.submit(propose_within, snapshot, params, seconds, again)
             except BrokenProcessPool:
                 self._replace(planner)
             else:
-                planner.lost_at = monotonic() + patience.seconds + LOST_AFTER_S
+                planner.lost_at = monotonic() + seconds + LOST_AFTER_S
                 return planner
         return None
 
@@ -172,27 +141,24 @@ def _lost(why: str) -> PlanLost:
 
 
 def _started() -> _Planner:
-    hurry = multiprocessing.get_context("spawn").Event()
-    process = WorkerProcess(_take_hurry, hurry)
-    return _Planner(process, hurry, process.submit(_get_ready), monotonic() + STARTS_WITHIN_S)
-
-
-def _take_hurry(hurry: Event) -> None:
-    global _hurry  # noqa: PLW0603 - the one thing a planner's process is told at its start
-    _hurry = hurry
+    process = WorkerProcess()
+    return _Planner(process, process.submit(_get_ready), monotonic() + STARTS_WITHIN_S)
 
 
 def _get_ready() -> None:
     from ortools.graph.python import min_cost_flow  # noqa: F401, PLC0415 - not in the parent
 
 
-def _propose(
-    snapshot: Snapshot, params: Params, patience: Patience, again: frozenset[OrderId] | None
+def propose_within(
+    snapshot: Snapshot, params: Params, seconds: float, again: frozenset[OrderId] | None = None
 ) -> tuple[Plan, bool]:
-    began, hurry = monotonic(), _hurry
-    assert hurry is not None
+    """
+    A proposal in so many seconds from when a thread or a process takes it up, which may be late when many regions are
+    planned; and whether its time was over before all was tried.
+    """
+    deadline = monotonic() + seconds
 
     def should_end() -> bool:
-        return patience.is_over(monotonic() - began, somebody_waits=hurry.is_set)
+        return monotonic() > deadline
 
     return propose(snapshot, params, should_end, again), should_end()

@@ -17,7 +17,7 @@ SELECT order_id, decided_at, courier_id, cost, reasons FROM decisions WHERE orde
 
 -- name: put_not_yet
 -- Orders of region $1 whose pickup opens after $2 are left for a later plan; $3 when. Says it once of each. Opening: as in
--- orders.within_horizon, with $4 for its $3.
+-- orders.marks_within_horizon, with $4 for its $3.
 INSERT INTO decisions AS d (order_id, reasons, decided_at)
 SELECT o.id, '{"not_yet": {"n": 0, "example": null}}', $3
 FROM orders AS o

@@ -27,7 +27,7 @@ from dispatch.arrivals.keeper import EtaKeeper
 from dispatch.learning.knowledge import Knowledge
 from dispatch.planning import propose as planner
 from dispatch.planning.profiles import PROFILES, Profile
-from dispatch.region import cycle, poison
+from dispatch.region import planners, poison
 from dispatch.region.outlook import Outlook
 from dispatch.reports.service_level import By, service_level
 from dispatch.travel.chain import TravelChain
@@ -420,6 +420,6 @@ def test_order_on_which_the_planner_itself_fails_is_found_and_left_out(beside, m
             raise OverflowError("Python int too large to convert to C long")
         return planner.propose(snapshot, *arguments)
 
-    monkeypatch.setattr(cycle, "propose", failing)
+    monkeypatch.setattr(planners, "propose", failing)
     monkeypatch.setattr(poison, "propose", failing)
     beside(PLAIN | {"service_s": 666}, PLAIN, PLAIN)

@@ -394,7 +394,8 @@ async def test_one_process_plans_sixty_four_regions_with_a_handful_of_connection
         await running
 
 
-async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, planning, held):
+async def crowd(city, seen):
+    """A region too large for one plan: half of its couriers in the west, half in the east."""
     rows = await city.pool.fetch(
         "INSERT INTO couriers (name, mode, region)"
         " SELECT 'c', 'car', 'default' FROM generate_series(0, $1) RETURNING id",
@@ -403,17 +404,48 @@ async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, p
     west, east = RESTAURANT, replace(RESTAURANT, lon=round(RESTAURANT.lon + 0.2, 7))
     for number, row in enumerate(rows):
         seen.places[row["id"]] = west if number % 2 else east
+    return west, east
+
+
+async def test_a_region_too_large_for_one_plan_is_planned_in_parts(city, seen, held):
+    west, east = await crowd(city, seen)
     orders = [await city.place(pickup=OrderStop(at=at), dropoff=OrderStop(at=at)) for at in (west, east)]
-    urgent = asyncio.Event()
-    urgent.set()
-    first = await planning.at_once(held, urgent)
-    assert first.is_cut_short, "somebody waits: the other parts are left for the next cycle"
+    planning = planning_of(city, seen, at_once_s=0.0)
+    first = await planning.at_once(held)
+    assert first.is_cut_short, "its time is over: the other parts are left for the next cycle"
     assert len(first.committed.offers) == 2, "the new orders came before all parts"
     assert {(await city.order(order.id)).state for order in orders} == {OrderState.ASSIGNED}
+    planning.params = CycleParams()
     second = await planning.at_once(held)
     assert not second.is_cut_short
     third = await planning.at_once(held)
     assert (third.plan, third.committed.offers) == (None, ()), "nothing happened: no part is due"
+
+
+async def test_an_order_that_comes_while_parts_are_planned_does_not_wait_for_them(city, seen, held, monkeypatch):
+    west, _ = await crowd(city, seen)
+    under_way, urgent = asyncio.Event(), asyncio.Event()
+    is_offered = asyncio.get_running_loop().create_future()
+    planning = planning_of(city, seen)
+    quick_plan, n_begun = planning._quick_plan, 0
+
+    async def slow(world, *arguments):
+        nonlocal n_begun
+        n_begun += 1
+        if n_begun == 1:
+            under_way.set()
+            await is_offered
+        return await quick_plan(world, *arguments)
+
+    monkeypatch.setattr(planning, "_quick_plan", slow)
+    cycle = asyncio.create_task(planning.at_once(held, urgent))
+    await under_way.wait()
+    new = await city.place(pickup=OrderStop(at=west), dropoff=OrderStop(at=west))
+    urgent.set()
+    await until(lambda: city.open_offer(new.id))
+    is_offered.set_result(None)
+    assert new.id in {offer.order_id for offer in (await cycle).committed.offers}
+    assert urgent.is_set(), "there may be more to it: the next turn comes at once"
 
 
 async def test_what_is_to_be_told_of_a_large_region_is_told_however_short_its_turns_are_cut(city, seen, planning, held):

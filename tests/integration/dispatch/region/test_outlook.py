@@ -8,7 +8,7 @@ from dispatch.orders.order import OrderStop
 from dispatch.planning.params import Params
 from dispatch.planning.profiles import PROFILES, Profile
 from dispatch.planning.propose import propose
-from dispatch.region import cycle
+from dispatch.region import planners
 from dispatch.region.outlook import Outlook
 from tests.integration.dispatch.conftest import HOME, RESTAURANT
 from tests.integration.dispatch.region.test_cycle import Seen, planning_of
@@ -60,7 +60,7 @@ async def test_a_region_with_the_profile_for_meals_plans_with_what_is_expected(c
         told.append(snapshot)
         return propose(snapshot, *arguments)
 
-    monkeypatch.setattr(cycle, "propose", listening)
+    monkeypatch.setattr(planners, "propose", listening)
     seen.places[await city.hire()] = HOME
     await city.place()
     held = await lease.take(city.pool, "dispatch", "default", "test", ttl_s=60)

@@ -12,14 +12,12 @@ from dispatch.planning.params import Params
 from dispatch.planning.propose import propose
 from dispatch.region import planners as planning_processes
 from dispatch.region.parts import MOST_COURIERS
-from dispatch.region.planners import PLANS_LOST, Patience, PlanLost, Planners
+from dispatch.region.planners import PLANS_LOST, PlanLost, Planners
 from tests.integration.dispatch.conftest import RESTAURANT
 from tests.integration.dispatch.region.test_cycle import REGION, Seen, planning_of
 from tests.unit.dispatch.planning.worlds import job, worker, world
 from tests.waiting import PATIENCE_S, until
 from tracking import lease
-
-LONG = Patience(PATIENCE_S, PATIENCE_S)
 
 
 @pytest.fixture
@@ -38,14 +36,14 @@ async def planners(monkeypatch):
     some.close()
 
 
-async def ask(planners, snapshot, patience=LONG, urgent=None):
-    return await planners.propose(snapshot, Params(), patience, None, urgent or asyncio.Event())
+async def ask(planners, snapshot, seconds=PATIENCE_S):
+    return await planners.propose(snapshot, Params(), seconds, None)
 
 
 async def test_a_process_plans_what_a_thread_does(planners, snapshot):
     assert await ask(planners, snapshot) == (propose(snapshot, Params()), False)
     again = frozenset({snapshot.jobs[0].order_id})
-    assert await planners.propose(snapshot, Params(), LONG, again, asyncio.Event()) == (
+    assert await planners.propose(snapshot, Params(), PATIENCE_S, again) == (
         propose(snapshot, Params(), again=again),
         False,
     )
@@ -65,13 +63,9 @@ async def test_nobody_is_free_before_they_have_begun_and_no_more_than_there_are(
     assert some.n_free() == 0
 
 
-async def test_somebody_who_waits_hurries_a_plan(planners, snapshot):
-    urgent = asyncio.Event()
-    urgent.set()
-    _, is_cut_short = await ask(planners, snapshot, Patience(PATIENCE_S, -1.0), urgent)
+async def test_what_had_no_time_to_be_tried_is_told(planners, snapshot):
+    _, is_cut_short = await ask(planners, snapshot, 0.0)
     assert is_cut_short
-    _, is_cut_short = await ask(planners, snapshot, Patience(PATIENCE_S, -1.0))
-    assert not is_cut_short, "nobody waits for the next one"
 
 
 async def test_one_that_is_killed_while_it_plans_loses_that_plan_only(planners, snapshot):
@@ -107,7 +101,7 @@ async def test_one_that_hangs_is_not_waited_for_and_then_replaced(planners, snap
     first, _ = planners._planners
     os.kill(first.process.pid, signal.SIGSTOP)
     with pytest.raises(PlanLost):
-        await ask(planners, snapshot, Patience(0.0, 0.0))
+        await ask(planners, snapshot, 0.0)
     assert planners.n_free() == 1, "it is busy, as far as anybody knows"
     first.lost_at = 0.0
     assert planners.n_free() == 1

@@ -199,6 +199,17 @@ def test_what_was_planned_or_belongs_to_somebody_does_not_come_first():
     assert back in first.orders
 
 
+def test_what_was_dropped_waits_as_before_but_behind_what_was_never_tried():
+    world, seen = city(2 * MOST_COURIERS, 2 * FIRST_ORDERS)
+    agenda = Agenda()
+    first = agenda.first(world, seen)
+    agenda.planned(first, NOTHING, frozenset(), 100.0, dropped=frozenset(one.id for one in first.orders))
+    new = order(99, LatLon(41.1, -8.7))
+    again = agenda.first(replace(world, orders=(*first.orders, new)), seen)
+    assert new in again.orders
+    assert {one.id for one in first.orders} & {one.id for one in again.orders}
+
+
 def test_in_a_small_region_nothing_comes_before_the_whole():
     world, seen = city(MOST_COURIERS, MOST_ORDERS)
     assert Agenda().first(world, seen) is None
