@@ -4,7 +4,7 @@ Many positions as columns, in the scaled integers of the table: what the log car
 Nothing between the phone and the table builds an object per fix: a batch of 10,000 fixes is a dozen numpy arrays.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -195,6 +195,21 @@ class PositionColumns:
     def take(self, rows: npt.NDArray[Any] | slice) -> Self:
         """The rows that a mask, an index array or a slice picks; `courier_ids` stays as it is."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _DTYPES})
+
+    def parted(self, place: Callable[[UUID], int]) -> dict[int, Self]:
+        """Rows by the place of their courier, in the order they have; each with its own couriers only."""
+        places = np.array([place(courier_id) for courier_id in self.courier_ids], dtype="<i4")
+        found: dict[int, Self] = {}
+        for at in np.unique(places).tolist():
+            mine = places == at
+            rows = self.take(mine[self.courier])
+            if len(rows):
+                found[at] = replace(
+                    rows,
+                    courier_ids=tuple(self.courier_ids[i] for i in np.flatnonzero(mine)),
+                    courier=(np.cumsum(mine) - 1).astype("<i4")[rows.courier],
+                )
+        return found
 
     @classmethod
     def concat(cls, batches: Sequence[Self]) -> Self:

@@ -9,6 +9,7 @@ could be told to be at fault: a single fix where there is one, a whole entry of 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Self
 
 import msgspec
@@ -17,6 +18,7 @@ from redis.asyncio import Redis
 
 from tracking.batch import PositionColumns
 from tracking.log import Entry, RegionKeys
+from tracking.parts import Layout, Part, layout_key, part_of, place_of
 from tracking.position import CourierId, Region
 from tracking.quarantine import Quarantined
 from tracking.script import Script
@@ -75,9 +77,14 @@ class DeadLetters:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def put(self, group: str, region: Region, entry_id: str, letters: Sequence[Letter]) -> None:
-        """Keep letters and acknowledge the entry they came from: both or neither, so that none is kept twice."""
-        keys = RegionKeys(region)
+    async def put(self, group: str, where: Region | Part, entry_id: str, letters: Sequence[Letter]) -> None:
+        """
+        Keep letters and acknowledge the entry they came from: both or neither, so that none is kept twice.
+
+        `where`: the part of the log, or the region where that has only one.
+        """
+        part = part_of(where)
+        keys = RegionKeys(part.region)
         async with self._redis.pipeline(transaction=True) as pipe:
             for letter in letters:
                 fields: dict[Any, Any] = {
@@ -87,7 +94,7 @@ class DeadLetters:
                     b"why": letter.why[:WORDS],
                 }
                 pipe.xadd(keys.dead, fields)
-            pipe.xack(keys.log, group, entry_id)
+            pipe.xack(part.log, group, entry_id)
             await pipe.execute()
 
     async def regions(self) -> list[Region]:
@@ -119,8 +126,19 @@ class DeadLetters:
 
     async def replay(self, region: Region, letter_id: str) -> bool:
         """Put a letter back at the end of the log, once: False when it is no longer there."""
-        keys = RegionKeys(region)
-        return bool(await _replay.run(self._redis, [keys.dead, keys.log, keys.appended], [letter_id]))
+        dead = RegionKeys(region).dead
+        layout = Layout()
+        while True:
+            page: Any = await self._redis.xrange(dead, min=letter_id, max=letter_id)
+            keys = [layout_key(region), dead]
+            args: list[str | bytes] = [str(layout), letter_id]
+            for part, letter in _by_part(region, layout, page[0][1] if page else {}):
+                keys += [part.log, part.appended]
+                args += [letter.get(b"n", b"0"), letter.get(b"fixes", b""), letter.get(b"quarantine", b"")]
+            answer = await _replay.run(self._redis, keys, args)
+            if not isinstance(answer, list):
+                return bool(answer)
+            layout = Layout.parse(answer[0])
 
     async def forget(self, courier_id: CourierId) -> int:
         """
@@ -141,6 +159,23 @@ class DeadLetters:
                     pipe.xdel(RegionKeys(region).dead, letter_id)
                     await pipe.execute()
         return n
+
+
+def _by_part(region: Region, layout: Layout, fields: Mapping[bytes, bytes]) -> list[tuple[Part, Mapping[bytes, bytes]]]:
+    """A letter, each courier's fixes for the part of the log where they belong; what nobody can unpack stays whole."""
+    parts = layout.now(region)
+    try:
+        fixes = Entry("0-0", fields).columns()
+    except Exception:  # noqa: BLE001 - whatever unpacking raises
+        fixes = PositionColumns.empty()
+    if len(parts) == 1 or not len(fixes):
+        return [(parts[0], fields)]
+    rest = dict(fields)
+    found: list[tuple[Part, Mapping[bytes, bytes]]] = []
+    for place, mine in fixes.parted(partial(place_of, n=layout.n)).items():
+        found.append((parts[place], {**rest, b"n": str(len(mine)).encode(), b"fixes": mine.pack()}))
+        rest.pop(b"quarantine", None)  # goes with one of them
+    return found
 
 
 def _names(fields: Mapping[bytes, bytes], courier_id: CourierId) -> bool:

@@ -14,7 +14,7 @@ region has a read of its own, over a connection to its server, and only its read
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ PAUSE_S: Final = 0.1
 """After a refusal that had passed when every stream was read alone."""
 FIRST_GUESS_BYTES: Final = 50_000
 """An entry's size before any was seen."""
+BEGINNING: Final = "0-0"
 GROUP: Final = ">"
 """As the place to follow from: what nobody in the group has got."""
 
@@ -123,6 +124,11 @@ class Tail:
         if self._n_bytes >= ROOM_BYTES:
             self.room.clear()
         self.arrived.set()
+
+    def also(self, keys: Iterable[str]) -> None:
+        """Follow these streams as well, from their beginning; they are read by the same command as the others."""
+        for key in keys:
+            self.after.setdefault(key, BEGINNING)
 
     def fail(self, error: Exception) -> None:
         """Nothing more will come."""

@@ -31,6 +31,7 @@ from tracking.lanes import LaneParams, Lanes
 from tracking.lease import Lease
 from tracking.live import LivePositions
 from tracking.log import OUT, Entry, PositionLog
+from tracking.parts import Part
 from tracking.pause import pause, rest
 from tracking.position import Position, Region
 
@@ -60,7 +61,9 @@ class _Receiver:
 
     target: Row
     newest: Newest = field(default_factory=Newest)
-    read: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    """Of the log, those before its last change as well."""
+    read: list[tuple[Part, str]] = field(default_factory=list)
     """Entries of the log that are not acknowledged."""
     held_since: float = 0.0
     """Monotonic, as the others are."""
@@ -144,7 +147,7 @@ class Forwarding:
                 if receiver.is_due(began):
                     self._note(receiver, began, is_well=await self._send(region, receiver))
                 if not receiver.newest or began - receiver.held_since > self._hold_s:
-                    await self._let_go(region, receiver)
+                    await self._let_go(receiver)
             except outages.DRIVERS as exc:
                 outages.tell(log, "positions not sent", exc, event="positions_not_sent", region=region)
             except Exception:
@@ -154,30 +157,38 @@ class Forwarding:
 
     async def _begin(self, region: Region, receiver: _Receiver) -> None:
         """Where everybody is, and what whoever fed it before us read and did not acknowledge."""
-        await self._log.ensure_group(receiver.group, region)
+        receiver.parts = (await self._log.layout(region)).all(region)
+        for part in receiver.parts:
+            await self._log.ensure_group(receiver.group, part)
         live = await self._live.all(region)
         self._add(receiver, [one.position for one in live.values()])
-        while left := await self._log.claim(receiver.group, self._lanes.holder, region, idle_ms=0):
-            self._take_in(region, receiver, left)
-            await self._let_go(region, receiver)  # all of it is in what is live, or older
+        for part in receiver.parts:
+            while left := await self._log.claim(receiver.group, self._lanes.holder, part, idle_ms=0):
+                self._take_in(part, receiver, left)
+                await self._let_go(receiver)  # all of it is in what is live, or older
 
     async def _read(self, region: Region, receiver: _Receiver) -> None:
-        for _ in range(READS):
-            entries = await self._log.read(receiver.group, self._lanes.holder, region, count=READ_ENTRIES, block_ms=0)
-            if not entries:
-                return
-            self._take_in(region, receiver, entries)
+        is_parted = False
+        for part in receiver.parts:
+            for _ in range(READS):
+                entries = await self._log.read(receiver.group, self._lanes.holder, part, count=READ_ENTRIES, block_ms=0)
+                if not entries:
+                    break
+                self._take_in(part, receiver, entries)
+                is_parted = is_parted or any(entry.parted for entry in entries)
+        if is_parted or len({part.n for part in receiver.parts}) > 1:
+            receiver.parts = (await self._log.layout(region)).all(region)
 
-    def _take_in(self, region: Region, receiver: _Receiver, entries: Sequence[Entry]) -> None:
+    def _take_in(self, part: Part, receiver: _Receiver, entries: Sequence[Entry]) -> None:
         if not receiver.read:
             receiver.held_since = monotonic()
         for entry in entries:
-            receiver.read.append(entry.id)
+            receiver.read.append((part, entry.id))
             try:
                 positions = entry.moved_positions()
             except ValueError as exc:  # the writer puts it among the dead letters
                 SENT.labels(receiver.target["way"], "unreadable").inc()
-                facts = {"event": "positions_unreadable", "region": region, "entry": entry.id, "why": str(exc)}
+                facts = {"event": "positions_unreadable", "region": part.region, "entry": entry.id, "why": str(exc)}
                 log.warning("positions unreadable", extra=facts)
                 continue
             self._add(receiver, positions)
@@ -231,9 +242,10 @@ class Forwarding:
         async with turn:
             return await way.send(target, letters, self._now())
 
-    async def _let_go(self, region: Region, receiver: _Receiver) -> None:
+    async def _let_go(self, receiver: _Receiver) -> None:
         """The log need not keep what was read any longer."""
-        await self._log.ack(receiver.group, region, receiver.read)
+        for part in dict.fromkeys(part for part, _ in receiver.read):
+            await self._log.ack(receiver.group, part, [entry_id for where, entry_id in receiver.read if where == part])
         receiver.read.clear()
 
     def _note(self, receiver: _Receiver, began: float, *, is_well: bool) -> None:

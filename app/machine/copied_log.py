@@ -13,8 +13,8 @@ import msgspec
 import zstandard
 from redis.asyncio import Redis
 
-from tracking.log import HISTORY, PositionLog, RegionKeys
-from tracking.position import Region
+from tracking.log import HISTORY, PositionLog
+from tracking.parts import Part
 
 PAGE: Final = 500
 """Entries of a log at once."""
@@ -37,6 +37,7 @@ class Page(msgspec.Struct, array_like=True, tag="page", frozen=True):
     """Some entries of a log."""
 
     region: str
+    """Or a part of its log, by its name."""
     entries: list[tuple[str, dict[bytes, bytes]]]
 
 
@@ -44,6 +45,7 @@ class Place(msgspec.Struct, array_like=True, tag="place", frozen=True):
     """After which entry a reader of a log goes on."""
 
     region: str
+    """Or a part of its log, by its name."""
     group: str
     after: str
 
@@ -56,14 +58,16 @@ _decoder: Final = msgspec.msgpack.Decoder(Frame)
 async def export(redis: Redis, path: Path) -> int:
     """Write everything; how many entries of logs. Raises what the driver raises."""
     n = 0
-    regions = await PositionLog(redis).regions()
-    logs = {RegionKeys(region).log.encode() for region in regions}
+    log = PositionLog(redis)
+    regions = await log.regions()
+    parts = [part for region in regions for part in (await log.layout(region)).all(region)]
+    logs = {part.log.encode() for part in parts}
     with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as out:
         # The logs first: what a reader stores meanwhile is in the database, which is copied after this.
-        for region in regions:
-            for group, after in await _places(redis, region):
-                _write(out, Place(region, group, after))
-            async for page in _pages(redis, region):
+        for part in parts:
+            for group, after in await _places(redis, part):
+                _write(out, Place(part.name, group, after))
+            async for page in _pages(redis, part):
                 n += len(page.entries)
                 _write(out, page)
         async for name in redis.scan_iter(match=OF_REGIONS, count=1000):
@@ -79,10 +83,10 @@ async def _pack(redis: Redis, name: bytes, out: Any) -> None:
         _write(out, Packed(name, value, max(0, ttl_ms)))
 
 
-async def _places(redis: Redis, region: Region) -> list[tuple[str, str]]:
+async def _places(redis: Redis, part: Part) -> list[tuple[str, str]]:
     """Each reader, and the last entry before the first that it had not acknowledged."""
-    key, found = RegionKeys(region).log, []
-    groups: Any = await redis.xinfo_groups(key)
+    key, found = part.log, []
+    groups: Any = await redis.xinfo_groups(key) if await redis.exists(key) else []
     for group in groups:
         after = group["last-delivered-id"].decode()
         if group["pending"]:
@@ -99,13 +103,13 @@ def _before(entry_id: str) -> str:
     return f"{ms}-{int(n) - 1}" if int(n) else f"{int(ms) - 1}-{2**64 - 1}"
 
 
-async def _pages(redis: Redis, region: Region) -> Any:
+async def _pages(redis: Redis, part: Part) -> Any:
     after = "-"
     while True:
-        entries: Any = await redis.xrange(RegionKeys(region).log, min=after, count=PAGE)
+        entries: Any = await redis.xrange(part.log, min=after, count=PAGE)
         if not entries:
             return
-        yield Page(region, [(entry_id.decode(), fields) for entry_id, fields in entries])
+        yield Page(part.name, [(entry_id.decode(), fields) for entry_id, fields in entries])
         after = f"({entries[-1][0].decode()}"
 
 
@@ -150,13 +154,13 @@ async def restore(redis: Redis, path: Path) -> int:
                 async with redis.pipeline(transaction=False) as pipe:
                     for entry_id, fields in frame.entries:
                         whole: Any = fields
-                        pipe.xadd(RegionKeys(Region(frame.region)).log, whole, id=entry_id)
+                        pipe.xadd(Part.named(frame.region).log, whole, id=entry_id)
                     await pipe.execute()
                 n += len(frame.entries)
             case Place():
                 places.append(frame)
     for place in places:
-        await redis.xgroup_create(RegionKeys(Region(place.region)).log, place.group, id=place.after, mkstream=True)
+        await redis.xgroup_create(Part.named(place.region).log, place.group, id=place.after, mkstream=True)
     return n
 
 
@@ -164,5 +168,6 @@ async def store_again(redis: Redis) -> None:
     """Let the writer begin anew with the oldest entry that each log has: what is stored already stays as it is."""
     log = PositionLog(redis)
     for region in await log.regions():
-        await log.ensure_group(HISTORY, region)
-        await redis.xgroup_setid(RegionKeys(region).log, HISTORY, "0")
+        for part in (await log.layout(region)).all(region):
+            await log.ensure_group(HISTORY, part)
+            await redis.xgroup_setid(part.log, HISTORY, "0")

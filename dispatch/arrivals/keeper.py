@@ -47,7 +47,8 @@ from tracking.errors import LeaseLost
 from tracking.lanes import LaneParams, Lanes
 from tracking.lease import Lease
 from tracking.live import LivePositions
-from tracking.log import Entry, RegionKeys, entry_of
+from tracking.log import Entry, PositionLog, entry_of, parted
+from tracking.parts import Part
 from tracking.pause import first_to_end, rest
 from tracking.position import CourierId, Region
 from tracking.streams import StreamEntry, Tail, Tails, text_of
@@ -182,7 +183,7 @@ class EtaKeeper:
 
     async def _keep_up(self, state: _Region, tail: Tail, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            self._take(state, await tail.take(self._params.take_s))
+            tail.also(self._take(state, await tail.take(self._params.take_s)))
             await self._round(state)
 
     async def _report_on(self, state: _Region) -> None:
@@ -198,10 +199,9 @@ class EtaKeeper:
     async def _begin(self, lease: Lease) -> _Region:
         """Take over a region: routes from the rows, what was told from the book, positions as they are known."""
         region = lease.region
-        after = {
-            RegionKeys(region).log: await self._end_of_log(region),
-            events.key(region): await events.last_id(self._redis, region),
-        }
+        parts = (await PositionLog(self._redis).layout(region)).all(region)
+        after = {part.log: await self._end_of(part) for part in parts}
+        after[events.key(region)] = await events.last_id(self._redis, region)
         promised, widths = await self._book.promises(region), await self._book.widths(region)
         kept = await self._pool.fetch(queries["told_arrivals.last_of_open"], region)
         history = History.of({OrderId(row["order_id"]): (row["p50"], row["n"]) for row in kept})
@@ -229,16 +229,23 @@ class EtaKeeper:
                 task.cancel()
             FOLLOWED.labels(state.region).set(0)
 
-    def _take(self, state: _Region, entries: Iterable[StreamEntry]) -> None:
-        """What is new: which routes changed, by the events, and where couriers are; only their last fix counts."""
-        log_key = RegionKeys(state.region).log
+    def _take(self, state: _Region, entries: Iterable[StreamEntry]) -> list[str]:
+        """
+        What is new: which routes changed, by the events, and where couriers are; only their last fix counts.
+
+        Returns the streams in which the log goes on, where it has just been given other parts.
+        """
+        events_key, following = events.key(state.region), []
         for entry in entries:
-            if entry.key == log_key:
-                with state.aside.bearing(REGION, doing="read fixes"):
-                    state.seen |= _see(state, entry_of(entry))
-            else:
+            if entry.key == events_key:
                 for event in events.readable([entry]):
                     self._hear(state, event)
+                continue
+            with state.aside.bearing(REGION, doing="read fixes"):
+                state.seen |= _see(state, entry_of(entry))
+                if (layout := parted(entry.fields)) is not None:
+                    following += [part.log for part in layout.now(state.region)]
+        return following
 
     def _hear(self, state: _Region, event: events.Event) -> None:
         """A lost event is made good by the next reload."""
@@ -391,8 +398,8 @@ class EtaKeeper:
                 if following.itinerary.courier_id in state.followings:
                     state.told_at[following.itinerary.courier_id] = float("-inf")
 
-    async def _end_of_log(self, region: Region) -> str:
-        newest = await self._redis.xrevrange(RegionKeys(region).log, count=1)
+    async def _end_of(self, part: Part) -> str:
+        newest = await self._redis.xrevrange(part.log, count=1)
         return text_of(newest[0][0]) if newest else "0-0"
 
 

@@ -10,11 +10,13 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, Self
+from typing import Final, NewType, Self
 
 StreamId = NewType("StreamId", tuple[int, int])
 """Id of an entry of a Redis Stream: milliseconds since the Unix epoch and a number within them."""
 
+APART_MS: Final = 2000
+"""So far one process may be with a stream before another has read what came to another stream."""
 NEVER = StreamId((0, 0))
 """Before every entry."""
 
@@ -91,6 +93,8 @@ class Crowd:
 
     max_notices: int = 5000
     """How many events are remembered for viewers that come back; the oldest go, and who missed them gets a reset."""
+    is_parted: bool = False
+    """Positions come from several streams, which every process reads in an order of its own."""
     _changes: OrderedDict[str, Change] = field(default_factory=OrderedDict)
     _notices: deque[Notice] = field(default_factory=deque)
     _notices_after: StreamId = NEVER
@@ -137,6 +141,12 @@ class Crowd:
     def everybody(self) -> Iterator[Sighting]:
         """Every courier's sighting."""
         return (change.sighting for change in self._changes.values())
+
+    def resumed(self, cursor: Cursor) -> Cursor:
+        """Where somebody goes on who was told by another process: rather told something twice than not at all."""
+        if not self.is_parted:
+            return cursor
+        return Cursor(StreamId((max(0, cursor.positions[0] - APART_MS), 0)), cursor.notices)
 
     def moved_since(self, positions: StreamId) -> list[Sighting]:
         """Couriers that moved after that id, the latest sighting of each, oldest change first."""

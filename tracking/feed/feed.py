@@ -50,8 +50,11 @@ MAX_REGIONS: Final = 256
 class Source(Protocol):
     """Where a region's positions come from."""
 
-    def key(self, region: str) -> str:
-        """Name of the stream of positions."""
+    async def keys(self, region: str) -> Sequence[str]:
+        """Names of the streams of positions."""
+
+    def following(self, region: str, fields: Mapping[Any, Any]) -> Sequence[str]:
+        """Streams in which they go on, where that is the last entry of one."""
 
     def decode(self, fields: Mapping[Any, Any]) -> Iterable[Sighting]:
         """Good positions of one entry of the stream, latest last."""
@@ -141,7 +144,7 @@ class RegionFeed:
                 pause_s = 0.1
                 with self._tails.follow(self._after) as tail:
                     while True:
-                        self._take(await tail.take(self._params.tick_s))
+                        tail.also(self._take(await tail.take(self._params.tick_s)))
                         self.as_of = max(self.as_of, tail.answered_at)
                         # A busy log always has more: let the others of this process have their turn.
                         await asyncio.sleep(0)
@@ -154,38 +157,46 @@ class RegionFeed:
 
     async def _load(self) -> None:
         """Note where the streams end, then take the state: what comes in between is then read twice, never missed."""
-        positions_key, events_key = self._source.key(self._region), events.key(self._region)
-        tail = await self._redis.xrevrange(positions_key, count=1)
-        positions_id = text_of(tail[0][0]) if tail else events.START
+        events_key, positions = events.key(self._region), {}
+        for key in await self._source.keys(self._region):
+            last: Any = await self._redis.xrevrange(key, count=1)
+            positions[key] = text_of(last[0][0]) if last else events.START
+        at = max(map(parse_id, positions.values()))
+        self._crowd.is_parted = len(positions) > 1
         if not self.loaded.is_set():
             remembered: Any = await self._redis.xrevrange(events_key, count=self._params.max_notices)
             is_all = len(remembered) < self._params.max_notices
             before = events.START if is_all else text_of(remembered[-1][0])
-            self._crowd.begin(parse_id(positions_id), parse_id(before))
+            self._crowd.begin(at, parse_id(before))
             for entry_id, fields in reversed(remembered):
                 self._tell(entry_id, fields)
-            self._after = {positions_key: positions_id, events_key: format_id(self._crowd.cursor.notices)}
-        at = parse_id(positions_id)
+            self._after = {events_key: format_id(self._crowd.cursor.notices)}
         for sighting in await self._source.everybody(self._region):
             self._crowd.see(sighting, at)
-        self._after[positions_key] = positions_id
+        self._after = positions | {events_key: self._after[events_key]}
         self._crowd.begin(at, self._crowd.cursor.notices)
         self.as_of = datetime.now(UTC)
         self.loaded.set()
 
-    def _take(self, entries: Sequence[StreamEntry]) -> None:
-        positions_key = self._source.key(self._region)
+    def _take(self, entries: Sequence[StreamEntry]) -> list[str]:
+        """Show what came; which other streams go on with it."""
+        events_key = events.key(self._region)
+        following: list[str] = []
         for entry in entries:
             self._after[entry.key] = entry.id
             try:
-                if entry.key == positions_key:
-                    for sighting in self._source.decode(entry.fields):
-                        self._crowd.see(sighting, parse_id(entry.id))
-                else:
+                if entry.key == events_key:
                     self._tell(entry.id, entry.fields)
+                    continue
+                for sighting in self._source.decode(entry.fields):
+                    self._crowd.see(sighting, parse_id(entry.id))
+                if more := self._source.following(self._region, entry.fields):
+                    following += more
+                    self._crowd.is_parted = True
             except Exception as exc:  # noqa: BLE001 - of another release, or poisoned: the others are shown
                 UNREADABLE.inc()
                 outages.tell(log, "entry not shown", exc, event="live_entry_unreadable", region=self._region)
+        return following
 
     def _tell(self, entry_id: bytes | str, fields: Mapping[Any, Any]) -> None:
         body = fields.get(b"e", fields.get("e", b"{}"))

@@ -1,6 +1,6 @@
 """Where the live feed gets its positions from: the position log, and live state for what was before."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from tracking.feed.crowd import Sighting
 from tracking.live import LivePositions
-from tracking.log import Entry, RegionKeys
+from tracking.log import Entry, PositionLog, parted
 from tracking.position import Position, Region
 
 
@@ -17,10 +17,16 @@ class LogSightings:
 
     def __init__(self, redis: Redis) -> None:
         self._live = LivePositions(redis)
+        self._log = PositionLog(redis)
 
-    def key(self, region: str) -> str:
-        """Name of the region's log."""
-        return RegionKeys(Region(region)).log
+    async def keys(self, region: str) -> Sequence[str]:
+        """Names of the streams of the region's log."""
+        return [part.log for part in (await self._log.layout(Region(region))).all(Region(region))]
+
+    def following(self, region: str, fields: Mapping[Any, Any]) -> Sequence[str]:
+        """The streams that the log goes on in, where this is the last entry of one."""
+        layout = parted(fields)
+        return [] if layout is None else [part.log for part in layout.now(Region(region))]
 
     def decode(self, fields: Mapping[Any, Any]) -> Iterable[Sighting]:
         """What moved live state forward in one entry; raises ValueError when the entry is poisoned."""

@@ -214,6 +214,8 @@ class View:
         )
         if is_lost:
             return self._reset(frames, now_at)
+        if before is not None and self._is_resumed:
+            before = crowd.resumed(before)
         seen = Seen(self.box, before, self._inside, self._is_resumed and self.box is not None)
         self.cursor, self._is_resumed = now_at, False
         told, self._inside = frames.told(seen, lambda: _news(frames, seen, now_at, notices or ()))

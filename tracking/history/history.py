@@ -6,6 +6,7 @@ store at the same time. A batch that continues every courier's track needs no lo
 lies around them.
 """
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +38,8 @@ class History(Reader):
         self._limits = limits or Limits()
         self._heads: dict[str, Heads] = {}
         self._turns: dict[str, int] = {}
+        self._queues: dict[str, asyncio.Lock] = {}
+        """Of this process: who waits here keeps no connection, and what is remembered holds from turn to turn."""
 
     async def insert_many(self, columns: PositionColumns, slot: str = "default") -> int:
         """
@@ -59,21 +62,22 @@ class History(Reader):
             return await self._store(batch, slot, copy=False)
 
     async def _store(self, batch: PositionColumns, slot: str, *, copy: bool) -> int:
-        heads = self._heads.setdefault(slot, Heads())
-        try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                turn = await connection.fetchval(queries["positions.take_turn"], slot, str(IDLE_MS))
-                if turn != self._turns.get(slot, -1) + 1:
-                    heads.forget()
-                batch = await self._learn(connection, heads, batch)
-                n_stored = await self._write(connection, heads, batch, copy=copy)
-        except BaseException:
-            # Rolled back: what the heads were told is not so.
-            heads.forget()
-            self._turns.pop(slot, None)
-            raise
-        self._turns[slot] = turn
-        return n_stored
+        async with self._queues.setdefault(slot, asyncio.Lock()):
+            heads = self._heads.setdefault(slot, Heads())
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    turn = await connection.fetchval(queries["positions.take_turn"], slot, str(IDLE_MS))
+                    if turn != self._turns.get(slot, -1) + 1:
+                        heads.forget()
+                    batch = await self._learn(connection, heads, batch)
+                    n_stored = await self._write(connection, heads, batch, copy=copy)
+            except BaseException:
+                # Rolled back: what the heads were told is not so.
+                heads.forget()
+                self._turns.pop(slot, None)
+                raise
+            self._turns[slot] = turn
+            return n_stored
 
     async def _write(self, connection: Any, heads: Heads, batch: PositionColumns, *, copy: bool) -> int:
         if not len(batch):

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Protocol, TypeVar
@@ -25,6 +25,7 @@ from tracking.dead_letters import DeadLetters, Letter
 from tracking.history.lag import tell_lag
 from tracking.lease import new_holder
 from tracking.log import HISTORY, Entry, PositionLog
+from tracking.parts import Part
 from tracking.pause import pause
 from tracking.position import Region
 from tracking.quarantine import Quarantined
@@ -69,6 +70,8 @@ class Pace:
     """An entry that a writer got and did not acknowledge for so long is taken over: that writer is dead."""
     claim_every_s: float = 2.0
     trim_every_s: float = 1.0
+    look_every_s: float = 1.0
+    """How soon it is noticed that a log has other parts to be read."""
     reader_absent_s: float = 3600.0
     """A reader of the log that has not read for so long loses its place, so that the log can be trimmed again."""
     regions_every_s: float = 15.0
@@ -78,7 +81,7 @@ class Pace:
 
 
 class Writer:
-    """Moves entries of all regions; one lane per region, so a region's batches are stored in order."""
+    """Moves entries of all regions; one lane per part of a region's log, so what is in it is stored in order."""
 
     def __init__(
         self,
@@ -90,8 +93,9 @@ class Writer:
         *,
         pace: Pace | None = None,
         group: str = HISTORY,
+        n_parts: Callable[[], Awaitable[Mapping[Region, int]]] | None = None,
     ) -> None:
-        """`regions`: lists the regions there are, now."""
+        """`regions`: lists the regions there are, now; `n_parts`: how many parts each log is to have."""
         self._log = position_log
         self._history = history
         self._quarantine = quarantine
@@ -99,10 +103,11 @@ class Writer:
         self._regions = regions
         self._pace = pace or Pace()
         self._group = group
+        self._n_parts = n_parts
         self._entry_fixes = float(self._pace.batch_fixes)
         """How many fixes an entry has of late; so a read brings about a batch, not five hundred times a large one."""
-        self._most: dict[Region, int] = {}
-        """Fixes in a region's next batch; fewer after one that was refused or took too long."""
+        self._most: dict[Part, int] = {}
+        """Fixes in the next batch of a part; fewer after one that was refused or took too long."""
         self._began_at = monotonic()
         self._consumer = new_holder()
 
@@ -114,45 +119,62 @@ class Writer:
                 regions = await self._until_done(self._regions, stop)
                 for region in regions or ():
                     if region not in lanes:
-                        lanes[region] = group.create_task(self._lane(region, stop), name=f"writer {region}")
+                        lanes[region] = group.create_task(self._region(region, stop), name=f"writer {region}")
                 await pause(stop, self._pace.regions_every_s)
 
-    async def _lane(self, region: Region, stop: asyncio.Event) -> None:
-        await self._until_done(lambda: self._begin(region), stop)
-        claimed_at = -1e9
-        # The next batch is read while this one is stored; what is read and not stored stays pending for the next one.
+    async def _region(self, region: Region, stop: asyncio.Event) -> None:
+        """Keep a lane for every part of a region's log that is to be read now."""
+        ends: dict[Part, asyncio.Event] = {}
         async with asyncio.TaskGroup() as group:
             # On its own: while PostgreSQL is away nothing is stored, and just then the lag must be seen.
             group.create_task(self._look_after(region, stop), name=f"writer's log {region}")
-            ahead: asyncio.Task[list[Entry] | None] | None = None
             while not stop.is_set():
-                entries: list[Entry] = []
-                if monotonic() - claimed_at > self._pace.claim_every_s:
-                    claimed_at = monotonic()
-                    entries = await self._until_done(lambda: self._claim(region), stop) or []
-                if not entries:
-                    ahead = ahead or group.create_task(self._until_done(lambda: self._gather(region), stop))
-                    entries, ahead = await ahead or [], None
-                if entries:
-                    ahead = ahead or group.create_task(self._until_done(lambda: self._gather(region), stop))
-                    await self._store(region, entries, stop)
-            if ahead is not None and (entries := await ahead or []):
-                await self._store(region, entries, stop)
+                due = await self._until_done(lambda: self._log.due(self._group, region), stop)
+                if due is not None:
+                    for part in ends.keys() - due:
+                        ends.pop(part).set()
+                    for part in due:
+                        if part not in ends:
+                            ends[part] = asyncio.Event()
+                            group.create_task(self._lane(part, ends[part]), name=f"writer {part.name}")
+                await pause(stop, self._pace.look_every_s)
+            for end in ends.values():
+                end.set()
 
     async def _look_after(self, region: Region, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._until_done(lambda: self._tidy(region), stop)
             await pause(stop, self._pace.trim_every_s)
 
-    async def _begin(self, region: Region) -> None:
-        await self._log.ensure_group(self._group, region)
-        await self._log.forget_consumers(self._group, region)
+    async def _lane(self, part: Part, stop: asyncio.Event) -> None:
+        await self._until_done(lambda: self._begin(part), stop)
+        claimed_at = -1e9
+        # The next batch is read while this one is stored; what is read and not stored stays pending for the next one.
+        async with asyncio.TaskGroup() as group:
+            ahead: asyncio.Task[list[Entry] | None] | None = None
+            while not stop.is_set():
+                entries: list[Entry] = []
+                if monotonic() - claimed_at > self._pace.claim_every_s:
+                    claimed_at = monotonic()
+                    entries = await self._until_done(lambda: self._claim(part), stop) or []
+                if not entries:
+                    ahead = ahead or group.create_task(self._until_done(lambda: self._gather(part), stop))
+                    entries, ahead = await ahead or [], None
+                if entries:
+                    ahead = ahead or group.create_task(self._until_done(lambda: self._gather(part), stop))
+                    await self._store(part, entries, stop)
+            if ahead is not None and (entries := await ahead or []):
+                await self._store(part, entries, stop)
 
-    async def _claim(self, region: Region) -> list[Entry]:
+    async def _begin(self, part: Part) -> None:
+        await self._log.ensure_group(self._group, part)
+        await self._log.forget_consumers(self._group, part)
+
+    async def _claim(self, part: Part) -> list[Entry]:
         return await self._log.claim(
             self._group,
             self._consumer,
-            region,
+            part,
             idle_ms=self._pace.claim_idle_ms,
             count=self._n_entries(),
         )
@@ -161,11 +183,11 @@ class Writer:
         """Entries that make about a batch."""
         return max(1, min(self._pace.read_entries, int(self._pace.batch_fixes / max(self._entry_fixes, 1.0))))
 
-    async def _gather(self, region: Region) -> list[Entry]:
+    async def _gather(self, part: Part) -> list[Entry]:
         """Read until a batch is full or its first entry has waited long enough."""
 
         async def read(block_ms: int) -> list[Entry]:
-            return await self._log.read(self._group, self._consumer, region, count=self._n_entries(), block_ms=block_ms)
+            return await self._log.read(self._group, self._consumer, part, count=self._n_entries(), block_ms=block_ms)
 
         entries = await read(self._pace.block_ms)
         deadline = monotonic() + self._pace.linger_s
@@ -183,7 +205,7 @@ class Writer:
             self._entry_fixes = n / len(entries)
         return entries
 
-    async def _store(self, region: Region, entries: list[Entry], stop: asyncio.Event) -> None:
+    async def _store(self, part: Part, entries: list[Entry], stop: asyncio.Event) -> None:
         """
         Store, then acknowledge, in batches of bounded size.
 
@@ -192,26 +214,26 @@ class Writer:
         """
         good, poisoned = _sort_out(entries)
         for entry, why in poisoned:
-            await self._set_aside(region, entry, [Letter.of_entry(entry, why)], stop)
+            await self._set_aside(part, entry, [Letter.of_entry(entry, why)], stop)
         waiting = deque(good)
         while waiting:
-            batch = self._next_batch(region, waiting)
+            batch = self._next_batch(part, waiting)
             try:
-                if not await self._store_together(region, batch, stop):
+                if not await self._store_together(part, batch, stop):
                     return
             except Exception as exc:  # noqa: BLE001 - told already; see _asks_for_less
                 if len(batch) > 1:
                     waiting.extendleft(reversed(batch))
-                    self._most[region] = max(1, sum(_size(entry) for entry, _ in batch) // 2)
+                    self._most[part] = max(1, sum(_size(entry) for entry, _ in batch) // 2)
                 else:
-                    await self._sift(region, *batch[0], exc, stop)
+                    await self._sift(part, *batch[0], exc, stop)
             else:
-                self._most[region] = min(2 * self._most[region], self._pace.batch_fixes)
+                self._most[part] = min(2 * self._most[part], self._pace.batch_fixes)
 
     def _next_batch(
-        self, region: Region, waiting: deque[tuple[Entry, PositionColumns]]
+        self, part: Part, waiting: deque[tuple[Entry, PositionColumns]]
     ) -> list[tuple[Entry, PositionColumns]]:
-        most = self._most.setdefault(region, self._pace.batch_fixes)
+        most = self._most.setdefault(part, self._pace.batch_fixes)
         batch = [waiting.popleft()]
         n = _size(batch[0][0])
         while waiting and n + _size(waiting[0][0]) <= most:
@@ -220,21 +242,21 @@ class Writer:
         return batch
 
     async def _store_together(
-        self, region: Region, batch: list[tuple[Entry, PositionColumns]], stop: asyncio.Event
+        self, part: Part, batch: list[tuple[Entry, PositionColumns]], stop: asyncio.Event
     ) -> bool:
         """False when stopped in an outage. Raises what `_asks_for_less`; waits through everything else."""
         columns = PositionColumns.concat([rows for _, rows in batch])
-        items = [item for entry, _ in batch for item in _quarantined(region, entry)]
+        items = [item for entry, _ in batch for item in _quarantined(part, entry)]
         traces = [trace for entry, _ in batch for trace in entry.traces()]
         with tracing.going_on("store", traces, n=len(columns)):
-            if not await self._keep(region, columns, items, stop):
+            if not await self._keep(part, columns, items, stop):
                 return False
         ids = [entry.id for entry, _ in batch]
-        await self._until_done(lambda: self._log.ack(self._group, region, ids), stop)
+        await self._until_done(lambda: self._log.ack(self._group, part, ids), stop)
         return True
 
     async def _keep(
-        self, region: Region, columns: PositionColumns, items: Sequence[QuarantineItem], stop: asyncio.Event
+        self, part: Part, columns: PositionColumns, items: Sequence[QuarantineItem], stop: asyncio.Event
     ) -> bool:
         """False when stopped in an outage: not to be acknowledged, so that somebody stores it later."""
 
@@ -243,7 +265,8 @@ class Writer:
             try:
                 if items:
                     await self._quarantine.insert_many(items)
-                return await self._history.insert_many(columns, region) if len(columns) else 0
+                # All parts of a region take turns: a courier may be in another one after a change.
+                return await self._history.insert_many(columns, part.region) if len(columns) else 0
             finally:
                 metrics.STORE_SECONDS.observe(monotonic() - began, tracing.exemplar())
 
@@ -255,43 +278,49 @@ class Writer:
         return True
 
     async def _sift(
-        self, region: Region, entry: Entry, columns: PositionColumns, problem: Exception, stop: asyncio.Event
+        self, part: Part, entry: Entry, columns: PositionColumns, problem: Exception, stop: asyncio.Event
     ) -> None:
         """Store what can be stored of a single entry, by halves; what cannot, fix by fix, is set aside."""
         letters: list[Letter] = []
-        parts = [_Part(columns, _quarantined(region, entry), problem)]
-        while parts:
-            part = parts.pop()
-            if part.problem is None:
+        pieces = [_Piece(columns, _quarantined(part, entry), problem)]
+        while pieces:
+            piece = pieces.pop()
+            if piece.problem is None:
                 try:
-                    if not await self._keep(region, part.fixes, part.items, stop):
+                    if not await self._keep(part, piece.fixes, piece.items, stop):
                         return
                 except Exception as exc:  # noqa: BLE001 - told already; see _asks_for_less
-                    part = replace(part, problem=exc)
+                    piece = replace(piece, problem=exc)
                 else:
                     continue
-            assert part.problem is not None
-            if len(part) > 1:
-                parts += part.halves()
+            assert piece.problem is not None
+            if len(piece) > 1:
+                pieces += piece.halves()
             elif isinstance(
-                part.problem, outages.SLOW
+                piece.problem, outages.SLOW
             ):  # a single fix is never too much: it is the server that is slow
                 if await pause(stop, self._pace.backoff_at_most_s):
                     return
-                parts.append(replace(part, problem=None))
+                pieces.append(replace(piece, problem=None))
             else:
-                letters.append(Letter.of(part.fixes, [item for *_, item in part.items], outages.words(part.problem)))
-        await self._set_aside(region, entry, letters, stop)
+                letters.append(Letter.of(piece.fixes, [item for *_, item in piece.items], outages.words(piece.problem)))
+        await self._set_aside(part, entry, letters, stop)
 
-    async def _set_aside(self, region: Region, entry: Entry, letters: Sequence[Letter], stop: asyncio.Event) -> None:
+    async def _set_aside(self, part: Part, entry: Entry, letters: Sequence[Letter], stop: asyncio.Event) -> None:
         """Put these among the dead letters and acknowledge the entry; done with it."""
         for letter in letters:
             metrics.LETTERS.inc()
             log.error(
                 "set aside",
-                extra={"event": "set_aside", "region": region, "entry": entry.id, "n": letter.n, "why": letter.why},
+                extra={
+                    "event": "set_aside",
+                    "region": part.region,
+                    "entry": entry.id,
+                    "n": letter.n,
+                    "why": letter.why,
+                },
             )
-        await self._until_done(lambda: self._letters.put(self._group, region, entry.id, letters), stop)
+        await self._until_done(lambda: self._letters.put(self._group, part, entry.id, letters), stop)
 
     async def _tidy(self, region: Region) -> None:
         await tell_lag(self._log, self._letters, region)
@@ -304,6 +333,8 @@ class Writer:
                     extra={"event": "reader_lost", "region": region, "group": reader, "absent_s": absent_s},
                 )
         await self._log.trim(region)
+        if self._n_parts is not None and (n := (await self._n_parts()).get(region)) is not None:
+            await self._log.part(region, n)
 
     async def _until_done(
         self,
@@ -329,7 +360,7 @@ class Writer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Piece:
     """Some of an entry, and what storing it ended with; None: not tried yet."""
 
     fixes: PositionColumns
@@ -339,15 +370,15 @@ class _Part:
     def __len__(self) -> int:
         return len(self.fixes) + len(self.items)
 
-    def halves(self) -> list["_Part"]:
+    def halves(self) -> list["_Piece"]:
         """Fixes and quarantine apart, else the first half and the second."""
         n_fixes, n_items = len(self.fixes), len(self.items)
         if n_fixes and n_items:
-            return [_Part(self.fixes, ()), _Part(PositionColumns.empty(), self.items)]
+            return [_Piece(self.fixes, ()), _Piece(PositionColumns.empty(), self.items)]
         half, item = (n_fixes + 1) // 2, (n_items + 1) // 2
         return [
-            _Part(self.fixes.take(slice(0, half)), self.items[:item]),
-            _Part(self.fixes.take(slice(half, n_fixes)), self.items[item:]),
+            _Piece(self.fixes.take(slice(0, half)), self.items[:item]),
+            _Piece(self.fixes.take(slice(half, n_fixes)), self.items[item:]),
         ]
 
 
@@ -364,8 +395,8 @@ def _size(entry: Entry) -> int:
     return max(entry.n, 1)
 
 
-def _quarantined(region: Region, entry: Entry) -> list[QuarantineItem]:
-    return [(f"{region}/{entry.id}", place, item) for place, item in enumerate(entry.quarantined())]
+def _quarantined(part: Part, entry: Entry) -> list[QuarantineItem]:
+    return [(f"{part.name}/{entry.id}", place, item) for place, item in enumerate(entry.quarantined())]
 
 
 def _sort_out(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, PositionColumns]], list[tuple[Entry, str]]]:

@@ -12,7 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -26,6 +27,7 @@ from tracking.intake.sample import Sample
 from tracking.intake.screening import Receipt, Screened, Upload, candidates, screen
 from tracking.live import INDEXED_FOR_S, RECORD, records_of
 from tracking.log import RegionKeys
+from tracking.parts import Layout, layout_key, place_of
 from tracking.position import Region
 from tracking.quality import Limits, Reason
 from tracking.quarantine import Quarantined
@@ -37,6 +39,10 @@ _commit = Script("commit")
 
 MOST_TOLD: Final = 10_000
 """Couriers remembered as told about; when there are more, all are forgotten and told once more."""
+
+TRIES: Final = 3
+"""So often an append that finds the log in other parts than it thought is made anew."""
+ONE_PART: Final = Layout()
 
 REFUSALS: Final[dict[type[LogFull | LogUnavailable], str]] = {LogFull: "full", LogUnavailable: "unavailable"}
 """How the metric names them."""
@@ -122,8 +128,9 @@ class _Group(msgspec.Struct):
     screened: Screened
     left: Sequence[Quarantined]
     """Unusable, and not kept."""
-    keys: list[str]
-    args: list[bytes | int | float]
+    packed_quarantine: bytes
+    keys: list[str] = []
+    args: list[bytes | int | float] = []
 
 
 def _n_fixes(group: Sequence[_Waiting]) -> int:
@@ -153,6 +160,8 @@ class Ingest:
         self._lines: dict[str, _Line] = {}
         """By the name of the server (`tracking.cluster`)."""
         self._week_lost: set[UUID] = set()
+        self._layouts: dict[Region, Layout] = {}
+        """Of regions whose log is in other parts than usual, as the last append has found it."""
 
     def accept(self, upload: Upload) -> asyncio.Future[Receipt]:
         """
@@ -234,7 +243,7 @@ class Ingest:
                     ready.append(self._prepared(lane, waiting, now_s))
                 except Exception as exc:  # noqa: BLE001 - whatever it is, every request must be answered
                     self._fail(lane, waiting, exc)
-            answers = await self._store(ready)
+            answers = await self._store(ready, now_s)
         for group, answer in zip(ready, answers, strict=True):
             if isinstance(answer, Exception):
                 self._fail(group.lane, group.waiting, answer)
@@ -244,22 +253,34 @@ class Ingest:
                 if not one.receipt.done():  # the client may have gone
                     one.receipt.set_result(receipt)
 
-    async def _store(self, groups: Sequence[_Group]) -> Sequence[Exception | None]:
+    async def _store(self, groups: Sequence[_Group], now_s: float) -> Sequence[Exception | None]:
         """For each whether it is stored as was promised, or why not."""
         if not groups:
             return []
         bounds = self._bounds
         try:
             async with asyncio.timeout(bounds.commit_timeout_s + bounds.replicas_within_s):
-                answers = await _commit.run_each(
-                    self._redis,
-                    [(group.keys, group.args) for group in groups],
-                    replicas=bounds.replicas,
-                    within_ms=max(1, int(bounds.replicas_within_s * 1000)),  # 0 would be for ever
-                )
+                answers = await self._run(groups)
+                for _ in range(TRIES):
+                    moved = [i for i, answer in enumerate(answers) if _layout_of(answer) is not None]
+                    if not moved:
+                        break
+                    for i in moved:
+                        self._layouts[groups[i].lane.region] = _layout_of(answers[i]) or ONE_PART
+                        self._address(groups[i], now_s)
+                    for i, answer in zip(moved, await self._run([groups[i] for i in moved]), strict=True):
+                        answers[i] = answer
         except Exception as exc:  # noqa: BLE001 - told, and every request must be answered
             return [exc] * len(groups)
         return [self._failure(answer) for answer in answers]
+
+    async def _run(self, groups: Sequence[_Group]) -> list[tuple[Any, int] | Exception]:
+        return await _commit.run_each(
+            self._redis,
+            [(group.keys, group.args) for group in groups],
+            replicas=self._bounds.replicas,
+            within_ms=max(1, int(self._bounds.replicas_within_s * 1000)),  # 0 would be for ever
+        )
 
     def _failure(self, answer: tuple[object, int] | Exception) -> Exception | None:
         if isinstance(answer, Exception):
@@ -267,6 +288,8 @@ class Ingest:
         entry, reached = answer
         if entry == -1:
             return LogFull()
+        if _layout_of(answer) is not None:
+            return LogUnavailable("The log is being parted anew; these positions may come again.")
         if reached < self._bounds.replicas:
             return LogUnavailable("Too few replicas have these positions; they may come again.")
         return None
@@ -302,17 +325,20 @@ class Ingest:
         screened = screen([one.upload for one in waiting], now_s, self._limits)
         if self._presence is not None:
             screened = _on_shift(screened, lane.region, self._presence.shifts, now_s)
-        keys, columns = RegionKeys(lane.region), screened.columns
         kept, left = self._sample.parted(screened.quarantine, now_s) if screened.quarantine else ((), ())
-        packed_quarantine = msgspec.msgpack.encode(kept) if kept else b""
-        rows = candidates(columns)
-        records = records_of(columns.take(rows)).tobytes()
-        traces = [one.trace for one in waiting if one.trace][: tracing.MOST_CARRIED]
+        group = _Group(lane, waiting, screened, left, msgspec.msgpack.encode(kept) if kept else b"")
+        self._address(group, now_s)
+        return group
+
+    def _address(self, group: _Group, now_s: float) -> None:
+        """Set what `lua/commit.lua` takes, for the parts that the region's log has as far as is known."""
+        region, screened, columns = group.lane.region, group.screened, group.screened.columns
+        layout, packed_quarantine = self._layouts.get(region, ONE_PART), group.packed_quarantine
+        traces = [one.trace for one in group.waiting if one.trace][: tracing.MOST_CARRIED]
         args: list[bytes | int | float] = [
             self._bounds.log_fixes,
-            len(columns),
-            columns.pack() if len(columns) else b"",
-            packed_quarantine,
+            str(layout).encode(),
+            layout.n,
             self._limits.jump_speed_mps,
             self._limits.jump_slack_m,
             int((now_s - self._bounds.indexed_for_s) * 1e6),
@@ -322,11 +348,18 @@ class Ingest:
         contact_ms = int(now_s * 1000)
         for courier_id in screened.heard_of:
             args += (courier_id, contact_ms)
-        ids = [courier_id.bytes for courier_id in columns.courier_ids]
-        for i, row in enumerate(rows.tolist()):
-            args += (ids[columns.courier[row]], row, records[i * RECORD.itemsize : (i + 1) * RECORD.itemsize])
-        names = [keys.log, keys.appended, keys.settled, keys.live, keys.suspects, keys.contacts, *keys.geo]
-        return _Group(lane, waiting, screened, left, names, args)
+        entries = {0: columns}
+        if layout.n > 1 and len(columns):
+            entries = columns.parted(partial(place_of, n=layout.n))
+        for place, mine in entries.items():
+            rows = candidates(mine)
+            records = records_of(mine.take(rows)).tobytes()
+            args += (place, len(mine), mine.pack() if len(mine) else b"", packed_quarantine, len(rows))
+            packed_quarantine = b""  # goes with one of them
+            ids = [courier_id.bytes for courier_id in mine.courier_ids]
+            for i, row in enumerate(rows.tolist()):
+                args += (ids[mine.courier[row]], row, records[i * RECORD.itemsize : (i + 1) * RECORD.itemsize])
+        group.keys, group.args = _names(region, layout), args
 
     def _count(self, group: _Group, now_s: float) -> None:
         """What was stored."""
@@ -355,6 +388,23 @@ class Ingest:
             "device is 1,024 weeks back, time corrected",
             extra={"event": "week_corrected", "courier_id": str(courier_id)},
         )
+
+
+def _layout_of(answer: tuple[Any, int] | Exception) -> Layout | None:
+    """The layout that the script told instead of appending."""
+    if isinstance(answer, tuple) and isinstance(answer[0], list):
+        return Layout.parse(answer[0][0])
+    return None
+
+
+def _names(region: Region, layout: Layout) -> list[str]:
+    keys = RegionKeys(region)
+    names = [layout_key(region), keys.live, keys.suspects, keys.contacts, *keys.geo]
+    for part in layout.now(region):
+        names += (part.log, part.appended, part.settled)
+    for part in layout.older(region):
+        names += (part.appended, part.settled)
+    return names
 
 
 def _on_shift(screened: Screened, region: Region, shifts: Shifts, now_s: float) -> Screened:

@@ -1,18 +1,37 @@
 -- Move live positions forward and append a batch to the log of a region, as one: readers see both or neither.
 --
--- KEYS  1 log, 2 appended, 3 settled, 4 live, 5 suspects, 6 contacts, 7.. geo index by mode (car, motorcycle, bicycle, foot)
--- ARGV  1 most fixes the log may hold unread, 2 fixes in this batch, 3 packed fixes, 4 packed quarantine,
---       5 jump speed m/s, 6 jump slack m, 7 oldest fix time us to index, 8 traces or nothing, 9 length of what comes next: per courier heard of,
---       id and contact in ms; then per candidate: courier id, its row in the batch, its live record (tracking/live.py); oldest first per courier
--- Returns -1 when the log is full (nothing was changed), else the entry's id, or 0 where nothing was to be appended.
-local bound, n = tonumber(ARGV[1]), tonumber(ARGV[2])
-local appended = tonumber(redis.call('GET', KEYS[2]) or '0')
-local settled = tonumber(redis.call('GET', KEYS[3]) or '0')
-if appended - settled >= bound then
+-- KEYS  1 layout of the log, 2 live, 3 suspects, 4 contacts, 5 to 8 geo index by mode (car, motorcycle, bicycle, foot);
+--       then per part of the log: log, appended, settled; then per part that is only read any more: appended, settled
+-- ARGV  1 most fixes the log may hold unread, 2 the layout these keys go by, 3 how many parts of the log,
+--       4 jump speed m/s, 5 jump slack m, 6 oldest fix time us to index, 7 traces or nothing, 8 length of what comes next: per
+--       courier heard of, id and contact in ms; then per entry, at most one for each part: which part (from 0), fixes in it, packed fixes,
+--       packed quarantine, how many candidates, and per candidate: courier id, its row in the entry, its live record
+--       (tracking/live.py); oldest first per courier
+-- Returns -1 when the log is full, the layout in a list when it is another one (nothing was changed in both cases), else
+-- the id of the last entry, or 0 where nothing was to be appended.
+local n_parts = tonumber(ARGV[3])
+local counted = {KEYS[1]}
+for i = 9, 8 + 3 * n_parts, 3 do
+    counted[#counted + 1] = KEYS[i + 1]
+    counted[#counted + 1] = KEYS[i + 2]
+end
+for i = 9 + 3 * n_parts, #KEYS do
+    counted[#counted + 1] = KEYS[i]
+end
+counted = redis.call('MGET', unpack(counted))
+local layout = counted[1] or ''
+if layout ~= ARGV[2] then
+    return {layout}
+end
+local unread = 0
+for i = 2, #counted, 2 do
+    unread = unread + tonumber(counted[i] or '0') - tonumber(counted[i + 1] or '0')
+end
+if unread >= tonumber(ARGV[1]) then
     return -1
 end
 
-local speed_mps, slack_m = tonumber(ARGV[5]), tonumber(ARGV[6])
+local speed_mps, slack_m = tonumber(ARGV[4]), tonumber(ARGV[5])
 local RADIUS_M = 6371008.8
 local HEAD = '>ddi4i4i4B' -- fix time us, receipt us, lat e7, lon e7, accuracy dm or -1, mode
 
@@ -31,55 +50,66 @@ local function reachable(from, to)
     return distance_m <= speed_mps * gap_s + slack_m + from.slack_m + to.slack_m
 end
 
-local oldest_us = tonumber(ARGV[7])
-local last_contact = 9 + tonumber(ARGV[9])
-for i = 10, last_contact, 1000 do -- Lua's stack bears some thousand at once
-    redis.call('HSET', KEYS[6], unpack(ARGV, i, math.min(i + 999, last_contact)))
+local oldest_us = tonumber(ARGV[6])
+local last_contact = 8 + tonumber(ARGV[8])
+for i = 9, last_contact, 1000 do -- Lua's stack bears some thousand at once
+    redis.call('HSET', KEYS[4], unpack(ARGV, i, math.min(i + 999, last_contact)))
 end
 
-local moved = {}
-for i = last_contact + 1, #ARGV, 3 do
-    local id, record = ARGV[i], ARGV[i + 2]
-    local stored = redis.call('HGET', KEYS[4], id)
+-- Whether a candidate moved live state.
+local function moves(id, record)
+    local stored = redis.call('HGET', KEYS[2], id)
     local new, live = read(record), stored and read(stored)
-    if not live or new.fixed_us > live.fixed_us then
-        local believed = not live or reachable(live, new)
-        if not believed then
-            -- A jump; a second fix near the first one's place shows that the courier is really there.
-            local held = redis.call('HGET', KEYS[5], id)
-            local suspect = held and read(held)
-            if suspect and new.fixed_us > suspect.fixed_us and reachable(suspect, new) then
-                believed = true
-            elseif not suspect or new.fixed_us > suspect.fixed_us then
-                redis.call('HSET', KEYS[5], id, record)
-            end
+    if live and new.fixed_us <= live.fixed_us then
+        return false
+    end
+    if live and not reachable(live, new) then
+        -- A jump; a second fix near the first one's place shows that the courier is really there.
+        local held = redis.call('HGET', KEYS[3], id)
+        local suspect = held and read(held)
+        if suspect and new.fixed_us <= suspect.fixed_us then
+            return false
         end
-        if believed then
-            redis.call('HDEL', KEYS[5], id)
-            redis.call('HSET', KEYS[4], id, record)
-            if live and live.mode ~= new.mode then
-                redis.call('ZREM', KEYS[6 + live.mode], id)
-            end
-            -- Redis knows no places nearer to the poles, and what nobody asks for is not indexed.
-            if math.abs(new.lat) <= 85.05 and new.fixed_us >= oldest_us then
-                redis.call('GEOADD', KEYS[6 + new.mode], new.lon, new.lat, id)
-            else
-                redis.call('ZREM', KEYS[6 + new.mode], id)
-            end
+        if not suspect or not reachable(suspect, new) then
+            redis.call('HSET', KEYS[3], id, record)
+            return false
+        end
+    end
+    redis.call('HDEL', KEYS[3], id)
+    redis.call('HSET', KEYS[2], id, record)
+    if live and live.mode ~= new.mode then
+        redis.call('ZREM', KEYS[4 + live.mode], id)
+    end
+    -- Redis knows no places nearer to the poles, and what nobody asks for is not indexed.
+    if math.abs(new.lat) <= 85.05 and new.fixed_us >= oldest_us then
+        redis.call('GEOADD', KEYS[4 + new.mode], new.lon, new.lat, id)
+    else
+        redis.call('ZREM', KEYS[4 + new.mode], id)
+    end
+    return true
+end
+
+local last_id, at = 0, last_contact + 1
+while at <= #ARGV do
+    local part, n, last = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), at + 4 + 3 * tonumber(ARGV[at + 4])
+    local moved = {}
+    for i = at + 5, last, 3 do
+        if moves(ARGV[i], ARGV[i + 2]) then
             moved[#moved + 1] = struct.pack('<i4', tonumber(ARGV[i + 1]))
         end
     end
+    if n > 0 or ARGV[at + 3] ~= '' then
+        local total = string.format('%.0f', tonumber(counted[2 + 2 * part] or '0') + n)
+        redis.call('SET', KEYS[10 + 3 * part], total)
+        local entry = {
+            'n', ARGV[at + 1], 'total', total, 'fixes', ARGV[at + 2], 'quarantine', ARGV[at + 3],
+            'moved', table.concat(moved),
+        }
+        if ARGV[7] ~= '' then
+            entry[11], entry[12] = 'trace', ARGV[7]
+        end
+        last_id = redis.call('XADD', KEYS[9 + 3 * part], '*', unpack(entry))
+    end
+    at = last + 1
 end
-
-if n == 0 and ARGV[4] == '' then
-    return 0
-end
-redis.call('SET', KEYS[2], string.format('%.0f', appended + n))
-local entry = {
-    'n', ARGV[2], 'total', string.format('%.0f', appended + n), 'fixes', ARGV[3], 'quarantine', ARGV[4],
-    'moved', table.concat(moved),
-}
-if ARGV[8] ~= '' then
-    entry[11], entry[12] = 'trace', ARGV[8]
-end
-return redis.call('XADD', KEYS[1], '*', unpack(entry))
+return last_id

@@ -1,23 +1,24 @@
 -- Put a dead letter back at the end of the log, as one: it is in either, never in both.
 --
--- KEYS  1 dead letters, 2 log, 3 appended
--- ARGV  1 the letter's id
--- Returns 1, or 0 when there is no such letter (any more). Live state stays: the letter moves nobody.
-local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
-if not letter then
+-- KEYS  1 layout of the log, 2 dead letters, then per part of the log that takes some of it: log, appended
+-- ARGV  1 the layout these keys go by, 2 the letter's id, then for each of those parts: n, fixes, quarantine
+-- Returns 1, or 0 when there is no such letter (any more), or the layout in a list when it is another one. Live state
+-- stays: the letter moves nobody.
+local layout = redis.call('GET', KEYS[1]) or ''
+if layout ~= ARGV[1] then
+    return {layout}
+end
+if redis.call('XDEL', KEYS[2], ARGV[2]) == 0 then
     return 0
 end
-local held = {}
-for i = 1, #letter[2], 2 do
-    held[letter[2][i]] = letter[2][i + 1]
+for i = 3, #KEYS, 2 do
+    local first = 3 + 3 * (i - 3) / 2
+    local n = tonumber(ARGV[first]) or 0
+    local total = string.format('%.0f', tonumber(redis.call('GET', KEYS[i + 1]) or '0') + n)
+    redis.call('SET', KEYS[i + 1], total)
+    redis.call(
+        'XADD', KEYS[i], '*', 'n', string.format('%.0f', n), 'total', total,
+        'fixes', ARGV[first + 1], 'quarantine', ARGV[first + 2], 'moved', ''
+    )
 end
-local n = tonumber(held['n'] or '0') or 0
-local appended = tonumber(redis.call('GET', KEYS[3]) or '0') + n
-redis.call('SET', KEYS[3], string.format('%.0f', appended))
-redis.call(
-    'XADD', KEYS[2], '*',
-    'n', string.format('%.0f', n), 'total', string.format('%.0f', appended),
-    'fixes', held['fixes'] or '', 'quarantine', held['quarantine'] or '', 'moved', ''
-)
-redis.call('XDEL', KEYS[1], ARGV[1])
 return 1

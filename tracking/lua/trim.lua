@@ -28,7 +28,9 @@ for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
         first = redis.call('XPENDING', KEYS[1], group['name'])[2]
     else
         local ms, seq = string.match(group['last-delivered-id'], '^(%d+)-(%d+)$')
-        first = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
+        -- A restored copy may have a place just before a whole millisecond, and there is no number after that.
+        first = seq == '18446744073709551615' and string.format('%.0f-0', tonumber(ms) + 1)
+            or ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
     end
     if not open or is_before(first, open) then
         open = first

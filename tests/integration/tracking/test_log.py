@@ -5,7 +5,7 @@ import asyncio
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from tests.waiting import PATIENCE_S
-from tracking.log import HISTORY, PositionLog
+from tracking.log import HISTORY, PositionLog, RegionKeys
 from tracking.position import Region
 
 
@@ -29,3 +29,16 @@ async def test_reads_that_wait_take_no_connection_from_what_cannot_wait(redis_ur
         await blocking.aclose()
         await redis.aclose()
         await pool.aclose()
+
+
+async def test_a_reader_whose_place_is_just_before_a_millisecond_keeps_nobody_from_trimming(redis_url):
+    """As a restored copy has it."""
+    redis = Redis.from_url(redis_url)
+    log, region = PositionLog(redis, keep_s=0), Region("r")
+    key = RegionKeys(region).log
+    for entry_id in ("4-0", "5-0", "7-0"):
+        await redis.xadd(key, {"n": 1, "total": 1}, id=entry_id)
+    await redis.xgroup_create(key, HISTORY, id=f"5-{2**64 - 1}")
+    assert await log.trim(region) == 2
+    assert await redis.xlen(key) == 1
+    await redis.aclose()

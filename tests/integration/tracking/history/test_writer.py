@@ -12,8 +12,10 @@ from redis.asyncio import Redis
 from tests import waiting
 from tests.waiting import PATIENCE_S
 from tracking import outages
+from tracking.batch import PositionColumns
 from tracking.dead_letters import DeadLetters
 from tracking.history.history import History
+from tracking.history.neighbours import Heads
 from tracking.history.refill import Refill
 from tracking.history.writer import Pace, Writer
 from tracking.intake.ingest import Ingest
@@ -22,7 +24,7 @@ from tracking.intake.roster import Roster
 from tracking.intake.screening import Sender, Unusable, Upload
 from tracking.live import LivePositions
 from tracking.log import HISTORY, PositionLog, RegionKeys
-from tracking.position import Region
+from tracking.position import CourierId, Fix, LatLon, Position, Region
 from tracking.quality import Reason
 from tracking.quarantine import QuarantineStore
 
@@ -106,6 +108,40 @@ async def test_accepted_fixes_and_quarantine_are_stored_and_the_log_is_trimmed(d
                 b"{",
             )
             await until(lambda: _is_zero(client.xlen(RegionKeys(CITY).log)))
+
+
+async def test_those_who_store_side_by_side_in_one_process_forget_nothing_between_turns(database_url, monkeypatch):
+    """As the parts of a region's log do."""
+    forgotten = []
+    forget = Heads.forget
+    monkeypatch.setattr(Heads, "forget", lambda self: (forgotten.append(self), forget(self)))
+    couriers = [UUID(int=i << 64 | i) for i in range(1, 9)]
+    async with asyncpg.create_pool(database_url, min_size=8, max_size=8) as pool:
+        history = History(pool)
+
+        async def store(courier_id, age_s):
+            fix = Fix(at=LatLon(41.15, -8.61), fixed_at=NOW - timedelta(seconds=age_s))
+            position = Position(courier_id=CourierId(courier_id), fix=fix, received_at=NOW)
+            return await history.insert_many(PositionColumns.from_positions([position]), CITY)
+
+        assert await store(couriers[0], 100) == 1
+        heads = history._heads[CITY]
+        forgotten.clear()
+        for age_s in range(50, 30, -1):
+            assert await asyncio.gather(*(store(courier_id, age_s) for courier_id in couriers)) == [1] * 8
+        assert not any(one is heads for one in forgotten)
+
+
+async def test_what_cannot_be_trimmed_is_stored_all_the_same(database_url, redis_url, ingest_of, monkeypatch):
+    async def broken(*_):
+        raise ValueError("cannot be trimmed")
+
+    monkeypatch.setattr(PositionLog, "trim", broken)
+    async with world(database_url, redis_url) as (pool, client):
+        await ingest_of(client).accept(upload(1, 2, 3))
+        async with writing(pool, client):
+            await until(lambda: settled(client))
+            assert await rows(pool) == 3
 
 
 async def _is_zero(value):
