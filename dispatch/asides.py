@@ -1,7 +1,7 @@
 """Tells staff what a part of the program has set aside: an alert each, raised at the second try, resolved when well."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import asyncpg
@@ -37,27 +37,39 @@ class Asides:
         self._part = part
         self._before: dict[Region, Mapping[Subject, str]] = {}
 
-    async def tell(self, region: Region, aside: Aside) -> None:
+    async def tell(
+        self, region: Region, aside: Aside, *, turn: Region | None = None, mine: Callable[[Subject], bool] | None = None
+    ) -> None:
         """
         The outcome of a whole turn of a region: raise what was set aside twice running, resolve what is well again.
 
-        Costs a query only while something is set aside, and at first. An outage is not raised: it is told again.
+        Where several see to a region side by side each gives its turn a name, and says which subjects are its own: of
+        the others it tells nothing. Costs a query only while something is set aside, and at first. An outage is not
+        raised: it is told again.
         """
-        before, self._before[region] = self._before.get(region), dict(aside.causes)
-        for subject in SUBJECTS:
-            n = sum(1 for found in aside.causes if found.kind == subject)
-            SET_ASIDE.labels(self._part, region, subject).set(n)
-        if before == {} and not aside.causes:
+        turn, mine = turn or region, mine or (lambda _: True)
+        causes = {subject: cause for subject, cause in aside.causes.items() if mine(subject)}
+        before, self._before[turn] = self._before.get(turn), causes
+        for kind in SUBJECTS:
+            SET_ASIDE.labels(self._part, turn, kind).set(sum(1 for found in causes if found.kind == kind))
+        if before == {} and not causes:
             return
         try:
-            await self._tell(region, before or {}, aside.causes)
+            await self._tell(region, before or {}, causes, mine)
         except outages.DRIVERS as exc:
-            self._before.pop(region)
+            self._before.pop(turn)
             outages.tell(log, "set aside not told", exc, event="set_aside_not_told", region=region)
 
-    async def _tell(self, region: Region, before: Mapping[Subject, str], causes: Mapping[Subject, str]) -> None:
+    async def _tell(
+        self,
+        region: Region,
+        before: Mapping[Subject, str],
+        causes: Mapping[Subject, str],
+        mine: Callable[[Subject], bool],
+    ) -> None:
         rows = await self._pool.fetch(queries["alerts.open_in_region"], region, self._part)
         told = {Subject(order_id=row["order_id"], courier_id=row["courier_id"]) for row in rows}
+        told = {subject for subject in told if mine(subject)}
         twice = [subject for subject in causes if subject in before and subject not in told]
         well = [subject for subject in told if subject not in causes]
         await alert_rows.write(

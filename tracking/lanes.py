@@ -40,10 +40,14 @@ LOST = Counter("postrider_leases_lost_total", "Leases that passed to another pro
 
 
 class Work(Protocol):
-    """Does the job for a region until `stop` is set; cancelled when the lease is lost."""
+    """Does the job for a region until `stop` is set, or there is nothing to do; cancelled when the lease is lost."""
 
     async def __call__(self, lease: Lease, stop: asyncio.Event) -> None:
-        """Raises LeaseLost when a write was refused; whatever else is raised, it is called again."""
+        """
+        Raises LeaseLost when a write was refused; whatever else is raised, it is called again.
+
+        When it ends before `stop` the regions are listed anew; it is called again where this one is still among them.
+        """
         ...
 
 
@@ -227,6 +231,7 @@ class Lanes:
             try:
                 await self._work(lease, stop)
                 n_failures = 0
+                self._listed_at = float("-inf")  # it had nothing to do any more
             except LeaseLost:
                 _tell_lost(lease)
                 return

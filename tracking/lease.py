@@ -18,11 +18,13 @@ from datetime import datetime
 from hashlib import blake2b
 from math import ceil
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 
 from sql import queries
 from tracking.errors import LeaseLost
+from tracking.parts import Part
 from tracking.position import Region
 
 IDLE_MS: Final = 3000
@@ -36,6 +38,17 @@ class Lease:
     job: str
     region: Region
     token: int
+    part: Part | None = None
+    """Of the region's log, where the job is done part by part."""
+
+    @property
+    def name(self) -> Region:
+        """Whose row it is."""
+        return self.region if self.part is None else self.part.name
+
+    def has(self, courier_id: UUID) -> bool:
+        """Whether the courier is one of those it is about."""
+        return self.part is None or self.part.has(courier_id)
 
 
 def new_holder() -> str:
@@ -51,7 +64,7 @@ async def take(pool: asyncpg.Pool, job: str, region: Region, holder: str, *, ttl
 
 async def hold(connection: Any, lease: Lease) -> datetime:
     """Make sure, until the transaction ends, that nobody else takes the lease; the time now. Raises `LeaseLost`."""
-    row = await connection.fetchrow(queries["leases.hold"], lease.job, lease.region, lease.token, str(IDLE_MS))
+    row = await connection.fetchrow(queries["leases.hold"], lease.job, lease.name, lease.token, str(IDLE_MS))
     if row is None:
         raise LeaseLost(job=lease.job, region=lease.region)
     now: datetime = row["now"]
@@ -68,7 +81,16 @@ async def held(pool: asyncpg.Pool, lease: Lease) -> AsyncIterator[Any]:
 
 async def release(pool: asyncpg.Pool, lease: Lease) -> None:
     """Give the lease back, so that the next one need not wait for its expiry."""
-    await pool.execute(queries["leases.release"], lease.job, lease.region, lease.token)
+    await pool.execute(queries["leases.release"], lease.job, lease.name, lease.token)
+
+
+async def revoke(pool: asyncpg.Pool, job: str, region: Region, names: Collection[str]) -> None:
+    """
+    Take the leases of a region's parts from whoever still believes in them, but for those of these names.
+
+    For when a log has other parts: what was led by the old ones is led by the new ones.
+    """
+    await pool.execute(queries["leases.revoke"], job, region, list(names))
 
 
 def shares(regions: Collection[Region], holders: Collection[str]) -> Mapping[Region, str]:

@@ -44,14 +44,17 @@ class IntakeAlert:
         """Somebody else may have watched the region meanwhile."""
         self._intakes.pop(region, None)
 
+    async def is_open(self, region: Region) -> bool:
+        """Whether somebody has raised it."""
+        return bool(await self._pool.fetch(queries["alerts.open_in_region"], region, SOURCE))
+
     async def judge(self, lease: Lease, facts: RegionFacts, contact_us: Mapping[CourierId, int], now: datetime) -> bool:
         """Raise or resolve it; whether it is open. `contact_us`: when each courier was last heard of."""
         region = lease.region
         why = await self._silence(region, facts, contact_us, now)
         known = self._intakes.get(region)
         if known is None:
-            rows = await self._pool.fetch(queries["alerts.open_in_region"], region, SOURCE)
-            known = self._intakes[region] = _Intake(is_open=bool(rows))
+            known = self._intakes[region] = _Intake(is_open=await self.is_open(region))
         if why is not None:
             known.well_at = None
             if not known.is_open:

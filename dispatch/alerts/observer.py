@@ -1,15 +1,19 @@
 """
 Raises and resolves alerts: `judge` on the rows of the database. Rides on `tracking.watching.watch`.
 
+Where the couriers of a region are watched in several parts, each sees to its own, and the first to what is said of the
+region as a whole: whether its intake is silent, and how many alerts are open.
+
 Nothing here must survive: what the fixes have shown is found again from history, and which alerts are open stands in
 the table, whose unique index lets two watchers at once raise only one.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -27,7 +31,7 @@ from dispatch.alerts.intake_alert import IntakeAlert
 from dispatch.alerts.judge import AlertKey, Verdict
 from dispatch.alerts.region_facts import RegionFacts, route_stops
 from dispatch.alerts.vigil import AlertFix, Vigil
-from dispatch.aside import REGION, Aside
+from dispatch.aside import REGION, Aside, Subject
 from dispatch.asides import Asides
 from dispatch.stop import OrderId, StopKind
 from dispatch.visits import from_fixes
@@ -60,8 +64,10 @@ RECALL_AT_ONCE = 100
 class FactsSource(Protocol):
     """`dispatch.alerts.region_facts.FactsOfRegion`."""
 
-    async def load(self, region: Region, now: datetime) -> RegionFacts:
-        """A region as it is now."""
+    async def load(
+        self, region: Region, now: datetime, *, of: Callable[[CourierId], bool] | None = None
+    ) -> RegionFacts:
+        """A region as it is now; `of`: only what concerns these couriers."""
         ...
 
 
@@ -98,12 +104,14 @@ class Vigilance:
         self._limits = limits or Limits()
         self._asides = Asides(pool, redis, part="watch")
         self._intake = IntakeAlert(pool, redis)
-        self._regions: dict[Region, _Watched] = {}
+        self._watched_by: dict[Region, _Watched] = {}
+        """By the lease's name."""
 
-    def forget(self, region: Region) -> None:
-        """Begin anew: somebody else may have watched the region meanwhile."""
-        self._regions.pop(region, None)
-        self._intake.forget(region)
+    def forget(self, lease: Lease) -> None:
+        """Begin anew: somebody else may have watched meanwhile."""
+        self._watched_by.pop(lease.name, None)
+        if _leads(lease):
+            self._intake.forget(lease.region)
 
     async def saw(self, lease: Lease, columns: PositionColumns) -> Mapping[CourierId, int]:
         """
@@ -111,8 +119,8 @@ class Vigilance:
 
         Returns whose arrivals at stops a late fix may change, and from when on: see `found_again`.
         """
-        region, now = lease.region, instant(int(columns.received_us.max()))
-        watched = await self._watched(region, now)
+        now = instant(int(columns.received_us.max()))
+        watched = await self._watched(lease, now)
         await self._recall(watched, [CourierId(i) for i in columns.courier_ids], now)
         assert watched.facts is not None
         order = columns.fixed_us.argsort(kind="stable")
@@ -135,7 +143,7 @@ class Vigilance:
         It happens after late fixes and when a watcher begins, so the arrivals are those of the set of fixes.
         """
         region = lease.region
-        watched = await self._watched(region, now)
+        watched = await self._watched(lease, now)
         assert watched.facts is not None
         since = instant(since_us)
         rows = await self._pool.fetch(queries["stop_visits.stops"], [courier_id], since)
@@ -200,13 +208,16 @@ class Vigilance:
     async def tick(self, lease: Lease, now: datetime) -> None:
         """Raise what holds now and resolve what has ended."""
         region = lease.region
-        watched = await self._watched(region, now)
-        watched.facts = facts = await self._facts.load(region, now)
+        watched = await self._watched(lease, now)
+        watched.facts = facts = await self._load(lease, now)
         watched.aside.causes |= facts.set_aside
-        await self._recall(watched, list(facts.couriers), now)
-        await self._hear(watched, region)
+        await self._recall(watched, [courier_id for courier_id in facts.couriers if lease.has(courier_id)], now)
+        await self._hear(watched, lease)
         _let_go(watched, facts, microseconds(now))
-        watched.intake_silent = await self._intake.judge(lease, facts, watched.contact_us, now)
+        if _leads(lease):
+            watched.intake_silent = await self._intake.judge(lease, facts, watched.contact_us, now)
+        else:
+            watched.intake_silent = await self._intake.is_open(region)
         open_keys: dict[CourierId, set[AlertKey]] = {}
         for row in await self._pool.fetch(queries["alerts.open_in_region"], region, ""):
             if row["kind"] not in KINDS or row["courier_id"] is None:
@@ -216,6 +227,8 @@ class Vigilance:
         raised: list[AlertChange] = []
         resolved: list[AlertChange] = []
         for courier_id in facts.couriers.keys() | open_keys.keys():
+            if not lease.has(courier_id):
+                continue
             if asides.courier(courier_id) in watched.aside.causes:
                 continue  # what is open stays open
             with watched.aside.bearing(asides.courier(courier_id), doing="judge"):
@@ -223,8 +236,9 @@ class Vigilance:
                 raised += [_change(courier_id, verdict) for verdict in up]
                 resolved += [_change(courier_id, verdict) for verdict in down]
         await alert_rows.write(self._pool, self._redis, region, raised=raised, resolved=resolved, now=now, lease=lease)
-        await self._count(region)
-        await self._asides.tell(region, watched.aside)
+        if _leads(lease):
+            await self._count(region)
+        await self._asides.tell(region, watched.aside, turn=lease.name, mine=partial(_tells_of, lease))
         watched.aside = Aside()
 
     def _judge(
@@ -242,13 +256,17 @@ class Vigilance:
         fair = [v for v in verdicts if not (watched.intake_silent and v.holds and v.kind in intake.BY_SILENCE)]
         return judge.decide(open_keys, fair, stops=of_courier.stops)
 
-    async def _watched(self, region: Region, now: datetime) -> _Watched:
-        watched = self._regions.setdefault(region, _Watched())
+    async def _watched(self, lease: Lease, now: datetime) -> _Watched:
+        watched = self._watched_by.setdefault(lease.name, _Watched())
         if watched.facts is None:
-            rows = await self._pool.fetch(queries["stop_visits.open_of_region"], region, None, now)
-            watched.arrivals.update(_resumed(rows))
-            watched.facts = await self._facts.load(region, now)
+            rows = await self._pool.fetch(queries["stop_visits.open_of_region"], lease.region, None, now)
+            watched.arrivals.update(_resumed(row for row in rows if lease.has(row["courier_id"])))
+            watched.facts = await self._load(lease, now)
         return watched
+
+    async def _load(self, lease: Lease, now: datetime) -> RegionFacts:
+        """Of those that the lease is about; whoever leads judges the intake by the whole region."""
+        return await self._facts.load(lease.region, now, of=None if _leads(lease) else lease.has)
 
     async def _recall(self, watched: _Watched, courier_ids: list[CourierId], now: datetime) -> None:
         """Find from history what the last minutes have shown of couriers that are new here."""
@@ -279,12 +297,15 @@ class Vigilance:
                 facts = watched.facts.couriers.get(courier_id, NOBODY)
                 watched.vigils[courier_id] = vigil.step(watched.vigils[courier_id], fix, facts, params, self._limits)
 
-    async def _hear(self, watched: _Watched, region: Region) -> None:
+    async def _hear(self, watched: _Watched, lease: Lease) -> None:
         """Contacts without a position count too: a phone that says it has none is not silent."""
-        contacts: dict[Any, Any] = await self._redis.hgetall(RegionKeys(region).contacts)
+        contacts: dict[Any, Any] = await self._redis.hgetall(RegionKeys(lease.region).contacts)
+        is_all = _leads(lease)
         for raw_id, milliseconds in contacts.items():
             with watched.aside.bearing(REGION, doing="hear of contacts"):
                 courier_id = CourierId(UUID(bytes=bytes(raw_id)))
+                if not is_all and not lease.has(courier_id):
+                    continue
                 heard_us = int(float(milliseconds) * 1000)
                 watched.contact_us[courier_id] = max(watched.contact_us.get(courier_id, 0), heard_us)
 
@@ -329,6 +350,15 @@ class Vigilance:
         counts = {row["kind"]: row["n"] for row in await self._pool.fetch(queries["alerts.counts"], region)}
         for kind in AlertKind:
             OPEN.labels(region, kind.value).set(counts.get(kind.value, 0))
+
+
+def _leads(lease: Lease) -> bool:
+    """Whether it is up to this one to look at the region as a whole, besides the couriers it has."""
+    return lease.part is None or lease.part.k == 0
+
+
+def _tells_of(lease: Lease, subject: Subject) -> bool:
+    return _leads(lease) if subject.courier_id is None else lease.has(subject.courier_id)
 
 
 def _let_go(watched: _Watched, facts: RegionFacts, now_us: int) -> None:

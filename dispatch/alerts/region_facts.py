@@ -1,6 +1,6 @@
 """What alerts must know of the couriers of a region besides their fixes, read from the rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -66,8 +66,14 @@ class FactsOfRegion:
         self._estimates = estimates
         self._areas: dict[str, Area] = {}
 
-    async def load(self, region: Region, now: datetime) -> RegionFacts:
-        """As they are now. Orders that nobody has accepted are no courier's business and not here."""
+    async def load(
+        self, region: Region, now: datetime, *, of: Callable[[CourierId], bool] | None = None
+    ) -> RegionFacts:
+        """
+        As they are now. Orders that nobody has accepted are no courier's business and not here.
+
+        `of`: only these couriers.
+        """
         aside = Aside()
         world = await store.load(self._pool, region, now=now, aside=aside)
         settings, params, area = await settings_of(self._pool, region), AlertParams(), None
@@ -82,6 +88,8 @@ class FactsOfRegion:
                 held.setdefault(order.courier_id, []).append(order)
         couriers: dict[CourierId, CourierFacts] = {}
         for courier in world.couriers:
+            if of is not None and not of(courier.id):
+                continue
             with aside.bearing(asides.courier(courier.id), doing="look at"):
                 couriers[courier.id] = await self._facts(world, courier, held.get(courier.id, ()), p90, area)
         rows = await self._pool.fetch(queries["stop_visits.stops"], list(couriers), now - VISITS_SINCE)

@@ -50,3 +50,8 @@ FOR KEY SHARE;
 -- name: release
 -- $1 job, $2 region, $3 token: the next one need not wait.
 UPDATE leases SET expires_at = clock_timestamp() WHERE job = $1 AND region = $2 AND token = $3;
+
+-- name: revoke
+-- Of job $1 for region $2 and parts of it, all leases but those of the names $3: their holders write nothing any more.
+UPDATE leases SET token = token + 1, expires_at = clock_timestamp()
+WHERE job = $1 AND split_part(region, '/', 1) = $2 AND region <> ALL($3::text []);

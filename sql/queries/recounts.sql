@@ -10,11 +10,14 @@ ON CONFLICT (courier_id) DO UPDATE SET
 
 -- name: due
 -- $1 region, $2 noted before this, $3 how many: the longest waiting first. With how they travel: who counts them may
--- not have heard of them.
+-- not have heard of them. $4 which of $5 parts of the region's couriers, by their ids' last two bytes
+-- (`tracking.parts.place_of`).
 SELECT r.courier_id, r.from_at, r.noted_at, c.mode
 FROM recounts AS r
 LEFT JOIN couriers AS c ON r.courier_id = c.id
-WHERE r.region = $1 AND r.noted_at < $2
+WHERE
+    r.region = $1 AND r.noted_at < $2
+    AND ($5 = 1 OR ('x' || right(r.courier_id::text, 4))::bit(16)::int % $5::int = $4::int)
 ORDER BY r.noted_at
 LIMIT $3;
 

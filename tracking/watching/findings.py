@@ -17,6 +17,7 @@ from sql import queries
 from tracking import lease as leases
 from tracking.batch import E7, instant, microseconds
 from tracking.lease import Lease
+from tracking.parts import Part, part_of
 from tracking.position import CourierId, Mode, Region
 from tracking.watching.fence import FenceId, FenceIndex
 from tracking.watching.fix_columns import TrackFix
@@ -174,10 +175,11 @@ class Findings:
             await connection.execute(queries["recounts.done"], courier_id, noted_at)
 
     async def due(
-        self, region: Region, *, before: datetime, limit: int
+        self, where: Region | Part, *, before: datetime, limit: int
     ) -> list[tuple[CourierId, datetime, datetime, Mode]]:
-        """Couriers noted before an instant: (courier, from when, when noted, how they travel)."""
-        rows = await self._pool.fetch(queries["recounts.due"], region, before, limit)
+        """Couriers of a region or a part noted before an instant: (courier, from when, when noted, how they travel)."""
+        part = part_of(where)
+        rows = await self._pool.fetch(queries["recounts.due"], part.region, before, limit, part.k, part.n)
         return [
             (CourierId(row["courier_id"]), row["from_at"], row["noted_at"], Mode(row["mode"] or Mode.CAR))
             for row in rows

@@ -1,5 +1,6 @@
 """
-The couriers of a region as its watcher knows them: tracks, and what they say of stays and fences.
+The couriers of a region, or of a part of its log, as their watcher knows them: tracks, and what these say of stays and
+fences.
 
 A courier's track is built from history when the courier is first heard of, and again when fixes come too late for it:
 a recount. Recounts are made one after another beside the reading; what comes for the courier meanwhile waits for it.
@@ -27,6 +28,7 @@ from tracking.batch import MODES, PositionColumns, instant, microseconds
 from tracking.errors import LeaseLost
 from tracking.lease import Lease
 from tracking.log import HISTORY, PositionLog, RegionKeys
+from tracking.parts import Part
 from tracking.pause import pause_until
 from tracking.position import CourierId, Mark, Mode
 from tracking.quality import Limits
@@ -95,7 +97,8 @@ class WatchParams:
     """A courier not heard of for so long is forgotten, and built from history when heard of again."""
     behind_fixes: int = 4_000_000
     """More fixes unread than this and the watcher loses its place; less than the log may hold."""
-    regions_every_s: float = 15.0
+    regions_every_s: float = 5.0
+    """How soon a new region, or one whose log has other parts, is noticed."""
     backoff_s: float = 0.2
     backoff_at_most_s: float = 5.0
 
@@ -112,7 +115,7 @@ class _Run(NamedTuple):
 
 
 class Lookout:
-    """Of one region, for as long as its lease is held."""
+    """Of one region, or of the couriers in one part of its log, for as long as its lease is held."""
 
     def __init__(
         self,
@@ -126,6 +129,7 @@ class Lookout:
         params: WatchParams,
     ) -> None:
         self.lease = lease
+        self.part = lease.part or Part(lease.region)
         self.observing = asyncio.Lock()
         """Observers are shown one thing at a time."""
         self._observers = observers
@@ -165,7 +169,7 @@ class Lookout:
         await self._write(batch, now)
         self._noted |= {courier_id: us for courier_id, us in late.items() if courier_id in self._waiting}
         await self._findings.note_late(self.lease.region, late, now=now)
-        WAITING.labels(self.lease.region).set(len(self._unknown))
+        WAITING.labels(self.part.name).set(len(self._unknown))
 
     def _add(self, courier_id: CourierId, new: Sequence[TrackFix], batch: Batch) -> int | None:
         """Put a courier's fixes in their places; from when on they must be counted again, if they must."""
@@ -224,8 +228,13 @@ class Lookout:
         self._unknown.clear()
         contacts: dict[Any, Any] = await self._redis.hgetall(RegionKeys(self.lease.region).contacts)
         since_ms, from_us = since.timestamp() * 1000, microseconds(since) - LOOK_BACK_S[0] * MICROS
-        missed = {CourierId(UUID(bytes=bytes(raw))): from_us for raw, at in contacts.items() if float(at) >= since_ms}
+        heard = {CourierId(UUID(bytes=bytes(raw))) for raw, at in contacts.items() if float(at) >= since_ms}
+        missed = {courier_id: from_us for courier_id in heard if self.part.has(courier_id)}
         await self._findings.note_late(self.lease.region, missed, now=datetime.now(UTC))
+
+    def end(self) -> None:
+        """Nothing waits here any more."""
+        WAITING.labels(self.part.name).set(0)
 
     def forget_silent(self) -> None:
         """Let go of couriers who have not been heard of for long."""
@@ -288,7 +297,7 @@ class Lookout:
     async def _recount_due(self, *, now: datetime) -> int:
         """Count the couriers again whose late fixes history holds by now; how many were due."""
         before = now - timedelta(seconds=self._params.recount_after_s)
-        due = await self._findings.due(self.lease.region, before=before, limit=self._params.recounts_at_once)
+        due = await self._findings.due(self.part, before=before, limit=self._params.recounts_at_once)
         if not due:
             return 0
         behind_s = max(

@@ -21,7 +21,11 @@ SET_ASIDE = Counter("postrider_watch_set_aside_total", "What watching could not 
 
 
 class Observer(Protocol):
-    """Somebody else who looks at couriers: `dispatch.alerts.observer`. What it writes holds the lease."""
+    """
+    Somebody else who looks at couriers: `dispatch.alerts.observer`. What it writes holds the lease.
+
+    A lease is about a region, or about a part of it (`tracking.parts`): then about the couriers that it has.
+    """
 
     async def saw(self, lease: Lease, columns: PositionColumns) -> Mapping[CourierId, int]:
         """
@@ -41,8 +45,8 @@ class Observer(Protocol):
         """Look at the clock."""
         ...
 
-    def forget(self, region: Region) -> None:
-        """Somebody else may have watched the region meanwhile."""
+    def forget(self, lease: Lease) -> None:
+        """Somebody else may have watched meanwhile what the lease is about."""
         ...
 
 

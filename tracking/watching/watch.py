@@ -4,7 +4,10 @@ From the log to stays, fence events and whatever else watches couriers: the cons
     log ──tail──▶ slices of fixes ──▶ Lookout (tracks, stays, fence events), observers (alerts) ──▶ acknowledged
                                          └── recounts, one courier at a time, beside the reading
 
-One watcher at a time watches a region (`tracking.lanes`), because a courier's fixes must be read by one. Entries are
+One watcher at a time watches a region (`tracking.lanes`), because a courier's fixes must be read by one; or, where the
+log of the region has several parts (`tracking.parts`), one at a time each part and the couriers in it. When it is given
+other parts the old ones are watched until all that is in them was seen; then their leases count no more, and the new
+ones are taken over as from a watcher that died. Entries are
 acknowledged after what they showed is committed, so a watcher may die at any moment: the next one reads its
 unacknowledged entries again, builds each courier's track from history when it first hears of the courier, and writes
 nothing twice. One that is too far behind loses its place before the log is full: what it missed is counted again from
@@ -14,6 +17,7 @@ history, and the phones are not turned away.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
@@ -22,12 +26,14 @@ import asyncpg
 import redis.asyncio as aioredis
 from prometheus_client import Counter, Histogram
 
-from tracking import events
+from tracking import events, outages
+from tracking import lease as leases
 from tracking.batch import PositionColumns
 from tracking.lanes import LaneParams, Lanes
 from tracking.lease import Lease
-from tracking.log import WATCH, Entry, PositionLog, RegionKeys, entry_of
-from tracking.pause import first_to_end
+from tracking.log import HISTORY, WATCH, Entry, PositionLog, entry_of
+from tracking.parts import Layout, Part
+from tracking.pause import first_to_end, pause
 from tracking.position import Region
 from tracking.streams import GROUP, Tail, Tails
 from tracking.watching.findings import Findings
@@ -42,6 +48,11 @@ BATCH_SECONDS = Histogram("postrider_watch_batch_seconds", "From reading a batch
 
 SLICE_FIXES: Final = 1000
 """Looked at between two chances for the other tasks of the process: 50 to 100 ms."""
+ONE_PART: Final = Layout()
+HISTORY_WITHIN_S: Final = 10.0
+LOOK_EVERY_S: Final = 0.2
+LIST_WITHIN_S: Final = 1.0
+"""Leases are not renewed meanwhile."""
 CLAIM_ENTRIES: Final = 20
 """Of a watcher that died, at a time; an entry may have 10,000 fixes."""
 
@@ -62,6 +73,8 @@ class Watcher:
     ) -> None:
         """`blocking`: a client for the reads that wait, whose connections nobody else needs."""
         self._findings = Findings(pool)
+        self._regions = regions
+        self._names: list[Region] = []
         self._pool = pool
         self._redis = redis
         self._log = position_log
@@ -70,7 +83,7 @@ class Watcher:
         self.lanes = Lanes(
             pool,
             job="watch",
-            regions=regions,
+            regions=self._list_parts,
             work=self._watch,
             params=LaneParams(
                 lease_s=params.lease_s,
@@ -85,13 +98,38 @@ class Watcher:
         """Watch until `stop`; outages of Redis and PostgreSQL are waited out."""
         await self.lanes.run(stop)
 
+    async def _list_parts(self) -> list[Region]:
+        """What is to be watched now: regions, and parts where a log has several; as before while Redis is away."""
+        regions = await self._regions()
+        try:
+            async with asyncio.timeout(LIST_WITHIN_S):
+                self._names = await self._parts_now(regions)
+        except outages.REDIS as exc:
+            outages.tell(log, "parts of logs not known", exc, event="parts_not_known")
+        return self._names or list(regions)
+
+    async def _parts_now(self, regions: Sequence[Region]) -> list[Region]:
+        names: list[Region] = []
+        for region, layout in (await self._log.layouts(regions)).items():
+            if layout == ONE_PART:
+                names.append(region)
+            else:
+                names += [part.name for part in await self._log.due(WATCH, region, layout)]
+        return names
+
     async def _watch(self, lease: Lease, stop: asyncio.Event) -> None:
-        """Watch a region until `stop`."""
-        region = lease.region
-        log.info("watching", extra={"event": "watching", "region": region})
+        """Watch a region, or a part, until `stop`, or until it has other parts."""
+        part = Part.named(lease.region)
+        lease = replace(lease, region=part.region, part=part)
+        due = await self._log.due(WATCH, part.region)
+        if part not in due:
+            return
+        await leases.revoke(self._pool, lease.job, part.region, [one.name for one in due])
+        await self._wait_for_history(part, stop)
+        log.info("watching", extra={"event": "watching", "region": part.name})
         for observer in self._observers:
-            observer.forget(region)
-        await self._log.ensure_group(WATCH, region)
+            observer.forget(lease)
+        await self._log.ensure_group(WATCH, part)
         lookout = Lookout(
             lease,
             pool=self._pool,
@@ -104,17 +142,37 @@ class Watcher:
         await self._keep_up(lookout)
         await lookout.load_fences()
         # What the last watcher got and did not finish. It has no lease, so nobody else is at it.
-        while entries := await self._log.claim(WATCH, self.lanes.holder, region, idle_ms=0, count=CLAIM_ENTRIES):
+        while entries := await self._log.claim(WATCH, self.lanes.holder, part, idle_ms=0, count=CLAIM_ENTRIES):
             await self._take_in(lookout, entries)
-        with self._tails.follow({RegionKeys(region).log: GROUP}) as tail:
-            await first_to_end(self._read_on(lookout, tail, stop), lookout.recount_on())
+        try:
+            with self._tails.follow({part.log: GROUP}) as tail:
+                await first_to_end(self._read_on(lookout, tail, stop), lookout.recount_on())
+        finally:
+            lookout.end()
+
+    async def _wait_for_history(self, part: Part, stop: asyncio.Event) -> None:
+        """
+        Until it has what was in the parts before: what is counted then is not counted, and told, once more.
+
+        Not for long where no writer is there: what is missing then is counted again later, as always.
+        """
+        if (await self._log.layout(part.region)).n != part.n:
+            return
+        ends_at = monotonic() + HISTORY_WITHIN_S
+        while part not in await self._log.due(HISTORY, part.region) and monotonic() < ends_at:
+            if await pause(stop, LOOK_EVERY_S):
+                return
 
     async def _read_on(self, lookout: Lookout, tail: Tail, stop: asyncio.Event) -> None:
-        region, params = lookout.lease.region, self._params
+        part, params = lookout.part, self._params
         ticked_at, claimed_at = float("-inf"), monotonic()
+        is_last = (await self._log.layout(part.region)).n != part.n
         while not stop.is_set():
-            taken = await tail.take(min(params.tick_s, params.block_ms / 1000))
-            await self._take_in(lookout, [entry_of(entry) for entry in taken])
+            taken = [entry_of(entry) for entry in await tail.take(min(params.tick_s, params.block_ms / 1000))]
+            await self._take_in(lookout, taken)
+            is_last = is_last or any(entry.parted for entry in taken)
+            if is_last and part not in await self._log.due(WATCH, part.region):
+                return
             if monotonic() - ticked_at > params.tick_s:
                 ticked_at = monotonic()
                 await self._tick(lookout)
@@ -122,8 +180,9 @@ class Watcher:
                 # One that was stopped may have got entries after its lease had passed to us, before it knew.
                 claimed_at = monotonic()
                 idle_ms = int(params.lease_s * 1000)
-                left = await self._log.claim(WATCH, self.lanes.holder, region, idle_ms=idle_ms, count=CLAIM_ENTRIES)
+                left = await self._log.claim(WATCH, self.lanes.holder, part, idle_ms=idle_ms, count=CLAIM_ENTRIES)
                 await self._take_in(lookout, left)
+                is_last = is_last or any(entry.parted for entry in left)
 
     async def _take_in(self, lookout: Lookout, entries: Sequence[Entry]) -> None:
         """Show fixes to everybody, a bounded number at a time, then acknowledge them."""
@@ -144,7 +203,7 @@ class Watcher:
                         late = await observer.saw(lookout.lease, part)
                     await self._findings.note_late(lookout.lease.region, late, now=datetime.now(UTC))
             await asyncio.sleep(0)
-        await self._log.ack(WATCH, lookout.lease.region, [entry.id for entry in entries])
+        await self._log.ack(WATCH, lookout.part, [entry.id for entry in entries])
         WATCHED.inc(len(columns))
         BATCH_SECONDS.observe(monotonic() - began)
 
@@ -162,13 +221,13 @@ class Watcher:
 
     async def _keep_up(self, lookout: Lookout) -> None:
         """Lose our place when we are so far behind that ingest would soon refuse fixes."""
-        region = lookout.lease.region
-        behind = next((lag.n_fixes for lag in await self._log.lag(region) if lag.group == WATCH), 0)
-        if behind <= self._params.behind_fixes:
+        part = lookout.part
+        behind = next((lag.n_fixes for lag in await self._log.lag(part) if lag.group == WATCH), 0)
+        if behind <= self._params.behind_fixes // part.n:
             return
-        since = await self._log.skip(WATCH, region)
+        since = await self._log.skip(WATCH, part)
         SKIPPED.inc(behind)
-        log.error("too far behind", extra={"event": "watch_skipped", "region": region, "n_fixes": behind})
+        log.error("too far behind", extra={"event": "watch_skipped", "region": part.name, "n_fixes": behind})
         await lookout.begin_anew(since)
         for observer in self._observers:
-            observer.forget(region)
+            observer.forget(lookout.lease)

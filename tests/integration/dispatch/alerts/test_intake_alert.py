@@ -12,6 +12,7 @@ from tests.integration.dispatch.alerts.test_observer import (
 from tests.integration.dispatch.region.test_cycle import Seen, planning_of
 from tracking import lease
 from tracking.intake.pulse import BEAT
+from tracking.lease import Lease
 
 
 async def fleet_with_orders(city, watch, n):
@@ -57,7 +58,7 @@ async def test_a_restarted_watcher_goes_on_with_the_outage(city):
     watch = Watch(city)
     couriers, _ = await fleet_with_orders(city, watch, 4)
     await outage(watch, 3)
-    watch.vigilance.forget(REGION)
+    watch.vigilance.forget(Lease(job="watch", region=REGION, token=0))
     await watch.drive(couriers[0], STREET, 10, step=0.001)
     await outage(watch, 3)
     assert await alerts(city) == [("intake_silent", None)]

@@ -289,7 +289,7 @@ async def test_who_is_not_of_the_region_any_more_is_forgotten_and_found_again_in
     ben = await city.hire("Ben")
     await watch.drive(ana, STREET, 10, store=True)
     await watch.drive(ben, STREET, 10, store=True)
-    known = watch.vigilance._regions[REGION]
+    known = watch.vigilance._watched_by[REGION]
     await city.pool.execute("INSERT INTO regions (id, name) VALUES ('elsewhere', 'Elsewhere')")
     await city.pool.execute("UPDATE couriers SET region = 'elsewhere' WHERE id = $1", ana)
     await watch.wait(60)

@@ -392,7 +392,7 @@ class Onlooker:
         if lease.region in self.fails_in:
             raise RuntimeError("cannot bear the time")
 
-    def forget(self, region):
+    def forget(self, lease):
         pass
 
 

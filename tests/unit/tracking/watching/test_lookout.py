@@ -1,12 +1,13 @@
 """Which geofences a watcher looks at, while people change them."""
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 
 from sql import queries
+from tracking.lease import Lease
+from tracking.position import Region
 from tracking.watching.lookout import Lookout, WatchParams
 
 YARD, GATE = (UUID(int=n) for n in (1, 2))
@@ -37,7 +38,7 @@ class Table:
 @pytest.fixture
 def lookout_of():
     def make(table):
-        lease = SimpleNamespace(region="default")
+        lease = Lease(job="watch", region=Region("default"), token=1)
         return Lookout(
             lease, pool=table, redis=None, findings=None, position_log=None, observers=[], params=WatchParams()
         )
