@@ -109,7 +109,9 @@ def _writer(settings: Settings, opened: Resources) -> dict[str, Start]:
     pace = pace_of(settings)
     quarantine, letters = QuarantineStore(opened.pool), DeadLetters(opened.redis)
     return {
-        "writer": Writer(position_log, history, quarantine, letters, roster.regions, pace=pace).run,
+        "writer": Writer(
+            position_log, history, quarantine, letters, roster.regions, pace=pace, n_parts=roster.log_parts
+        ).run,
         "refill": Refill(LivePositions(opened.redis, indexed_for_s=indexed_for_s(settings)), history, roster).run,
     }
 

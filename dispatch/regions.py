@@ -24,6 +24,7 @@ from dispatch.region.params import CycleParams
 from dispatch.region.settings import BOUNDARY, DispatchSettings, OfferSettings, faults, group_of, overlaid
 from sql import queries
 from tracking.feed.feed import MAX_REGIONS
+from tracking.parts import MOST
 from tracking.position import Region
 from tracking.watching.area import Area
 from tracking.watching.fence_rows import check_timezone
@@ -108,6 +109,14 @@ class RegionRecord:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingSettings:
+    """How a region's positions go from the phones to those who read them."""
+
+    streams: Annotated[int, Meta(ge=1, le=MOST)] = 1
+    """Streams that the position log is in, by courier; so many watchers share a region that is too large for one."""
+
+
 def groups(params: CycleParams) -> dict[str, Any]:
     """Every group of settings, as the installation has it."""
     return {
@@ -120,6 +129,7 @@ def groups(params: CycleParams) -> dict[str, Any]:
         returns.GROUP: ReturnSettings(),
         depots.GROUP: DepotSettings(),
         proof.GROUP: ProofSettings(),
+        "tracking": TrackingSettings(),
     }
 
 

@@ -18,7 +18,8 @@ Settings = Annotated[
     dict[str, Any],
     msgspec.Meta(
         description="Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`,"
-        " `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them."
+        " `returns`, `tracking`: what differs from the installation;"
+        " `GET /v1/regions/{name}/settings/schema` describes them."
     ),
 ]
 

@@ -89,6 +89,18 @@ UPDATE tokens SET revoked_at = now() WHERE courier_id = $1 AND revoked_at IS NUL
 -- All regions.
 SELECT id, name FROM regions ORDER BY id;
 
+-- name: log_parts
+-- How many parts each region's log shall have, $1 at most: one where nothing else stands in its settings.
+SELECT
+    id,
+    CASE
+        WHEN jsonb_typeof(settings #> '{tracking,streams}') = 'number'
+            THEN least(greatest(trunc((settings #>> '{tracking,streams}')::numeric), 1), $1::int)::int
+        ELSE 1
+    END AS n
+FROM regions
+ORDER BY id;
+
 -- name: colleagues
 -- $1 courier id, $2 most rows. Who is at work in the courier's region for the same partner, the courier first.
 SELECT c.id, c.external_id, c.name

@@ -15,6 +15,7 @@ from tracking.batch import MODES
 from tracking.errors import LogUnavailable
 from tracking.intake.screening import Sender
 from tracking.memo import Memo
+from tracking.parts import MOST
 from tracking.position import Mode, Region
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Roster:
         self._couriers: Memo[UUID, Sender] = Memo(SIZE)
         self._owners: Memo[str, UUID] = Memo(SIZE)
         self._regions: tuple[list[Region], float] = ([], 0.0)
+        self._log_parts: tuple[dict[Region, int], float] = ({}, 0.0)
 
     async def find_many(self, courier_ids: Collection[UUID]) -> dict[UUID, Sender | None]:
         """
@@ -111,6 +113,19 @@ class Roster:
                 regions = [Region(row["id"]) for row in rows]
                 self._regions = (regions, monotonic() + self._ttl_s)
         return regions
+
+    async def log_parts(self) -> dict[Region, int]:
+        """How many parts each region's log shall have; nothing while the database is away."""
+        parts, until = self._log_parts
+        if until < monotonic():
+            try:
+                rows = await self._pool.fetch(queries["couriers.log_parts"], MOST, timeout=QUERY_TIMEOUT_S)
+            except outages.DRIVERS as exc:
+                outages.tell(log, "settings of logs not read", exc, event="log_parts_not_read")
+                return {}
+            parts = {Region(row["id"]): row["n"] for row in rows}
+            self._log_parts = (parts, monotonic() + self._ttl_s)
+        return parts
 
     def forget(self, courier_id: UUID) -> None:
         """Look this courier up again: it was changed."""

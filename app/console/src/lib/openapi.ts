@@ -1199,7 +1199,7 @@ export interface components {
              */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`, `returns`, `tracking`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -1818,7 +1818,7 @@ export interface components {
             /** @description IANA name, such as Europe/Lisbon. */
             timezone?: string;
             boundary?: components["schemas"]["Outline"] | null;
-            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`, `returns`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
+            /** @description Groups `alerts`, `depots`, `desk`, `dispatch`, `offers`, `privacy`, `proof`, `recipient`, `returns`, `tracking`: what differs from the installation; `GET /v1/regions/{name}/settings/schema` describes them. */
             settings?: {
                 [key: string]: unknown;
             };

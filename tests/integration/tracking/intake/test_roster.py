@@ -7,6 +7,7 @@ import asyncpg
 
 from sql import queries
 from tracking.intake.roster import LONGEST_DEVICE, MOST_DEVICES, Roster
+from tracking.parts import MOST
 
 
 class CountingPool:
@@ -66,3 +67,30 @@ async def test_devices_are_looked_up_by_index(database_url):
     finally:
         await connection.close()
     assert "Seq Scan" not in json.dumps(json.loads(told))
+
+
+async def test_how_many_parts_a_log_shall_have_is_one_unless_the_settings_say_a_number(database_url):
+    async with counting(database_url) as pool:
+        for given, n in (
+            ("{}", 1),
+            ('{"tracking": {"streams": 4}}', 4),
+            ('{"tracking": {"streams": 400}}', MOST),
+            ('{"tracking": {"streams": "4"}}', 1),
+            ('{"tracking": 4}', 1),
+        ):
+            await pool.pool.execute("UPDATE regions SET settings = $1::jsonb WHERE id = 'default'", given)
+            assert await Roster(pool).log_parts() == {"default": n}
+
+
+async def test_of_a_database_that_is_away_nobody_learns_how_many_parts_a_log_shall_have(database_url):
+    """A writer that cannot read the settings must not undo what another has done who can."""
+
+    class Away:
+        async def fetch(self, *_, **__):
+            raise OSError("away")
+
+    async with counting(database_url) as pool:
+        roster = Roster(pool, ttl_s=-1.0)
+        assert await roster.log_parts() == {"default": 1}
+        roster._pool = Away()
+        assert await roster.log_parts() == {}
