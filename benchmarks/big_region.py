@@ -1,6 +1,7 @@
 """
 Whether one writer and one watcher keep up with a region of 20,000 couriers: python -m benchmarks.big_region --json.
 
+With `--streams N` its log is in N streams, and so many watchers share it (or `--watchers`).
 A fix every five seconds of each courier, one an upload, which this process accepts by the API's own ingest (without
 HTTP); beside it `postrider writer` and `postrider watch`, each a process, on the same machine as their servers. Told
 are how old what they have not yet acknowledged is, twice a second, once the watcher has seen every courier; what part
@@ -86,6 +87,25 @@ async def look(log: PositionLog, over: asyncio.Event, every_s: float = 0.5) -> l
     return found
 
 
+async def part(there: World, redis: Redis, n: int) -> None:
+    """Have the log in so many streams, as an administrator does it, and wait until it is."""
+    connection = await asyncpg.connect(there.database_url)
+    try:
+        await connection.execute(
+            "UPDATE regions SET settings = jsonb_set(settings, '{tracking}', jsonb_build_object('streams', $2::int))"
+            " WHERE id = $1",
+            REGION,
+            n,
+        )
+    finally:
+        await connection.close()
+    log, ends_at = PositionLog(redis), time.monotonic() + DRAINED_S
+    while (await log.layout(REGION)).n != n:
+        if time.monotonic() > ends_at:
+            raise SystemExit(f"the log was not in {n} streams within {DRAINED_S:.0f} s")
+        await asyncio.sleep(0.2)
+
+
 async def measure(there: World, settings: Any, made: Mapping[str, Role]) -> dict[str, Any]:
     """The rows of the report."""
     ids = [phone.courier_id for phone in await asyncio.to_thread(hire, there, settings.couriers, with_tokens=False)]
@@ -93,6 +113,7 @@ async def measure(there: World, settings: Any, made: Mapping[str, Role]) -> dict
     redis, over, done = Redis.from_url(there.redis_url), asyncio.Event(), {"sent": 0, "late": 0}
     log, ingest = PositionLog(redis), Ingest(redis)
     try:
+        await part(there, redis, settings.streams)
         await send(ingest, couriers, per_s, settings.settle, done)
         before = {name: family_s(pid(role)) for name, role in made.items()} | {"this process": time.process_time()}
         redis_before, began = await redis_s(redis), time.monotonic()
@@ -158,6 +179,8 @@ def main() -> None:
     options.add_argument("--couriers", type=int, default=20_000)
     options.add_argument("--seconds", type=float, default=120.0)
     options.add_argument("--settle", type=float, default=30.0, help="seconds before it is measured")
+    options.add_argument("--streams", type=int, default=1, help="of the region's log")
+    options.add_argument("--watchers", type=int, default=0, help="processes; 0: one for each stream")
     settings = options.parse_args()
     with world() as there:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("POSTRIDER_")} | {
@@ -165,7 +188,8 @@ def main() -> None:
             "REDIS_URL": there.redis_url,
             "POSTRIDER_LOG_LEVEL": "ERROR",
         }
-        made = {name: Role(name, environ) for name in ("writer", "watch")}
+        names = ["writer", *("watch" + "2" * k for k in range(settings.watchers or settings.streams))]
+        made = {name: Role(name, environ) for name in names}
         try:
             for role in made.values():
                 role.start()

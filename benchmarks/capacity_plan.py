@@ -27,6 +27,7 @@ from benchmarks.capacity_fleet import (
 from dispatch.region.parts import MOST_COURIERS, MOST_ORDERS
 from tracking.feed.feed import MAX_REGIONS
 
+STREAMS: Final = "have its log in several streams (`tracking.streams`), and as many watchers"
 SPLIT: Final = "split the region: its parts are shared out over processes and machines"
 ANOTHER: Final = "another installation for a part of the regions"
 
@@ -185,7 +186,7 @@ def limits(costs: Costs, fleet: Fleet, terms: Terms) -> Sequence[tuple[float, st
     in_log_s = LOG_KEEP_S + OUTAGE_S
     found = [
         (n, "a region", "dispatch: one process plans a region", SPLIT),
-        (terms.busy * 1e6 / costs.watch_us * each, "a region", "watch: one process reads a region", SPLIT),
+        (terms.busy * 1e6 / costs.watch_us * each, "a region", "watch: one process reads a stream", STREAMS),
         (
             LOG_FIXES / OUTAGE_S * each,
             "a region",
