@@ -47,7 +47,7 @@ from dispatch.region.rounds import Rounds
 from dispatch.region.search_process import SearchProcess
 from dispatch.region.settings import params_of
 from dispatch.region.tried import Tried
-from dispatch.region.whereabouts import Locator
+from dispatch.region.whereabouts import Locator, Standing
 from dispatch.region.world import Stays, Whereabouts, World, as_declared, survey
 from dispatch.stop import OrderId
 from dispatch.travel.times import TravelTimes
@@ -155,6 +155,7 @@ class Planning:
         self._agendas: dict[Region, Agenda] = {}
         self._known: dict[Region, store.Known] = {}
         self._tried: dict[Region, Tried] = {}
+        self._standing: dict[Region, Standing] = {}
         self._asides = Asides(pool, redis, part="dispatch")
         self._order_alerts = OrderAlerts(pool, redis)
         self._rounds = Rounds()
@@ -208,8 +209,8 @@ class Planning:
                 committed.append(await self._commit(part, plan, lease, params))
             await self._advise(part, snapshot, plan, params)
             agenda.planned(part, plan, committed[-1].given, monotonic(), dropped=committed[-1].dropped)
-            if tried is not None and snapshot is not None:
-                tried.note(snapshot, part.versions, quick.again or (), is_cut_short=quick.is_cut_short)
+            if tried is not None and snapshot is not None and plan is not None:
+                tried.note(snapshot, plan, part.versions, quick.again or (), is_cut_short=quick.is_cut_short)
             plans.extend([] if plan is None else [plan])
 
         async def plan_first(world: World) -> World | None:
@@ -378,7 +379,8 @@ class Planning:
         return await look(world, await self._locate(world), self._travel, self.params, stays=self._stays)
 
     async def _locate(self, world: World) -> Mapping[CourierId, Whereabouts]:
-        return await self._locator.locate(world.region, world.now)
+        seen = await self._locator.locate(world.region, world.now)
+        return self._standing.setdefault(world.region, Standing()).of(seen) if is_large(world) else seen
 
     async def _commit(self, world: World, plan: Plan | None, lease: Lease, params: CycleParams) -> Committed:
         if plan is None:
@@ -567,6 +569,7 @@ async def look(
         world.now,
         budget_s=params.map_budget_s,
         also=seen.ways,
+        only=seen.onwards,
     )
     return seen.snapshot(matrix)
 

@@ -1,14 +1,17 @@
 """From the places of a snapshot to the travel matrix between them: the one way, also for benchmarks."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 
 from dispatch.planning.snapshot import Place, TravelMatrix
-from dispatch.travel.times import Pair, TravelTimes
+from dispatch.travel.times import ANYWHERE, Onwards, Pair, TravelTimes
 from tracking.position import LatLon, Mode
+
+ANYHOW: Final[Mapping[Mode, Onwards]] = {}
 
 
 class Places:
@@ -31,16 +34,22 @@ async def travel_matrix(
     *,
     budget_s: float,
     also: Sequence[Pair] = (),
+    only: Mapping[Mode, Onwards] = ANYHOW,
 ) -> TravelMatrix:
     """
     The matrix between places for each of the modes, all asked side by side within the budget.
 
     So many leading places are travelled to. Nobody travels to the others, where couriers stand now: their columns are
-    never looked at, and stay 0. `also`: see TravelTimes.
+    never looked at, and stay 0. `also`, and `only` by mode: see TravelTimes.
     """
     n, m, asked = len(places), n_destinations, list(modes)
     answers = await asyncio.gather(
-        *(travel.matrix(mode, places, places[:m], departs_at, budget_s=budget_s, also=also) for mode in asked)
+        *(
+            travel.matrix(
+                mode, places, places[:m], departs_at, budget_s=budget_s, also=also, only=only.get(mode, ANYWHERE)
+            )
+            for mode in asked
+        )
     )
     durations, distances, sources, habits = {}, {}, {}, {}
     for mode, answer in zip(asked, answers, strict=True):

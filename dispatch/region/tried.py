@@ -7,12 +7,13 @@ until some time has passed: times pass, and couriers move. Orders that nobody ha
 """
 
 from collections.abc import Collection, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatch.planning.proposal import Plan
 from dispatch.planning.snapshot import Snapshot, UnixS, Worker
 from dispatch.region.world import World
 from dispatch.stop import OrderId
@@ -54,13 +55,21 @@ class Tried:
     def note(
         self,
         snapshot: Snapshot,
+        plan: Plan,
         versions: Mapping[OrderId, int],
         again: Collection[OrderId],
         *,
         is_cut_short: bool = False,
     ) -> None:
-        """These were tried; `is_cut_short`: as far as there was time."""
-        self._looks |= {worker.courier_id: _look(worker) for worker in snapshot.workers}
+        """
+        These were tried for a plan; `is_cut_short`: as far as there was time.
+
+        What it has changed itself is no reason to try what is around once more, unless it had no time for that.
+        """
+        planned = {} if is_cut_short else {one.courier_id: tuple(row.stop for row in one.stops) for one in plan.routes}
+        for worker in snapshot.workers:
+            route = planned.get(worker.courier_id, worker.route)
+            self._looks[worker.courier_id] = _look(replace(worker, route=route))
         self._versions |= versions
         after_s = SOON_AFTER_S if is_cut_short else AGAIN_AFTER_S
         self._due_at |= {id_: snapshot.now + after_s + id_.int % SPREAD_S for id_ in again}

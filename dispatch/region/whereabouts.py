@@ -2,20 +2,25 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from dispatch.region.world import Whereabouts
 from tracking import outages
 from tracking.batch import E7, PositionColumns, microseconds
+from tracking.geo import distance_m
 from tracking.position import CourierId, LatLon, Position, Region
 
 log = logging.getLogger(__name__)
 
 AT_REST_MPS = 1.0
 """Slower than this at the last fix a courier stood: receivers drift a little."""
+
+MOVED_M: Final = 50.0
+"""Less than this is some seconds of travel, as far as places of one cell are from one another to maps APIs."""
 
 Latest = tuple[PositionColumns, Mapping[bytes, bytes]]
 """Everybody's last good position, one row a courier, and milliseconds since the epoch of contacts, by courier id."""
@@ -67,6 +72,27 @@ class Locator:
             outages.tell(log, "position not read", exc, event="position_not_read", region=region)
             return None
         return None if live is None else whereabouts_of(live, now)
+
+
+class Standing:
+    """
+    Where couriers are taken to be: where they were, until they have gone MOVED_M from there.
+
+    Travel times that were asked for then still hold: of thousands who ride, or whose receivers drift, few need new ones
+    in a turn.
+    """
+
+    def __init__(self) -> None:
+        self._at: dict[CourierId, LatLon] = {}
+
+    def of(self, seen: Mapping[CourierId, Whereabouts]) -> dict[CourierId, Whereabouts]:
+        """The same couriers, as long ago as they were seen."""
+        self._at = {courier_id: self._standing(courier_id, one.at) for courier_id, one in seen.items()}
+        return {courier_id: replace(one, at=self._at[courier_id]) for courier_id, one in seen.items()}
+
+    def _standing(self, courier_id: CourierId, at: LatLon) -> LatLon:
+        before = self._at.get(courier_id)
+        return before if before is not None and distance_m(before, at) < MOVED_M else at
 
 
 def whereabouts_of(live: Live, now: datetime) -> Whereabouts:

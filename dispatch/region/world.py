@@ -191,13 +191,34 @@ class Survey:
 
     @property
     def ways(self) -> tuple[tuple[Place, Place], ...]:
-        """From each pickup to its drop-off, and along the routes in force: ways that matter however long they are."""
+        """
+        From each pickup to its drop-off, along the routes in force, and to where couriers bring what they have on
+        board: ways that matter however long they are.
+        """
         jobs = {job.order_id: job for job in self.jobs}
         found = [(job.pickup.place, job.dropoff.place) for job in self.jobs]
         for worker in self.workers:
             stops = [jobs[stop.order_id].at(stop.kind) for stop in worker.route if stop.order_id in jobs]
             found += pairwise((worker.start, *stops))
-        return tuple(dict.fromkeys(found))
+        starts = {worker.courier_id: worker.start for worker in self.workers}
+        carried = [(starts[job.onboard_of], job.dropoff.place) for job in self.jobs if job.onboard_of in starts]
+        return tuple(dict.fromkeys((*found, *carried)))
+
+    @property
+    def onwards(self) -> Mapping[Mode, Mapping[Place, frozenset[Place]]]:
+        """
+        By mode, where couriers may go next from where they are, besides `ways`: to a pickup, or where orders are
+        expected. Those of another mode go nowhere in this one.
+        """
+        ahead = frozenset(job.pickup.place for job in self.jobs if job.onboard_of is None) | self.demand.keys()
+        ahead |= {worker.end for worker in self.workers if worker.end is not None}
+        nowhere: frozenset[Place] = frozenset()
+        starts = {(worker.start, worker.mode) for worker in self.workers if worker.start >= self.n_destinations}
+        return {
+            mode: dict.fromkeys((start for start, _ in starts), nowhere)
+            | dict.fromkeys((start for start, theirs in starts if theirs == mode), ahead)
+            for mode in self.modes
+        }
 
     def snapshot(self, travel: TravelMatrix) -> Snapshot:
         """The snapshot, once the travel times between the places are known."""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.travel.great_circle import great_circle_m
-from dispatch.travel.times import UNKNOWN, UNROUTABLE, BoolMatrix, IntMatrix, Limits, Pair
+from dispatch.travel.times import UNKNOWN, UNROUTABLE, BoolMatrix, IntMatrix, Limits, Onwards, Pair
 from tracking.position import LatLon
 
 CELL_RESOLUTION: Final = 11
@@ -62,6 +62,21 @@ class CellTable:
         for origin, destination in also:
             self.wanted[self._row_of[origin], self._column_of[destination]] = True
 
+    def restrict(self, only: Onwards, also: Sequence[Pair]) -> None:
+        """Have an engine asked only about these destinations of some origins, and about these pairs of places."""
+        everywhere = np.ones(len(self._row_of), dtype=np.bool_)
+        everywhere[list(only)] = False
+        self.wanted = np.zeros(self.durations_s.shape, dtype=np.bool_)
+        self.wanted[self._row_of[everywhere]] = True
+        columns: dict[int, npt.NDArray[np.intp]] = {}  # by identity: most origins share their destinations
+        for origin, destinations in only.items():
+            known = columns.get(id(destinations))
+            if known is None:
+                known = columns[id(destinations)] = self._column_of[list(destinations)]
+            self.wanted[self._row_of[origin], known] = True
+        for origin, destination in also:
+            self.wanted[self._row_of[origin], self._column_of[destination]] = True
+
     def wanted_by_place(self) -> BoolMatrix:
         """Of the places as they were asked: the pairs that an engine is asked about."""
         cells = np.ix_(self._row_of, self._column_of)
@@ -88,19 +103,20 @@ class CellTable:
         rows = np.flatnonzero(missing.any(axis=1))
         if not rows.size:
             return []
-        if self.wanted is not None:
+        if limits.n_nearest is not None:
             found = [(self._nearness(block.rows, block.columns), block) for block in _dense(rows, missing, limits)]
             return [block for _, block in sorted(found, key=lambda pair: pair[0])]
-        n_columns = int(missing.any(axis=0).sum())
-        # Square blocks reuse each end most; a narrow question may be longer the other way.
-        side = max(isqrt(limits.n_cells), limits.n_cells // max(1, min(limits.n_destinations, n_columns)))
-        found = []
-        for some in _chunks(rows, min(limits.n_origins, side)):
-            columns = np.flatnonzero(missing[some].any(axis=0))
-            for others in _chunks(columns, min(limits.n_destinations, limits.n_cells // some.size)):
-                needed = some[missing[np.ix_(some, others)].any(axis=1)]
-                if needed.size:
-                    found.append((self._nearness(needed, others), Block(needed, others)))
+        groups = [rows]
+        if (
+            self.wanted is not None
+        ):  # from where only some destinations matter apart: else all would be asked from there
+            is_whole = self.wanted[rows].all(axis=1)
+            groups = [some for some in (rows[is_whole], rows[~is_whole]) if some.size]
+        found = [
+            (self._nearness(block.rows, block.columns), block)
+            for some in groups
+            for block in _compact(some, missing, limits)
+        ]
         return [block for _, block in sorted(found, key=lambda pair: pair[0])]
 
     def _nearness(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> float:
@@ -117,6 +133,19 @@ def _by_cell(places: Sequence[LatLon]) -> tuple[npt.NDArray[np.int64], list[LatL
     cells = np.array([h3.latlng_to_cell(p.lat, p.lon, CELL_RESOLUTION) for p in places], dtype=np.int64)
     distinct, first, cell_of = np.unique(cells, return_index=True, return_inverse=True)
     return distinct, [places[i] for i in first], cell_of.reshape(-1)
+
+
+def _compact(rows: npt.NDArray[np.intp], missing: BoolMatrix, limits: Limits) -> Iterator[Block]:
+    """Few blocks of neighbouring rows for what is missing: requests cost more than pairs."""
+    n_columns = int(missing[rows].any(axis=0).sum())
+    # Square blocks reuse each end most; a narrow question may be longer the other way.
+    side = max(isqrt(limits.n_cells), limits.n_cells // max(1, min(limits.n_destinations, n_columns)))
+    for some in _chunks(rows, min(limits.n_origins, side)):
+        columns = np.flatnonzero(missing[some].any(axis=0))
+        for others in _chunks(columns, min(limits.n_destinations, limits.n_cells // some.size)):
+            needed = some[missing[np.ix_(some, others)].any(axis=1)]
+            if needed.size:
+                yield Block(needed, others)
 
 
 def _dense(rows: npt.NDArray[np.intp], missing: BoolMatrix, limits: Limits) -> Iterator[Block]:

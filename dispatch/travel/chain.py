@@ -19,6 +19,7 @@ from dispatch.travel.cache import TravelCache
 from dispatch.travel.great_circle import GreatCircle
 from dispatch.travel.metrics import ANSWERS
 from dispatch.travel.times import (
+    ANYWHERE,
     CODES,
     SOURCES,
     BoolMatrix,
@@ -27,6 +28,7 @@ from dispatch.travel.times import (
     IntMatrix,
     Leg,
     Matrix,
+    Onwards,
     Pair,
     RoutePath,
 )
@@ -57,6 +59,7 @@ class TravelChain:
         *,
         budget_s: float = 1.0,
         also: Sequence[Pair] = (),
+        only: Onwards = ANYWHERE,
     ) -> Matrix:
         """See TravelTimes."""
         deadline = monotonic() + budget_s
@@ -68,6 +71,8 @@ class TravelChain:
             table = CellTable(origins, destinations)
             if engine.limits.n_nearest is not None:
                 table.narrow(engine.limits.n_nearest, also)
+            elif only:
+                table.restrict(only, also)
             await self._ask(engine, table, mode=mode, departs_at=departs_at, deadline=deadline)
             durations, distances = table.by_place()
             known = open_pairs & (durations >= 0)

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from dispatch.rhythm import Habits
-from dispatch.travel.times import SOURCES, Matrix, Pair, RoutePath, Source, SpeedFactors, TravelTimes
+from dispatch.travel.times import ANYWHERE, SOURCES, Matrix, Onwards, Pair, RoutePath, Source, SpeedFactors, TravelTimes
 from tracking.position import LatLon, Mode
 
 FALLBACKS = frozenset({Source.LEARNED, Source.DEFAULT})
@@ -37,9 +37,12 @@ class Corrected:
         *,
         budget_s: float = 1.0,
         also: Sequence[Pair] = (),
+        only: Onwards = ANYWHERE,
     ) -> Matrix:
         """See TravelTimes."""
-        answer = await self._travel.matrix(mode, origins, destinations, departs_at, budget_s=budget_s, also=also)
+        answer = await self._travel.matrix(
+            mode, origins, destinations, departs_at, budget_s=budget_s, also=also, only=only
+        )
         durations, habits = answer.durations_s, Habits()
         if answer.sources.size:
             source = SOURCES[int(np.bincount(answer.sources.ravel()).argmax())]

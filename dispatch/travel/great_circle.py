@@ -12,7 +12,18 @@ from typing import Final
 
 import numpy as np
 
-from dispatch.travel.times import CODES, FloatMatrix, Leg, Matrix, Pair, RoutePath, Source, SpeedFactors
+from dispatch.travel.times import (
+    ANYWHERE,
+    CODES,
+    FloatMatrix,
+    Leg,
+    Matrix,
+    Onwards,
+    Pair,
+    RoutePath,
+    Source,
+    SpeedFactors,
+)
 from tracking.geo import EARTH_RADIUS_M
 from tracking.position import LatLon, Mode
 
@@ -106,6 +117,7 @@ class GreatCircle:
         *,
         budget_s: float = 1.0,  # noqa: ARG002 - part of the protocol; this source never waits
         also: Sequence[Pair] = (),  # noqa: ARG002 - as is this
+        only: Onwards = ANYWHERE,  # noqa: ARG002 - and this
     ) -> Matrix:
         """See TravelTimes."""
         return self.matrix_now(mode, origins, destinations, departs_at)

@@ -5,7 +5,7 @@ Durations are whole seconds, distances whole metres along the way, int32. UNKNOW
 answered, UNROUTABLE one that it knows to have no way; what the chain hands out holds neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,10 @@ FloatMatrix = npt.NDArray[np.float64]
 
 Pair = tuple[int, int]
 """Numbers of an origin and of a destination."""
+Onwards = Mapping[int, Collection[int]]
+"""By number of an origin: numbers of destinations that somebody may go to from there."""
+ANYWHERE: Final[Onwards] = {}
+"""Nothing is said of any origin: all destinations matter."""
 
 UNKNOWN: Final = -1
 UNROUTABLE: Final = -2
@@ -129,11 +133,13 @@ class TravelTimes(Protocol):
         *,
         budget_s: float = 1.0,
         also: Sequence[Pair] = (),
+        only: Onwards = ANYWHERE,
     ) -> Matrix:
         """
         Times of all pairs; every pair answered. Returns after about `budget_s` seconds at the latest.
 
-        `also`: pairs of an origin and a destination, by number, that matter however far apart they are.
+        `also`: pairs of an origin and a destination, by number, that matter however far apart they are. `only`: by
+        number of origin, the destinations that matter from there besides; all of them where it is not named.
         """
         ...
 

@@ -30,7 +30,7 @@ SLOWNESS = 1.5
 class Engine(GreatCircle):
     """A maps API that expects exactly the default times."""
 
-    async def matrix(self, mode, origins, destinations, departs_at, *, budget_s=1.0, also=()):
+    async def matrix(self, mode, origins, destinations, departs_at, *, budget_s=1.0, **_):
         base = self.matrix_now(mode, origins, destinations, departs_at)
         codes = np.full(base.sources.shape, CODES[Source.OSRM], dtype=np.uint8)
         return Matrix(durations_s=base.durations_s, distances_m=base.distances_m, sources=codes)

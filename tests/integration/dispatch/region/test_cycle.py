@@ -66,11 +66,11 @@ def planning(city, seen):
     return planning_of(city, seen)
 
 
-def planning_of(city, seen, planners=None, **params):
+def planning_of(city, seen, planners=None, travel=None, **params):
     return Planning(
         pool=city.pool,
         redis=city.redis,
-        travel=TravelChain(great_circle=GreatCircle()),
+        travel=travel or TravelChain(great_circle=GreatCircle()),
         locator=Locator(seen),
         params=CycleParams(**params),
         planners=planners,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dispatch.planning.params import Params
+from dispatch.planning.proposal import Plan, ProposedRoute, ScheduledStop
 from dispatch.planning.propose import propose
 from dispatch.region.tried import AGAIN_AFTER_S, SOON_AFTER_S, SPREAD_S, Tried
 from dispatch.region.world import World
@@ -36,10 +37,26 @@ def snapshot():
 VERSIONS = dict.fromkeys(ALL, 1)
 
 
+def kept(snapshot):
+    """The plan that changes nothing."""
+    routes = tuple(
+        ProposedRoute(
+            courier_id=one.courier_id,
+            stops=tuple(
+                ScheduledStop(stop=stop, place=0, arrives_at=NOW, starts_at=NOW, leaves_at=NOW, late_s=0)
+                for stop in one.route
+            ),
+            cost={},
+        )
+        for one in snapshot.workers
+    )
+    return Plan(routes=routes, assignments=(), unassigned=(), cost=0, source="kept")
+
+
 def tried_all(snapshot):
     tried = Tried()
     assert tried.again(snapshot, VERSIONS, N_NEAR) == ALL, "nothing was tried before"
-    tried.note(snapshot, VERSIONS, ALL)
+    tried.note(snapshot, kept(snapshot), VERSIONS, ALL)
     return tried
 
 
@@ -58,7 +75,7 @@ def test_everything_is_tried_again_after_a_while_but_not_all_in_one_turn(snapsho
 
 def test_a_plan_without_time_for_everything_is_made_again_soon(snapshot):
     tried = Tried()
-    tried.note(snapshot, VERSIONS, ALL, is_cut_short=True)
+    tried.note(snapshot, kept(snapshot), VERSIONS, ALL, is_cut_short=True)
     later = replace(snapshot, now=NOW + SOON_AFTER_S + SPREAD_S)
     assert tried.again(later, VERSIONS, N_NEAR) == ALL
 
@@ -68,7 +85,7 @@ def test_what_nobody_has_is_tried_in_every_plan(snapshot):
     idle = replace(snapshot, workers=tuple(replace(one, route=()) for one in snapshot.workers))
     for _ in range(3):
         assert tried.again(idle, VERSIONS, N_NEAR) == ALL
-        tried.note(idle, VERSIONS, ALL)
+        tried.note(idle, kept(idle), VERSIONS, ALL)
 
 
 def test_an_order_that_was_changed_is_tried_again(snapshot):
@@ -94,6 +111,15 @@ def test_another_order_of_a_route_that_changed_is_tried_again_however_far_its_pi
     tried = tried_all(replace(snapshot, workers=workers))
     changed = (replace(far, route=(pickup(3), dropoff(3))), *workers[1:])
     assert order_id(3) in tried.again(replace(snapshot, workers=changed), VERSIONS, N_NEAR)
+
+
+@pytest.mark.parametrize("is_cut_short", [False, True])
+def test_what_a_plan_changes_itself_is_tried_again_only_where_it_had_no_time(snapshot, is_cut_short):
+    tried = Tried()
+    idle = replace(snapshot, workers=(*snapshot.workers[:5], replace(snapshot.workers[5], route=())))
+    tried.note(idle, kept(snapshot), VERSIONS, ALL, is_cut_short=is_cut_short)
+    found = tried.again(snapshot, VERSIONS, N_NEAR)
+    assert (order_id(5) in found) == is_cut_short
 
 
 def test_what_has_left_the_region_is_forgotten(snapshot):

@@ -327,3 +327,22 @@ def test_route_left_over_from_a_shift_that_is_over_keeps_no_order_from_others():
     gone = courier(on_duty=False, shifts=(Shift(starts_at=NOON - 9 * HOUR, ends_at=NOON - HOUR),))
     seen = survey(world(order(1), couriers=[gone, courier(RUI)], routes={ANA: route}), SEEN)
     assert [job.order_id.int for job in seen.jobs] == [1]
+
+
+def test_from_where_a_courier_is_travel_times_are_asked_to_pickups_and_to_what_is_on_board():
+    far = LatLon(41.2, -8.5)
+    carried = order(1, state=OrderState.PICKED_UP, courier_id=ANA, picked_up_at=NOON, dropoff=OrderStop(at=far))
+    found = survey(
+        world(carried, order(2), couriers=[courier(), replace(courier(RUI), mode=Mode.CAR)]),
+        {ANA: Whereabouts(at=CORNER, age_s=5), RUI: Whereabouts(at=LatLon(41.3, -8.4), age_s=5)},
+    )
+    at = {one.courier_id: one.start for one in found.workers}
+    kitchen, home = found.places.index(KITCHEN), found.places.index(far)
+    assert found.onwards[Mode.BICYCLE] == {at[ANA]: {kitchen}, at[RUI]: frozenset()}
+    assert found.onwards[Mode.CAR] == {at[ANA]: frozenset(), at[RUI]: {kitchen}}
+    assert (at[ANA], home) in found.ways
+
+
+def test_who_stands_at_a_door_asks_for_all_that_one_may_go_to_from_there():
+    found = survey(world(order(1)), {ANA: Whereabouts(at=KITCHEN, age_s=5)})
+    assert found.onwards == {Mode.BICYCLE: {}}

@@ -1,6 +1,7 @@
 """The chain against engines that fail, hang or leave pairs open."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from time import monotonic
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from dispatch.travel import Leg, Source
+from dispatch.travel.cache import TravelCache
 from dispatch.travel.chain import TravelChain
 from dispatch.travel.great_circle import GreatCircle, great_circle_m
 from dispatch.travel.times import UNROUTABLE, EngineFailed, Limits
@@ -190,3 +192,45 @@ async def test_what_is_not_asked_about_looks_no_nearer_than_what_is():
     alone = GreatCircle().matrix_now(Mode.CAR, CITY, CITY, NOON).durations_s
     assert matrix.source(0, 30) is Source.DEFAULT
     assert matrix.durations_s[0, 30] == pytest.approx(alone[0, 30] * 4 / 3, rel=0.01)
+
+
+class Asked(FakeEngine):
+    """Counts the pairs that it is asked about, and is a third slower than the great circle."""
+
+    limits = Limits(n_cells=10_000, n_origins=100, n_destinations=100, n_places=5)
+
+    def __init__(self):
+        super().__init__()
+        self.pairs = []
+
+    async def matrix(self, mode, origins, destinations, departs_at):
+        self.pairs += [(origin, destination) for origin in origins for destination in destinations]
+        _, distances = await super().matrix(mode, origins, destinations, departs_at)
+        return np.rint(GreatCircle().matrix_now(mode, origins, destinations, departs_at).durations_s * 4 / 3), distances
+
+
+async def test_from_where_somebody_is_only_where_they_may_go_is_asked_about():
+    engine, doors = Asked(), CITY[:20]
+    only = {20: frozenset({3, 4}), 21: frozenset({3, 4}), 22: frozenset()}
+    matrix = await chain(engine).matrix(Mode.CAR, CITY[:23], doors, NOON, also=[(22, 7)], only=only)
+    wanted = {(i, j) for i in range(20) for j in range(20)} | {(20, 3), (20, 4), (21, 3), (21, 4), (22, 7)}
+    near = {(i, j) for i in range(23) for j in range(20) if matrix.distances_m[i, j] == 0}
+    known = {(i, j) for i in range(23) for j in range(20) if matrix.source(i, j) is Source.OSRM}
+    assert wanted - near <= known
+    assert known <= wanted | {(22, 3), (22, 4), (20, 7), (21, 7)}, "a block is asked as a whole"
+    alone = GreatCircle().matrix_now(Mode.CAR, CITY[:23], doors, NOON).durations_s
+    assert matrix.durations_s[22, 15] == pytest.approx(alone[22, 15] * 4 / 3, rel=0.01), "no nearer than what is asked"
+
+
+async def test_nobody_is_asked_again_where_somebody_goes_nowhere():
+    engine, cache = Asked(), TravelCache()
+    engine.cache_s = 60
+    travel = TravelChain(engines=[engine], great_circle=GreatCircle(), cache=cache)
+    await travel.matrix(Mode.CAR, CITY[:20], CITY[:20], NOON)
+    engine.asked.clear()
+    moved = [replace(at, lat=at.lat + 0.003, lon=at.lon - 0.05) for at in CITY[20:]]
+    await travel.matrix(Mode.CAR, [*CITY[:20], *moved], CITY[:20], NOON, only=dict.fromkeys(range(20, 40), frozenset()))
+    assert engine.asked == []
+    pickups = dict.fromkeys(range(20, 40), frozenset({0, 1}))
+    await travel.matrix(Mode.CAR, [*CITY[:20], *moved], CITY[:20], NOON, only=pickups)
+    assert engine.asked == [(20, 2)]

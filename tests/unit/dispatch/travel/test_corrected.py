@@ -39,14 +39,14 @@ class Known:
 class Engines:
     """Answers 400 s for every pair, the last column by the great circle."""
 
-    async def matrix(self, _mode, origins, destinations, _departs_at, *, budget_s=1.0, also=()):
+    async def matrix(self, _mode, origins, destinations, _departs_at, *, budget_s=1.0, also=(), only=None):
         shape = len(origins), len(destinations)
         sources = np.full(shape, CODES[Source.OSRM], dtype=np.uint8)
         sources[:, -1] = CODES[Source.LEARNED]
         durations = np.full(shape, 400, dtype=np.int32)
         return Matrix(durations_s=durations, distances_m=np.full(shape, 900, dtype=np.int32), sources=sources)
 
-    async def route(self, _mode, places, _departs_at, *, budget_s=1.0, also=()):
+    async def route(self, _mode, places, _departs_at, *, budget_s=1.0, also=(), only=None):
         legs = [Leg(duration_s=400, distance_m=900, geometry=(a, b), source=Source.OSRM) for a, b in pairwise(places)]
         return RoutePath(legs=tuple(legs))
 
