@@ -5,7 +5,8 @@ One region that is far larger than the others: `python -m benchmarks.region --js
 on duty, its open orders and a multitude of orders for later days, and the same is measured again. A third of the open
 orders is wanted now and soon accepted; the rest is ready within the next two hours and stays open. Orders for now are
 placed through the API at a steady rate, alternately in every region; offers are read from the regions' events, accepted
-and delivered at once. The first cycles of the large region, when all of it is new, are told apart.
+and delivered at once. An order that is to be collected after another one is planned at once and offered later. The
+first cycles of the large region, when all of it is new, are told apart.
 
 With `--osrm` travel times come from a real OSRM on the streets of `tests.engines`, and its requests are counted.
 """
@@ -48,6 +49,8 @@ FIX_EVERY_S: Final = 20.0
 BATCH: Final = 200
 OFFER_WITHIN_S: Final = 15.0
 """An order that nobody was offered for so long is counted as missed."""
+PLANNED: Final = "SELECT order_id FROM decisions WHERE order_id = ANY($1::uuid[]) AND courier_id IS NOT NULL"
+LOOK_EVERY_S: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -65,14 +68,15 @@ class Seen:
 
     posted: dict[str, dict[str, float]] = field(default_factory=dict)
     offered: dict[str, float] = field(default_factory=dict)
+    planned: dict[str, float] = field(default_factory=dict)
+    """Given to a courier's route; those to be collected after others are offered when it is time to leave for them."""
     open_offers: asyncio.Queue[tuple[str, str, str]] = field(default_factory=asyncio.Queue)
     """Offer, order and courier."""
 
-    def latencies(self, region: str) -> list[float]:
-        """Seconds from POST to offer."""
-        return sorted(
-            self.offered[order_id] - at for order_id, at in self.posted[region].items() if order_id in self.offered
-        )
+    def latencies(self, region: str, until: dict[str, float] | None = None) -> list[float]:
+        """Seconds from POST to offer, or to what is given."""
+        until = self.offered if until is None else until
+        return sorted(until[order_id] - at for order_id, at in self.posted[region].items() if order_id in until)
 
 
 def somewhere(region: str, dice: random.Random) -> tuple[float, float]:
@@ -149,6 +153,15 @@ async def listen(redis: aioredis.Redis, region: str, seen: Seen) -> None:
                 facts = event.facts
                 seen.offered.setdefault(facts["order_id"], time.monotonic())
                 seen.open_offers.put_nowait((facts["offer_id"], facts["order_id"], facts["courier_id"]))
+
+
+async def look(pool: asyncpg.Pool, seen: Seen) -> None:
+    """Note which orders have a courier in the plan; it is told by no event of its own."""
+    while True:
+        asked = [id_ for posted in seen.posted.values() for id_ in posted if id_ not in seen.planned]
+        for row in await pool.fetch(PLANNED, asked):
+            seen.planned[str(row["order_id"])] = time.monotonic()
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def answer(client: httpx.AsyncClient, fleets: list[Fleet], seen: Seen) -> None:
@@ -268,6 +281,8 @@ async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
         seen = Seen()
         tasks += [asyncio.create_task(listen(redis, region, seen)) for region in (*SMALL, "large")]
         tasks += [asyncio.create_task(answer(client, fleets, seen)) for _ in range(4)]
+        pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=1)
+        tasks.append(asyncio.create_task(look(pool, seen)))
         say("small regions made")
         await asyncio.sleep(options.settle_small)
         await place(client, SMALL, seen, options, dice)
@@ -290,6 +305,8 @@ async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
         beside = {region: seen.latencies(region) for region in SMALL}
         result["small regions beside it"] = figures([*chain(*beside.values())], sum(len(seen.posted[r]) for r in SMALL))
         result["large region, order to offer"] = figures(seen.latencies("large"), len(seen.posted["large"]))
+        planned = seen.latencies("large", seen.planned)
+        result["large region, order to plan"] = figures(planned, len(seen.posted["large"]))
         rows = cycles(log, since).get("large", [])
         for depth in ("at_once", "search"):
             some = [row["duration_ms"] / 1000 for row in rows if row["depth"] == depth]
@@ -316,6 +333,7 @@ async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await phones.aclose()
+        await pool.close()
         await connection.close()
     return result
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from dispatch.orders.order import Order, OrderState
-from dispatch.planning.proposal import Plan
+from dispatch.planning.proposal import Plan, ReasonCode
 from dispatch.region.parts import around, is_large, split, without
 from dispatch.region.world import Whereabouts, World
 from dispatch.stop import OrderId
@@ -24,6 +24,8 @@ FIRST_ORDERS: Final = 12
 FIRST_AMONG_COURIERS: Final = 120
 FIRST_AMONG_ORDERS: Final = 150
 """... among so many couriers and orders, those nearest to them: some tenths of a second to plan."""
+PUT_OFF_AT_MOST: Final = 3
+"""So often an order that had no time waits as if it were new; then it counts as one that found nobody."""
 OLD_AFTER_S: Final = 10.0
 """A plan of a part is made again after this, when nothing happened: times pass, couriers move, orders fall due."""
 
@@ -35,6 +37,8 @@ class Agenda:
     turn: int = 0
     tries: dict[OrderId, int] = field(default_factory=dict)
     """Orders that found nobody, and how often."""
+    _put_off: dict[OrderId, int] = field(default_factory=dict)
+    """Orders for which there was no time, or whose plan did not fit any more, and how often in a row."""
     _versions: dict[OrderId, int] = field(default_factory=dict)
     """Of the orders, as they were last planned."""
     _planned_at: dict[CourierId, float] = field(default_factory=dict)
@@ -45,7 +49,7 @@ class Agenda:
             return None
         waiting = [one for one in world.orders if one.state is OrderState.PLACED and self._is_changed(one)]
         # Those that were tried before stand back: what cannot be planned at all keeps nobody else waiting.
-        waiting.sort(key=lambda one: (self.tries.get(one.id, 0), -one.priority, _wanted_at(one)))
+        waiting.sort(key=lambda one: (self._put_off.get(one.id, 0), -one.priority, _wanted_at(one)))
         chosen = waiting[:FIRST_ORDERS]
         groups = {one.group_id for one in chosen} - {None}
         asked = {one.id for one in chosen}
@@ -99,18 +103,30 @@ class Agenda:
         dropped: frozenset[OrderId] = frozenset(),
     ) -> None:
         """
-        Note that a part was planned; the orders `offered` have changed by that, and those that were `dropped`, because
-        something had changed meanwhile, wait as before.
+        Note that a part was planned; the orders `offered` have changed by that.
+
+        Those that were `dropped`, because something had changed meanwhile, and those for which there was no time, wait
+        as before, for some times; and what had no time is planned again soon.
         """
-        self._planned_at |= dict.fromkeys((courier.id for courier in part.couriers), now_s)
-        left = {one.order_id for one in plan.unassigned} if plan is not None else set()
+        left = {one.order_id: one.reasons for one in plan.unassigned} if plan is not None else {}
+        had_no_time = {order_id for order_id, reasons in left.items() if ReasonCode.OUT_OF_TIME in reasons}
+        if not had_no_time:
+            self._planned_at |= dict.fromkeys((courier.id for courier in part.couriers), now_s)
         for order in part.orders:
-            if order.id not in dropped:
-                self._versions[order.id] = order.version + (order.id in offered)
-            if order.id in left or order.id in dropped:
+            n_put_off = self._put_off.pop(order.id, 0)
+            if order.id in had_no_time | dropped and n_put_off < PUT_OFF_AT_MOST:
+                self._put_off[order.id] = n_put_off + 1
+                continue
+            self._versions[order.id] = order.version + (order.id in offered)
+            if order.id in left:
                 self.tries[order.id] = self.tries.get(order.id, 0) + 1
             else:
                 self.tries.pop(order.id, None)
+
+    @property
+    def n_left(self) -> int:
+        """Orders that nobody was found for, or looked for in time."""
+        return len(self.tries.keys() | self._put_off.keys())
 
     def _rank(self, part: World, now_s: float) -> tuple[int, float]:
         oldest = min((self._planned_at.get(courier.id, 0.0) for courier in part.couriers), default=0.0)
@@ -131,6 +147,7 @@ class Agenda:
         couriers = {courier.id for courier in world.couriers}
         self._versions = {id_: version for id_, version in self._versions.items() if id_ in orders}
         self.tries = {id_: n for id_, n in self.tries.items() if id_ in orders}
+        self._put_off = {id_: n for id_, n in self._put_off.items() if id_ in orders}
         self._planned_at = {id_: at for id_, at in self._planned_at.items() if id_ in couriers}
 
 

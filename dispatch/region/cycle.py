@@ -243,7 +243,7 @@ class Planning:
             committed=all_of(committed),
             is_cut_short=bool(left),
         )
-        _observe(cycle, len(agenda.tries), depth="at_once", seconds=monotonic() - began)
+        _observe(cycle, agenda.n_left, depth="at_once", seconds=monotonic() - began)
         return cycle
 
     def _tried_of(self, world: World) -> Tried:
@@ -357,7 +357,7 @@ class Planning:
         plan = await self._search.propose(snapshot, params.long_plan, halt)
         plan = await _asking(part, snapshot, plan, params)
         cycle = Cycle(world=world, plan=plan, committed=await self._commit(part, plan, lease, params))
-        _observe(cycle, len(agenda.tries), depth="search", seconds=monotonic() - began)
+        _observe(cycle, agenda.n_left, depth="search", seconds=monotonic() - began)
         return cycle
 
     def warm(self) -> None:

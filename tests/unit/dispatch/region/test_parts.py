@@ -11,7 +11,14 @@ from dispatch.orders.courier import Courier
 from dispatch.orders.order import Order, OrderState, OrderStop
 from dispatch.planning.proposal import Plan, Unassigned
 from dispatch.planning.reasons import ReasonCode
-from dispatch.region.agenda import FIRST_AMONG_COURIERS, FIRST_AMONG_ORDERS, FIRST_ORDERS, OLD_AFTER_S, Agenda
+from dispatch.region.agenda import (
+    FIRST_AMONG_COURIERS,
+    FIRST_AMONG_ORDERS,
+    FIRST_ORDERS,
+    OLD_AFTER_S,
+    PUT_OFF_AT_MOST,
+    Agenda,
+)
 from dispatch.region.parts import MOST_COURIERS, MOST_ORDERS, around, split
 from dispatch.region.world import RouteInForce, StopInForce, Whereabouts, World
 from dispatch.stop import PlannedStop, StopKind
@@ -231,6 +238,23 @@ def test_what_an_offer_changed_is_no_news():
         agenda.planned(part, NOTHING, frozenset({world.orders[0].id}), 100.0)
     asked = replace(world.orders[0], state=OrderState.ASSIGNED, courier_id=world.couriers[0].id, version=2)
     assert agenda.due(replace(world, orders=(asked, *world.orders[1:])), seen, 101.0) == []
+
+
+def test_orders_that_there_was_no_time_for_wait_as_before_and_are_not_taken_elsewhere():
+    world, seen = large()
+    agenda = Agenda()
+    left = tuple(Unassigned(order_id=one.id, reasons={ReasonCode.OUT_OF_TIME: 9}, example={}) for one in world.orders)
+    (no_time, rest), late = agenda.due(world, seen, 100.0), replace(NOTHING, unassigned=left)
+    agenda.planned(rest, NOTHING, frozenset(), 100.0)
+    agenda.planned(no_time, late, frozenset(), 100.0)
+    assert agenda.tries == {}
+    assert {one.id for one in agenda.first(world, seen).orders} >= {one.id for one in no_time.orders}
+    due = agenda.due(world, seen, 101.0)
+    assert {one.id for one in no_time.couriers} & {one.id for part in due for one in part.couriers}
+    for _ in range(PUT_OFF_AT_MOST):
+        agenda.planned(no_time, late, frozenset(), 101.0)
+    assert agenda.tries.keys() == {one.id for one in no_time.orders}
+    assert agenda.first(world, seen) is None
 
 
 def test_orders_that_found_nobody_are_counted_until_they_find_somebody():
