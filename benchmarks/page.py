@@ -8,8 +8,8 @@ scripts take of a second, how often the map is drawn, and what comes over the wi
 stays open that long, and it is told what of its heap was in use each minute, once its garbage was collected.
 
 With `--pages 500` no browser is started (unless `--couriers` names fleets, too): so many clients follow the stream of
-one API process while 10,000 couriers report, 2,000 a second, and it is told how old what they are shown is when it
-comes to them; with `--bbox` all of them look at that part of the map.
+one API process (or of `--workers`) while 10,000 couriers report (or `--pages-couriers`), a fifth of them a second, and
+it is told how old what they are shown is when it comes to them; with `--bbox` all of them look at that part of the map.
 """
 
 import asyncio
@@ -207,6 +207,8 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=20.0)
     options.add_argument("--heap-minutes", type=int, default=0)
     options.add_argument("--pages", type=int, default=0)
+    options.add_argument("--pages-couriers", type=int, default=PAGES_COURIERS)
+    options.add_argument("--workers", type=int, default=1, help="processes of the API for --pages")
     options.add_argument("--bbox", help="west,south,east,north: the part of the map that --pages look at; default: all")
     arguments = options.parse_args()
     if arguments.couriers is None:
@@ -226,8 +228,8 @@ def main() -> None:
                 browser.close()
         results |= {f"{name}, {n} couriers": row for name, row in found.items()}
     if arguments.pages:
-        with world() as servers, serving(servers, "app", "api") as url:
-            phones = hire(servers, PAGES_COURIERS, with_tokens=False)
+        with world() as servers, serving(servers, "app", "api", workers=arguments.workers) as url:
+            phones = hire(servers, arguments.pages_couriers, with_tokens=False)
             engines |= engine_of(servers)
             results[f"{arguments.pages} pages"] = followed(url, tokens_of(servers), phones, arguments)
     report("page", arguments, engines, results)

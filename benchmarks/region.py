@@ -42,8 +42,9 @@ from benchmarks.world import parser, report
 from tracking import events
 
 CENTRE: Final = (41.155, -8.62)
-SPREAD_DEG: Final = {"large": 0.03, "north": 0.015, "south": 0.015}
-"""About so many degrees around the centre: 3 km and 1.5 km."""
+SPREAD_DEG: Final = {"large": 0.03}
+SMALL_SPREAD_DEG: Final = 0.015
+"""Couriers and orders of other regions are about so many degrees around the centre: 1.5 km."""
 SMALL: Final = ("north", "south")
 FIX_EVERY_S: Final = 20.0
 BATCH: Final = 200
@@ -81,7 +82,7 @@ class Seen:
 
 def somewhere(region: str, dice: random.Random) -> tuple[float, float]:
     """A place in a region's city."""
-    spread = SPREAD_DEG[region]
+    spread = SPREAD_DEG.get(region, SMALL_SPREAD_DEG)
     return CENTRE[0] + dice.uniform(-spread, spread), CENTRE[1] + dice.uniform(-spread, spread)
 
 
