@@ -32,6 +32,9 @@ from tracking.quarantine import Quarantined
 
 log = logging.getLogger(__name__)
 
+AT_FULL_PACE: Final = 25
+MOST_LINGER_S: Final = 1.0
+MOST_TRIM_S: Final = 4.0
 STARTING_S: Final = 60.0
 """After a common start the other readers have so long to come back."""
 
@@ -63,7 +66,7 @@ class Pace:
     batch_fixes: int = 20_000
     """A batch is stored when it has so many fixes; it has no more, unless a single entry has..."""
     linger_s: float = 0.25
-    """... or when its first entry has waited so long."""
+    """... or when its first entry has waited so long; longer where there are many regions (`at`)."""
     read_entries: int = 500
     block_ms: int = 1000
     claim_idle_ms: int = 6_000
@@ -78,6 +81,19 @@ class Pace:
     """How soon a new region is noticed."""
     backoff_s: float = 0.2
     backoff_at_most_s: float = 5.0
+
+    def at(self, n_regions: int) -> "Pace":
+        """
+        Slower with more regions than AT_FULL_PACE: their batches are small, and what a batch costs is its number.
+
+        Nothing waits longer than MOST_LINGER_S for its batch, and the log is looked after each MOST_TRIM_S.
+        """
+        slower = max(1.0, n_regions / AT_FULL_PACE)
+        return replace(
+            self,
+            linger_s=max(self.linger_s, min(slower * self.linger_s, MOST_LINGER_S)),
+            trim_every_s=max(self.trim_every_s, min(slower * self.trim_every_s, MOST_TRIM_S)),
+        )
 
 
 class Writer:
@@ -101,7 +117,7 @@ class Writer:
         self._quarantine = quarantine
         self._letters = letters
         self._regions = regions
-        self._pace = pace or Pace()
+        self._pace = self._full_pace = pace or Pace()
         self._group = group
         self._n_parts = n_parts
         self._entry_fixes = float(self._pace.batch_fixes)
@@ -117,6 +133,7 @@ class Writer:
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 regions = await self._until_done(self._regions, stop)
+                self._pace = self._full_pace.at(len(regions or lanes))
                 for region in regions or ():
                     if region not in lanes:
                         lanes[region] = group.create_task(self._region(region, stop), name=f"writer {region}")
