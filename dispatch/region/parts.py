@@ -187,8 +187,9 @@ class _Staff:
         able = self._able_for(order) if n_tries else ()
         if not len(able):
             return order.pickup.at
-        nearest_first = np.argsort(self._away_m.to(order.pickup.at)[able], kind="stable")
-        return self._points[int(able[nearest_first[(n_tries - 1) * TRIES_ON % len(able)]])].at
+        rank = (n_tries - 1) * TRIES_ON % len(able)
+        by_distance = np.argpartition(self._away_m.to(order.pickup.at)[able], rank)
+        return self._points[int(able[by_distance[rank]])].at
 
     def _able_for(self, order: Order) -> npt.NDArray[np.int64]:
         asked = (order.skills, order.modes, order.partner)
