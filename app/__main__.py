@@ -5,8 +5,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -131,12 +131,10 @@ def demo(
 @cli.command()
 def api(host: Host = None, port: Port = None) -> None:
     """The HTTP API."""
-    from app.web.together import MULTIPROCESS, share_metrics  # noqa: PLC0415
-
     settings = _settings(host=host, port=port)
     with ExitStack() as stack:
-        if settings.api_workers > 1 and MULTIPROCESS not in os.environ:
-            share_metrics(Path(stack.enter_context(TemporaryDirectory(prefix="postrider-metrics-"))))
+        if settings.api_workers > 1:
+            stack.enter_context(_metrics_together())
 
         with not_yet_collecting():
             from app.machine.api import serve  # noqa: PLC0415 - after that: it is when counting begins
@@ -147,6 +145,22 @@ def api(host: Host = None, port: Port = None) -> None:
         serve(settings)
 
 
+@contextmanager
+def _metrics_together() -> Iterator[None]:
+    """The processes that this one starts count together with it, unless whoever started it has seen to that."""
+    from app.web.together import MULTIPROCESS, share_metrics  # noqa: PLC0415
+
+    if MULTIPROCESS in os.environ:
+        yield
+        return
+    with TemporaryDirectory(prefix="postrider-metrics-") as folder:
+        share_metrics(Path(folder))
+        try:
+            yield
+        finally:
+            del os.environ[MULTIPROCESS]
+
+
 def _end_with_parent() -> None:
     """End this process when `postrider up` dies, be it by kill -9."""
     if CHILD_OF in os.environ:
@@ -155,12 +169,10 @@ def _end_with_parent() -> None:
 
 def _role(name: str, *, has_children: bool = False) -> Callable[[], None]:
     def command() -> None:
-        from app.web.together import MULTIPROCESS, share_metrics  # noqa: PLC0415
-
         settings = _settings()
         with ExitStack() as stack:
-            if has_children and MULTIPROCESS not in os.environ:
-                share_metrics(Path(stack.enter_context(TemporaryDirectory(prefix="postrider-metrics-"))))
+            if has_children:
+                stack.enter_context(_metrics_together())
             with not_yet_collecting():
                 from app import roles  # noqa: PLC0415 - after that: it is when counting begins
 

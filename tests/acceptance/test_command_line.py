@@ -19,6 +19,7 @@ from app.machine import ailments
 from app.machine.check import check
 from app.settings import SettingError, Settings
 from app.web.rsgi import Rsgi
+from app.web.together import MULTIPROCESS
 from tests.acceptance.test_slow_clients import api
 from tests.acceptance.test_up import Program, own_folder
 from tests.waiting import PATIENCE_S
@@ -52,6 +53,7 @@ def postrider(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["postrider", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
+        assert MULTIPROCESS not in os.environ, "a folder that is gone by now"
         return Done(ended.value.code, *capsys.readouterr())
 
     return run
