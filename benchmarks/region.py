@@ -40,6 +40,7 @@ from benchmarks.soak import measures, name_of, tree
 from benchmarks.whole import Whole, postrider_up
 from benchmarks.world import parser, report
 from tracking import events
+from tracking.pause import rest
 
 CENTRE: Final = (41.155, -8.62)
 SPREAD_DEG: Final = {"large": 0.03}
@@ -156,13 +157,13 @@ async def listen(redis: aioredis.Redis, region: str, seen: Seen) -> None:
                 seen.open_offers.put_nowait((facts["offer_id"], facts["order_id"], facts["courier_id"]))
 
 
-async def look(pool: asyncpg.Pool, seen: Seen) -> None:
+async def look(connection: Any, seen: Seen) -> None:
     """Note which orders have a courier in the plan; it is told by no event of its own."""
     while True:
         asked = [id_ for posted in seen.posted.values() for id_ in posted if id_ not in seen.planned]
-        for row in await pool.fetch(PLANNED, asked):
+        for row in await connection.fetch(PLANNED, asked):
             seen.planned[str(row["order_id"])] = time.monotonic()
-        await asyncio.sleep(LOOK_EVERY_S)
+        await rest(LOOK_EVERY_S)  # heeds a cancellation that a driver lost
 
 
 async def answer(client: httpx.AsyncClient, fleets: list[Fleet], seen: Seen) -> None:
@@ -282,8 +283,8 @@ async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
         seen = Seen()
         tasks += [asyncio.create_task(listen(redis, region, seen)) for region in (*SMALL, "large")]
         tasks += [asyncio.create_task(answer(client, fleets, seen)) for _ in range(4)]
-        pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=1)
-        tasks.append(asyncio.create_task(look(pool, seen)))
+        looking = await asyncpg.connect(settings.database_url)
+        tasks.append(asyncio.create_task(look(looking, seen)))
         say("small regions made")
         await asyncio.sleep(options.settle_small)
         await place(client, SMALL, seen, options, dice)
@@ -334,7 +335,7 @@ async def measure(whole: Whole, log: Path, options: Any) -> dict[str, Any]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await phones.aclose()
-        await pool.close()
+        looking.terminate()
         await connection.close()
     return result
 

@@ -21,8 +21,8 @@ from tracking.position import CourierId
 
 FIRST_ORDERS: Final = 12
 """Orders that wait are planned so many at a time before all else..."""
-FIRST_AMONG_COURIERS: Final = 120
-FIRST_AMONG_ORDERS: Final = 150
+FIRST_AMONG_COURIERS: Final = 60
+FIRST_AMONG_ORDERS: Final = 90
 """... among so many couriers and orders, those nearest to them: some tenths of a second to plan."""
 PUT_OFF_AT_MOST: Final = 3
 """So often an order that had no time waits as if it were new; then it counts as one that found nobody."""
@@ -44,10 +44,19 @@ class Agenda:
     _planned_at: dict[CourierId, float] = field(default_factory=dict)
 
     def first(self, world: World, whereabouts: Mapping[CourierId, Whereabouts]) -> World | None:
-        """The most urgent orders that wait, among all around them; None: there are none, or the region is small."""
+        """
+        The most urgent orders that wait, among all around them; None: there are none, or the region is small.
+
+        Those that are in somebody's route have a plan: after a takeover that is nearly all of them.
+        """
         if not is_large(world):
             return None
-        waiting = [one for one in world.orders if one.state is OrderState.PLACED and self._is_changed(one)]
+        routed = {stop.order_id for route in world.routes.values() for stop in route.sequence}
+        waiting = [
+            one
+            for one in world.orders
+            if one.state is OrderState.PLACED and one.id not in routed and self._is_changed(one)
+        ]
         # Those that were tried before stand back: what cannot be planned at all keeps nobody else waiting.
         waiting.sort(key=lambda one: (self._put_off.get(one.id, 0), -one.priority, _wanted_at(one)))
         chosen = waiting[:FIRST_ORDERS]

@@ -95,8 +95,9 @@ UNASSIGNED = Gauge(
 )
 
 
-FIRST_S: Final = 0.3
-"""Time for the plan of the orders that wait in a large region; what is found by then counts."""
+FIRST_S: Final = 0.2
+"""Time for the plan of the orders that wait in a large region, and before it for travel times; what is found by then
+counts."""
 PART_S: Final = 0.3
 """A part that begins late in a turn has so long."""
 
@@ -197,7 +198,9 @@ class Planning:
         committed: list[Committed] = []
         tried = self._tried_of(world) if is_large(world) else None
 
-        async def plan_part(part: World, *, seconds: float, planners: Planners | None = None) -> None:
+        async def plan_part(
+            part: World, params: CycleParams = params, *, seconds: float, planners: Planners | None = None
+        ) -> None:
             if params.chooses_depots:
                 part = await self._with_depots(part, seen, params, aside, lease)
             try:
@@ -216,7 +219,8 @@ class Planning:
         async def plan_first(world: World) -> World | None:
             first = agenda.first(world, seen)
             if first is not None:
-                await plan_part(first, seconds=FIRST_S)
+                quickly = replace(params, map_budget_s=min(params.map_budget_s, FIRST_S))
+                await plan_part(first, quickly, seconds=FIRST_S)
             return first
 
         async def plan_news() -> None:

@@ -217,6 +217,16 @@ def test_what_was_dropped_waits_as_before_but_behind_what_was_never_tried():
     assert {one.id for one in first.orders} & {one.id for one in again.orders}
 
 
+def test_after_a_takeover_only_what_is_in_nobodys_route_comes_first():
+    world, seen = large()
+    planned = [StopInForce(stop=PlannedStop(one.id, StopKind.PICKUP)) for one in world.orders[1:]]
+    world = replace(world, routes={world.couriers[0].id: RouteInForce(version=1, stops=tuple(planned))})
+    first = Agenda().first(world, seen)
+    assert world.orders[0] in first.orders
+    routed = replace(world, orders=world.orders[1:])
+    assert Agenda().first(routed, seen) is None
+
+
 def test_in_a_small_region_nothing_comes_before_the_whole():
     world, seen = city(MOST_COURIERS, MOST_ORDERS)
     assert Agenda().first(world, seen) is None
