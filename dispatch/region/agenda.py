@@ -115,12 +115,12 @@ class Agenda:
         Note that a part was planned; the orders `offered` have changed by that.
 
         Those that were `dropped`, because something had changed meanwhile, and those for which there was no time, wait
-        as before, for some times; and what had no time is planned again soon.
+        as before, for some times. Their part has had its turn all the same: one that is never done keeps no other
+        waiting.
         """
         left = {one.order_id: one.reasons for one in plan.unassigned} if plan is not None else {}
         had_no_time = {order_id for order_id, reasons in left.items() if ReasonCode.OUT_OF_TIME in reasons}
-        if not had_no_time:
-            self._planned_at |= dict.fromkeys((courier.id for courier in part.couriers), now_s)
+        self._planned_at |= dict.fromkeys((courier.id for courier in part.couriers), now_s)
         for order in part.orders:
             n_put_off = self._put_off.pop(order.id, 0)
             if order.id in had_no_time | dropped and n_put_off < PUT_OFF_AT_MOST:

@@ -107,9 +107,8 @@ class CellTable:
             found = [(self._nearness(block.rows, block.columns), block) for block in _dense(rows, missing, limits)]
             return [block for _, block in sorted(found, key=lambda pair: pair[0])]
         groups = [rows]
-        if (
-            self.wanted is not None
-        ):  # from where only some destinations matter apart: else all would be asked from there
+        if self.wanted is not None:
+            # From where only some destinations matter apart: else all would be asked from there.
             is_whole = self.wanted[rows].all(axis=1)
             groups = [some for some in (rows[is_whole], rows[~is_whole]) if some.size]
         found = [

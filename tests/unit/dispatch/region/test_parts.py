@@ -267,6 +267,20 @@ def test_orders_that_there_was_no_time_for_wait_as_before_and_are_not_taken_else
     assert agenda.first(world, seen) is None
 
 
+def test_a_part_that_is_never_done_in_time_does_not_stand_before_all_others():
+    world, seen = large()
+    agenda = Agenda()
+    left = tuple(Unassigned(order_id=one.id, reasons={ReasonCode.OUT_OF_TIME: 9}, example={}) for one in world.orders)
+    late = replace(NOTHING, unassigned=left)
+    n_waits, had_turn = 4 * PUT_OFF_AT_MOST, set()
+    for turn in range(n_waits + 4):
+        due = agenda.due(world, seen, 100.0 + 2 * OLD_AFTER_S * turn)
+        agenda.planned(due[0], late, frozenset(), 100.0 + 2 * OLD_AFTER_S * turn)
+        if turn >= n_waits:  # by then all have waited as often as they may
+            had_turn |= {one.id for one in due[0].couriers}
+    assert had_turn == {one.id for one in world.couriers}
+
+
 def test_orders_that_found_nobody_are_counted_until_they_find_somebody():
     world, _ = city(5, 2)
     agenda = Agenda()
